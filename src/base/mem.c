@@ -1,0 +1,61 @@
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static void *
+checked(void *memory, size_t size)
+{
+	if (memory != NULL)
+		return memory;
+	log_error("out of memory (%zu bytes)", size);
+	abort();
+}
+
+void *
+mem_zero(size_t size)
+{
+	return checked(calloc(1, size > 0 ? size : 1), size);
+}
+
+void *
+mem_array(size_t count, size_t size)
+{
+	return checked(calloc(count > 0 ? count : 1, size > 0 ? size : 1), count);
+}
+
+void *
+mem_grow(void *old, size_t count, size_t size)
+{
+	return checked(reallocarray(old, count > 0 ? count : 1, size), count);
+}
+
+char *
+mem_text(const char *text)
+{
+	return text == NULL ? NULL : checked(strdup(text), 0);
+}
+
+void *
+mem_copy(const void *from, size_t size)
+{
+	return memcpy(mem_zero(size), from, size);
+}
+
+char *
+mem_format(const char *format, ...)
+{
+	va_list args;
+	char *text = NULL;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	return checked(length < 0 ? NULL : text, 0);
+}

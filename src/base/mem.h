@@ -1,0 +1,16 @@
+/* mem.h - memory that is there: each call returns memory or ends the process.
+ *
+ * A role that ends is started again by the supervisor and goes on from the journal; a half
+ * working one would lie. Sizes that come from the network are bounded before they come here. */
+#ifndef PW_MEM_H
+#define PW_MEM_H
+
+#include <stddef.h>
+
+void *mem_zero(size_t size);                  /* zeroed; free() it */
+void *mem_array(size_t count, size_t size);   /* zeroed, product checked; free() it */
+void *mem_grow(void *old, size_t count, size_t size); /* like reallocarray; new part not zeroed */
+char *mem_text(const char *text);             /* copy, NULL stays NULL; free() it */
+void *mem_copy(const void *from, size_t size);
+char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#endif
