@@ -1,0 +1,73 @@
+/* loop.h - the only source of time and of "something is ready".
+ *
+ * One thread, one loop. Two clocks: mono never jumps and orders everything that happens
+ * here; wall is what slots, journals and people use. Wall is anchored: the real-time clock
+ * read once, carried on by mono, and led back to the system's clock gently (see
+ * loop_on_step). All times are int64_t nanoseconds; wall counts from 1970 UTC.
+ *
+ * Tests link tests/fake/loop_sim.c in the place of loop.c: virtual time, same functions.
+ * Nothing here may be called from another thread, but for what a worker does inside work(). */
+#ifndef PW_LOOP_H
+#define PW_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+struct fail;
+struct loop;
+
+#define LOOP_MS INT64_C(1000000)
+#define LOOP_S INT64_C(1000000000)
+/* Timers run on whole ticks; a due time is rounded up to the next one. */
+#define LOOP_TICK (10 * LOOP_MS)
+
+struct loop *loop_new(struct fail *why); /* after all forks */
+void loop_free(struct loop *loop);
+void loop_run(struct loop *loop); /* until loop_stop */
+void loop_stop(struct loop *loop);
+
+int64_t loop_mono(struct loop *loop);
+int64_t loop_wall(struct loop *loop); /* never goes backwards within one run */
+/* The mono instant at which wall will be (or was) that value, as of now. */
+int64_t loop_mono_at(struct loop *loop, int64_t wall);
+
+/* Tells that the system's clock was set. Within a second: followed gently, no call.
+ * Forward up to a day: wall jumps, delta > 0. Back up to a day: wall runs 5 % slow until it
+ * meets the clock, delta < 0, once. Beyond a day: not believed, wall goes on by itself;
+ * held = true. */
+void loop_on_step(struct loop *loop, void (*step)(int64_t delta, bool held, void *arg), void *arg);
+
+/* A timer is a member of the thing it wakes; it runs once. The owner stops it before the
+ * memory goes. Timers due at the same tick run in the order in which they were set. */
+struct loop_timer {
+	struct loop_timer *next, *prev; /* the loop's */
+	int64_t due;                    /* mono; valid while armed */
+	void (*run)(void *arg);
+	void *arg;
+	bool armed;
+};
+void loop_timer_init(struct loop_timer *timer, void (*run)(void *arg), void *arg);
+void loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono); /* re-arms */
+void loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay);
+void loop_timer_stop(struct loop *loop, struct loop_timer *timer); /* no-op when not armed */
+
+enum loop_ready { LOOP_READ = 1, LOOP_WRITE = 2 };
+struct loop_watch;
+/* Level-triggered; the watch does not own fd. Free the watch before closing fd; both may
+ * happen inside ready(). */
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, unsigned what,
+	void (*ready)(int fd, unsigned what, void *arg), void *arg);
+void loop_watch_set(struct loop_watch *watch, unsigned what); /* 0 pauses */
+void loop_watch_free(struct loop_watch *watch);
+
+void loop_on_signal(struct loop *loop, int number, void (*run)(int number, void *arg), void *arg);
+
+/* One thread beside the loop for calls that may block (fdatasync). kick() asks for one run
+ * of work() in the thread, then one run of done() on the loop; a kick while busy is refused
+ * (false). free() waits for a running work(), and done() is not called any more.
+ * In virtual time work() and done() run inside kick(). */
+struct loop_worker;
+struct loop_worker *loop_worker_new(struct loop *loop, void (*work)(void *arg),
+	void (*done)(void *arg), void *arg, struct fail *why);
+bool loop_worker_kick(struct loop_worker *worker);
+void loop_worker_free(struct loop_worker *worker);
+#endif

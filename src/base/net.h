@@ -1,0 +1,99 @@
+/* net.h - sockets: UDP, streams (TCP and unix), ICMP echo. Never blocks, never resolves names.
+ *
+ * The only place that calls socket(). Tests link tests/fake/net_sim.c in the place of net.c.
+ * Callbacks run on the loop; an object may be closed inside its own callback. */
+#ifndef PW_NET_H
+#define PW_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+struct fail;
+struct loop;
+
+struct net_addr {
+	uint8_t family; /* 0 none, 4, 6 */
+	uint16_t port;  /* host order */
+	uint8_t bytes[16];
+};
+
+/* A literal IPv4 or IPv6 address ("10.1.3.1", "fe80::1" without scope), or -1 and why. */
+int net_addr_parse(const char *text, uint16_t port, struct net_addr *addr, struct fail *why);
+/* "10.1.3.1:161" or "[2001:db8::1]:161"; "10.1.3.1" when with_port is false. */
+const char *net_addr_text(char *to, size_t size, const struct net_addr *addr, bool with_port);
+bool net_addr_equal(const struct net_addr *a, const struct net_addr *b); /* with port */
+bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
+
+/* ---- UDP ---- */
+struct net_udp;
+struct net_udp_events {
+	/* mono is the kernel's receive time. data is valid during the call only. */
+	void (*received)(const struct net_addr *from, const uint8_t *data, size_t size,
+		int64_t mono, void *arg);
+	/* An ICMP error came for a datagram sent to `to` (port unreachable, no route);
+	 * data is what we had sent, as far as the kernel gives it back. May be NULL. */
+	void (*refused)(const struct net_addr *to, const uint8_t *data, size_t size, int error,
+		void *arg);
+};
+/* Unbound to a peer; local may be NULL, its family then is `family` (4 or 6). Receive
+ * buffer as large as the system allows up to rcvbuf bytes. */
+struct net_udp *net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local,
+	size_t rcvbuf, const struct net_udp_events *events, void *arg, struct fail *why);
+/* 0, or -1 with errno's text in why. A pending error of somebody else is skipped. */
+int net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data,
+	size_t size, struct fail *why);
+uint64_t net_udp_drops(const struct net_udp *udp); /* lost for want of receive buffer */
+void net_udp_close(struct net_udp *udp);
+
+/* ---- streams ---- */
+struct net_stream;
+struct net_stream_events {
+	void (*connected)(void *arg); /* outgoing streams only */
+	void (*received)(const uint8_t *data, size_t size, int64_t mono, void *arg);
+	/* The peer closed (error 0) or it failed (errno value, ETIMEDOUT, ECONNREFUSED..).
+	 * The stream is dead but still has to be closed by its owner. Called once. */
+	void (*closed)(int error, void *arg);
+};
+/* Starts to connect; the outcome comes by an event, never inside the call (NULL only when
+ * no socket can be had). The owner sets its own deadline: there is none here. */
+struct net_stream *net_stream_connect(struct loop *loop, const struct net_addr *to,
+	const struct net_stream_events *events, void *arg, struct fail *why);
+struct net_stream *net_stream_connect_unix(struct loop *loop, const char *path,
+	const struct net_stream_events *events, void *arg, struct fail *why);
+/* Queues; what the kernel does not take at once is sent later. -1 once the stream is dead. */
+int net_stream_send(struct net_stream *stream, const void *data, size_t size);
+size_t net_stream_unsent(const struct net_stream *stream);
+/* Orderly: unread input is read away first so that the peer sees FIN, not RST. */
+void net_stream_close(struct net_stream *stream); /* NULL is fine */
+/* Closes after everything queued has been sent (or the peer has gone); no more events. */
+void net_stream_finish(struct net_stream *stream);
+/* Whose process is at the other end of a unix stream; -1 elsewhere. */
+int net_stream_peer(const struct net_stream *stream, uid_t *uid, gid_t *gid);
+
+/* A listening unix socket, made with the given mode; an old socket file is replaced. The
+ * fd may be inherited by a role that then serves it. */
+int net_unix_listen(const char *path, mode_t mode, struct fail *why);
+struct net_listener;
+/* Each accepted stream starts paused without events until net_stream_adopt. */
+struct net_listener *net_listener_new(struct loop *loop, int fd,
+	void (*accepted)(struct net_stream *stream, void *arg), void *arg);
+void net_stream_adopt(struct net_stream *stream, const struct net_stream_events *events, void *arg);
+void net_listener_free(struct net_listener *listener); /* closes fd */
+
+/* ---- ICMP echo ---- */
+struct net_icmp;
+/* Opens the socket (needs root or CAP_NET_RAW, or ping_group_range); for the supervisor. */
+int net_icmp_socket(uint8_t family, struct fail *why);
+/* Serves an inherited fd; answer() gets the payload that came back. */
+struct net_icmp *net_icmp_new(struct loop *loop, int fd, uint8_t family,
+	void (*answer)(const struct net_addr *from, uint16_t sequence, const uint8_t *data,
+		size_t size, int64_t mono, void *arg), void *arg);
+/* 56 bytes of payload at most; -1 and why when the kernel refuses. */
+int net_icmp_send(struct net_icmp *icmp, const struct net_addr *to, uint16_t sequence,
+	const void *data, size_t size, struct fail *why);
+void net_icmp_free(struct net_icmp *icmp);
+
+/* ---- fds between roles ---- */
+int net_pair(int fds[2], struct fail *why);
+#endif

@@ -1,0 +1,71 @@
+/* device.h - the inventory: what the configuration says, expanded, immutable.
+ *
+ * config/ builds it (templates applied, defaults filled in, everything checked); all others
+ * only read. One arena per inventory: everything in it dies in inventory_free. Identity is
+ * the name: two devices may share an address. */
+#ifndef PW_DEVICE_H
+#define PW_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/point.h"
+struct driver;
+
+/* Points of one device that are asked for together: scalars, or one table. */
+struct group {
+	const char *name;      /* template name or "points"; the RRD's name for scalars */
+	const char *table;     /* table name, NULL for scalars */
+	int64_t interval;      /* ns, whole seconds */
+	bool align;            /* polled right at the slot: quarter-hour energy */
+	const char *suffix;    /* "" or "@5s": see series_file */
+	const char *profile;   /* retention */
+	const struct driver *driver;
+	const struct point *points;
+	size_t point_count;
+	const void *wire;      /* the driver's own: struct snmp_table, ...; may be NULL */
+	int64_t retire;        /* table rows: ns after which a vanished row ends, 24 h */
+};
+
+struct device {
+	const char *name;
+	const char *address;   /* as the user wrote it, with port or line: for messages */
+	const char *protocol;  /* "snmp", "modbus", "snmp+reach", ... for people */
+	const char *place, *owner, *asset, *text; /* "" when not given */
+	const char *const *parents; /* device names, NULL-ended */
+	int64_t interval;      /* the shortest of its groups; of up, rtt, loss */
+	bool align;
+	const char *profile;
+	const void *snmp;      /* struct snmp_options or NULL */
+	const void *modbus;    /* struct modbus_options or NULL */
+	const void *reach;     /* struct reach_options or NULL */
+	const struct group *groups; /* without the device's own up, rtt, loss */
+	size_t group_count;
+	uint64_t fingerprint;  /* equal in two inventories: nothing about it changed */
+	const char *file;      /* where it stands in the configuration */
+	int line;
+};
+
+struct poller_options {
+	const char *name;      /* poller.name: who speaks in traps and status */
+	const char *user;      /* to become when started as root; "" = stay */
+	const char *state_dir, *rrd_dir, *run_dir;
+};
+
+/* What other rooms declare is carried as pointers to their option structs. */
+struct inventory {
+	struct poller_options poller;
+	const struct device *devices;
+	size_t device_count;
+	const void *store;      /* struct store_options */
+	const void *thresholds; /* struct rule_options[] */
+	size_t threshold_count;
+	const void *paths;      /* struct path_options[] */
+	size_t path_count;
+	const void *receivers;  /* struct receiver_options[] */
+	size_t receiver_count;
+	void *arena;            /* config's */
+};
+
+const struct device *inventory_find(const struct inventory *inventory, const char *name);
+#endif

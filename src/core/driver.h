@@ -1,0 +1,73 @@
+/* driver.h - how a protocol plugs in: snmp, modbus, reach each fill one struct driver.
+ *
+ * The poller owns the schedule and the truth about slots; a driver owns the wire. For each
+ * task_start the driver calls task_reading for what it learned and then task_done exactly
+ * once, on the loop, never inside start() itself when start() can fail at once (use a zero
+ * timer) - unless cancel() came first; after cancel() it must not touch the task again.
+ * A driver never waits: each task ends by a deadline of its own. */
+#ifndef PW_DRIVER_H
+#define PW_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/sample.h"
+struct device;
+struct fail;
+struct group;
+struct loop;
+struct task;
+
+struct driver {
+	const char *name; /* "snmp", "modbus", "reach" */
+	/* One state per device and driver; NULL and why when it cannot work at all (the
+	 * device's slots are then closed as config). env is what poller_main gave. */
+	void *(*attach)(void *env, const struct device *device, struct fail *why);
+	void (*detach)(void *state); /* after all its tasks were closed */
+	/* One state per group of that device. */
+	void *(*open)(void *state, struct task *task);
+	void (*close)(void *work); /* cancels first if busy */
+	/* Polls the group once. cautious: the device did not answer last time, so send one
+	 * request first and go on only when it was answered. */
+	void (*start)(void *work, bool cautious);
+	void (*cancel)(void *work);
+};
+
+/* ---- what a driver may ask and tell; implemented by core/poller ---- */
+const struct device *task_device(const struct task *task);
+const struct group *task_group(const struct task *task);
+struct loop *task_loop(const struct task *task);
+
+/* A table row by its key (free text from the device, made one printable line, at most 80
+ * bytes). Known rows keep their number for the life of the task; the first sight makes the
+ * row's series. Numbers are small and dense from 0. */
+uint32_t task_row(struct task *task, const char *key);
+
+#define TASK_SCALAR UINT32_MAX /* the row of a scalar */
+
+struct reading {
+	uint32_t row;       /* task_row, or TASK_SCALAR */
+	uint32_t point;     /* index into group->points */
+	uint8_t reason;     /* REASON_GOOD, or why there is no value */
+	uint8_t bits;       /* counters: 32 or 64 */
+	bool discontinuity; /* counters: the device restarted or reset since the last reading */
+	int64_t received;   /* mono ns of the answer */
+	uint64_t raw;       /* counters: the count; else the raw reading where it is integral */
+	double number;      /* gauges and states: scaled value; ignored for counters */
+	const char *text;   /* text points */
+	double max_rate;    /* counters: per second, more is impossible; 0 = not known */
+};
+/* At most once per point and slot; a second reading of the same is a bug and is ignored. */
+void task_reading(struct task *task, const struct reading *reading);
+/* All of the group's series without a reading in this slot are closed with `rest`. For a
+ * complete walk that is REASON_NO_SUCH_ROW, for a failed poll the failure's reason. */
+void task_done(struct task *task, uint8_t rest);
+
+/* One request on the wire ended: feeds up, rtt and loss. rtt in ns. `device_answered` is
+ * true for every valid answer of the device itself, an exception or noSuchName too. */
+void task_exchange(struct task *task, bool device_answered, int64_t rtt);
+/* What status and last_error show; one line in the user's words. */
+void task_error(struct task *task, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Information that is no series (sysDescr, ifAlias): shown by devices and values. */
+void task_info(struct task *task, uint32_t row, const char *name, const char *text);
+#endif

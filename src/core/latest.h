@@ -1,0 +1,52 @@
+/* latest.h - the newest slot of every series, readable by others without asking anybody.
+ *
+ * RUN_DIR/latest is a mapped file: a header and one row per series id, each under a sequence
+ * lock; RUN_DIR/latest.text holds text values. The poller is the only writer. It survives
+ * kill -9 of the poller, so rate bases go on; it need not survive a reboot. */
+#ifndef PW_LATEST_H
+#define PW_LATEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/sample.h"
+struct fail;
+struct feed_listener;
+
+#define LATEST_TEXT 120
+
+struct latest_row {
+	bool known;       /* something was ever told about this series */
+	uint8_t reason;   /* of the newest closed slot */
+	bool has_raw;
+	int64_t slot;
+	int64_t received; /* wall ns of the newest closed slot */
+	int64_t good_at;  /* wall ns of the newest good sample, 0 if never */
+	double value;     /* NaN unless reason is good; of that slot */
+	uint64_t raw;
+	char text[LATEST_TEXT + 1]; /* text points; "" otherwise */
+};
+
+struct latest;
+struct latest *latest_open_writer(const char *run_dir, struct fail *why);
+struct latest *latest_open_reader(const char *run_dir, struct fail *why);
+void latest_close(struct latest *latest);
+/* A consistent copy; false when the series was never told about. */
+bool latest_read(struct latest *latest, uint32_t id, struct latest_row *row);
+/* The poller's process start (wall ns) and last sign of life, written each second. */
+int64_t latest_heartbeat(const struct latest *latest);
+void latest_beat(struct latest *latest, int64_t wall);
+
+/* Writer: the hook for the feed. */
+struct feed_listener latest_listener(struct latest *latest);
+
+/* Writer: the base of a counter's next rate, kept beside the row. */
+struct latest_base {
+	bool known;
+	uint64_t raw;
+	int64_t received; /* wall ns */
+	int64_t mono;     /* mono ns, meaningful within one boot */
+};
+bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);
+void latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base);
+#endif

@@ -1,0 +1,55 @@
+/* series.h - the catalogue: which number is which point, where its history lies.
+ *
+ * STATE_DIR/series, append-only text, one line an entry with a checksum; a torn last line is
+ * as if it had not been written. Ids count from 1 and are never reused. The poller is the
+ * only writer; store, cli, graph and web open it for reading and need no configuration. */
+#ifndef PW_SERIES_H
+#define PW_SERIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/point.h"
+struct fail;
+
+struct series {
+	uint32_t id;
+	enum point_kind kind;
+	int64_t step;       /* ns; slot k is at wall time k x step */
+	const char *path;   /* "press-3/oil_temp", "sw-hall3/if[ge-1/5]/in_octets" */
+	const char *unit;   /* "" when none; of the stored value (a counter: of its rate) */
+	const char *file;   /* below RRD_DIR, without a leading '/'; "" for a text point */
+	const char *ds;     /* data source name, at most 19 characters; "" for a text point */
+	const char *profile; /* retention profile: "short", "standard", "long" */
+};
+
+struct series_catalogue;
+/* writer: creates the file when missing and repairs a torn end. Readers may open it while
+ * it grows. Entries live as long as the catalogue. */
+struct series_catalogue *series_open(const char *state_dir, bool writer, struct fail *why);
+void series_close(struct series_catalogue *catalogue);
+
+const struct series *series_get(const struct series_catalogue *catalogue, uint32_t id); /* or NULL */
+const struct series *series_find(const struct series_catalogue *catalogue, const char *path);
+uint32_t series_last_id(const struct series_catalogue *catalogue); /* 0 when empty */
+
+/* Finds the path or appends it (id and strings of `wanted` are copied). What differs in
+ * kind, unit or profile is written as a new line for the same id; another step or file for
+ * an existing path is refused (-1, why): that needs a migration. */
+const struct series *series_add(struct series_catalogue *catalogue,
+	const struct series *wanted, struct fail *why);
+/* fdatasync when something was appended since; safe in a worker thread beside series_add.
+ * Must succeed before a journal record that names a new id is written. */
+int series_sync(struct series_catalogue *catalogue, struct fail *why);
+/* Reader: takes up lines written since; true when there were any. */
+bool series_refresh(struct series_catalogue *catalogue);
+
+/* Path, file and DS names by the storage layout of DESIGN. table and row NULL for scalars;
+ * suffix is "" or "@5s" where a device has several intervals. */
+void series_path(char *to, size_t size, const char *device, const char *table,
+	const char *row, const char *point);
+void series_file(char *to, size_t size, const char *device, const char *table,
+	const char *row, const char *group, const char *suffix);
+/* The point's name, or its first 11 characters, '~' made '_', and 7 hex digits of its hash. */
+void series_ds(char *to, size_t size, const char *point);
+#endif

@@ -1,0 +1,35 @@
+/* reader.h - reads the journal: the poller once at its start, the store all the time.
+ *
+ * Opens nothing for writing. Frames come in order over all segments; a damaged or half
+ * frame at the end of a segment that has a successor is skipped with what follows in that
+ * segment (it was never committed); at the end of the newest segment it is "not yet". */
+#ifndef PW_READER_H
+#define PW_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "journal/record.h"
+struct fail;
+struct reader;
+
+struct reader_position {
+	uint64_t segment;
+	uint64_t offset;
+};
+
+/* Starts at the position, or at the oldest segment there is when segment is 0 or gone. */
+struct reader *reader_open(const char *state_dir, const struct reader_position *from, struct fail *why);
+void reader_close(struct reader *reader);
+/* 1 a record (valid until the next call), 0 nothing more for now, -1 and why on an I/O error. */
+int reader_next(struct reader *reader, struct record *record, struct fail *why);
+/* Behind the record last returned. */
+struct reader_position reader_at(const struct reader *reader);
+
+/* The newest segment with a complete snapshot, where a starting poller begins to replay:
+ * 0 when there is none. */
+uint64_t reader_newest_snapshot(const char *state_dir, struct fail *why);
+/* Lists segment numbers in order into a malloc'ed array; count. */
+size_t reader_segments(const char *state_dir, uint64_t **numbers);
+/* Deletes segments before `keep` (by the store, after its checkpoint). */
+void reader_drop_before(const char *state_dir, uint64_t keep);
+#endif

@@ -1,0 +1,112 @@
+/* record.h - what stands in a journal segment, byte by byte. The format is documented here
+ * and only here. All numbers little-endian.
+ *
+ * A segment is STATE_DIR/journal/%016llx.seg, the number growing by one. It begins with
+ *   8 bytes "PWJRNL01", u64 segment number, i64 wall ns of its making, u32 crc32c of those
+ * and then holds frames:
+ *   u32 size of the body, u32 crc32c over kind..body, u8 kind, u8 version (1), u16 zero,
+ *   u64 sequence (grows by one over all segments), body.
+ * A frame whose checksum is wrong, or that ends behind the file's end, ends the segment: it
+ * was never committed. Every segment opens with a snapshot (KIND_SNAPSHOT_BEGIN, facts of
+ * each room, KIND_SNAPSHOT_END), so older segments are needed only for what the store has
+ * not yet written.
+ *
+ * KIND_SAMPLES: i64 slot, i64 step ns, i64 received wall ns, u32 count, then count times
+ *   u32 series id, u8 reason, u8 flags (1: value follows, 2: raw follows), u16 zero,
+ *   i32 received offset in us from the frame's, [f64 value], [u64 raw]
+ * KIND_RUN: u32 series id, u8 reason, 3 zero, i64 first slot, i64 last slot, i64 decided wall ns
+ * KIND_ALARM, KIND_NOTIFIED: the body is the alarm and notify rooms' own
+ * KIND_NEXT_SLOTS (in a snapshot): count times u32 series id, u32 zero, i64 next slot to close
+ * KIND_SNAPSHOT_BEGIN, KIND_SNAPSHOT_END: no body
+ * KIND_START: u32 length, poller name; KIND_STOP: no body (orderly end) */
+#ifndef PW_RECORD_H
+#define PW_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum record_kind {
+	KIND_SAMPLES = 1,
+	KIND_RUN = 2,
+	KIND_ALARM = 3,
+	KIND_NOTIFIED = 4,
+	KIND_NEXT_SLOTS = 5,
+	KIND_SNAPSHOT_BEGIN = 6,
+	KIND_SNAPSHOT_END = 7,
+	KIND_START = 8,
+	KIND_STOP = 9,
+	KIND_ALARM_STATE = 10,  /* in a snapshot: alarm's open alarms, timers, counters */
+	KIND_NOTIFY_STATE = 11, /* in a snapshot: notify's cursors and unsent notices */
+	KIND_PATH_STATE = 12,   /* in a snapshot: path accounts */
+};
+
+#define RECORD_SEGMENT_HEADER 28
+#define RECORD_FRAME_HEADER 20
+#define RECORD_BODY_MAX (64u << 20)
+
+/* A growing buffer in which frames are built. */
+struct record_buffer {
+	uint8_t *bytes;
+	size_t used, room;
+};
+void record_buffer_free(struct record_buffer *buffer);
+
+/* Begins a frame and returns its offset; put the body, then end it. */
+size_t record_begin(struct record_buffer *buffer, enum record_kind kind, uint64_t sequence);
+void record_end(struct record_buffer *buffer, size_t frame);
+void record_put(struct record_buffer *buffer, const void *bytes, size_t size);
+void record_put_u8(struct record_buffer *buffer, uint8_t value);
+void record_put_u16(struct record_buffer *buffer, uint16_t value);
+void record_put_u32(struct record_buffer *buffer, uint32_t value);
+void record_put_u64(struct record_buffer *buffer, uint64_t value);
+void record_put_f64(struct record_buffer *buffer, double value);
+void record_put_text(struct record_buffer *buffer, const char *text); /* u32 length, bytes */
+
+/* A cursor over a body; a read behind the end sets failed and gives 0. */
+struct record_cursor {
+	const uint8_t *at, *end;
+	bool failed;
+};
+uint8_t record_get_u8(struct record_cursor *cursor);
+uint16_t record_get_u16(struct record_cursor *cursor);
+uint32_t record_get_u32(struct record_cursor *cursor);
+uint64_t record_get_u64(struct record_cursor *cursor);
+double record_get_f64(struct record_cursor *cursor);
+/* Copies at most size - 1 bytes and ends in NUL. */
+void record_get_text(struct record_cursor *cursor, char *to, size_t size);
+
+struct record {
+	enum record_kind kind;
+	uint64_t sequence;
+	const uint8_t *body;
+	size_t size;
+};
+/* Takes the frame at bytes. 1 and *frame_size: a whole, valid frame. 0: not all there yet.
+ * -1: damaged (checksum, size, kind 0). */
+int record_parse(const uint8_t *bytes, size_t size, struct record *record, size_t *frame_size);
+
+/* Walks the body of KIND_SAMPLES. */
+struct record_sample {
+	uint32_t series;
+	uint8_t reason;
+	bool has_value, has_raw;
+	int64_t slot, step, received;
+	double value; /* NaN when there is none */
+	uint64_t raw;
+};
+struct record_samples {
+	struct record_cursor cursor;
+	int64_t slot, step, received;
+	uint32_t left;
+};
+int record_samples_open(const struct record *record, struct record_samples *walk); /* -1 damaged */
+bool record_samples_next(struct record_samples *walk, struct record_sample *sample);
+
+struct record_run {
+	uint32_t series;
+	uint8_t reason;
+	int64_t first, last, decided;
+};
+int record_run_read(const struct record *record, struct record_run *run);
+#endif

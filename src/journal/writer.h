@@ -1,0 +1,53 @@
+/* writer.h - appends to the journal: the poller's side of the queue.
+ *
+ * Records gather in memory; every 100 ms a worker writes them in one piece and calls
+ * fdatasync. Only then are they committed, and `committed` is told. Nothing here ever blocks
+ * the loop. When the disk refuses (full, read-only), the batch stays in memory and is tried
+ * again each second; the file is first cut back to what was committed. */
+#ifndef PW_WRITER_H
+#define PW_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "journal/record.h"
+struct fail;
+struct loop;
+struct writer;
+
+struct writer_options {
+	const char *state_dir;
+	int64_t commit_interval; /* ns; 0 = 100 ms */
+	size_t segment_size;     /* bytes; 0 = 16 MiB. At least 8 times the snapshot */
+	size_t memory_budget;    /* bytes held while the disk refuses; 0 = 256 MiB */
+};
+struct writer_events {
+	/* Puts the rooms' facts at the head of a new segment, through writer_* calls. */
+	void (*snapshot)(struct writer *writer, void *arg);
+	/* Everything up to and including this sequence is on disk. */
+	void (*committed)(uint64_t sequence, void *arg);
+	/* The disk refuses (why), or takes again (NULL). Told on change. */
+	void (*health)(const char *why, void *arg);
+	/* Called in the worker before each batch is written: series_sync. 0 or -1 and why. */
+	int (*before_write)(void *arg, struct fail *why);
+	void *arg;
+};
+
+/* Opens a new segment behind the newest one that exists; next_sequence comes from the
+ * reader's replay (1 for an empty journal). The first thing written is a snapshot. */
+struct writer *writer_open(struct loop *loop, const struct writer_options *options,
+	const struct writer_events *events, uint64_t next_sequence, struct fail *why);
+/* Writes and syncs what is there, then closes; false when something could not be written. */
+bool writer_close(struct writer *writer);
+/* For tests: ends as kill -9 would, what was not committed is gone. */
+void writer_abandon(struct writer *writer);
+
+/* Each returns the record's sequence number, or 0 when the memory budget is used up (the
+ * caller closes those slots as store-full later). */
+uint64_t writer_record(struct writer *writer, enum record_kind kind, const void *body, size_t size);
+struct sample;
+struct sample_run;
+bool writer_full(const struct writer *writer);
+uint64_t writer_last_sequence(const struct writer *writer);
+uint64_t writer_committed(const struct writer *writer);
+uint64_t writer_segment(const struct writer *writer); /* number of the current one */
+#endif

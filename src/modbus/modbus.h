@@ -1,0 +1,45 @@
+/* modbus.h - Modbus as a driver: what the configuration may say of a device, a point.
+ *
+ * config/ fills these structs; modbus.c reads them. Addresses are PDU addresses, 0-based. */
+#ifndef PW_MODBUS_H
+#define PW_MODBUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/net.h"
+#include "modbus/regs.h"
+struct driver;
+struct loop;
+
+struct modbus_options {
+	const char *line;        /* name of the `lines` entry, "" for a line of its own */
+	struct net_addr address; /* of the line: all devices on one host:port share one line */
+	uint8_t unit_id;         /* 1..255; 0 is refused */
+	int64_t timeout;         /* ns, of one exchange */
+	int64_t connect_timeout; /* ns */
+	int64_t connect_delay;   /* ns between connected and the first request */
+	int64_t request_gap;     /* ns between an answer and the next request */
+	int64_t close_after;     /* ns of idleness, then FIN; 0 = stay connected */
+	uint16_t max_regs;       /* 1..125 */
+	uint16_t max_bits;       /* 1..2000 */
+	uint16_t max_gap;        /* registers nobody asked for that may fill a block; 0 */
+};
+
+struct modbus_point {
+	uint8_t function; /* 1..4 */
+	uint16_t pdu;
+	bool separate;    /* never shares a request */
+	struct regs_spec spec;
+	uint8_t bits;     /* counters: 16, 32 or 64 */
+};
+
+extern const struct driver modbus_driver;
+/* What attach gets as env. The lines behind all devices; made by poller_main. */
+struct modbus;
+struct modbus *modbus_new(struct loop *loop);
+void modbus_free(struct modbus *modbus); /* closes all lines by FIN */
+/* Records every raw exchange; for tests and the black box. sent/received may be NULL. */
+void modbus_tap(struct modbus *modbus,
+	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
+		void *arg), void *arg);
+#endif

@@ -1,0 +1,72 @@
+/* snmp.h - SNMP as a driver: what the configuration may say of a device, a point, a table.
+ *
+ * config/ fills these structs; snmp.c and session.c read them. */
+#ifndef PW_SNMP_H
+#define PW_SNMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/net.h"
+struct driver;
+struct fail;
+struct loop;
+
+#define SNMP_OID_MAX 128
+
+struct snmp_oid {
+	const uint32_t *ids;
+	size_t count;
+};
+/* "1.3.6.1.2.1.1.3.0", a leading dot is allowed. ids has SNMP_OID_MAX places. */
+int snmp_oid_parse(const char *text, uint32_t *ids, size_t *count, struct fail *why);
+const char *snmp_oid_text(char *to, size_t size, const uint32_t *ids, size_t count);
+
+struct snmp_options {
+	struct net_addr address;
+	uint8_t version;       /* 1 or 2 (v2c) */
+	const char *community; /* a secret: never logged */
+	int64_t timeout;       /* ns, of one try */
+	uint8_t retries;       /* tries = retries + 1 */
+	double max_rate;       /* requests per second, 0 = no limit */
+	bool any_source;       /* answers may come from another address */
+	uint16_t max_varbinds; /* of one GET; 0 = as many as fit 1,400 bytes */
+	uint16_t max_repetitions; /* of GETBULK; 0 = 10 */
+};
+
+/* Scalars: the OID with its .0. Columns: without the row's index. The first OID that the
+ * agent (the row) has is used. */
+struct snmp_point {
+	const struct snmp_oid *oids;
+	size_t oid_count;
+};
+struct snmp_info {
+	const char *name;
+	struct snmp_oid oid;
+};
+/* group->wire: for scalars only infos count; for a table also its key. */
+struct snmp_group {
+	const struct snmp_oid *keys; /* first column that has a text names the row */
+	size_t key_count;
+	struct snmp_oid discontinuity; /* column (TimeStamp); count 0 when there is none */
+	const struct snmp_info *infos;
+	size_t info_count;
+	const char *include, *exclude; /* POSIX extended regular expressions on the key; "" */
+};
+
+extern const struct driver snmp_driver;
+struct snmp;
+/* Prepares Net-SNMP so that it reads and writes no file of its own. state_dir holds the
+ * row maps. */
+struct snmp *snmp_new(struct loop *loop, const char *state_dir, struct fail *why);
+void snmp_free(struct snmp *snmp);
+void snmp_tap(struct snmp *snmp,
+	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
+		int64_t mono, void *arg), void *arg);
+
+/* Totals since the start, for status and benchmarks. */
+struct snmp_counters {
+	uint64_t sent, answered, retried, timed_out, strays, wrong_source, malformed;
+};
+struct snmp_counters snmp_counters(const struct snmp *snmp);
+#endif
