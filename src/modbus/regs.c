@@ -1,0 +1,364 @@
+#include "modbus/regs.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/str.h"
+
+static const struct {
+	const char *name;
+	uint8_t width; /* registers */
+} types[] = {
+	[REGS_S16] = { "s16", 1 }, [REGS_U16] = { "u16", 1 },
+	[REGS_S32] = { "s32", 2 }, [REGS_U32] = { "u32", 2 },
+	[REGS_S64] = { "s64", 4 }, [REGS_U64] = { "u64", 4 },
+	[REGS_F32] = { "f32", 2 }, [REGS_F64] = { "f64", 4 },
+	[REGS_BIT] = { "bit", 1 }, [REGS_STRING] = { "string", 0 },
+};
+
+int
+regs_type_parse(const char *text, enum regs_type *type, struct fail *why)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strcmp(text, types[i].name) == 0) {
+			*type = (enum regs_type)i;
+			return 0;
+		}
+	}
+	fail_set(why, "type \"%s\": expected s16, u16, s32, u32, s64, u64, f32, f64, bit "
+		"or string", text);
+	return -1;
+}
+
+const char *
+regs_type_name(enum regs_type type)
+{
+	return types[type].name;
+}
+
+unsigned
+regs_width(enum regs_type type)
+{
+	return types[type].width;
+}
+
+static bool
+is_signed(enum regs_type type)
+{
+	return type == REGS_S16 || type == REGS_S32 || type == REGS_S64;
+}
+
+static bool
+is_real(enum regs_type type)
+{
+	return type == REGS_F32 || type == REGS_F64;
+}
+
+static const char *
+order_choices(size_t letters)
+{
+	switch (letters) {
+	case 2:
+		return "AB or BA";
+	case 4:
+		return "ABCD, CDAB, BADC or DCBA";
+	case 8:
+		return "ABCDEFGH, GHEFCDAB, BADCFEHG, HGFEDCBA, CDABGHEF, EFGHABCD, "
+		       "DCBAHGFE or FEHGBADC";
+	default:
+		return "2, 4 or 8 letters like AB, ABCD or ABCDEFGH";
+	}
+}
+
+int
+regs_order_parse(const char *text, struct regs_order *order, struct fail *why)
+{
+	size_t letters = strlen(text);
+	unsigned swap = (unsigned)(text[0] - 'A');
+
+	if (letters != 2 && letters != 4 && letters != 8)
+		goto fail;
+	if (text[0] < 'A' || swap >= letters)
+		goto fail;
+	for (size_t i = 0; i < letters; i++) {
+		if (text[i] != (char)('A' + (i ^ swap)))
+			goto fail;
+	}
+	order->swap = (uint8_t)swap;
+	order->letters = (uint8_t)letters;
+	return 0;
+fail:
+	fail_set(why, "order \"%s\": expected %s", text, order_choices(letters));
+	return -1;
+}
+
+static unsigned
+letters_of(enum regs_type type)
+{
+	return type == REGS_STRING ? 2 : types[type].width * 2u;
+}
+
+int
+regs_order_check(struct regs_order order, enum regs_type type, struct fail *why)
+{
+	unsigned letters = letters_of(type);
+
+	if (order.letters == 0 || order.letters == letters)
+		return 0;
+	fail_set(why, "order of %d letters for a %s: expected %s", order.letters,
+		types[type].name, order_choices(letters));
+	return -1;
+}
+
+struct regs_order
+regs_order_inherit(struct regs_order order, enum regs_type type)
+{
+	unsigned letters = letters_of(type);
+	bool low_word_first = (order.swap & (order.letters == 8 ? 4 : 2)) != 0;
+	struct regs_order fitting = { .swap = order.swap & 1, .letters = (uint8_t)letters };
+
+	if (order.letters == letters)
+		return order;
+	if (low_word_first)
+		fitting.swap |= (uint8_t)(letters - 2);
+	return fitting;
+}
+
+/* One end of a range. Hex is the bit pattern, so "0x8000" is a fine s16. */
+static int
+range_end(const char *text, enum regs_type type, int *kind, uint64_t *bits, int64_t *number,
+	double *real, struct fail *why)
+{
+	unsigned width_bits = types[type].width * 16u;
+	uint64_t top = width_bits == 64 ? UINT64_MAX : (UINT64_C(1) << width_bits) - 1;
+	struct fail ignored;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		*kind = REGS_RANGE_BITS;
+		if (str_uint(text, bits, &ignored) == 0 && *bits <= top)
+			return 0;
+	} else if (is_real(type)) {
+		*kind = REGS_RANGE_REAL;
+		if (str_double(text, real, &ignored) == 0)
+			return 0;
+	} else if (is_signed(type)) {
+		*kind = REGS_RANGE_SIGNED;
+		if (str_int(text, number, &ignored) == 0 && *number <= (int64_t)(top >> 1) &&
+			*number >= -(int64_t)(top >> 1) - 1)
+			return 0;
+	} else {
+		*kind = REGS_RANGE_BITS;
+		if (str_uint(text, bits, &ignored) == 0 && *bits <= top)
+			return 0;
+	}
+	fail_set(why, "invalid \"%s\": not a number that fits %s", text, types[type].name);
+	return -1;
+}
+
+static bool
+range_empty(const struct regs_range *range)
+{
+	switch (range->kind) {
+	case REGS_RANGE_SIGNED:
+		return range->from.number > range->to.number;
+	case REGS_RANGE_REAL:
+		return !(range->from.real <= range->to.real);
+	default:
+		return range->from.bits > range->to.bits;
+	}
+}
+
+static int
+range_set(const char *text, enum regs_type type, struct regs_range *range, bool first,
+	struct fail *why)
+{
+	uint64_t bits = 0;
+	int64_t number = 0;
+	double real = 0;
+	int kind;
+
+	if (range_end(text, type, &kind, &bits, &number, &real, why) == -1)
+		return -1;
+	if (!first && kind != (int)range->kind) {
+		fail_set(why, "invalid \"%s\": write both ends as hex or both as decimal", text);
+		return -1;
+	}
+	range->kind = kind;
+	if (kind == REGS_RANGE_SIGNED)
+		range->to.number = number;
+	else if (kind == REGS_RANGE_REAL)
+		range->to.real = real;
+	else
+		range->to.bits = bits;
+	if (first)
+		range->from = range->to;
+	return 0;
+}
+
+int
+regs_range_parse(const char *text, enum regs_type type, struct regs_range *range,
+	struct fail *why)
+{
+	const char *dots = strstr(text, "..");
+	char from[64];
+
+	if (type == REGS_BIT || type == REGS_STRING) {
+		fail_set(why, "invalid \"%s\": a %s has no invalid values", text,
+			types[type].name);
+		return -1;
+	}
+	if (!str_copy(from, sizeof(from), text)) {
+		fail_set(why, "invalid \"%s\": too long for a number", text);
+		return -1;
+	}
+	if (dots != NULL)
+		from[dots - text] = '\0';
+	if (range_set(from, type, range, true, why) == -1)
+		return -1;
+	if (dots == NULL)
+		return 0;
+	if (range_set(dots + 2, type, range, false, why) == -1)
+		return -1;
+	if (range_empty(range)) {
+		fail_set(why, "invalid \"%s\": the range is empty, write the lower end first",
+			text);
+		return -1;
+	}
+	return 0;
+}
+
+unsigned
+regs_count(const struct regs_spec *spec)
+{
+	return spec->type == REGS_STRING ? spec->length : types[spec->type].width;
+}
+
+static uint64_t
+join_bytes(const uint8_t *bytes, unsigned count, unsigned swap)
+{
+	uint64_t raw = 0;
+
+	for (unsigned letter = 0; letter < count; letter++)
+		raw = raw << 8 | bytes[letter ^ swap];
+	return raw;
+}
+
+static double
+real_value(enum regs_type type, uint64_t raw)
+{
+	uint32_t low = (uint32_t)raw;
+	double f64;
+	float f32;
+
+	if (type == REGS_F64) {
+		memcpy(&f64, &raw, sizeof(f64));
+		return f64;
+	}
+	memcpy(&f32, &low, sizeof(f32));
+	return (double)f32;
+}
+
+static int64_t
+signed_value(enum regs_type type, uint64_t raw)
+{
+	switch (type) {
+	case REGS_S16:
+		return (int16_t)(uint16_t)raw;
+	case REGS_S32:
+		return (int32_t)(uint32_t)raw;
+	default:
+		return (int64_t)raw;
+	}
+}
+
+static double
+plain_value(enum regs_type type, uint64_t raw)
+{
+	if (is_real(type))
+		return real_value(type, raw);
+	if (is_signed(type))
+		return (double)signed_value(type, raw);
+	return (double)raw;
+}
+
+static bool
+range_holds(const struct regs_range *range, enum regs_type type, uint64_t raw)
+{
+	switch (range->kind) {
+	case REGS_RANGE_SIGNED: {
+		int64_t number = signed_value(type, raw);
+
+		return number >= range->from.number && number <= range->to.number;
+	}
+	case REGS_RANGE_REAL: {
+		double real = real_value(type, raw);
+
+		return real >= range->from.real && real <= range->to.real;
+	}
+	default:
+		return raw >= range->from.bits && raw <= range->to.bits;
+	}
+}
+
+static void
+set_number(const struct regs_spec *spec, uint64_t raw, struct regs_value *value)
+{
+	double plain = plain_value(spec->type, raw);
+	double scale = spec->scale == 0 ? 1 : spec->scale;
+
+	value->raw = raw;
+	value->number = plain * scale + spec->offset;
+	value->kind = isfinite(value->number) ? REGS_NUMBER : REGS_INVALID;
+	for (size_t i = 0; i < spec->invalid_count; i++) {
+		if (range_holds(&spec->invalid[i], spec->type, raw))
+			value->kind = REGS_INVALID;
+	}
+	if (!isfinite(value->number))
+		value->number = 0;
+}
+
+/* Ends at the first NUL: what devices leave behind it is old memory. */
+static void
+set_text(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
+{
+	size_t size = (spec->length > REGS_TEXT_MAX / 2 ? REGS_TEXT_MAX / 2 : spec->length) * 2u;
+	size_t used = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		uint8_t c = bytes[i ^ (spec->order.swap & 1)];
+
+		if (c == 0)
+			break;
+		value->text[i] = c >= 0x20 && c <= 0x7E ? (char)c : '?';
+		if (c != ' ' && c != 0xFF)
+			used = i + 1;
+	}
+	value->text[used] = '\0';
+	value->kind = REGS_TEXT;
+	value->number = 0;
+	value->raw = 0;
+}
+
+void
+regs_read(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
+{
+	uint64_t raw;
+
+	value->text[0] = '\0';
+	if (spec->type == REGS_STRING) {
+		set_text(spec, bytes, value);
+		return;
+	}
+	raw = join_bytes(bytes, types[spec->type].width * 2u, spec->order.swap);
+	if (spec->type == REGS_BIT)
+		raw = raw >> (spec->bit & 15) & 1;
+	set_number(spec, raw, value);
+}
+
+void
+regs_read_bit(const struct regs_spec *spec, bool on, struct regs_value *value)
+{
+	value->text[0] = '\0';
+	set_number(spec, on ? 1 : 0, value);
+}

@@ -1,0 +1,83 @@
+/* regs.h - turns raw Modbus registers and bits into values.
+ *
+ * The only place that knows word and byte order. Works on the bytes of an answer as they
+ * came. Pure: no I/O, no allocation, no logging. */
+#ifndef PW_REGS_H
+#define PW_REGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+struct fail;
+
+enum regs_type {
+	REGS_S16, REGS_U16, REGS_S32, REGS_U32, REGS_S64, REGS_U64, REGS_F32, REGS_F64,
+	REGS_BIT,   /* one coil or input, or one bit of a register */
+	REGS_STRING /* two characters a register */
+};
+
+enum { REGS_TEXT_MAX = 250 }; /* 125 registers */
+
+/* Reads "s16" .. "string". Returns -1 and fills why for anything else. */
+int regs_type_parse(const char *text, enum regs_type *type, struct fail *why);
+const char *regs_type_name(enum regs_type type);
+
+/* Registers that a value takes: 1, 2 or 4; 0 for a string, which has its own length. */
+unsigned regs_width(enum regs_type type);
+
+/* How the bytes of a number arrive. Byte i on the wire is letter i ^ swap, A being the
+ * highest: 1 swaps the bytes of a word, 2 neighbouring words, 4 the halves of 64 bits.
+ * Zero is straight. Manuals say "swapped" or "little endian" for any of the others. */
+struct regs_order {
+	uint8_t swap;
+	uint8_t letters; /* 2, 4 or 8; 0: none given, straight */
+};
+
+/* Reads "AB", "CDAB", "GHEFCDAB" and the like. Returns -1 and fills why else. */
+int regs_order_parse(const char *text, struct regs_order *order, struct fail *why);
+/* Is that an order for values of this type? A string takes "AB" or "BA". */
+int regs_order_check(struct regs_order order, enum regs_type type, struct fail *why);
+/* An order that a template gives for all its points, for one type of another width:
+ * CDAB (low word first) becomes AB and GHEFCDAB, BADC becomes BA and BADCFEHG. */
+struct regs_order regs_order_inherit(struct regs_order order, enum regs_type type);
+
+/* Raw values that mean "not available": one, or a range with both ends inside. */
+struct regs_range {
+	enum { REGS_RANGE_BITS, REGS_RANGE_SIGNED, REGS_RANGE_REAL } kind;
+	union { uint64_t bits; int64_t number; double real; } from, to;
+};
+
+/* Reads "0x7FFF", "0x8000..0x80FF", "-32768", "65535", for f32/f64 also "-9999.0". Hex is
+ * the bit pattern of the type, decimal its value before scale and offset. Returns -1 and
+ * fills why: not a number, does not fit the type, from above to, type is bit or string. */
+int regs_range_parse(const char *text, enum regs_type type, struct regs_range *range,
+	struct fail *why);
+
+/* One point as configured. The owner keeps invalid alive. */
+struct regs_spec {
+	enum regs_type type;
+	struct regs_order order;
+	double scale;  /* value = raw * scale + offset; 0 is taken as 1 */
+	double offset;
+	uint8_t bit;   /* REGS_BIT in a register: 0 (lowest) to 15 */
+	uint8_t length; /* REGS_STRING: registers, 1..125 */
+	const struct regs_range *invalid;
+	size_t invalid_count;
+};
+
+/* Registers (function 3 and 4) that the spec takes. */
+unsigned regs_count(const struct regs_spec *spec);
+
+struct regs_value {
+	enum { REGS_NUMBER, REGS_TEXT, REGS_INVALID } kind;
+	double number;  /* scaled; also what an invalid one would have been, if finite */
+	uint64_t raw;   /* bits as the type has them, not sign-extended; 0 for text */
+	char text[REGS_TEXT_MAX + 1]; /* printable ASCII; what is not shows as '?' */
+};
+
+/* bytes: regs_count(spec) registers as on the wire. NaN, infinity and the raw values in
+ * spec->invalid give REGS_INVALID. */
+void regs_read(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value);
+/* The same for function 1 and 2, where a point is one bit. */
+void regs_read_bit(const struct regs_spec *spec, bool on, struct regs_value *value);
+#endif
