@@ -50,8 +50,7 @@ AC_DEFUN([PW_SANITIZERS], [
 		CFLAGS="$pw_saved"
 		PW_CFLAGS="$PW_CFLAGS $pw_sanitize -fno-omit-frame-pointer"
 		PW_LDFLAGS="$PW_LDFLAGS $pw_sanitize"
-		enable_hardening=no])
-	AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" = yes])])
+		enable_hardening=no])])
 
 AC_DEFUN([PW_HARDENING], [
 	AC_ARG_ENABLE([hardening], [AS_HELP_STRING([--disable-hardening],
@@ -68,5 +67,5 @@ AC_DEFUN([PW_HARDENING], [
 		m4_foreach_w([flag], [-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 			-Wl,-z,separate-code -Wl,-z,nodlopen -Wl,--as-needed],
 			[PW_TRY_LDFLAG(m4_defn([flag]))])])
-	AM_CONDITIONAL([HARDENING], [test "$enable_hardening" = yes])
+	AC_SUBST([enable_hardening])
 	AC_SUBST([PW_LDFLAGS])])

@@ -40,14 +40,14 @@ check()
 	fi
 }
 
-# none SENTENCE FINDINGS: ok when there are no findings; they are shown if there are.
+# none SENTENCE FINDINGS: ok when there are no findings; the first are shown if there are.
 none()
 {
 	if [ -z "$2" ]; then
 		ok "$1"
 	else
 		not_ok "$1"
-		printf '%s\n' "$2" | sed 's/^/    /'
+		printf '%s\n' "$2" | sed 's/^/    /; 30q'
 	fi
 }
 
