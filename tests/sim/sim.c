@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -319,7 +320,13 @@ sim_open(struct sim *sim, const char *control_path)
 {
 	struct event_config *config = event_config_new();
 	struct timeval second = { 1, 0 };
+	struct rlimit files;
 
+	/* A thousand agents with a client each need more files than the soft limit. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	sim->base = event_base_new_with_config(config);
 	event_config_free(config);
