@@ -2,11 +2,13 @@
  *
  * Opens nothing for writing. Frames come in order over all segments; a damaged or half
  * frame at the end of a segment that has a successor is skipped with what follows in that
- * segment (it was never committed); at the end of the newest segment it is "not yet". */
+ * segment (it was never committed); at the end of the newest segment it is "not yet".
+ * A record that stands in two segments (the disk refused to take the first copy back) comes
+ * once: sequences only grow within one pass. */
 #ifndef PW_READER_H
 #define PW_READER_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "journal/record.h"
 struct fail;
@@ -17,7 +19,8 @@ struct reader_position {
 	uint64_t offset;
 };
 
-/* Starts at the position, or at the oldest segment there is when segment is 0 or gone. */
+/* Starts at the position, or at the oldest later segment when segment is 0 or gone. A
+ * journal that does not exist yet is an empty one. */
 struct reader *reader_open(const char *state_dir, const struct reader_position *from, struct fail *why);
 void reader_close(struct reader *reader);
 /* 1 a record (valid until the next call), 0 nothing more for now, -1 and why on an I/O error. */
@@ -30,6 +33,7 @@ struct reader_position reader_at(const struct reader *reader);
 uint64_t reader_newest_snapshot(const char *state_dir, struct fail *why);
 /* Lists segment numbers in order into a malloc'ed array; count. */
 size_t reader_segments(const char *state_dir, uint64_t **numbers);
-/* Deletes segments before `keep` (by the store, after its checkpoint). */
+/* Deletes segments before `keep` (by the store, after its checkpoint), once `keep` itself
+ * is surely on disk; else nothing. */
 void reader_drop_before(const char *state_dir, uint64_t keep);
 #endif

@@ -9,7 +9,8 @@
  * A frame whose checksum is wrong, or that ends behind the file's end, ends the segment: it
  * was never committed. Every segment opens with a snapshot (KIND_SNAPSHOT_BEGIN, facts of
  * each room, KIND_SNAPSHOT_END), so older segments are needed only for what the store has
- * not yet written.
+ * not yet written. Only a segment that was begun because the disk refused the former one
+ * goes on without a snapshot of its own.
  *
  * KIND_SAMPLES: i64 slot, i64 step ns, i64 received wall ns, u32 count, then count times
  *   u32 series id, u8 reason, u8 flags (1: value follows, 2: raw follows), u16 zero,

@@ -11,14 +11,17 @@
 #include <stdint.h>
 #include "journal/record.h"
 struct fail;
+struct feed_listener;
 struct loop;
+struct sample;
+struct sample_run;
 struct writer;
 
 struct writer_options {
 	const char *state_dir;
 	int64_t commit_interval; /* ns; 0 = 100 ms */
 	size_t segment_size;     /* bytes; 0 = 16 MiB. At least 8 times the snapshot */
-	size_t memory_budget;    /* bytes held while the disk refuses; 0 = 256 MiB */
+	size_t memory_budget;    /* bytes of records held while the disk refuses; 0 = 256 MiB */
 };
 struct writer_events {
 	/* Puts the rooms' facts at the head of a new segment, through writer_* calls. */
@@ -33,10 +36,14 @@ struct writer_events {
 };
 
 /* Opens a new segment behind the newest one that exists; next_sequence comes from the
- * reader's replay (1 for an empty journal). The first thing written is a snapshot. */
+ * reader's replay (1 for an empty journal). Makes STATE_DIR/journal when it is missing.
+ * snapshot() is called once inside this call, so the rooms have replayed before; later
+ * snapshots come at a commit, between two slots. The disk is touched by the worker only:
+ * one that refuses from the start is told by health(). */
 struct writer *writer_open(struct loop *loop, const struct writer_options *options,
 	const struct writer_events *events, uint64_t next_sequence, struct fail *why);
-/* Writes and syncs what is there, then closes; false when something could not be written. */
+/* Writes and syncs what is there (this one call blocks), then closes; committed() is still
+ * told. False when something could not be written. */
 bool writer_close(struct writer *writer);
 /* For tests: ends as kill -9 would, what was not committed is gone. */
 void writer_abandon(struct writer *writer);
@@ -44,9 +51,15 @@ void writer_abandon(struct writer *writer);
 /* Each returns the record's sequence number, or 0 when the memory budget is used up (the
  * caller closes those slots as store-full later). */
 uint64_t writer_record(struct writer *writer, enum record_kind kind, const void *body, size_t size);
-struct sample;
-struct sample_run;
-bool writer_full(const struct writer *writer);
+/* Consecutive samples of one slot and step share one frame until writer_flush, another
+ * slot or another record: what a task learned is committed as a whole or not at all. */
+uint64_t writer_sample(struct writer *writer, const struct sample *sample);
+uint64_t writer_run(struct writer *writer, const struct sample_run *run);
+void writer_flush(struct writer *writer);
+/* The hook for the feed: the three above. */
+struct feed_listener writer_listener(struct writer *writer);
+
+bool writer_full(const struct writer *writer); /* the next record would be refused */
 uint64_t writer_last_sequence(const struct writer *writer);
 uint64_t writer_committed(const struct writer *writer);
 uint64_t writer_segment(const struct writer *writer); /* number of the current one */

@@ -1,0 +1,18 @@
+/* flush.h - asks the store to write a file's pending rows now: `where`, `graph`.
+ *
+ * Blocking, for programs of the command line only. The protocol is the part of rrdcached's
+ * that `rrdtool --daemon unix:RUN_DIR/flush.sock` needs as well: FLUSH FILE, FLUSHALL,
+ * PENDING FILE, PING, QUIT. */
+#ifndef PW_FLUSH_H
+#define PW_FLUSH_H
+
+#include <stdint.h>
+struct fail;
+
+#define FLUSH_SOCKET "flush.sock" /* below RUN_DIR; made by the supervisor */
+
+/* file is below RRD_DIR (as in the catalogue) or absolute; NULL flushes all. timeout in ns
+ * over all. 0 when its complete rows are in the file. -1 and why:
+ * "...: no answer from the store within 5s", "...: Connection refused", or what it said. */
+int store_flush_client(const char *run_dir, const char *file, int64_t timeout, struct fail *why);
+#endif
