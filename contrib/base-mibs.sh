@@ -6,7 +6,10 @@
 # has them: DIR itself, the directory named by PW_BASE_MIBS, an installed
 # snmp-mibs-downloader or erlang-snmp, and at last the package erlang-snmp, downloaded and
 # unpacked without installing it. Without network and without all of these it says so and
-# ends with 1. Several runs on one DIR at a time are fine: DIR appears whole or not at all.
+# ends with 1. A receiver then translates with
+#   snmptrapd -f -Lo -n -M DIR:mibs -m POLLWERK-MIB -C -c CONF udp:127.0.0.1:1162
+# (-C: only CONF, which needs "disableAuthorization yes" or "authCommunity log NAME").
+# Several runs on one DIR at a time are fine: DIR appears whole or not at all.
 set -eu
 
 modules="SNMPv2-SMI SNMPv2-TC SNMPv2-CONF SNMPv2-MIB"

@@ -100,4 +100,37 @@ for name in $order; do
 done
 [ $total -le 1400 ] && ok "the longest alarm notification has $total bytes, 1400 are allowed" ||
 	not_ok "the longest alarm notification has $total bytes, 1400 are allowed"
+
+# A receiver as on a plant: snmptrapd with our MIB and the base modules, a trap by number.
+if ! command -v snmptrapd >/dev/null || ! command -v snmptrap >/dev/null; then
+	skip "snmptrapd shows our traps by name (apt-get install snmptrapd snmp)"
+	finish
+fi
+port=$(python3 -c 'import socket; s = socket.socket(2, 2); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+echo 'disableAuthorization yes' >"$work/snmptrapd.conf"
+export SNMPCONFPATH=/nonexistent SNMP_PERSISTENT_DIR="$work/state"
+snmptrapd -f -Lo -n -M "$mibs:$src/mibs" -m POLLWERK-MIB -C -c "$work/snmptrapd.conf" \
+	"udp:127.0.0.1:$port" >"$work/traps" 2>"$work/errors" &
+receiver=$!
+trap 'kill $receiver 2>/dev/null; wait $receiver; rm -rf "$work"' EXIT
+
+# Sent again until it arrives: there is no sign of when the socket is open.
+tries=0
+until grep -q pwThresholdRaised "$work/traps" || [ $tries -ge 50 ]; do
+	snmptrap -v 2c -c public -M "$mibs" -m '' "127.0.0.1:$port" 100 .$base.0.5 \
+		.$base.1.8.1.0 u 7 .$base.1.8.2.0 i 1 .$base.1.6.5.1.2.9 s oil-hot/press-3/oil_temp \
+		.$base.1.6.5.1.3.9 i 4 .$base.1.6.5.1.13.9 s 'Öl zu heiß' 2>>"$work/errors"
+	tries=$((tries + 1))
+	sleep 0.1
+done
+shows()
+{
+	grep -qF "$2" "$work/traps" && ok "$1" ||
+		{ not_ok "$1"; sed 's/^/    /' "$work/traps" "$work/errors" | head -n 20; }
+}
+shows "snmptrapd shows the notification by name" 'POLLWERK-MIB::pwThresholdRaised'
+shows "snmptrapd shows severity and transition as words" 'pwAlarmSeverity.9 = INTEGER: major(4)'
+shows "snmptrapd shows the key as text" 'pwAlarmKey.9 = STRING: oil-hot/press-3/oil_temp'
+shows "snmptrapd shows umlauts in the text" 'pwAlarmText.9 = STRING: Öl zu heiß'
 finish
