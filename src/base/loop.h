@@ -17,7 +17,8 @@ struct loop;
 
 #define LOOP_MS INT64_C(1000000)
 #define LOOP_S INT64_C(1000000000)
-/* Timers run on whole ticks; a due time is rounded up to the next one. */
+/* What is due at the same tick shares one wake-up: phases stand on whole ticks of wall time,
+ * deadlines are rounded up to one. */
 #define LOOP_TICK (10 * LOOP_MS)
 
 struct loop *loop_new(struct fail *why); /* after all forks */
@@ -36,17 +37,20 @@ int64_t loop_mono_at(struct loop *loop, int64_t wall);
  * held = true. */
 void loop_on_step(struct loop *loop, void (*step)(int64_t delta, bool held, void *arg), void *arg);
 
-/* A timer is a member of the thing it wakes; it runs once. The owner stops it before the
- * memory goes. Timers due at the same tick run in the order in which they were set. */
+/* A timer is a member of the thing it wakes; it runs once, never before it is due, never
+ * inside the call that sets it. The owner stops it before the memory goes. Timers due at the
+ * same instant run in the order in which they were set. */
 struct loop_timer {
-	struct loop_timer *next, *prev; /* the loop's */
+	struct loop_timer *next, *prev; /* the loop's, as is order */
+	uint64_t order;
 	int64_t due;                    /* mono; valid while armed */
 	void (*run)(void *arg);
 	void *arg;
 	bool armed;
 };
 void loop_timer_init(struct loop_timer *timer, void (*run)(void *arg), void *arg);
-void loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono); /* re-arms */
+/* Both re-arm. at is exact; in rounds up to a whole tick, but for a delay of 0: at once. */
+void loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono);
 void loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer); /* no-op when not armed */
 

@@ -1,0 +1,28 @@
+/* clock.h - wall time that can be trusted: anchored once, carried on by the monotonic clock,
+ * led back to the system's clock by rules. Pure; base/loop and its simulated twin use it.
+ *
+ * Why not the system's clock itself: one jump forward destroys an RRD (every later update is
+ * refused), one jump back stores slots twice. */
+#ifndef PW_CLOCK_H
+#define PW_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clock {
+	int64_t offset;    /* wall - mono */
+	int64_t last_wall; /* what was told last: wall never goes back */
+	bool slow, held;   /* a step was reported and is still being made good */
+};
+
+struct clock_step {
+	int64_t delta; /* ns; 0: nothing to tell */
+	bool held;
+};
+
+void clock_start(struct clock *clock, int64_t mono, int64_t real);
+int64_t clock_wall(struct clock *clock, int64_t mono);
+/* Called each second with the system's time. Within a second the clocks are brought together
+ * by at most 5 ms; for the rest see loop_on_step in loop.h. */
+struct clock_step clock_follow(struct clock *clock, int64_t mono, int64_t real);
+#endif

@@ -1,0 +1,513 @@
+#include "base/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* One turn of the wheel is 82 s: longer timers stay in their bucket and are passed over. */
+#define WHEEL 8192
+#define SIGNALS 8
+
+struct signal_watch {
+	struct event *event;
+	int number;
+	void (*run)(int number, void *arg);
+	void *arg;
+};
+
+struct loop {
+	struct event_base *base;
+	struct event *wake;    /* the next timer */
+	struct event *second;  /* follows the system's clock */
+	struct clock clock;
+	struct loop_timer wheel[WHEEL]; /* list heads */
+	int64_t turned;        /* the tick up to which the wheel has been looked at */
+	int64_t wake_at;       /* mono for which `wake` is set, INT64_MAX if none */
+	size_t armed;
+	struct signal_watch signals[SIGNALS];
+	int signal_count;
+	void (*step)(int64_t delta, bool held, void *arg);
+	void *step_arg;
+};
+
+static int64_t
+read_clock(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return now.tv_sec * LOOP_S + now.tv_nsec;
+}
+
+int64_t
+loop_mono(struct loop *loop)
+{
+	(void)loop;
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t
+loop_wall(struct loop *loop)
+{
+	return clock_wall(&loop->clock, loop_mono(loop));
+}
+
+int64_t
+loop_mono_at(struct loop *loop, int64_t wall)
+{
+	return wall - loop->clock.offset;
+}
+
+void
+loop_on_step(struct loop *loop, void (*step)(int64_t, bool, void *), void *arg)
+{
+	loop->step = step;
+	loop->step_arg = arg;
+}
+
+static void
+follow_clock(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+	struct clock_step step = clock_follow(&loop->clock, loop_mono(loop),
+		read_clock(CLOCK_REALTIME));
+
+	(void)fd;
+	(void)what;
+	if (step.delta != 0 && loop->step != NULL)
+		loop->step(step.delta, step.held, loop->step_arg);
+}
+
+/* ---- timers ---- */
+
+static void
+list_append(struct loop_timer *head, struct loop_timer *timer)
+{
+	timer->prev = head->prev;
+	timer->next = head;
+	head->prev->next = timer;
+	head->prev = timer;
+}
+
+static void
+list_remove(struct loop_timer *timer)
+{
+	timer->prev->next = timer->next;
+	timer->next->prev = timer->prev;
+	timer->next = timer->prev = NULL;
+}
+
+static struct timeval
+time_until(int64_t now, int64_t due)
+{
+	/* Rounded up: waking a microsecond early would mean a second wake-up. */
+	int64_t us = due > now ? (due - now + 999) / 1000 : 0;
+
+	return (struct timeval){ .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
+}
+
+static void
+set_wake(struct loop *loop, int64_t due)
+{
+	struct timeval delay;
+
+	if (due >= loop->wake_at)
+		return;
+	loop->wake_at = due;
+	delay = time_until(loop_mono(loop), due);
+	event_add(loop->wake, &delay);
+}
+
+/* The earliest due time within the next turn of the wheel; with none, one turn later. */
+static int64_t
+next_due(struct loop *loop)
+{
+	for (int64_t tick = loop->turned; tick < loop->turned + WHEEL; tick++) {
+		struct loop_timer *head = &loop->wheel[tick % WHEEL];
+		int64_t earliest = INT64_MAX;
+
+		for (struct loop_timer *t = head->next; t != head; t = t->next)
+			if (t->due < (tick + 1) * LOOP_TICK && t->due < earliest)
+				earliest = t->due;
+		if (earliest != INT64_MAX)
+			return earliest;
+	}
+	return (loop->turned + WHEEL) * LOOP_TICK;
+}
+
+/* Moves what is due out of one bucket, earliest first. */
+static void
+collect_due(struct loop_timer *head, int64_t now, struct loop_timer *due)
+{
+	for (struct loop_timer *t = head->next, *next; t != head; t = next) {
+		struct loop_timer *place = due->prev;
+
+		next = t->next;
+		if (t->due > now)
+			continue;
+		list_remove(t);
+		while (place != due && (place->due > t->due ||
+			(place->due == t->due && place->order > t->order)))
+			place = place->prev;
+		list_append(place->next, t);
+	}
+}
+
+static void
+run_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+	int64_t now = loop_mono(loop), last = now / LOOP_TICK;
+	struct loop_timer due = { .next = &due, .prev = &due };
+
+	(void)fd;
+	(void)what;
+	/* After a long stop every bucket is looked at once, not once per missed turn. */
+	if (last - loop->turned >= WHEEL)
+		loop->turned = last - WHEEL + 1;
+	for (; loop->turned < last; loop->turned++)
+		collect_due(&loop->wheel[loop->turned % WHEEL], now, &due);
+	collect_due(&loop->wheel[last % WHEEL], now, &due);
+	while (due.next != &due) {
+		struct loop_timer *timer = due.next;
+
+		list_remove(timer);
+		timer->armed = false;
+		loop->armed--;
+		timer->run(timer->arg);
+	}
+	loop->wake_at = INT64_MAX;
+	if (loop->armed > 0)
+		set_wake(loop, next_due(loop));
+}
+
+void
+loop_timer_init(struct loop_timer *timer, void (*run)(void *), void *arg)
+{
+	*timer = (struct loop_timer){ .run = run, .arg = arg };
+}
+
+void
+loop_timer_stop(struct loop *loop, struct loop_timer *timer)
+{
+	if (!timer->armed)
+		return;
+	list_remove(timer);
+	timer->armed = false;
+	loop->armed--;
+}
+
+void
+loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono)
+{
+	static uint64_t order;
+	int64_t tick = mono / LOOP_TICK;
+
+	loop_timer_stop(loop, timer);
+	if (tick < loop->turned)
+		tick = loop->turned;
+	timer->due = mono;
+	timer->order = order++;
+	timer->armed = true;
+	list_append(&loop->wheel[tick % WHEEL], timer);
+	loop->armed++;
+	set_wake(loop, mono);
+}
+
+void
+loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay)
+{
+	int64_t due = loop_mono(loop) + delay;
+
+	if (delay > 0)
+		due = (due + LOOP_TICK - 1) / LOOP_TICK * LOOP_TICK;
+	loop_timer_at(loop, timer, due);
+}
+
+/* ---- fds and signals ---- */
+
+struct loop_watch {
+	struct event *event;
+	struct loop *loop;
+	int fd;
+	unsigned what;
+	void (*ready)(int fd, unsigned what, void *arg);
+	void *arg;
+};
+
+static void
+watch_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_watch *watch = arg;
+
+	watch->ready(fd, (what & EV_READ ? LOOP_READ : 0u) | (what & EV_WRITE ? LOOP_WRITE : 0u),
+		watch->arg);
+}
+
+void
+loop_watch_set(struct loop_watch *watch, unsigned what)
+{
+	if (what == watch->what)
+		return;
+	if (watch->event != NULL)
+		event_free(watch->event);
+	watch->event = NULL;
+	watch->what = what;
+	if (what == 0)
+		return;
+	watch->event = event_new(watch->loop->base, watch->fd,
+		(short)(EV_PERSIST | (what & LOOP_READ ? EV_READ : 0) |
+			(what & LOOP_WRITE ? EV_WRITE : 0)),
+		watch_ready, watch);
+	if (watch->event == NULL || event_add(watch->event, NULL) == -1)
+		log_error("event loop refuses fd %d: %s", watch->fd, strerror(errno));
+}
+
+struct loop_watch *
+loop_watch_new(struct loop *loop, int fd, unsigned what,
+	void (*ready)(int, unsigned, void *), void *arg)
+{
+	struct loop_watch *watch = mem_zero(sizeof *watch);
+
+	*watch = (struct loop_watch){ .loop = loop, .fd = fd, .ready = ready, .arg = arg };
+	loop_watch_set(watch, what);
+	return watch;
+}
+
+void
+loop_watch_free(struct loop_watch *watch)
+{
+	if (watch == NULL)
+		return;
+	if (watch->event != NULL)
+		event_free(watch->event);
+	free(watch);
+}
+
+static void
+signal_ready(evutil_socket_t number, short what, void *arg)
+{
+	struct signal_watch *watch = arg;
+
+	(void)what;
+	watch->run((int)number, watch->arg);
+}
+
+void
+loop_on_signal(struct loop *loop, int number, void (*run)(int, void *), void *arg)
+{
+	struct signal_watch *watch = &loop->signals[loop->signal_count];
+
+	if (loop->signal_count == SIGNALS) {
+		log_error("no room to watch signal %d", number);
+		return;
+	}
+	*watch = (struct signal_watch){ .number = number, .run = run, .arg = arg };
+	watch->event = evsignal_new(loop->base, number, signal_ready, watch);
+	event_add(watch->event, NULL);
+	loop->signal_count++;
+}
+
+/* ---- worker ---- */
+
+struct loop_worker {
+	struct loop_watch *watch;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool started, asked, busy, ending;
+	int done_fd;
+	void (*work)(void *arg);
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void *
+worker_thread(void *arg)
+{
+	struct loop_worker *worker = arg;
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&worker->lock);
+	for (;;) {
+		while (!worker->asked && !worker->ending)
+			pthread_cond_wait(&worker->changed, &worker->lock);
+		if (!worker->asked)
+			break;
+		worker->asked = false;
+		pthread_mutex_unlock(&worker->lock);
+		worker->work(worker->arg);
+		pthread_mutex_lock(&worker->lock);
+		if (write(worker->done_fd, &one, sizeof one) == -1)
+			log_error("worker cannot report: %s", strerror(errno));
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return NULL;
+}
+
+static void
+worker_done(int fd, unsigned what, void *arg)
+{
+	struct loop_worker *worker = arg;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof count) != sizeof count)
+		return;
+	worker->busy = false;
+	worker->done(worker->arg);
+}
+
+struct loop_worker *
+loop_worker_new(struct loop *loop, void (*work)(void *), void (*done)(void *), void *arg,
+	struct fail *why)
+{
+	struct loop_worker *worker = mem_zero(sizeof *worker);
+	sigset_t all, old;
+	int error;
+
+	worker->work = work;
+	worker->done = done;
+	worker->arg = arg;
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->changed, NULL);
+	worker->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->done_fd == -1) {
+		fail_set(why, "eventfd: %s", strerror(errno));
+		goto fail;
+	}
+	worker->watch = loop_watch_new(loop, worker->done_fd, LOOP_READ, worker_done, worker);
+	/* Signals belong to the loop's thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&worker->thread, NULL, worker_thread, worker);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error != 0) {
+		fail_set(why, "no thread to be had: %s", strerror(error));
+		goto fail;
+	}
+	worker->started = true;
+	return worker;
+fail:
+	loop_worker_free(worker);
+	return NULL;
+}
+
+bool
+loop_worker_kick(struct loop_worker *worker)
+{
+	if (worker->busy)
+		return false;
+	worker->busy = true;
+	pthread_mutex_lock(&worker->lock);
+	worker->asked = true;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+	return true;
+}
+
+void
+loop_worker_free(struct loop_worker *worker)
+{
+	if (worker == NULL)
+		return;
+	if (worker->started) {
+		pthread_mutex_lock(&worker->lock);
+		worker->ending = true;
+		pthread_cond_signal(&worker->changed);
+		pthread_mutex_unlock(&worker->lock);
+		pthread_join(worker->thread, NULL);
+	}
+	loop_watch_free(worker->watch);
+	if (worker->done_fd != -1)
+		close(worker->done_fd);
+	pthread_cond_destroy(&worker->changed);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker);
+}
+
+/* ---- the loop ---- */
+
+static struct event_base *
+new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config == NULL)
+		return NULL;
+	/* Without it timers stand on CLOCK_MONOTONIC_COARSE: 4 ms late at p99. */
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+struct loop *
+loop_new(struct fail *why)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct loop *loop = mem_zero(sizeof *loop);
+
+	for (int i = 0; i < WHEEL; i++)
+		loop->wheel[i].next = loop->wheel[i].prev = &loop->wheel[i];
+	loop->turned = loop_mono(loop) / LOOP_TICK;
+	loop->wake_at = INT64_MAX;
+	clock_start(&loop->clock, loop_mono(loop), read_clock(CLOCK_REALTIME));
+	loop->base = new_base();
+	if (loop->base == NULL) {
+		fail_set(why, "no event loop to be had: %s", strerror(errno));
+		goto fail;
+	}
+	loop->wake = evtimer_new(loop->base, run_due, loop);
+	loop->second = event_new(loop->base, -1, EV_PERSIST, follow_clock, loop);
+	if (loop->wake == NULL || loop->second == NULL || event_add(loop->second, &second) == -1) {
+		fail_set(why, "no timer to be had: %s", strerror(errno));
+		goto fail;
+	}
+	return loop;
+fail:
+	loop_free(loop);
+	return NULL;
+}
+
+void
+loop_free(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	for (int i = 0; i < loop->signal_count; i++)
+		event_free(loop->signals[i].event);
+	if (loop->wake != NULL)
+		event_free(loop->wake);
+	if (loop->second != NULL)
+		event_free(loop->second);
+	if (loop->base != NULL)
+		event_base_free(loop->base);
+	free(loop);
+}
+
+void
+loop_run(struct loop *loop)
+{
+	event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	event_base_loopbreak(loop->base);
+}

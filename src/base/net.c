@@ -1,0 +1,801 @@
+#include "base/net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/icmp6.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+
+union any_addr {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un un;
+};
+
+static socklen_t
+to_system(const struct net_addr *addr, union any_addr *system)
+{
+	memset(system, 0, sizeof *system);
+	if (addr->family == 6) {
+		system->v6.sin6_family = AF_INET6;
+		system->v6.sin6_port = htons(addr->port);
+		memcpy(&system->v6.sin6_addr, addr->bytes, 16);
+		return sizeof system->v6;
+	}
+	system->v4.sin_family = AF_INET;
+	system->v4.sin_port = htons(addr->port);
+	memcpy(&system->v4.sin_addr, addr->bytes, 4);
+	return sizeof system->v4;
+}
+
+static void
+from_system(const union any_addr *system, struct net_addr *addr)
+{
+	memset(addr, 0, sizeof *addr);
+	if (system->any.sa_family == AF_INET6) {
+		addr->family = 6;
+		addr->port = ntohs(system->v6.sin6_port);
+		memcpy(addr->bytes, &system->v6.sin6_addr, 16);
+	} else if (system->any.sa_family == AF_INET) {
+		addr->family = 4;
+		addr->port = ntohs(system->v4.sin_port);
+		memcpy(addr->bytes, &system->v4.sin_addr, 4);
+	}
+}
+
+/* ---- UDP ---- */
+
+#define BATCH 16
+#define DATAGRAM 65536
+
+struct net_udp {
+	struct loop *loop;
+	struct loop_watch *watch;
+	int fd;
+	struct net_udp_events events;
+	void *arg;
+	uint64_t drops;
+	uint8_t *room; /* BATCH datagrams */
+	bool busy, closed;
+};
+
+/* The kernel stamps with the real-time clock; what counts here is how long ago that was. */
+static int64_t
+mono_of_stamp(struct loop *loop, const struct timespec *stamp)
+{
+	struct timespec real;
+	int64_t age;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	age = (real.tv_sec - stamp->tv_sec) * LOOP_S + real.tv_nsec - stamp->tv_nsec;
+	if (age < 0 || age > 60 * LOOP_S)
+		age = 0;
+	return loop_mono(loop) - age;
+}
+
+static int64_t
+read_control(struct net_udp *udp, struct msghdr *message)
+{
+	int64_t mono = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_TIMESTAMPNS) {
+			struct timespec stamp;
+
+			memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+			mono = mono_of_stamp(udp->loop, &stamp);
+		} else if (c->cmsg_type == SO_RXQ_OVFL) {
+			uint32_t drops;
+
+			memcpy(&drops, CMSG_DATA(c), sizeof drops);
+			udp->drops = drops;
+		}
+	}
+	return mono > 0 ? mono : loop_mono(udp->loop);
+}
+
+/* What ICMP said of datagrams sent earlier; the kernel hands back what we had sent. */
+static void
+read_errors(struct net_udp *udp)
+{
+	for (int i = 0; i < 64 && !udp->closed; i++) {
+		uint8_t control[512];
+		union any_addr to;
+		struct iovec part = { udp->room, DATAGRAM };
+		struct msghdr message = { .msg_name = &to, .msg_namelen = sizeof to,
+			.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+			.msg_controllen = sizeof control };
+		ssize_t size = recvmsg(udp->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+		int error = 0;
+		struct net_addr peer;
+
+		if (size < 0)
+			return;
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c))
+			if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+				(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
+				struct sock_extended_err ee;
+
+				memcpy(&ee, CMSG_DATA(c), sizeof ee);
+				error = (int)ee.ee_errno;
+			}
+		from_system(&to, &peer);
+		if (error != 0 && udp->events.refused != NULL)
+			udp->events.refused(&peer, udp->room, (size_t)size, error, udp->arg);
+	}
+}
+
+/* Reads one batch; false when there is nothing more. */
+static bool
+read_batch(struct net_udp *udp)
+{
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	union any_addr from[BATCH];
+	uint8_t control[BATCH][128];
+	int count;
+
+	memset(messages, 0, sizeof messages);
+	for (int i = 0; i < BATCH; i++) {
+		parts[i] = (struct iovec){ udp->room + (size_t)i * DATAGRAM, DATAGRAM };
+		messages[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
+			.msg_namelen = sizeof from[i], .msg_iov = &parts[i], .msg_iovlen = 1,
+			.msg_control = control[i], .msg_controllen = sizeof control[i] };
+	}
+	count = recvmmsg(udp->fd, messages, BATCH, MSG_DONTWAIT, NULL);
+	if (count < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return false;
+		read_errors(udp);
+		return true;
+	}
+	for (int i = 0; i < count && !udp->closed; i++) {
+		struct net_addr peer;
+		int64_t mono = read_control(udp, &messages[i].msg_hdr);
+
+		from_system(&from[i], &peer);
+		udp->events.received(&peer, parts[i].iov_base, messages[i].msg_len, mono, udp->arg);
+	}
+	return count == BATCH;
+}
+
+static void
+udp_free(struct net_udp *udp)
+{
+	loop_watch_free(udp->watch);
+	if (udp->fd != -1)
+		close(udp->fd);
+	free(udp->room);
+	free(udp);
+}
+
+static void
+udp_ready(int fd, unsigned what, void *arg)
+{
+	struct net_udp *udp = arg;
+
+	(void)fd;
+	(void)what;
+	udp->busy = true;
+	/* Bounded: timers and other sockets get their turn under a flood. */
+	for (int i = 0; i < 16 && !udp->closed; i++)
+		if (!read_batch(udp))
+			break;
+	udp->busy = false;
+	if (udp->closed)
+		udp_free(udp);
+}
+
+static void
+set_receive_buffer(int fd, size_t size)
+{
+	int wanted = (int)size;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) == -1)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+}
+
+struct net_udp *
+net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, size_t rcvbuf,
+	const struct net_udp_events *events, void *arg, struct fail *why)
+{
+	struct net_udp *udp = mem_zero(sizeof *udp);
+	int on = 1;
+	union any_addr system;
+
+	if (local != NULL)
+		family = local->family;
+	udp->loop = loop;
+	udp->events = *events;
+	udp->arg = arg;
+	udp->fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (udp->fd == -1) {
+		fail_set(why, "UDP socket: %s", strerror(errno));
+		goto fail;
+	}
+	if (local != NULL && bind(udp->fd, &system.any, to_system(local, &system)) == -1) {
+		fail_set(why, "bind: %s", strerror(errno));
+		goto fail;
+	}
+	set_receive_buffer(udp->fd, rcvbuf);
+	setsockopt(udp->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+	setsockopt(udp->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+	if (family == 6)
+		setsockopt(udp->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+	else
+		setsockopt(udp->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+	udp->room = mem_array(BATCH, DATAGRAM);
+	udp->watch = loop_watch_new(loop, udp->fd, LOOP_READ, udp_ready, udp);
+	return udp;
+fail:
+	udp_free(udp);
+	return NULL;
+}
+
+int
+net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data, size_t size,
+	struct fail *why)
+{
+	union any_addr system;
+	socklen_t length = to_system(to, &system);
+
+	/* An ICMP error that somebody else's datagram earned is reported by our send: the
+	 * first try only clears it. */
+	for (int tries = 0; tries < 3; tries++) {
+		if (sendto(udp->fd, data, size, MSG_NOSIGNAL, &system.any, length) >= 0)
+			return 0;
+		if (errno != ECONNREFUSED && errno != EHOSTUNREACH && errno != ENETUNREACH)
+			break;
+	}
+	fail_set(why, "%s", strerror(errno));
+	return -1;
+}
+
+uint64_t
+net_udp_drops(const struct net_udp *udp)
+{
+	return udp->drops;
+}
+
+void
+net_udp_close(struct net_udp *udp)
+{
+	if (udp == NULL)
+		return;
+	udp->closed = true;
+	if (!udp->busy)
+		udp_free(udp);
+}
+
+/* ---- streams ---- */
+
+struct net_stream {
+	struct loop *loop;
+	struct loop_watch *watch;
+	struct loop_timer soon; /* an outcome known before the call returned */
+	int fd;
+	struct net_stream_events events;
+	void *arg;
+	uint8_t *queue; /* not yet taken by the kernel */
+	size_t queued, room;
+	int error;
+	bool connecting, dead, told, busy, closed, finishing;
+};
+
+static void
+stream_free(struct net_stream *stream)
+{
+	loop_timer_stop(stream->loop, &stream->soon);
+	loop_watch_free(stream->watch);
+	if (stream->fd != -1)
+		close(stream->fd);
+	free(stream->queue);
+	free(stream);
+}
+
+static void
+stream_die(struct net_stream *stream, int error)
+{
+	if (stream->dead)
+		return;
+	stream->dead = true;
+	stream->error = error;
+	if (stream->watch != NULL)
+		loop_watch_set(stream->watch, 0);
+	if (!stream->busy)
+		loop_timer_in(stream->loop, &stream->soon, 0);
+}
+
+static void
+stream_tell_death(struct net_stream *stream)
+{
+	if (!stream->dead || stream->told || stream->closed)
+		return;
+	stream->told = true;
+	if (stream->finishing)
+		stream->closed = true;
+	else if (stream->events.closed != NULL)
+		stream->events.closed(stream->error, stream->arg);
+}
+
+static void
+stream_soon(void *arg)
+{
+	struct net_stream *stream = arg;
+
+	stream->busy = true;
+	stream_tell_death(stream);
+	stream->busy = false;
+	if (stream->closed)
+		stream_free(stream);
+}
+
+static void
+stream_flush(struct net_stream *stream)
+{
+	while (stream->queued > 0 && !stream->dead) {
+		ssize_t sent = send(stream->fd, stream->queue, stream->queued, MSG_NOSIGNAL);
+
+		if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (sent < 0) {
+			stream_die(stream, errno);
+			return;
+		}
+		stream->queued -= (size_t)sent;
+		memmove(stream->queue, stream->queue + sent, stream->queued);
+	}
+	if (!stream->dead)
+		loop_watch_set(stream->watch, LOOP_READ | (stream->queued > 0 ? LOOP_WRITE : 0u));
+	if (stream->finishing && stream->queued == 0)
+		stream->closed = true;
+}
+
+static void
+stream_connected(struct net_stream *stream)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	stream->connecting = false;
+	if (error != 0) {
+		stream_die(stream, error);
+		return;
+	}
+	loop_watch_set(stream->watch, LOOP_READ);
+	if (stream->events.connected != NULL)
+		stream->events.connected(stream->arg);
+	if (!stream->closed)
+		stream_flush(stream);
+}
+
+static void
+stream_read(struct net_stream *stream)
+{
+	for (int i = 0; i < 8 && !stream->closed && !stream->dead; i++) {
+		uint8_t bytes[16384];
+		ssize_t size = recv(stream->fd, bytes, sizeof bytes, 0);
+
+		if (size > 0) {
+			if (!stream->finishing && stream->events.received != NULL)
+				stream->events.received(bytes, (size_t)size,
+					loop_mono(stream->loop), stream->arg);
+		} else if (size == 0) {
+			stream_die(stream, 0);
+		} else {
+			if (errno != EAGAIN && errno != EINTR)
+				stream_die(stream, errno);
+			return;
+		}
+	}
+}
+
+static void
+stream_ready(int fd, unsigned what, void *arg)
+{
+	struct net_stream *stream = arg;
+
+	(void)fd;
+	stream->busy = true;
+	if (stream->connecting) {
+		stream_connected(stream);
+	} else {
+		if (what & LOOP_WRITE)
+			stream_flush(stream);
+		if (what & LOOP_READ)
+			stream_read(stream);
+	}
+	stream_tell_death(stream);
+	stream->busy = false;
+	if (stream->closed)
+		stream_free(stream);
+}
+
+static struct net_stream *
+stream_new(struct loop *loop, int fd)
+{
+	struct net_stream *stream = mem_zero(sizeof *stream);
+
+	stream->loop = loop;
+	stream->fd = fd;
+	loop_timer_init(&stream->soon, stream_soon, stream);
+	return stream;
+}
+
+static struct net_stream *
+stream_connect(struct loop *loop, int fd, const union any_addr *to, socklen_t length,
+	const struct net_stream_events *events, void *arg)
+{
+	struct net_stream *stream = stream_new(loop, fd);
+
+	stream->events = *events;
+	stream->arg = arg;
+	stream->connecting = true;
+	if (connect(fd, &to->any, length) == -1 && errno != EINPROGRESS)
+		stream_die(stream, errno);
+	else
+		stream->watch = loop_watch_new(loop, fd, LOOP_WRITE, stream_ready, stream);
+	return stream;
+}
+
+struct net_stream *
+net_stream_connect(struct loop *loop, const struct net_addr *to,
+	const struct net_stream_events *events, void *arg, struct fail *why)
+{
+	union any_addr system;
+	socklen_t length = to_system(to, &system);
+	int on = 1, fd;
+
+	fd = socket(to->family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1) {
+		fail_set(why, "TCP socket: %s", strerror(errno));
+		return NULL;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return stream_connect(loop, fd, &system, length, events, arg);
+}
+
+static int
+unix_address(const char *path, union any_addr *system, struct fail *why)
+{
+	memset(system, 0, sizeof *system);
+	system->un.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof system->un.sun_path) {
+		fail_set(why, "%s: too long for a unix socket", path);
+		return -1;
+	}
+	strncpy(system->un.sun_path, path, sizeof system->un.sun_path - 1);
+	return 0;
+}
+
+struct net_stream *
+net_stream_connect_unix(struct loop *loop, const char *path,
+	const struct net_stream_events *events, void *arg, struct fail *why)
+{
+	union any_addr system;
+	int fd;
+
+	if (unix_address(path, &system, why) == -1)
+		return NULL;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1) {
+		fail_set(why, "unix socket: %s", strerror(errno));
+		return NULL;
+	}
+	return stream_connect(loop, fd, &system, sizeof system.un, events, arg);
+}
+
+int
+net_stream_send(struct net_stream *stream, const void *data, size_t size)
+{
+	if (stream->dead || stream->closed)
+		return -1;
+	if (stream->queued + size > stream->room) {
+		stream->room = (stream->queued + size) * 2;
+		stream->queue = mem_grow(stream->queue, stream->room, 1);
+	}
+	memcpy(stream->queue + stream->queued, data, size);
+	stream->queued += size;
+	if (!stream->connecting)
+		stream_flush(stream);
+	return stream->dead ? -1 : 0;
+}
+
+size_t
+net_stream_unsent(const struct net_stream *stream)
+{
+	return stream->queued;
+}
+
+void
+net_stream_close(struct net_stream *stream)
+{
+	uint8_t bytes[4096];
+
+	if (stream == NULL)
+		return;
+	/* A socket closed with unread input sends RST, and small controllers leave the
+	 * connection's slot taken. */
+	for (int i = 0; i < 16 && !stream->dead && !stream->connecting; i++)
+		if (recv(stream->fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+			break;
+	stream->closed = true;
+	if (!stream->busy)
+		stream_free(stream);
+}
+
+void
+net_stream_finish(struct net_stream *stream)
+{
+	if (stream == NULL)
+		return;
+	if (stream->queued == 0 || stream->dead) {
+		net_stream_close(stream);
+		return;
+	}
+	stream->finishing = true;
+}
+
+int
+net_stream_peer(const struct net_stream *stream, uid_t *uid, gid_t *gid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == -1 ||
+		peer.pid == 0)
+		return -1;
+	*uid = peer.uid;
+	*gid = peer.gid;
+	return 0;
+}
+
+int
+net_unix_listen(const char *path, mode_t mode, struct fail *why)
+{
+	union any_addr system;
+	mode_t old;
+	int fd, bound;
+
+	if (unix_address(path, &system, why) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1) {
+		fail_set(why, "unix socket: %s", strerror(errno));
+		return -1;
+	}
+	unlink(path);
+	old = umask(0777 & ~mode);
+	bound = bind(fd, &system.any, sizeof system.un);
+	umask(old);
+	if (bound == -1 || listen(fd, 32) == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct net_listener {
+	struct loop *loop;
+	struct loop_watch *watch;
+	int fd;
+	void (*accepted)(struct net_stream *stream, void *arg);
+	void *arg;
+};
+
+static void
+listener_ready(int fd, unsigned what, void *arg)
+{
+	struct net_listener *listener = arg;
+
+	(void)what;
+	for (int i = 0; i < 16; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (client == -1)
+			return;
+		listener->accepted(stream_new(listener->loop, client), listener->arg);
+	}
+}
+
+struct net_listener *
+net_listener_new(struct loop *loop, int fd, void (*accepted)(struct net_stream *, void *),
+	void *arg)
+{
+	struct net_listener *listener = mem_zero(sizeof *listener);
+
+	*listener = (struct net_listener){ .loop = loop, .fd = fd, .accepted = accepted, .arg = arg };
+	listener->watch = loop_watch_new(loop, fd, LOOP_READ, listener_ready, listener);
+	return listener;
+}
+
+void
+net_stream_adopt(struct net_stream *stream, const struct net_stream_events *events, void *arg)
+{
+	stream->events = *events;
+	stream->arg = arg;
+	stream->watch = loop_watch_new(stream->loop, stream->fd, LOOP_READ, stream_ready, stream);
+}
+
+void
+net_listener_free(struct net_listener *listener)
+{
+	if (listener == NULL)
+		return;
+	loop_watch_free(listener->watch);
+	close(listener->fd);
+	free(listener);
+}
+
+/* ---- ICMP echo ---- */
+
+struct net_icmp {
+	struct loop *loop;
+	struct loop_watch *watch;
+	int fd;
+	uint8_t family;
+	bool raw;      /* we build and check the checksum, and see everybody's answers */
+	uint16_t ident;
+	void (*answer)(const struct net_addr *from, uint16_t sequence, const uint8_t *data,
+		size_t size, int64_t mono, void *arg);
+	void *arg;
+};
+
+#define ECHO_HEADER 8
+#define ECHO_DATA 56
+
+int
+net_icmp_socket(uint8_t family, struct fail *why)
+{
+	int domain = family == 6 ? AF_INET6 : AF_INET;
+	int protocol = family == 6 ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP;
+	int fd = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+
+	if (fd == -1)
+		fd = socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	if (fd == -1)
+		fail_set(why, "ICMP socket: %s (start as root, or set net.ipv4.ping_group_range)",
+			strerror(errno));
+	return fd;
+}
+
+static uint16_t
+checksum(const uint8_t *bytes, size_t size)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i + 1 < size; i += 2)
+		sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+	if (size % 2 != 0)
+		sum += (uint32_t)(bytes[size - 1] << 8);
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static void
+icmp_take(struct net_icmp *icmp, const union any_addr *from, const uint8_t *bytes, size_t size)
+{
+	uint8_t reply = icmp->family == 6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY;
+	struct net_addr peer;
+
+	/* A raw IPv4 socket gives the IP header as well. */
+	if (icmp->raw && icmp->family == 4) {
+		size_t header = size > 0 ? (size_t)(bytes[0] & 15) * 4 : 0;
+
+		if (size < header + ECHO_HEADER)
+			return;
+		bytes += header;
+		size -= header;
+	}
+	if (size < ECHO_HEADER || bytes[0] != reply || bytes[1] != 0)
+		return;
+	if (icmp->raw && (bytes[4] << 8 | bytes[5]) != icmp->ident)
+		return;
+	from_system(from, &peer);
+	peer.port = 0;
+	icmp->answer(&peer, (uint16_t)(bytes[6] << 8 | bytes[7]), bytes + ECHO_HEADER,
+		size - ECHO_HEADER, loop_mono(icmp->loop), icmp->arg);
+}
+
+static void
+icmp_ready(int fd, unsigned what, void *arg)
+{
+	(void)what;
+	for (int i = 0; i < 64; i++) {
+		uint8_t bytes[2048];
+		union any_addr from;
+		socklen_t length = sizeof from;
+		ssize_t size = recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, &from.any, &length);
+
+		if (size < 0)
+			return;
+		icmp_take(arg, &from, bytes, (size_t)size);
+	}
+}
+
+struct net_icmp *
+net_icmp_new(struct loop *loop, int fd, uint8_t family,
+	void (*answer)(const struct net_addr *, uint16_t, const uint8_t *, size_t, int64_t, void *),
+	void *arg)
+{
+	struct net_icmp *icmp = mem_zero(sizeof *icmp);
+	int type = 0;
+	socklen_t size = sizeof type;
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	*icmp = (struct net_icmp){ .loop = loop, .fd = fd, .family = family, .raw = type == SOCK_RAW,
+		.ident = (uint16_t)getpid(), .answer = answer, .arg = arg };
+	icmp->watch = loop_watch_new(loop, fd, LOOP_READ, icmp_ready, icmp);
+	return icmp;
+}
+
+int
+net_icmp_send(struct net_icmp *icmp, const struct net_addr *to, uint16_t sequence,
+	const void *data, size_t size, struct fail *why)
+{
+	uint8_t bytes[ECHO_HEADER + ECHO_DATA] = { 0 };
+	union any_addr system;
+	struct net_addr peer = *to;
+	socklen_t length;
+
+	if (size > ECHO_DATA)
+		size = ECHO_DATA;
+	bytes[0] = icmp->family == 6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
+	bytes[4] = (uint8_t)(icmp->ident >> 8);
+	bytes[5] = (uint8_t)icmp->ident;
+	bytes[6] = (uint8_t)(sequence >> 8);
+	bytes[7] = (uint8_t)sequence;
+	memcpy(bytes + ECHO_HEADER, data, size);
+	if (icmp->family == 4) {
+		uint16_t sum = checksum(bytes, sizeof bytes);
+
+		bytes[2] = (uint8_t)(sum >> 8);
+		bytes[3] = (uint8_t)sum;
+	}
+	peer.port = 0;
+	length = to_system(&peer, &system);
+	if (sendto(icmp->fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL, &system.any, length) >= 0)
+		return 0;
+	fail_set(why, "%s", strerror(errno));
+	return -1;
+}
+
+void
+net_icmp_free(struct net_icmp *icmp)
+{
+	if (icmp == NULL)
+		return;
+	loop_watch_free(icmp->watch);
+	free(icmp);
+}
+
+int
+net_pair(int fds[2], struct fail *why)
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0)
+		return 0;
+	fail_set(why, "socketpair: %s", strerror(errno));
+	return -1;
+}

@@ -1,0 +1,20 @@
+/* loop_sim.h - drives virtual time. Link loop_sim.c before libpollwerk.a and it stands in
+ * the place of base/loop.c: timers run in order of their due time, as fast as they can;
+ * watches never get ready; a worker's work runs inside kick. One loop at a time. */
+#ifndef PW_LOOP_SIM_H
+#define PW_LOOP_SIM_H
+
+#include <stdint.h>
+struct loop;
+
+/* Before loop_new: where the clocks begin. Default mono 1000 s, wall 2026-01-01 00:00 UTC. */
+void loop_sim_begin(int64_t mono, int64_t wall);
+/* Runs everything that is due up to then, and leaves mono at that time. */
+void loop_sim_until(struct loop *loop, int64_t mono);
+void loop_sim_for(struct loop *loop, int64_t duration);
+/* Somebody sets the system's clock: wall + delta from now on (see loop_on_step). */
+void loop_sim_step_clock(struct loop *loop, int64_t delta);
+/* The time at which a loop made after this one goes on: processes come and go, time stays. */
+int64_t loop_sim_now(void);
+int64_t loop_sim_real(void); /* the system's clock, not the anchored one */
+#endif

@@ -1,0 +1,147 @@
+/* The same promises hold for the real loop and for the simulated one: this file is built
+ * twice, see room.am. */
+#include "../check.h"
+
+#include "base/fail.h"
+#include "base/loop.h"
+
+static struct loop *loop;
+static char order[16];
+static int64_t lateness;
+
+struct mark {
+	struct loop_timer timer;
+	char letter;
+	struct loop_timer *stops;
+};
+
+static void
+note(void *arg)
+{
+	struct mark *mark = arg;
+	size_t length = strlen(order);
+	int64_t late = loop_mono(loop) - mark->timer.due;
+
+	CHECK(late >= 0);
+	if (late > lateness)
+		lateness = late;
+	order[length] = mark->letter;
+	if (mark->stops != NULL)
+		loop_timer_stop(loop, mark->stops);
+	if (mark->letter == 'z')
+		loop_stop(loop);
+}
+
+static void
+arm(struct mark *mark, char letter, int64_t at)
+{
+	mark->letter = letter;
+	mark->stops = NULL;
+	loop_timer_init(&mark->timer, note, mark);
+	loop_timer_at(loop, &mark->timer, at);
+}
+
+static void
+begin(void)
+{
+	struct fail why;
+
+	memset(order, 0, sizeof order);
+	lateness = 0;
+	loop = loop_new(&why);
+	CHECK(loop != NULL);
+}
+
+static void
+timers_run_by_due_time_then_by_the_order_they_were_set(void)
+{
+	struct mark a, b, c, z;
+	int64_t now;
+
+	begin();
+	now = loop_mono(loop);
+	arm(&c, 'c', now + 30 * LOOP_MS);
+	arm(&a, 'a', now + 10 * LOOP_MS);
+	arm(&b, 'b', now + 10 * LOOP_MS);
+	arm(&z, 'z', now + 31 * LOOP_MS);
+	loop_run(loop);
+	CHECK_STR(order, "abcz");
+	loop_free(loop);
+}
+
+static void
+a_timer_may_stop_another_that_is_due_at_the_same_instant(void)
+{
+	struct mark a, b, z;
+	int64_t at;
+
+	begin();
+	at = loop_mono(loop) + 5 * LOOP_MS;
+	arm(&a, 'a', at);
+	arm(&b, 'b', at);
+	arm(&z, 'z', at + LOOP_MS);
+	a.stops = &b.timer;
+	loop_run(loop);
+	CHECK_STR(order, "az");
+	CHECK(!b.timer.armed);
+	loop_free(loop);
+}
+
+static void
+setting_a_timer_again_moves_it(void)
+{
+	struct mark a, z;
+	int64_t now;
+
+	begin();
+	now = loop_mono(loop);
+	arm(&a, 'a', now + 5 * LOOP_MS);
+	arm(&z, 'z', now + 20 * LOOP_MS);
+	loop_timer_at(loop, &a.timer, now + 100000 * LOOP_S);
+	loop_run(loop);
+	CHECK_STR(order, "z");
+	loop_timer_stop(loop, &a.timer);
+	loop_free(loop);
+}
+
+static int worked, done;
+
+static void
+work(void *arg)
+{
+	(void)arg;
+	worked++;
+}
+
+static void
+work_done(void *arg)
+{
+	(void)arg;
+	done++;
+	loop_stop(loop);
+}
+
+static void
+a_worker_works_once_a_kick_and_reports_on_the_loop(void)
+{
+	struct loop_worker *worker;
+	struct mark z;
+
+	begin();
+	worked = done = 0;
+	worker = loop_worker_new(loop, work, work_done, NULL, NULL);
+	CHECK(loop_worker_kick(worker));
+	arm(&z, 'z', loop_mono(loop) + 2 * LOOP_S);
+	if (done == 0)
+		loop_run(loop);
+	CHECK_INT(worked, 1);
+	CHECK_INT(done, 1);
+	loop_timer_stop(loop, &z.timer);
+	loop_worker_free(worker);
+	loop_free(loop);
+}
+
+RUN_TESTS(TEST(timers_run_by_due_time_then_by_the_order_they_were_set),
+	TEST(a_timer_may_stop_another_that_is_due_at_the_same_instant),
+	TEST(setting_a_timer_again_moves_it),
+	TEST(a_worker_works_once_a_kick_and_reports_on_the_loop))
