@@ -11,10 +11,10 @@ none "every header compiles alone" \
 
 findings=$(for header in $headers; do
 	awk -v file="$header" '
-		/^#ifndef PW_[A-Z0-9_]+_H$/ && !guard { guard = $2 }
+		/^#ifndef [A-Z][A-Z0-9_]+_H$/ && !guard { guard = $2 }
 		$1 == "#define" && $2 == guard { defined = 1 }
-		END { if (!defined) print file ": no guard PW_..._H" }' "$header"
-	sed -n 's/^#ifndef \(PW_[A-Z0-9_]*_H\)$/\1/p' "$header" | head -n 1
+		END { if (!defined) print file ": no guard ..._H" }' "$header"
+	sed -n 's/^#ifndef \([A-Z][A-Z0-9_]*_H\)$/\1/p' "$header" | head -n 1
 done | sort | uniq -c | awk '$2 ~ /:$/ { $1 = ""; print } $2 !~ /:$/ && $1 > 1 { print $2 ": guards " $1 " headers" }')
 none "every header has a guard of its own" "$findings"
 finish
