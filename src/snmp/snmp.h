@@ -39,6 +39,9 @@ struct snmp_options {
 struct snmp_point {
 	const struct snmp_oid *oids;
 	size_t oid_count;
+	/* One factor per OID, applied before the point's own scale: ifHighSpeed counts in
+	 * 1e6 of what ifSpeed counts. NULL: all 1. Not for counters. */
+	const double *scales;
 };
 struct snmp_info {
 	const char *name;

@@ -1,0 +1,15 @@
+/* oid.h - object identifiers: comparing them; text is in snmp.h. Pure. */
+#ifndef PW_OID_H
+#define PW_OID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Lexicographic, the order in which agents walk: below, equal to or above 0. */
+int oid_compare(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count);
+bool oid_starts_with(const uint32_t *ids, size_t count, const uint32_t *prefix,
+	size_t prefix_count);
+/* Bytes of the contents in BER, without tag and length. */
+size_t oid_wire_size(const uint32_t *ids, size_t count);
+#endif

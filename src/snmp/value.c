@@ -1,0 +1,294 @@
+#include "snmp/value.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "core/driver.h"
+#include "core/point.h"
+#include "core/sample.h"
+#include "snmp/snmp.h"
+
+const char *
+value_type_word(enum value_type type)
+{
+	static const char *const words[] = {
+		[VALUE_NONE] = "none",
+		[VALUE_INTEGER] = "INTEGER",
+		[VALUE_GAUGE] = "Gauge32",
+		[VALUE_COUNTER32] = "Counter32",
+		[VALUE_COUNTER64] = "Counter64",
+		[VALUE_TICKS] = "TimeTicks",
+		[VALUE_REAL] = "Opaque float",
+		[VALUE_OCTETS] = "OCTET STRING",
+		[VALUE_OID] = "OBJECT IDENTIFIER",
+		[VALUE_ADDRESS] = "IpAddress",
+		[VALUE_OPAQUE] = "Opaque",
+		[VALUE_NULL] = "NULL",
+		[VALUE_NO_SUCH_OBJECT] = "noSuchObject",
+		[VALUE_NO_SUCH_INSTANCE] = "noSuchInstance",
+		[VALUE_END_OF_VIEW] = "endOfMibView",
+	};
+
+	return words[type];
+}
+
+bool
+value_is_there(const struct value *value)
+{
+	return value->type != VALUE_NONE && value->type < VALUE_NULL;
+}
+
+/* ---- numbers in text ---- */
+
+static bool
+is_digit(const uint8_t *p, const uint8_t *end)
+{
+	return p < end && *p >= '0' && *p <= '9';
+}
+
+bool
+value_number(const uint8_t *text, size_t size, double *number)
+{
+	const uint8_t *p = text, *end = text + size;
+	char digits[64];
+	size_t n = 0;
+	bool any = false;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (p < end && (*p == '-' || *p == '+')) {
+		if (*p == '-')
+			digits[n++] = '-';
+		p++;
+	}
+	for (; is_digit(p, end) && n < 40; p++, any = true)
+		digits[n++] = (char)*p;
+	if (is_digit(p, end))
+		return false;
+	if (any && p < end && (*p == '.' || *p == ',') && is_digit(p + 1, end)) {
+		digits[n++] = '.';
+		for (p++; is_digit(p, end); p++)
+			if (n < sizeof digits - 1)
+				digits[n++] = (char)*p;
+	}
+	digits[n] = '\0';
+	/* "10.1.3.1" and "1:30" begin with a number and are none. */
+	if (!any || (p < end && (*p == '.' || *p == ',' || *p == ':') && is_digit(p + 1, end)))
+		return false;
+	return str_double(digits, number, NULL) == 0;
+}
+
+/* ---- text ---- */
+
+/* Bytes of the UTF-8 character at p, 0 when it is none (RFC 3629). */
+static size_t
+utf8_size(const uint8_t *p, size_t left)
+{
+	size_t size = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 :
+		p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+
+	if (size == 0 || size > left)
+		return 0;
+	for (size_t i = 1; i < size; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, beyond U+10FFFF. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+		(p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return size;
+}
+
+static bool
+is_readable(const uint8_t *octets, size_t size)
+{
+	size_t strange = 0;
+
+	for (size_t i = 0; i < size; i++)
+		if ((octets[i] < 0x20 && (octets[i] < '\t' || octets[i] > '\r')) ||
+			octets[i] == 0x7f)
+			strange++;
+	return strange == 0;
+}
+
+static void
+hex_text(char *to, size_t size, const uint8_t *octets, size_t count)
+{
+	size_t used = 0;
+
+	to[0] = '\0';
+	for (size_t i = 0; i < count && used + 4 <= size; i++)
+		used += (size_t)snprintf(to + used, size - used, i ? ":%02x" : "%02x", octets[i]);
+}
+
+static void
+octets_text(char *to, size_t size, const uint8_t *octets, size_t count)
+{
+	size_t used = 0;
+
+	while (count > 0 && (octets[count - 1] == '\0' || octets[count - 1] == ' '))
+		count--;
+	while (count > 0 && (octets[0] == ' ' || octets[0] == '\t')) {
+		octets++;
+		count--;
+	}
+	if (!is_readable(octets, count)) {
+		hex_text(to, size, octets, count);
+		return;
+	}
+	while (count > 0) {
+		size_t step = utf8_size(octets, count);
+		bool blank = octets[0] < 0x20;
+
+		if (used + (step ? step : 1) >= size)
+			break;
+		if (step > 1)
+			memcpy(to + used, octets, step);
+		else
+			to[used] = blank ? ' ' : step ? (char)octets[0] : '?';
+		step = step ? step : 1;
+		used += step;
+		octets += step;
+		count -= step;
+	}
+	while (used > 0 && to[used - 1] == ' ')
+		used--;
+	to[used] = '\0';
+}
+
+const char *
+value_text(char *to, size_t size, const struct value *value)
+{
+	to[0] = '\0';
+	switch (value->type) {
+	case VALUE_INTEGER:
+		snprintf(to, size, "%lld", (long long)value->integer);
+		break;
+	case VALUE_GAUGE:
+	case VALUE_COUNTER32:
+	case VALUE_COUNTER64:
+	case VALUE_TICKS:
+		snprintf(to, size, "%llu", (unsigned long long)value->count);
+		break;
+	case VALUE_REAL:
+		str_number(to, size, value->real);
+		break;
+	case VALUE_OID:
+		snmp_oid_text(to, size, value->ids, value->size);
+		break;
+	case VALUE_ADDRESS:
+		if (value->size == 4)
+			snprintf(to, size, "%u.%u.%u.%u", value->octets[0], value->octets[1],
+				value->octets[2], value->octets[3]);
+		break;
+	case VALUE_OCTETS:
+		octets_text(to, size, value->octets, value->size);
+		break;
+	case VALUE_OPAQUE:
+		hex_text(to, size, value->octets, value->size);
+		break;
+	default:
+		break;
+	}
+	return to;
+}
+
+/* ---- readings ---- */
+
+static uint8_t
+read_counter(const struct value *value, struct reading *reading)
+{
+	double number;
+
+	reading->bits = value->type == VALUE_COUNTER64 ? 64 : 32;
+	switch (value->type) {
+	case VALUE_COUNTER32:
+	case VALUE_COUNTER64:
+	case VALUE_GAUGE: /* agents that were written by hand count in these, too */
+	case VALUE_TICKS:
+		reading->raw = value->count;
+		return REASON_GOOD;
+	case VALUE_INTEGER:
+		if (value->integer < 0)
+			return REASON_INVALID_VALUE;
+		reading->raw = (uint64_t)value->integer;
+		return REASON_GOOD;
+	case VALUE_OCTETS:
+		/* Text has no width at which it goes round: 64. Above 2^53 digits are lost. */
+		if (!value_number(value->octets, value->size, &number) || number < 0 ||
+			number > 9007199254740992.0 || number != floor(number))
+			return REASON_INVALID_VALUE;
+		reading->bits = 64;
+		reading->raw = (uint64_t)number;
+		return REASON_GOOD;
+	default:
+		return REASON_BAD_REPLY;
+	}
+}
+
+static uint8_t
+read_number(const struct value *value, struct reading *reading, double *number)
+{
+	switch (value->type) {
+	case VALUE_INTEGER:
+		reading->raw = (uint64_t)value->integer;
+		*number = (double)value->integer;
+		return REASON_GOOD;
+	case VALUE_GAUGE:
+	case VALUE_COUNTER32:
+	case VALUE_COUNTER64:
+	case VALUE_TICKS:
+		reading->raw = value->count;
+		*number = (double)value->count;
+		return REASON_GOOD;
+	case VALUE_REAL:
+		*number = value->real;
+		break;
+	case VALUE_OCTETS:
+		if (!value_number(value->octets, value->size, number))
+			return REASON_INVALID_VALUE;
+		break;
+	default:
+		return REASON_BAD_REPLY;
+	}
+	if (!isfinite(*number))
+		return REASON_INVALID_VALUE;
+	if (*number == floor(*number) && fabs(*number) < 9e15)
+		reading->raw = (uint64_t)(int64_t)*number;
+	return REASON_GOOD;
+}
+
+static uint8_t
+read_kind(const struct value *value, const struct point *point, double scale,
+	struct reading *reading, char *line, size_t line_size)
+{
+	double number;
+	uint8_t reason;
+
+	if (value->type == VALUE_NONE)
+		return REASON_BAD_REPLY;
+	if (!value_is_there(value))
+		return REASON_NO_SUCH_OBJECT;
+	switch (point->kind) {
+	case POINT_COUNTER:
+		return read_counter(value, reading);
+	case POINT_TEXT:
+		reading->text = value_text(line, line_size, value);
+		return REASON_GOOD;
+	default:
+		reason = read_number(value, reading, &number);
+		if (reason == REASON_GOOD)
+			reading->number = number * scale * point->scale + point->offset;
+		return reason;
+	}
+}
+
+uint8_t
+value_read(const struct value *value, const struct point *point, double scale,
+	struct reading *reading, char *line, size_t line_size)
+{
+	reading->reason = read_kind(value, point, scale, reading, line, line_size);
+	return reading->reason;
+}

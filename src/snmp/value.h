@@ -1,0 +1,62 @@
+/* value.h - what an agent said, and what that means for a point. Pure.
+ *
+ * Locale plays no part: "19,8" and "19.8 dBm" are the same number everywhere. */
+#ifndef PW_VALUE_H
+#define PW_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+struct point;
+struct reading;
+
+enum value_type {
+	VALUE_NONE, /* nothing was said */
+	VALUE_INTEGER,
+	VALUE_GAUGE, /* Gauge32, Unsigned32 */
+	VALUE_COUNTER32,
+	VALUE_COUNTER64,
+	VALUE_TICKS,
+	VALUE_REAL, /* Opaque float or double */
+	VALUE_OCTETS,
+	VALUE_OID,
+	VALUE_ADDRESS,
+	VALUE_OPAQUE,
+	VALUE_NULL,
+	VALUE_NO_SUCH_OBJECT,
+	VALUE_NO_SUCH_INSTANCE,
+	VALUE_END_OF_VIEW,
+};
+
+/* Does not own what it points to. */
+struct value {
+	enum value_type type;
+	int64_t integer; /* INTEGER */
+	uint64_t count;  /* the unsigned ones */
+	double real;
+	const uint8_t *octets; /* OCTETS, ADDRESS, OPAQUE: size bytes */
+	const uint32_t *ids;   /* OID: size arcs */
+	size_t size;
+};
+struct varbind {
+	const uint32_t *ids;
+	size_t count;
+	struct value value;
+};
+
+const char *value_type_word(enum value_type type); /* "Counter64", "OCTET STRING" */
+/* The agent has the object: not NULL and none of the three exceptions. */
+bool value_is_there(const struct value *value);
+/* One printable line: control characters become blanks, blanks and NULs at the ends go,
+ * bytes that are no UTF-8 become '?'. Octets without any readable text become hex
+ * ("00:1d:9c:.."). Cut at whole characters. */
+const char *value_text(char *to, size_t size, const struct value *value);
+/* Fills what `reading` says of the value (reason, bits, raw, number, text); row, point and
+ * times are the caller's. scale comes before the point's own. text lies in `line`. The
+ * reason is returned too. */
+uint8_t value_read(const struct value *value, const struct point *point, double scale,
+	struct reading *reading, char *line, size_t line_size);
+
+/* The number that a text begins with ("19,8", "-5.7 dBm", "10.00 %"); false for "--". */
+bool value_number(const uint8_t *text, size_t size, double *number);
+#endif

@@ -1,0 +1,196 @@
+#include "base/fail.h"
+#include "core/driver.h"
+#include "core/point.h"
+#include "core/sample.h"
+#include "snmp/snmp.h"
+#include "snmp/value.h"
+#include "tests/unit/check.h"
+
+static struct value
+octets(const char *text)
+{
+	return (struct value){ .type = VALUE_OCTETS, .octets = (const uint8_t *)text,
+		.size = strlen(text) };
+}
+
+static double
+number_of(const char *text)
+{
+	double number;
+
+	return value_number((const uint8_t *)text, strlen(text), &number) ? number : -9999;
+}
+
+static void
+reads_the_number_that_a_text_begins_with(void)
+{
+	CHECK_NEAR(number_of(" 19,8"), 19.8, 0);
+	CHECK_NEAR(number_of("-5.7"), -5.7, 0);
+	CHECK_NEAR(number_of("-5.7 dBm"), -5.7, 0);
+	CHECK_NEAR(number_of("10.00 %"), 10, 0);
+	CHECK_NEAR(number_of("18 dBm"), 18, 0);
+	CHECK_NEAR(number_of("1.8 KB"), 1.8, 0);
+	CHECK_NEAR(number_of("+3"), 3, 0);
+	CHECK_NEAR(number_of("42."), 42, 0);
+}
+
+static void
+does_not_make_a_number_of_what_is_none(void)
+{
+	static const char *const cases[] = { "", "--", "-", "n/a", "10.1.3.1", "12:30:00",
+		".5", "deg. C", "0001:02" };
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		CHECK_NEAR(number_of(cases[i]), -9999, 0);
+}
+
+static const struct point gauge = { .name = "t", .unit = "C", .kind = POINT_GAUGE, .scale = 0.1,
+	.offset = -1 };
+static const struct point counter = { .name = "c", .unit = "B/s", .kind = POINT_COUNTER,
+	.scale = 1 };
+static const struct point label = { .name = "l", .unit = "", .kind = POINT_TEXT, .scale = 1 };
+
+static uint8_t
+read_as(const struct value *value, const struct point *point, struct reading *reading)
+{
+	static char line[256];
+
+	memset(reading, 0, sizeof *reading);
+	return value_read(value, point, 1, reading, line, sizeof line);
+}
+
+static void
+scales_a_gauge_of_any_numeric_type(void)
+{
+	struct value integer = { .type = VALUE_INTEGER, .integer = -250 };
+	struct value real = { .type = VALUE_REAL, .real = 12.5 };
+	struct value text = octets("19,8");
+	struct reading reading;
+
+	CHECK_INT(read_as(&integer, &gauge, &reading), REASON_GOOD);
+	CHECK_NEAR(reading.number, -26, 1e-12);
+	CHECK_INT((int64_t)reading.raw, -250);
+	CHECK_INT(read_as(&real, &gauge, &reading), REASON_GOOD);
+	CHECK_NEAR(reading.number, 0.25, 1e-12);
+	CHECK_INT(read_as(&text, &gauge, &reading), REASON_GOOD);
+	CHECK_NEAR(reading.number, 0.98, 1e-12);
+}
+
+static void
+the_factor_of_an_oid_comes_before_the_scale_of_the_point(void)
+{
+	struct value high_speed = { .type = VALUE_GAUGE, .count = 1000 };
+	struct point speed = { .name = "speed", .unit = "bit/s", .kind = POINT_GAUGE, .scale = 1 };
+	struct reading reading = { 0 };
+	char line[8];
+
+	CHECK_INT(value_read(&high_speed, &speed, 1e6, &reading, line, sizeof line), REASON_GOOD);
+	CHECK_NEAR(reading.number, 1e9, 0);
+}
+
+static void
+a_counter_keeps_its_width(void)
+{
+	struct value narrow = { .type = VALUE_COUNTER32, .count = UINT32_MAX };
+	struct value wide = { .type = VALUE_COUNTER64, .count = UINT64_MAX };
+	struct value negative = { .type = VALUE_INTEGER, .integer = -1 };
+	struct value oid = { .type = VALUE_OID };
+	struct reading reading;
+
+	CHECK_INT(read_as(&narrow, &counter, &reading), REASON_GOOD);
+	CHECK_INT(reading.bits, 32);
+	CHECK(reading.raw == UINT32_MAX);
+	CHECK_INT(read_as(&wide, &counter, &reading), REASON_GOOD);
+	CHECK_INT(reading.bits, 64);
+	CHECK(reading.raw == UINT64_MAX);
+	CHECK_INT(read_as(&negative, &counter, &reading), REASON_INVALID_VALUE);
+	CHECK_INT(read_as(&oid, &counter, &reading), REASON_BAD_REPLY);
+}
+
+static void
+null_and_the_exceptions_are_no_value(void)
+{
+	static const enum value_type types[] = { VALUE_NULL, VALUE_NO_SUCH_OBJECT,
+		VALUE_NO_SUCH_INSTANCE, VALUE_END_OF_VIEW };
+	struct reading reading;
+
+	for (size_t i = 0; i < 4; i++) {
+		struct value value = { .type = types[i] };
+
+		CHECK_INT(read_as(&value, &gauge, &reading), REASON_NO_SUCH_OBJECT);
+		CHECK_INT(read_as(&value, &counter, &reading), REASON_NO_SUCH_OBJECT);
+		CHECK_INT(read_as(&value, &label, &reading), REASON_NO_SUCH_OBJECT);
+	}
+}
+
+static void
+a_text_without_a_number_is_no_gauge(void)
+{
+	struct value none = octets("--");
+	struct reading reading;
+
+	CHECK_INT(read_as(&none, &gauge, &reading), REASON_INVALID_VALUE);
+}
+
+static void
+makes_one_printable_line_of_any_text(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+		const char *wanted;
+	} cases[] = {
+		{ "deg. C\0", 7, "deg. C" },
+		{ "  Port 1 \r\n", 11, "Port 1" },
+		{ "line\r\nnext", 10, "line  next" },
+		{ "M\xc3\xbcller", 7, "M\xc3\xbcller" },
+		{ "M\xfcller", 6, "M?ller" },
+		{ "\x00\x1d\x9c\x01\x02\x03", 6, "00:1d:9c:01:02:03" },
+		{ "", 0, "" },
+		{ "\0\0", 2, "" },
+	};
+	char line[80];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct value value = { .type = VALUE_OCTETS,
+			.octets = (const uint8_t *)cases[i].bytes, .size = cases[i].size };
+
+		CHECK_STR(value_text(line, sizeof line, &value), cases[i].wanted);
+	}
+}
+
+static void
+cuts_a_long_text_at_a_whole_character(void)
+{
+	struct value value = octets("abc\xc3\xa4\xc3\xb6");
+	char line[5];
+
+	CHECK_STR(value_text(line, sizeof line, &value), "abc");
+}
+
+static void
+oids_are_read_and_written_as_text(void)
+{
+	uint32_t ids[SNMP_OID_MAX];
+	size_t count;
+	char line[64];
+	struct fail why;
+
+	CHECK(snmp_oid_parse(".1.3.6.1.4.1.4294967295.0", ids, &count, &why) == 0);
+	CHECK_INT(count, 8);
+	CHECK_STR(snmp_oid_text(line, sizeof line, ids, count), "1.3.6.1.4.1.4294967295.0");
+	CHECK(snmp_oid_parse("1.3.6.1.4294967296", ids, &count, &why) == -1);
+	CHECK(snmp_oid_parse("1..3", ids, &count, &why) == -1);
+	CHECK(snmp_oid_parse("1.3.", ids, &count, &why) == -1);
+	CHECK(snmp_oid_parse("sysDescr.0", ids, &count, &why) == -1);
+	CHECK_STR(why.text,
+		"OID \"sysDescr.0\": expected numbers with dots between, like 1.3.6.1.2.1.1.3.0");
+	CHECK(snmp_oid_parse("5.1", ids, &count, &why) == -1);
+}
+
+RUN_TESTS(TEST(reads_the_number_that_a_text_begins_with),
+	TEST(does_not_make_a_number_of_what_is_none), TEST(scales_a_gauge_of_any_numeric_type),
+	TEST(the_factor_of_an_oid_comes_before_the_scale_of_the_point),
+	TEST(a_counter_keeps_its_width), TEST(null_and_the_exceptions_are_no_value),
+	TEST(a_text_without_a_number_is_no_gauge), TEST(makes_one_printable_line_of_any_text),
+	TEST(cuts_a_long_text_at_a_whole_character), TEST(oids_are_read_and_written_as_text))
