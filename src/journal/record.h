@@ -45,6 +45,8 @@ enum record_kind {
 #define RECORD_SEGMENT_HEADER 28
 #define RECORD_FRAME_HEADER 20
 #define RECORD_BODY_MAX (64u << 20)
+#define RECORD_HAS_VALUE 1 /* flags of a sample */
+#define RECORD_HAS_RAW 2
 
 /* A growing buffer in which frames are built. */
 struct record_buffer {

@@ -1,0 +1,262 @@
+#include "journal/record.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define FRAME_VERSION 1
+
+void
+record_buffer_free(struct record_buffer *buffer)
+{
+	free(buffer->bytes);
+	*buffer = (struct record_buffer){ 0 };
+}
+
+static void
+store_number(uint8_t *to, uint64_t value, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		to[i] = (uint8_t)(value >> 8 * i);
+}
+
+static uint64_t
+load_number(const uint8_t *from, size_t bytes)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		value |= (uint64_t)from[i] << 8 * i;
+	return value;
+}
+
+void
+record_put(struct record_buffer *buffer, const void *bytes, size_t size)
+{
+	if (buffer->room - buffer->used < size) {
+		size_t room = buffer->room > 0 ? buffer->room : 4096;
+
+		while (room - buffer->used < size)
+			room *= 2;
+		buffer->bytes = mem_grow(buffer->bytes, room, 1);
+		buffer->room = room;
+	}
+	if (size > 0)
+		memcpy(buffer->bytes + buffer->used, bytes, size);
+	buffer->used += size;
+}
+
+static void
+put_number(struct record_buffer *buffer, uint64_t value, size_t bytes)
+{
+	uint8_t raw[8];
+
+	store_number(raw, value, bytes);
+	record_put(buffer, raw, bytes);
+}
+
+void
+record_put_u8(struct record_buffer *buffer, uint8_t value)
+{
+	put_number(buffer, value, 1);
+}
+
+void
+record_put_u16(struct record_buffer *buffer, uint16_t value)
+{
+	put_number(buffer, value, 2);
+}
+
+void
+record_put_u32(struct record_buffer *buffer, uint32_t value)
+{
+	put_number(buffer, value, 4);
+}
+
+void
+record_put_u64(struct record_buffer *buffer, uint64_t value)
+{
+	put_number(buffer, value, 8);
+}
+
+void
+record_put_f64(struct record_buffer *buffer, double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof bits);
+	put_number(buffer, bits, 8);
+}
+
+void
+record_put_text(struct record_buffer *buffer, const char *text)
+{
+	size_t length = strlen(text);
+
+	record_put_u32(buffer, (uint32_t)length);
+	record_put(buffer, text, length);
+}
+
+size_t
+record_begin(struct record_buffer *buffer, enum record_kind kind, uint64_t sequence)
+{
+	size_t frame = buffer->used;
+
+	record_put_u64(buffer, 0); /* size and checksum, known at the end */
+	record_put_u8(buffer, (uint8_t)kind);
+	record_put_u8(buffer, FRAME_VERSION);
+	record_put_u16(buffer, 0);
+	record_put_u64(buffer, sequence);
+	return frame;
+}
+
+void
+record_end(struct record_buffer *buffer, size_t frame)
+{
+	uint8_t *start = buffer->bytes + frame;
+	size_t body = buffer->used - frame - RECORD_FRAME_HEADER;
+
+	store_number(start, body, 4);
+	store_number(start + 4, str_crc32c(0, start + 8, body + RECORD_FRAME_HEADER - 8), 4);
+}
+
+static uint64_t
+get_number(struct record_cursor *cursor, size_t bytes)
+{
+	uint64_t value;
+
+	if (cursor->failed || (size_t)(cursor->end - cursor->at) < bytes) {
+		cursor->failed = true;
+		return 0;
+	}
+	value = load_number(cursor->at, bytes);
+	cursor->at += bytes;
+	return value;
+}
+
+uint8_t
+record_get_u8(struct record_cursor *cursor)
+{
+	return (uint8_t)get_number(cursor, 1);
+}
+
+uint16_t
+record_get_u16(struct record_cursor *cursor)
+{
+	return (uint16_t)get_number(cursor, 2);
+}
+
+uint32_t
+record_get_u32(struct record_cursor *cursor)
+{
+	return (uint32_t)get_number(cursor, 4);
+}
+
+uint64_t
+record_get_u64(struct record_cursor *cursor)
+{
+	return get_number(cursor, 8);
+}
+
+double
+record_get_f64(struct record_cursor *cursor)
+{
+	uint64_t bits = get_number(cursor, 8);
+	double value;
+
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
+void
+record_get_text(struct record_cursor *cursor, char *to, size_t size)
+{
+	uint32_t length = record_get_u32(cursor);
+	size_t copied = length < size ? length : size - 1;
+
+	to[0] = '\0';
+	if (cursor->failed || (size_t)(cursor->end - cursor->at) < length) {
+		cursor->failed = true;
+		return;
+	}
+	memcpy(to, cursor->at, copied);
+	to[copied] = '\0';
+	cursor->at += length;
+}
+
+/* The checksum does not cover the size: a wrong size moves the checked range and fails it. */
+int
+record_parse(const uint8_t *bytes, size_t size, struct record *record, size_t *frame_size)
+{
+	size_t body;
+
+	if (size < RECORD_FRAME_HEADER)
+		return 0;
+	body = (size_t)load_number(bytes, 4);
+	if (body > RECORD_BODY_MAX || bytes[8] == 0 || bytes[9] != FRAME_VERSION)
+		return -1;
+	if (size - RECORD_FRAME_HEADER < body)
+		return 0;
+	if (str_crc32c(0, bytes + 8, body + RECORD_FRAME_HEADER - 8) != load_number(bytes + 4, 4))
+		return -1;
+	record->kind = bytes[8];
+	record->sequence = load_number(bytes + 12, 8);
+	record->body = bytes + RECORD_FRAME_HEADER;
+	record->size = body;
+	*frame_size = body + RECORD_FRAME_HEADER;
+	return 1;
+}
+
+int
+record_samples_open(const struct record *record, struct record_samples *walk)
+{
+	struct record_cursor *cursor = &walk->cursor;
+
+	*cursor = (struct record_cursor){ record->body, record->body + record->size, false };
+	walk->slot = (int64_t)record_get_u64(cursor);
+	walk->step = (int64_t)record_get_u64(cursor);
+	walk->received = (int64_t)record_get_u64(cursor);
+	walk->left = record_get_u32(cursor);
+	return record->kind == KIND_SAMPLES && !cursor->failed && walk->step > 0 ? 0 : -1;
+}
+
+bool
+record_samples_next(struct record_samples *walk, struct record_sample *sample)
+{
+	struct record_cursor *cursor = &walk->cursor;
+	uint8_t flags;
+
+	if (walk->left == 0)
+		return false;
+	walk->left--;
+	sample->slot = walk->slot;
+	sample->step = walk->step;
+	sample->series = record_get_u32(cursor);
+	sample->reason = record_get_u8(cursor);
+	flags = record_get_u8(cursor);
+	record_get_u16(cursor);
+	sample->received = walk->received + (int64_t)(int32_t)record_get_u32(cursor) * 1000;
+	sample->has_value = (flags & RECORD_HAS_VALUE) != 0;
+	sample->has_raw = (flags & RECORD_HAS_RAW) != 0;
+	sample->value = sample->has_value ? record_get_f64(cursor) : (double)NAN;
+	sample->raw = sample->has_raw ? record_get_u64(cursor) : 0;
+	return !cursor->failed;
+}
+
+int
+record_run_read(const struct record *record, struct record_run *run)
+{
+	struct record_cursor cursor = { record->body, record->body + record->size, false };
+
+	run->series = record_get_u32(&cursor);
+	run->reason = record_get_u8(&cursor);
+	record_get_u8(&cursor);
+	record_get_u16(&cursor);
+	run->first = (int64_t)record_get_u64(&cursor);
+	run->last = (int64_t)record_get_u64(&cursor);
+	run->decided = (int64_t)record_get_u64(&cursor);
+	return record->kind == KIND_RUN && !cursor.failed && run->first <= run->last ? 0 : -1;
+}

@@ -1,0 +1,21 @@
+/* segment.h - names and heads of segment files; shared by writer and reader. */
+#ifndef PW_SEGMENT_H
+#define PW_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "journal/record.h"
+
+#define SEGMENT_PATH 512
+
+void segment_directory(char *to, size_t size, const char *state_dir);
+void segment_path(char *to, size_t size, const char *state_dir, uint64_t number);
+/* Numbers in order, malloc'ed; 0 and NULL when there are none. */
+size_t segment_list(const char *state_dir, uint64_t **numbers);
+void segment_header(uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number, int64_t wall);
+/* The head of that segment, whole and right? */
+bool segment_header_check(const uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number);
+/* fsync of a file or directory by name; 0 or -1 with errno. */
+int segment_sync_path(const char *path);
+#endif

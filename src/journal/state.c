@@ -1,0 +1,373 @@
+#include "journal/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "journal/segment.h"
+
+#define RETRY_INTERVAL (10 * LOOP_S)
+
+struct fact {
+	char *key, *value;
+	UT_hash_handle hh;
+};
+
+struct state {
+	struct loop *loop;
+	char *path;
+	struct fact *facts;
+	struct loop_timer retry;
+	struct loop_worker *worker;
+	bool changed, busy, refused;
+	/* the worker's while busy */
+	char *text;
+	size_t size;
+	bool ran, ok;
+	struct fail why;
+};
+
+/* ---- the file: one line a fact, KEY TAB VALUE, with \\ \t \n \r escaped ---- */
+
+static void
+write_escaped(FILE *file, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		static const char special[] = "\\\t\n\r", letter[] = "\\tnr";
+		const char *found = strchr(special, *text);
+
+		if (found == NULL)
+			fputc(*text, file);
+		else
+			fprintf(file, "\\%c", letter[found - special]);
+	}
+}
+
+static bool
+unescape(char *text)
+{
+	char *to = text;
+
+	for (char *from = text; *from != '\0'; from++) {
+		static const char special[] = "\\\t\n\r", letter[] = "\\tnr";
+		const char *found;
+
+		if (*from != '\\') {
+			*to++ = *from;
+			continue;
+		}
+		found = *++from == '\0' ? NULL : strchr(letter, *from);
+		if (found == NULL)
+			return false;
+		*to++ = special[found - letter];
+	}
+	*to = '\0';
+	return true;
+}
+
+static void
+read_line(struct state *state, char *line, int number)
+{
+	char *tab = strchr(line, '\t');
+
+	line[strcspn(line, "\n")] = '\0';
+	if (tab == NULL) {
+		log_warn("%s:%d: damaged line left out", state->path, number);
+		return;
+	}
+	*tab = '\0';
+	if (unescape(line) && unescape(tab + 1))
+		state_set(state, line, tab + 1);
+	else
+		log_warn("%s:%d: damaged line left out", state->path, number);
+}
+
+static int
+read_file(struct state *state, struct fail *why)
+{
+	FILE *file = fopen(state->path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	int number = 0, failed;
+
+	if (file == NULL && errno == ENOENT)
+		return 0;
+	if (file == NULL) {
+		fail_set(why, "%s: %s", state->path, strerror(errno));
+		return -1;
+	}
+	while (getline(&line, &room, file) != -1)
+		read_line(state, line, ++number);
+	failed = ferror(file);
+	free(line);
+	fclose(file);
+	if (failed)
+		fail_set(why, "%s: %s", state->path, strerror(EIO));
+	return failed ? -1 : 0;
+}
+
+/* ---- in the worker ---- */
+
+static int
+write_temporary(const struct state *state, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	size_t done = 0;
+	int saved;
+
+	if (fd == -1)
+		return -1;
+	while (done < state->size) {
+		ssize_t wrote = write(fd, state->text + done, state->size - done);
+
+		if (wrote == -1 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			goto fail;
+		done += (size_t)wrote;
+	}
+	if (fsync(fd) == -1)
+		goto fail;
+	return close(fd);
+fail:
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static void
+save(void *arg)
+{
+	struct state *state = arg;
+	char *temporary = mem_format("%s.new", state->path);
+	char *directory = mem_text(state->path);
+	char *slash = strrchr(directory, '/');
+
+	if (slash != NULL)
+		*slash = '\0';
+	state->ran = true;
+	state->ok = write_temporary(state, temporary) == 0 &&
+		rename(temporary, state->path) == 0 &&
+		segment_sync_path(slash == NULL ? "." : directory) == 0;
+	if (!state->ok)
+		fail_set(&state->why, "%s: %s", state->path, strerror(errno));
+	free(directory);
+	free(temporary);
+}
+
+/* ---- on the loop ---- */
+
+static void
+saved(void *arg)
+{
+	struct state *state = arg;
+
+	state->busy = false;
+	free(state->text);
+	state->text = NULL;
+	if (!state->ok && !state->refused)
+		log_error("%s, tried again each 10 s", state->why.text);
+	if (state->ok && state->refused)
+		log_info("%s: can be written again", state->path);
+	state->refused = !state->ok;
+	if (!state->ok) {
+		state->changed = true;
+		loop_timer_in(state->loop, &state->retry, RETRY_INTERVAL);
+	} else if (state->changed) {
+		state_save(state);
+	}
+}
+
+static void
+take_text(struct state *state)
+{
+	FILE *file = open_memstream(&state->text, &state->size);
+
+	for (struct fact *fact = state->facts; file != NULL && fact != NULL; fact = fact->hh.next) {
+		write_escaped(file, fact->key);
+		fputc('\t', file);
+		write_escaped(file, fact->value);
+		fputc('\n', file);
+	}
+	if (file == NULL || fclose(file) != 0)
+		abort();
+	state->changed = false;
+}
+
+static void
+save_now(void *arg)
+{
+	struct state *state = arg;
+
+	if (state->busy || !state->changed)
+		return;
+	take_text(state);
+	state->busy = true;
+	state->ran = false;
+	if (!loop_worker_kick(state->worker)) {
+		state->busy = false;
+		state->changed = true;
+		free(state->text);
+		state->text = NULL;
+		loop_timer_in(state->loop, &state->retry, LOOP_S);
+	}
+}
+
+void
+state_save(struct state *state)
+{
+	/* A moment later, so that many calls in one turn are one save. */
+	if (state->changed && !state->busy && !state->retry.armed)
+		loop_timer_in(state->loop, &state->retry, 100 * LOOP_MS);
+}
+
+struct state *
+state_open(struct loop *loop, const char *path, struct fail *why)
+{
+	struct state *state = mem_zero(sizeof *state);
+
+	state->loop = loop;
+	state->path = mem_text(path);
+	loop_timer_init(&state->retry, save_now, state);
+	if (read_file(state, why) == -1)
+		goto fail;
+	state->changed = false;
+	state->worker = loop_worker_new(loop, save, saved, state, why);
+	if (state->worker == NULL)
+		goto fail;
+	return state;
+fail:
+	state_close(state);
+	return NULL;
+}
+
+static void
+drop(struct state *state, struct fact *fact)
+{
+	HASH_DEL(state->facts, fact);
+	free(fact->key);
+	free(fact->value);
+	free(fact);
+}
+
+bool
+state_close(struct state *state)
+{
+	struct fact *fact, *next;
+	bool lost;
+
+	if (state == NULL)
+		return true;
+	loop_worker_free(state->worker);
+	loop_timer_stop(state->loop, &state->retry);
+	if (state->busy && !(state->ran && state->ok))
+		state->changed = true;
+	free(state->text);
+	state->text = NULL;
+	if (state->worker != NULL && state->changed) {
+		take_text(state);
+		save(state);
+		state->changed = !state->ok;
+		if (!state->ok)
+			log_error("%s", state->why.text);
+		free(state->text);
+	}
+	lost = state->worker != NULL && state->changed;
+	HASH_ITER(hh, state->facts, fact, next)
+		drop(state, fact);
+	free(state->path);
+	free(state);
+	return !lost;
+}
+
+const char *
+state_get(const struct state *state, const char *key)
+{
+	struct fact *fact;
+
+	HASH_FIND_STR(state->facts, key, fact);
+	return fact == NULL ? NULL : fact->value;
+}
+
+void
+state_set(struct state *state, const char *key, const char *value)
+{
+	struct fact *fact;
+
+	HASH_FIND_STR(state->facts, key, fact);
+	if (fact == NULL ? value == NULL : value != NULL && strcmp(fact->value, value) == 0)
+		return;
+	state->changed = true;
+	if (value == NULL) {
+		drop(state, fact);
+		return;
+	}
+	if (fact == NULL) {
+		fact = mem_zero(sizeof *fact);
+		fact->key = mem_text(key);
+		HASH_ADD_KEYPTR(hh, state->facts, fact->key, strlen(fact->key), fact);
+	}
+	/* The new text first: it may be a part of the old one. */
+	value = mem_text(value);
+	free(fact->value);
+	fact->value = (char *)value;
+}
+
+void
+state_each(const struct state *state,
+	void (*visit)(const char *key, const char *value, void *arg), void *arg)
+{
+	for (const struct fact *fact = state->facts; fact != NULL; fact = fact->hh.next)
+		visit(fact->key, fact->value, arg);
+}
+
+/* ---- the lock ---- */
+
+static int
+refuse(int fd, const char *dir, struct fail *why)
+{
+	char text[24] = "";
+	ssize_t got = pread(fd, text, sizeof text - 1, 0);
+
+	text[got > 0 ? strcspn(text, "\n") : 0] = '\0';
+	fail_set(why, "%s: in use by another pollwerkd (pid %s)", dir,
+		*text != '\0' ? text : "unknown");
+	close(fd);
+	return -1;
+}
+
+int
+state_lock(const char *dir, struct fail *why)
+{
+	char path[SEGMENT_PATH], text[24];
+	int fd, length;
+
+	snprintf(path, sizeof path, "%s/lock", dir);
+	if (mkdir(dir, 0750) == -1 && errno != EEXIST) {
+		fail_set(why, "%s: %s", dir, strerror(errno));
+		return -1;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+		return refuse(fd, dir, why);
+	length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	/* Only a word for people: a full disk must not keep the daemon from starting. */
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)length, 0) == -1)
+		log_warn("%s: %s", path, strerror(errno));
+	return fd;
+}

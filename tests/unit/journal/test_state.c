@@ -1,0 +1,124 @@
+#include "../check.h"
+
+#include <sys/wait.h>
+
+#include "../scratch.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "fake/loop_sim.h"
+#include "journal/state.h"
+
+static void
+facts_survive_whatever_text_they_hold(void)
+{
+	static const char key[] = "sw 3/if\twith tab", value[] = "a\\b\nc\rd=\xc3\xbc";
+	struct loop *loop = loop_new(NULL);
+	struct state *state;
+
+	scratch_make();
+	state = state_open(loop, scratch_path("rows"), NULL);
+	CHECK(state != NULL && state_get(state, key) == NULL);
+	state_set(state, key, value);
+	state_set(state, "gone", "1");
+	state_set(state, "gone", NULL);
+	state_save(state);
+	loop_sim_for(loop, LOOP_S);
+	CHECK(access(scratch_path("rows"), R_OK) == 0);
+	CHECK(access(scratch_path("rows.new"), R_OK) == -1);
+	state_set(state, "late", "");
+	CHECK(state_close(state));
+	state = state_open(loop, scratch_path("rows"), NULL);
+	CHECK_STR(state_get(state, key), value);
+	CHECK_STR(state_get(state, "late"), "");
+	CHECK(state_get(state, "gone") == NULL);
+	CHECK(state_close(state));
+	loop_free(loop);
+	scratch_remove();
+}
+
+static void
+count_lines(char level, const char *line, void *arg)
+{
+	unsigned *lines = arg;
+
+	(void)line;
+	if (level == 'W' || level == 'E')
+		++*lines;
+}
+
+static void
+a_damaged_line_is_left_out_and_the_others_stay(void)
+{
+	struct loop *loop = loop_new(NULL);
+	struct state *state;
+	unsigned lines = 0;
+	FILE *file;
+
+	scratch_make();
+	file = fopen(scratch_path("rows"), "w");
+	fputs("a\t1\nno tab here\nb\t2\\\nc\t3\n", file);
+	fclose(file);
+	log_catch(count_lines, &lines);
+	state = state_open(loop, scratch_path("rows"), NULL);
+	log_catch(NULL, NULL);
+	CHECK_INT(lines, 2);
+	CHECK_STR(state_get(state, "a"), "1");
+	CHECK_STR(state_get(state, "c"), "3");
+	CHECK(state_get(state, "b") == NULL);
+	CHECK(state_close(state));
+	loop_free(loop);
+	scratch_remove();
+}
+
+static void
+a_disk_that_refuses_is_logged_once_and_the_facts_are_saved_when_it_takes_again(void)
+{
+	struct loop *loop = loop_new(NULL);
+	struct state *state;
+	unsigned lines = 0;
+
+	scratch_make();
+	state = state_open(loop, scratch_path("missing/rows"), NULL);
+	log_catch(count_lines, &lines);
+	state_set(state, "a", "1");
+	state_save(state);
+	loop_sim_for(loop, 60 * LOOP_S);
+	CHECK_INT(lines, 1);
+	CHECK(mkdir(scratch_path("missing"), 0700) == 0);
+	loop_sim_for(loop, 11 * LOOP_S);
+	log_catch(NULL, NULL);
+	CHECK(access(scratch_path("missing/rows"), R_OK) == 0);
+	CHECK(state_close(state));
+	loop_free(loop);
+	scratch_remove();
+}
+
+static void
+a_second_daemon_is_told_who_holds_the_folder(void)
+{
+	struct fail why;
+	char wanted[400];
+	int fd, status;
+	pid_t child;
+
+	scratch_make();
+	fd = state_lock(scratch, &why);
+	CHECK(fd >= 0);
+	snprintf(wanted, sizeof wanted, "%s: in use by another pollwerkd (pid %ld)", scratch,
+		(long)getpid());
+	child = fork();
+	if (child == 0)
+		_exit(state_lock(scratch, &why) == -1 && strcmp(why.text, wanted) == 0 ? 7 : 1);
+	CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7);
+	close(fd);
+	fd = state_lock(scratch, &why);
+	CHECK(fd >= 0);
+	close(fd);
+	scratch_remove();
+}
+
+RUN_TESTS(TEST(facts_survive_whatever_text_they_hold),
+	TEST(a_damaged_line_is_left_out_and_the_others_stay),
+	TEST(a_disk_that_refuses_is_logged_once_and_the_facts_are_saved_when_it_takes_again),
+	TEST(a_second_daemon_is_told_who_holds_the_folder))
