@@ -113,6 +113,9 @@ link_close(struct link *l, const char *how)
 	TAILQ_REMOVE(&l->station->links, l, entry);
 	l->station->link_count--;
 	event_free(l->event);
+	/* Octets left unread would turn the FIN into an RST. */
+	while (recv(l->fd, l->buffer, sizeof l->buffer, MSG_DONTWAIT) > 0)
+		;
 	if (strcmp(how, "rst-sim") == 0)
 		setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 	close(l->fd);
