@@ -65,7 +65,12 @@ struct inventory {
 	const void *receivers;  /* struct receiver_options[] */
 	size_t receiver_count;
 	void *arena;            /* config's */
+	void (*free)(struct inventory *inventory); /* config's, or a test's */
+	int references;         /* 1 when made */
 };
 
+/* Unchanged devices keep pointing into the inventory they came from over a reload. */
+struct inventory *inventory_ref(struct inventory *inventory);
+void inventory_unref(struct inventory *inventory); /* NULL is fine */
 const struct device *inventory_find(const struct inventory *inventory, const char *name);
 #endif

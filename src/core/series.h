@@ -50,6 +50,7 @@ void series_path(char *to, size_t size, const char *device, const char *table,
 	const char *row, const char *point);
 void series_file(char *to, size_t size, const char *device, const char *table,
 	const char *row, const char *group, const char *suffix);
-/* The point's name, or its first 11 characters, '~' made '_', and 7 hex digits of its hash. */
+/* The point's name; longer than 19 characters, or with a '.': its first 11, '_' and 7 hex
+ * digits of its hash. */
 void series_ds(char *to, size_t size, const char *point);
 #endif

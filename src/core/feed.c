@@ -1,0 +1,37 @@
+#include "core/feed.h"
+
+#include "base/log.h"
+
+void
+feed_add(struct feed *feed, const struct feed_listener *listener)
+{
+	if (feed->count == FEED_LISTENERS) {
+		log_error("feed: more than %d listeners", FEED_LISTENERS);
+		return;
+	}
+	feed->listeners[feed->count++] = *listener;
+}
+
+void
+feed_sample(const struct feed *feed, const struct sample *sample)
+{
+	for (int i = 0; i < feed->count; i++)
+		if (feed->listeners[i].sample != NULL)
+			feed->listeners[i].sample(feed->listeners[i].arg, sample);
+}
+
+void
+feed_run(const struct feed *feed, const struct sample_run *run)
+{
+	for (int i = 0; i < feed->count; i++)
+		if (feed->listeners[i].run != NULL)
+			feed->listeners[i].run(feed->listeners[i].arg, run);
+}
+
+void
+feed_flush(const struct feed *feed)
+{
+	for (int i = 0; i < feed->count; i++)
+		if (feed->listeners[i].flush != NULL)
+			feed->listeners[i].flush(feed->listeners[i].arg);
+}

@@ -1,0 +1,396 @@
+#include "core/latest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/feed.h"
+#include "core/series.h"
+
+#define MAGIC "PWLATE03"
+#define HEADER_SIZE 4096
+#define GROW 4096 /* rows */
+
+struct header {
+	char magic[8];
+	char boot_id[40]; /* mono times of another boot mean nothing */
+	_Atomic int64_t beat;
+};
+
+enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4 };
+
+struct row {
+	_Atomic uint32_t sequence; /* odd while being written */
+	uint8_t reason, flags;
+	uint16_t spare;
+	int64_t slot, received, good_at;
+	double value;
+	uint64_t raw;
+	uint64_t base_raw;
+	int64_t base_received, base_mono;
+	uint32_t text; /* place in the text file, from 1; 0 = none */
+	uint32_t spare2;
+};
+
+struct map {
+	int fd;
+	uint8_t *bytes;
+	size_t size;
+};
+
+struct latest {
+	bool writer;
+	struct map rows, texts;
+	uint32_t texts_used;
+	struct feed_listener listener;
+};
+
+#define TEXT_SIZE (LATEST_TEXT + 8)
+
+static int
+map_whole(struct map *map, bool writer)
+{
+	struct stat status;
+	void *bytes;
+
+	if (fstat(map->fd, &status) == -1)
+		return -1;
+	if ((size_t)status.st_size == map->size)
+		return 0;
+	if (map->bytes != NULL)
+		munmap(map->bytes, map->size);
+	map->bytes = NULL;
+	map->size = (size_t)status.st_size;
+	if (map->size == 0)
+		return 0;
+	bytes = mmap(NULL, map->size, writer ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+		map->fd, 0);
+	if (bytes == MAP_FAILED) {
+		map->size = 0;
+		return -1;
+	}
+	map->bytes = bytes;
+	return 0;
+}
+
+static struct row *
+row_at(struct latest *latest, uint32_t id)
+{
+	size_t end = HEADER_SIZE + ((size_t)id + 1) * sizeof(struct row);
+
+	if (end > latest->rows.size) {
+		if (latest->writer) {
+			/* Space is really taken, so that a full disk is an error here and no SIGBUS. */
+			size_t size = end + GROW * sizeof(struct row);
+
+			if (posix_fallocate(latest->rows.fd, 0, (off_t)size) != 0)
+				return NULL;
+		}
+		if (map_whole(&latest->rows, latest->writer) == -1 || end > latest->rows.size)
+			return NULL;
+	}
+	return (struct row *)(void *)(latest->rows.bytes + HEADER_SIZE) + id;
+}
+
+static void
+read_boot_id(char *to, size_t size)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd == -1 ? 0 : read(fd, to, size - 1);
+
+	if (fd != -1)
+		close(fd);
+	to[length > 0 ? length : 0] = '\0';
+	to[strcspn(to, "\n")] = '\0';
+}
+
+static int
+open_map(struct map *map, const char *run_dir, const char *name, bool writer, size_t least,
+	struct fail *why)
+{
+	char *path = mem_format("%s/%s", run_dir, name);
+	int failed = -1;
+
+	map->fd = open(path, O_CLOEXEC | (writer ? O_RDWR | O_CREAT : O_RDONLY), 0640);
+	if (map->fd == -1)
+		goto out;
+	if (writer && (errno = posix_fallocate(map->fd, 0, (off_t)least)) != 0)
+		goto out;
+	failed = map_whole(map, writer);
+out:
+	if (failed == -1)
+		fail_set(why, "%s: %s", path, strerror(errno));
+	free(path);
+	return failed;
+}
+
+static int
+check_header(struct latest *latest, struct fail *why)
+{
+	struct header *header = (void *)latest->rows.bytes;
+	char boot_id[40];
+
+	if (latest->rows.size < HEADER_SIZE)
+		goto strange;
+	if (!latest->writer) {
+		if (memcmp(header->magic, MAGIC, 8) != 0)
+			goto strange;
+		return 0;
+	}
+	read_boot_id(boot_id, sizeof boot_id);
+	if (memcmp(header->magic, MAGIC, 8) != 0 || strcmp(header->boot_id, boot_id) != 0) {
+		memset(latest->rows.bytes, 0, latest->rows.size);
+		if (latest->texts.bytes != NULL)
+			memset(latest->texts.bytes, 0, latest->texts.size);
+		memcpy(header->magic, MAGIC, 8);
+		str_copy(header->boot_id, sizeof header->boot_id, boot_id);
+	}
+	return 0;
+strange:
+	fail_set(why, "latest: not written by this version of pollwerkd");
+	return -1;
+}
+
+/* A writer that was killed inside a row has left it half written: its rate base is no longer
+ * a pair that belongs together. */
+static void
+mend_row(struct row *row)
+{
+	if (atomic_load(&row->sequence) % 2 == 0)
+		return;
+	row->flags = 0;
+	row->value = (double)NAN;
+	atomic_fetch_add(&row->sequence, 1);
+}
+
+static void
+take_over(struct latest *latest)
+{
+	size_t rows = (latest->rows.size - HEADER_SIZE) / sizeof(struct row);
+
+	for (uint32_t id = 0; id < rows; id++) {
+		struct row *row = row_at(latest, id);
+
+		mend_row(row);
+		if (row->text > latest->texts_used)
+			latest->texts_used = row->text;
+	}
+}
+
+static struct latest *
+open_latest(const char *run_dir, bool writer, struct fail *why)
+{
+	struct latest *latest = mem_zero(sizeof *latest);
+
+	latest->writer = writer;
+	latest->rows.fd = latest->texts.fd = -1;
+	if (open_map(&latest->rows, run_dir, "latest", writer, HEADER_SIZE, why) == -1 ||
+		open_map(&latest->texts, run_dir, "latest.text", writer, TEXT_SIZE, why) == -1 ||
+		check_header(latest, why) == -1) {
+		latest_close(latest);
+		return NULL;
+	}
+	if (writer)
+		take_over(latest);
+	return latest;
+}
+
+struct latest *
+latest_open_writer(const char *run_dir, struct fail *why)
+{
+	return open_latest(run_dir, true, why);
+}
+
+struct latest *
+latest_open_reader(const char *run_dir, struct fail *why)
+{
+	return open_latest(run_dir, false, why);
+}
+
+static void
+unmap(struct map *map)
+{
+	if (map->bytes != NULL)
+		munmap(map->bytes, map->size);
+	if (map->fd != -1)
+		close(map->fd);
+}
+
+void
+latest_close(struct latest *latest)
+{
+	if (latest == NULL)
+		return;
+	unmap(&latest->rows);
+	unmap(&latest->texts);
+	free(latest);
+}
+
+static uint8_t *
+text_at(struct latest *latest, uint32_t place)
+{
+	size_t end = (size_t)place * TEXT_SIZE;
+
+	if (end > latest->texts.size) {
+		if (latest->writer &&
+			posix_fallocate(latest->texts.fd, 0, (off_t)(end + 64 * TEXT_SIZE)) != 0)
+			return NULL;
+		if (map_whole(&latest->texts, latest->writer) == -1 || end > latest->texts.size)
+			return NULL;
+	}
+	return latest->texts.bytes + end - TEXT_SIZE;
+}
+
+static void
+copy_row(struct latest *latest, const struct row *from, struct latest_row *to)
+{
+	*to = (struct latest_row){ .known = from->flags & KNOWN, .reason = from->reason,
+		.has_raw = from->flags & HAS_RAW, .slot = from->slot, .received = from->received,
+		.good_at = from->good_at, .value = from->value, .raw = from->raw };
+	if (from->text != 0) {
+		uint8_t *text = text_at(latest, from->text);
+
+		if (text != NULL)
+			memcpy(to->text, text, LATEST_TEXT);
+		to->text[LATEST_TEXT] = '\0';
+	}
+}
+
+bool
+latest_read(struct latest *latest, uint32_t id, struct latest_row *to)
+{
+	struct row *row = row_at(latest, id);
+
+	if (row == NULL)
+		return false;
+	/* Bounded: a writer killed half-way leaves the number odd until it starts again. */
+	for (int tries = 0; tries < 1000; tries++) {
+		uint32_t before = atomic_load_explicit(&row->sequence, memory_order_acquire);
+
+		if (before % 2 != 0)
+			continue;
+		copy_row(latest, row, to);
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&row->sequence, memory_order_relaxed) == before)
+			return to->known;
+	}
+	return false;
+}
+
+int64_t
+latest_heartbeat(const struct latest *latest)
+{
+	return atomic_load(&((const struct header *)(const void *)latest->rows.bytes)->beat);
+}
+
+void
+latest_beat(struct latest *latest, int64_t wall)
+{
+	atomic_store(&((struct header *)(void *)latest->rows.bytes)->beat, wall);
+}
+
+static void
+begin_row(struct row *row)
+{
+	uint32_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
+
+	/* `| 1`: also right behind a writer that was killed inside. */
+	atomic_store_explicit(&row->sequence, (sequence + 1) | 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static void
+end_row(struct row *row)
+{
+	uint32_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
+
+	atomic_store_explicit(&row->sequence, sequence + 1, memory_order_release);
+}
+
+static void
+set_text(struct latest *latest, struct row *row, const char *text)
+{
+	uint8_t *place;
+
+	if (row->text == 0)
+		row->text = ++latest->texts_used;
+	place = text_at(latest, row->text);
+	if (place != NULL)
+		str_copy((char *)place, LATEST_TEXT, text);
+}
+
+static void
+take_sample(void *arg, const struct sample *sample)
+{
+	struct latest *latest = arg;
+	struct row *row = row_at(latest, sample->series->id);
+
+	if (row == NULL)
+		return;
+	begin_row(row);
+	row->flags = (uint8_t)((row->flags & HAS_BASE) | KNOWN | (sample->has_raw ? HAS_RAW : 0));
+	row->reason = sample->reason;
+	row->slot = sample->slot;
+	row->received = sample->received;
+	row->value = sample->value;
+	row->raw = sample->raw;
+	if (reason_counts_as_good(sample->reason))
+		row->good_at = sample->received;
+	if (sample->text != NULL)
+		set_text(latest, row, sample->text);
+	end_row(row);
+}
+
+static void
+take_run(void *arg, const struct sample_run *run)
+{
+	struct sample last = { .series = run->series, .slot = run->last,
+		.received = run->decided, .reason = run->reason, .value = (double)NAN };
+
+	take_sample(arg, &last);
+}
+
+struct feed_listener
+latest_listener(struct latest *latest)
+{
+	return (struct feed_listener){ .sample = take_sample, .run = take_run, .arg = latest };
+}
+
+bool
+latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base)
+{
+	/* Only the writer asks, so the row cannot change under it. */
+	struct row *row = row_at((struct latest *)latest, id);
+
+	*base = (struct latest_base){ 0 };
+	if (row == NULL || !(row->flags & HAS_BASE))
+		return false;
+	*base = (struct latest_base){ true, row->base_raw, row->base_received, row->base_mono };
+	return true;
+}
+
+void
+latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base)
+{
+	struct row *row = row_at(latest, id);
+
+	if (row == NULL)
+		return;
+	begin_row(row);
+	row->base_raw = base->raw;
+	row->base_received = base->received;
+	row->base_mono = base->mono;
+	row->flags = (uint8_t)(base->known ? row->flags | HAS_BASE : row->flags & ~HAS_BASE);
+	end_row(row);
+}

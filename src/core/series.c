@@ -1,0 +1,361 @@
+#include "core/series.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+struct entry {
+	struct series series; /* its strings are in text */
+	UT_hash_handle hh;    /* by path */
+	char *text;
+};
+
+struct series_catalogue {
+	char *path;
+	int fd;
+	bool writer;
+	off_t read;          /* up to where lines have been taken up */
+	struct entry **by_id; /* by_id[id - 1] */
+	uint32_t count, room;
+	struct entry *by_path;
+	atomic_bool dirty;
+	char **kept; /* texts of replaced entries: somebody may hold a pointer into them */
+	size_t kept_count;
+};
+
+#define FIELDS 9
+#define LINE_MAX_SIZE 2048
+
+/* crc TAB id TAB kind TAB step TAB profile TAB unit TAB file TAB ds TAB path NL; the checksum
+ * is over what follows its TAB, without the NL. */
+static int
+format_line(char *line, size_t size, const struct series *s)
+{
+	char body[LINE_MAX_SIZE];
+	int length = snprintf(body, sizeof body, "%u\t%s\t%lld\t%s\t%s\t%s\t%s\t%s", s->id,
+		point_kind_word(s->kind), (long long)s->step, s->profile, s->unit, s->file, s->ds,
+		s->path);
+
+	if (length >= (int)sizeof body - 16)
+		return -1;
+	return snprintf(line, size, "%08x\t%s\n", str_crc32c(0, body, (size_t)length), body);
+}
+
+static bool
+split_line(char *line, char *fields[FIELDS])
+{
+	char *rest = line;
+	char crc[16];
+
+	for (int i = 0; i < FIELDS; i++) {
+		fields[i] = rest;
+		if (i == FIELDS - 1)
+			break;
+		rest = strchr(rest, '\t');
+		if (rest == NULL)
+			return false;
+		if (i == 0)
+			snprintf(crc, sizeof crc, "%08x", str_crc32c(0, rest + 1, strlen(rest + 1)));
+		*rest++ = '\0';
+	}
+	return strcmp(fields[0], crc) == 0;
+}
+
+static void
+fill_entry(struct entry *entry, char *fields[FIELDS])
+{
+	struct series *s = &entry->series;
+
+	s->id = (uint32_t)strtoul(fields[1], NULL, 10);
+	s->kind = (enum point_kind)point_kind_parse(fields[2]);
+	s->step = strtoll(fields[3], NULL, 10);
+	s->profile = fields[4];
+	s->unit = fields[5];
+	s->file = fields[6];
+	s->ds = fields[7];
+	s->path = fields[8];
+}
+
+/* A later line for a known id replaces what may change; the entry's address stays. */
+static bool
+take_entry(struct series_catalogue *catalogue, struct entry *entry)
+{
+	uint32_t id = entry->series.id;
+
+	if (id >= 1 && id <= catalogue->count) {
+		struct entry *old = catalogue->by_id[id - 1];
+
+		if (strcmp(old->series.path, entry->series.path) != 0)
+			return false;
+		catalogue->kept = mem_grow(catalogue->kept, catalogue->kept_count + 1,
+			sizeof *catalogue->kept);
+		catalogue->kept[catalogue->kept_count++] = entry->text;
+		entry->series.path = old->series.path;
+		old->series = entry->series;
+		free(entry);
+		return true;
+	}
+	if (id != catalogue->count + 1)
+		return false;
+	if (catalogue->count == catalogue->room) {
+		catalogue->room = catalogue->room * 2 + 256;
+		catalogue->by_id = mem_grow(catalogue->by_id, catalogue->room,
+			sizeof *catalogue->by_id);
+	}
+	catalogue->by_id[catalogue->count++] = entry;
+	HASH_ADD_KEYPTR(hh, catalogue->by_path, entry->series.path, strlen(entry->series.path), entry);
+	return true;
+}
+
+static bool
+take_line(struct series_catalogue *catalogue, const char *line)
+{
+	char *fields[FIELDS];
+	struct entry *entry = mem_zero(sizeof *entry);
+
+	entry->text = mem_text(line);
+	if (split_line(entry->text, fields) && point_kind_parse(fields[2]) != -1) {
+		fill_entry(entry, fields);
+		if (take_entry(catalogue, entry))
+			return true;
+	}
+	free(entry->text);
+	free(entry);
+	return false;
+}
+
+/* Takes up whole, valid lines from where reading stopped; true when there were any. */
+static bool
+read_lines(struct series_catalogue *catalogue)
+{
+	static const size_t chunk = 1 << 20;
+	char *bytes = mem_zero(chunk + 1);
+	bool any = false, more = true;
+
+	while (more) {
+		ssize_t size = pread(catalogue->fd, bytes, chunk, catalogue->read);
+		char *line = bytes, *end;
+
+		more = false;
+		bytes[size > 0 ? size : 0] = '\0';
+		while ((end = strchr(line, '\n')) != NULL) {
+			*end = '\0';
+			if (!take_line(catalogue, line))
+				break;
+			catalogue->read += end + 1 - line;
+			line = end + 1;
+			any = more = true;
+		}
+		if (size < (ssize_t)chunk)
+			break;
+	}
+	free(bytes);
+	return any;
+}
+
+/* What does not read as a line was never synced, so no record can name it. */
+static int
+cut_torn_end(struct series_catalogue *catalogue, struct fail *why)
+{
+	struct stat status;
+
+	if (fstat(catalogue->fd, &status) == -1)
+		goto fail;
+	if (status.st_size > catalogue->read) {
+		log_warn("%s: cut %lld bytes behind entry %u, not written whole", catalogue->path,
+			(long long)(status.st_size - catalogue->read), catalogue->count);
+		if (ftruncate(catalogue->fd, catalogue->read) == -1)
+			goto fail;
+	}
+	return 0;
+fail:
+	fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+	return -1;
+}
+
+struct series_catalogue *
+series_open(const char *state_dir, bool writer, struct fail *why)
+{
+	struct series_catalogue *catalogue = mem_zero(sizeof *catalogue);
+
+	catalogue->path = mem_format("%s/series", state_dir);
+	catalogue->writer = writer;
+	catalogue->fd = open(catalogue->path,
+		O_CLOEXEC | (writer ? O_RDWR | O_CREAT | O_APPEND : O_RDONLY), 0640);
+	if (catalogue->fd == -1) {
+		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+		goto fail;
+	}
+	read_lines(catalogue);
+	if (writer && cut_torn_end(catalogue, why) == -1)
+		goto fail;
+	return catalogue;
+fail:
+	series_close(catalogue);
+	return NULL;
+}
+
+void
+series_close(struct series_catalogue *catalogue)
+{
+	if (catalogue == NULL)
+		return;
+	HASH_CLEAR(hh, catalogue->by_path);
+	for (uint32_t i = 0; i < catalogue->count; i++) {
+		free(catalogue->by_id[i]->text);
+		free(catalogue->by_id[i]);
+	}
+	free(catalogue->by_id);
+	for (size_t i = 0; i < catalogue->kept_count; i++)
+		free(catalogue->kept[i]);
+	free(catalogue->kept);
+	if (catalogue->fd != -1)
+		close(catalogue->fd);
+	free(catalogue->path);
+	free(catalogue);
+}
+
+const struct series *
+series_get(const struct series_catalogue *catalogue, uint32_t id)
+{
+	return id >= 1 && id <= catalogue->count ? &catalogue->by_id[id - 1]->series : NULL;
+}
+
+const struct series *
+series_find(const struct series_catalogue *catalogue, const char *path)
+{
+	struct entry *entry;
+
+	HASH_FIND(hh, catalogue->by_path, path, strlen(path), entry);
+	return entry != NULL ? &entry->series : NULL;
+}
+
+uint32_t
+series_last_id(const struct series_catalogue *catalogue)
+{
+	return catalogue->count;
+}
+
+static int
+append(struct series_catalogue *catalogue, const struct series *series, struct fail *why)
+{
+	char line[LINE_MAX_SIZE + 16];
+	int length = format_line(line, sizeof line, series);
+
+	if (length < 0) {
+		fail_set(why, "%s: entry for %.80s is too long", catalogue->path, series->path);
+		return -1;
+	}
+	if (write(catalogue->fd, line, (size_t)length) != length) {
+		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+		if (ftruncate(catalogue->fd, catalogue->read) == -1)
+			log_error("%s: cannot cut a half written entry: %s", catalogue->path,
+				strerror(errno));
+		return -1;
+	}
+	line[length - 1] = '\0';
+	if (!take_line(catalogue, line)) {
+		fail_set(why, "%s: entry for %.80s does not read back", catalogue->path, series->path);
+		return -1;
+	}
+	catalogue->read += length;
+	atomic_store(&catalogue->dirty, true);
+	return 0;
+}
+
+const struct series *
+series_add(struct series_catalogue *catalogue, const struct series *wanted, struct fail *why)
+{
+	const struct series *old = series_find(catalogue, wanted->path);
+	struct series line = *wanted;
+
+	if (old == NULL) {
+		line.id = catalogue->count + 1;
+	} else if (old->step != wanted->step || strcmp(old->file, wanted->file) != 0) {
+		fail_set(why, "%s is stored every %llds in \"%s\" and would have to be every %llds in \"%s\": "
+			"that needs a migration, which this version does not have",
+			wanted->path, (long long)(old->step / 1000000000), old->file,
+			(long long)(wanted->step / 1000000000), wanted->file);
+		return NULL;
+	} else if (old->kind == wanted->kind && strcmp(old->unit, wanted->unit) == 0 &&
+		strcmp(old->profile, wanted->profile) == 0) {
+		return old;
+	} else {
+		line.id = old->id;
+	}
+	if (append(catalogue, &line, why) == -1)
+		return NULL;
+	return series_get(catalogue, line.id);
+}
+
+int
+series_sync(struct series_catalogue *catalogue, struct fail *why)
+{
+	if (!atomic_exchange(&catalogue->dirty, false))
+		return 0;
+	if (fdatasync(catalogue->fd) == 0)
+		return 0;
+	atomic_store(&catalogue->dirty, true);
+	fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+	return -1;
+}
+
+bool
+series_refresh(struct series_catalogue *catalogue)
+{
+	return read_lines(catalogue);
+}
+
+void
+series_path(char *to, size_t size, const char *device, const char *table, const char *row,
+	const char *point)
+{
+	if (table == NULL)
+		snprintf(to, size, "%s/%s", device, point);
+	else
+		snprintf(to, size, "%s/%s[%s]/%s", device, table, row, point);
+}
+
+void
+series_file(char *to, size_t size, const char *device, const char *table, const char *row,
+	const char *group, const char *suffix)
+{
+	char name[300];
+
+	if (table == NULL)
+		snprintf(to, size, "%s/%s%s.rrd", device, group, suffix);
+	else
+		snprintf(to, size, "%s/%s/%s%s.rrd", device, table,
+			str_file_name(name, sizeof name, row), suffix);
+}
+
+/* librrd takes [a-zA-Z0-9_-]{1,19} (rrdcreate(1)). */
+void
+series_ds(char *to, size_t size, const char *point)
+{
+	char name[64];
+	bool changed = strlen(point) > 19;
+
+	str_copy(name, sizeof name, point);
+	for (char *c = name; *c != '\0'; c++)
+		if (*c == '.') {
+			*c = '_';
+			changed = true;
+		}
+	if (changed)
+		snprintf(to, size, "%.11s_%07x", name,
+			(unsigned)(str_hash(point, strlen(point)) & 0xfffffff));
+	else
+		str_copy(to, size, name);
+}
