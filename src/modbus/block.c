@@ -84,7 +84,8 @@ block_plan(struct block_point *points, size_t count, const struct block_limits *
 	bool separate = false;
 	size_t used = 0;
 
-	qsort(points, count, sizeof(*points), by_place);
+	if (count > 0)
+		qsort(points, count, sizeof(*points), by_place);
 	for (size_t i = 0; i < count; i++) {
 		const struct block_point *point = &points[i];
 		struct block *block = used == 0 ? NULL : &blocks[used - 1];

@@ -1,0 +1,757 @@
+#include "modbus/line.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "modbus/adu.h"
+
+#define CONNECT_TIMEOUT (3 * LOOP_S)
+#define CONNECT_SPACING LOOP_S /* between two connects, whatever happened to the first */
+#define BACKOFF_FIRST LOOP_S
+#define BACKOFF_MOST (60 * LOOP_S)
+
+enum {
+	TIMEOUTS_TO_RECONNECT = 3, /* in a row over all units: the connection is dead */
+	SILENCES_TO_DOUBT = 3,     /* in a row: the unit is dead, its requests are probes */
+	PROBE_SHARE = 4,           /* a silent probe of 1 s is followed by 4 s without one */
+	LATE_TIDS = 32
+};
+
+struct lines {
+	struct loop *loop;
+	struct line *all;
+	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
+		void *arg);
+	void *tap_arg;
+};
+
+struct line {
+	struct line *next, *prev;
+	struct lines *lines;
+	struct loop *loop;
+	char *name;
+	struct line_options options;
+	enum line_state state;
+	struct line_unit *units;
+
+	struct net_stream *stream;
+	uint64_t connection;      /* counts them */
+	unsigned answers_here;    /* on this connection */
+	unsigned failures;        /* connections in a row that brought no answer */
+	int64_t next_connect;     /* mono: not before */
+	char down_why[160];       /* what the last connect failed with */
+
+	struct line_request *queue;
+	struct line_request *refused; /* wait for a done() outside line_send */
+	struct loop_timer refusals;
+	struct line_request *asked;   /* in flight; NULL when it was cancelled meanwhile */
+	struct adu_expect expect;
+	int64_t sent_at;
+	struct loop_timer timer;      /* of the state */
+
+	uint16_t tid;
+	uint16_t late[LATE_TIDS];     /* asked, given up, not answered yet */
+	unsigned late_count;
+	unsigned timeouts;            /* in a row */
+	int64_t next_probe;           /* mono: no request to a silent unit before */
+
+	uint8_t in[ADU_MAX];
+	size_t in_size;
+	unsigned inside;              /* callbacks on the stack */
+	bool doomed;                  /* free it when they have returned */
+	struct line_counters counters;
+};
+
+static void pump(struct line *line);
+static void on_timer(void *arg);
+static void on_refusals(void *arg);
+
+/* ---- lines and their units ---- */
+
+struct lines *
+lines_new(struct loop *loop)
+{
+	struct lines *lines = mem_zero(sizeof(*lines));
+
+	lines->loop = loop;
+	return lines;
+}
+
+static void
+line_free(struct line *line)
+{
+	DL_DELETE(line->lines->all, line);
+	loop_timer_stop(line->loop, &line->timer);
+	loop_timer_stop(line->loop, &line->refusals);
+	net_stream_close(line->stream);
+	free(line->name);
+	free(line);
+}
+
+void
+lines_free(struct lines *lines)
+{
+	if (lines == NULL)
+		return;
+	while (lines->all != NULL)
+		line_free(lines->all);
+	free(lines);
+}
+
+void
+lines_tap(struct lines *lines,
+	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
+		void *arg), void *arg)
+{
+	lines->tap = tap;
+	lines->tap_arg = arg;
+}
+
+static struct line *
+line_new(struct lines *lines, const struct line_options *options)
+{
+	struct line *line = mem_zero(sizeof(*line));
+	int64_t seed[2] = { loop_wall(lines->loop), loop_mono(lines->loop) };
+
+	line->lines = lines;
+	line->loop = lines->loop;
+	line->options.address = options->address;
+	/* Random enough that a restarted poller does not ask with the tids of its forerunner. */
+	line->tid = (uint16_t)(str_hash(seed, sizeof(seed)) ^
+			       str_hash(&options->address, sizeof(options->address)));
+	loop_timer_init(&line->timer, on_timer, line);
+	loop_timer_init(&line->refusals, on_refusals, line);
+	DL_APPEND(lines->all, line);
+	return line;
+}
+
+static void
+take_options(struct line *line, const struct line_options *options)
+{
+	int64_t before = line->options.retry_within;
+	int64_t within = options->retry_within > 0 ? options->retry_within : BACKOFF_MOST;
+
+	free(line->name);
+	line->name = mem_text(options->name);
+	line->options = *options;
+	line->options.name = line->name;
+	line->options.retry_within = before > 0 && before < within ? before : within;
+	if (line->options.connect_timeout <= 0)
+		line->options.connect_timeout = CONNECT_TIMEOUT;
+}
+
+void
+line_join(struct lines *lines, const struct line_options *options, struct line_unit *unit)
+{
+	struct line *line;
+
+	DL_FOREACH(lines->all, line) {
+		if (!line->doomed && net_addr_equal(&line->options.address, &options->address))
+			break;
+	}
+	if (line == NULL)
+		line = line_new(lines, options);
+	take_options(line, options);
+	unit->line = line;
+	DL_APPEND(line->units, unit);
+}
+
+void
+line_leave(struct line_unit *unit)
+{
+	struct line *line = unit->line;
+
+	if (line == NULL)
+		return;
+	DL_DELETE(line->units, unit);
+	unit->line = NULL;
+	if (line->units != NULL)
+		return;
+	line->doomed = true;
+	if (line->inside == 0)
+		line_free(line);
+}
+
+enum line_state
+line_state(const struct line *line)
+{
+	return line->state;
+}
+
+struct line_counters
+line_counters(const struct line *line)
+{
+	return line->counters;
+}
+
+const char *
+line_name(const struct line *line)
+{
+	return line->name;
+}
+
+/* Around whatever may call done(): it may send, or make the last unit leave. Nothing is
+ * sent and nothing freed before all that came has been looked at, so junk behind an answer
+ * is never taken for the answer to the next question. */
+static void
+enter(struct line *line)
+{
+	line->inside++;
+}
+
+static void
+leave(struct line *line)
+{
+	if (--line->inside > 0)
+		return;
+	if (line->doomed)
+		line_free(line);
+	else
+		pump(line);
+}
+
+/* ---- silent units ---- */
+
+static void
+unit_silent(struct line *line, struct line_unit *unit, int64_t now)
+{
+	if (unit->silences < UINT8_MAX)
+		unit->silences++;
+	if (unit->silences >= SILENCES_TO_DOUBT)
+		line->next_probe = now + PROBE_SHARE * (now - line->sent_at);
+}
+
+/* Each dead unit behind a gateway costs its whole time-out, and the living wait meanwhile.
+ * So where somebody lives, all dead units together get a fifth of the line, in turns: who
+ * was refused and has waited longest goes first (a refusal counts for two minutes, then
+ * its owner is taken to be gone). */
+static bool
+probe_allowed(struct line *line, struct line_unit *unit, int64_t now)
+{
+	struct line_unit *other;
+	bool living = false, first = true;
+
+	if (unit->silences < SILENCES_TO_DOUBT)
+		return true;
+	DL_FOREACH(line->units, other) {
+		if (other->silences < SILENCES_TO_DOUBT)
+			living = true;
+		else if (other->refused > other->probed && other->probed < unit->probed &&
+			 now - other->refused < 120 * LOOP_S)
+			first = false;
+	}
+	return !living || (first && now >= line->next_probe);
+}
+
+/* ---- ending requests and connections ---- */
+
+static void
+finish(struct line_request *request, const struct line_result *result)
+{
+	if (request == NULL)
+		return;
+	request->busy = false;
+	request->done(request, result, request->arg);
+}
+
+/* Ends it without having sent it; done() comes from the loop. */
+static void
+refuse(struct line *line, struct line_request *request, enum line_outcome outcome)
+{
+	request->refused = true;
+	request->refusal = outcome;
+	DL_APPEND(line->refused, request);
+	line->counters.refused++;
+	if (!line->refusals.armed)
+		loop_timer_in(line->loop, &line->refusals, 0);
+}
+
+static void
+on_refusals(void *arg)
+{
+	static const char *const why[] = {
+		[LINE_BREAKER] = "not asked, silent units have had their share of the line",
+		[LINE_OVERRUN] = "not asked, the line was busy for a whole interval",
+		[LINE_BAD_REPLY] = "not asked, no such request can be made",
+	};
+	struct line *line = arg;
+	struct line_request *request, *next;
+	struct line_result result = { .received = loop_mono(line->loop) };
+	size_t count;
+
+	enter(line);
+	DL_COUNT(line->refused, request, count);
+	for (; count > 0 && line->refused != NULL; count--) {
+		request = line->refused;
+		DL_DELETE(line->refused, request);
+		request->refused = false;
+		result.outcome = request->refusal;
+		result.why = result.outcome == LINE_UNREACHABLE ? line->down_why :
+								  why[result.outcome];
+		finish(request, &result);
+	}
+	next = line->refused;
+	if (next != NULL && !line->refusals.armed)
+		loop_timer_in(line->loop, &line->refusals, 0);
+	leave(line);
+}
+
+static struct line_request *
+take_asked(struct line *line)
+{
+	struct line_request *request = line->asked;
+
+	line->asked = NULL;
+	loop_timer_stop(line->loop, &line->timer);
+	return request;
+}
+
+static void
+drop_stream(struct line *line)
+{
+	loop_timer_stop(line->loop, &line->timer);
+	net_stream_close(line->stream);
+	line->stream = NULL;
+	line->in_size = 0;
+	line->late_count = 0; /* the old connection's answers cannot come any more */
+	line->timeouts = 0;
+	line->answers_here = 0;
+	line->state = LINE_IDLE;
+}
+
+/* Doubles from 1 s to 60 s, but is over when the next poll comes: a device is to be fully
+ * back within one interval of its return. A quarter is left to chance, so that 400 devices
+ * behind one switch do not come back in step. */
+static int64_t
+backoff(const struct line *line, int64_t now)
+{
+	uint64_t chance = str_hash(&line->options.address, sizeof(line->options.address)) ^
+			  str_hash(&now, sizeof(now));
+	int64_t most = line->options.retry_within * 4 / 5;
+	int64_t wait = BACKOFF_FIRST;
+
+	for (unsigned i = 1; i < line->failures && wait < BACKOFF_MOST; i++)
+		wait *= 2;
+	if (wait > BACKOFF_MOST)
+		wait = BACKOFF_MOST;
+	if (wait > most)
+		wait = most;
+	wait -= wait / 4 * (int64_t)(chance % 256) / 256;
+	return wait > CONNECT_SPACING ? wait : CONNECT_SPACING;
+}
+
+/* The connection is of no use to anybody: whoever waits hears why, and nobody knocks again
+ * before the back-off is over. */
+static void
+go_down(struct line *line, const char *why)
+{
+	int64_t now = loop_mono(line->loop);
+	struct line_request *request, *next;
+
+	drop_stream(line);
+	line->failures++;
+	line->next_connect = now + backoff(line, now);
+	line->state = LINE_BACKOFF;
+	line->counters.connect_failures++;
+	str_copy(line->down_why, sizeof(line->down_why), why);
+	log_debug("%s: %s, not before %lld ms again", line->name, why,
+		(long long)((line->next_connect - now) / LOOP_MS));
+	DL_FOREACH_SAFE(line->queue, request, next) {
+		DL_DELETE(line->queue, request);
+		refuse(line, request, LINE_UNREACHABLE);
+	}
+}
+
+/* What came is no answer: nothing that follows on this connection can be believed. */
+static void
+bad_reply(struct line *line, const char *why)
+{
+	struct line_request *request = take_asked(line);
+	struct line_result result = { .outcome = LINE_BAD_REPLY, .why = why,
+		.received = loop_mono(line->loop) };
+
+	result.rtt = request != NULL ? result.received - line->sent_at : 0;
+	log_debug("%s: %s, connection closed", line->name, why);
+	line->counters.bad_replies++;
+	drop_stream(line);
+	finish(request, &result);
+}
+
+static void
+settle(struct line *line, int64_t delay)
+{
+	line->state = delay > 0 ? LINE_SETTLING : LINE_READY;
+	if (delay > 0)
+		loop_timer_in(line->loop, &line->timer, delay);
+}
+
+/* ---- late answers ---- */
+
+static bool
+late_take(struct line *line, uint16_t tid, bool forget)
+{
+	for (unsigned i = 0; i < line->late_count; i++) {
+		if (line->late[i] != tid)
+			continue;
+		if (forget)
+			line->late[i] = line->late[--line->late_count];
+		return true;
+	}
+	return false;
+}
+
+static void
+late_add(struct line *line, uint16_t tid)
+{
+	if (line->late_count == LATE_TIDS)
+		memmove(line->late, line->late + 1, --line->late_count * sizeof(line->late[0]));
+	line->late[line->late_count++] = tid;
+}
+
+/* ---- what comes in ---- */
+
+static void
+answered(struct line *line, const struct adu_answer *answer, bool exception, int64_t mono)
+{
+	struct line_request *request = take_asked(line);
+	struct line_result result = { .outcome = exception ? LINE_EXCEPTION : LINE_ANSWER,
+		.code = answer->code, .received = mono, .rtt = mono - line->sent_at };
+	uint8_t data[ADU_MAX];
+
+	/* Out of the buffer first: done() sees a line that is ready for the next request. */
+	if (answer->data_size > 0)
+		memcpy(data, answer->data, answer->data_size);
+	result.data = data;
+	result.size = answer->data_size;
+	if (exception) {
+		result.why = adu_exception_text(answer->code);
+		if (result.why == NULL)
+			result.why = "an exception of its own";
+		line->counters.exceptions++;
+	} else {
+		line->counters.answers++;
+	}
+	line->counters.short_lengths += answer->short_length;
+	line->answers_here++;
+	line->failures = 0;
+	line->timeouts = 0;
+	settle(line, line->options.request_gap);
+	if (request == NULL)
+		return;
+	/* 0x0A and 0x0B come from a gateway that is alive; the unit behind it is not. */
+	if (exception && (answer->code == 0x0A || answer->code == 0x0B))
+		unit_silent(line, request->unit, mono);
+	else
+		request->unit->silences = 0;
+	finish(request, &result);
+}
+
+/* Returns false when more bytes are needed or the connection is gone. */
+static bool
+take_frame(struct line *line, int64_t mono)
+{
+	struct adu_answer answer;
+	enum adu_verdict verdict;
+	uint16_t tid;
+	bool current;
+
+	if (line->in_size < 2)
+		return false;
+	tid = (uint16_t)(line->in[0] << 8 | line->in[1]);
+	current = line->state == LINE_WAITING && tid == line->expect.tid;
+	if (!current && !late_take(line, tid, false)) {
+		bad_reply(line, "an answer to nothing that was asked");
+		return false;
+	}
+	verdict = adu_feed(current ? &line->expect : NULL, line->in, line->in_size, &answer);
+	if (verdict == ADU_NEED_MORE)
+		return false;
+	if (verdict == ADU_ERROR) {
+		bad_reply(line, answer.why);
+		return false;
+	}
+	if (verdict == ADU_OTHER_TID) {
+		late_take(line, tid, true);
+		line->counters.late++;
+	} else {
+		uint64_t connection = line->connection;
+
+		answered(line, &answer, verdict == ADU_EXCEPTION, mono);
+		if (line->stream == NULL || line->connection != connection)
+			return false;
+	}
+	line->in_size -= answer.size;
+	memmove(line->in, line->in + answer.size, line->in_size);
+	return true;
+}
+
+static void
+on_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
+{
+	struct line *line = arg;
+	uint64_t connection = line->connection;
+
+	if (line->lines->tap != NULL)
+		line->lines->tap(line->name, false, data, size, mono, line->lines->tap_arg);
+	enter(line);
+	while (size > 0 && line->stream != NULL && line->connection == connection) {
+		size_t part = sizeof(line->in) - line->in_size;
+
+		/* never 0: a full buffer is a frame or an error, and both empty it */
+		part = size < part ? size : part;
+		memcpy(line->in + line->in_size, data, part);
+		line->in_size += part;
+		data += part;
+		size -= part;
+		while (take_frame(line, mono))
+			continue;
+	}
+	leave(line);
+}
+
+static void
+on_connected(void *arg)
+{
+	struct line *line = arg;
+
+	enter(line);
+	loop_timer_stop(line->loop, &line->timer);
+	settle(line, line->options.connect_delay);
+	leave(line);
+}
+
+/* Closing while nothing is asked is a server's good right; many do after a minute. It may
+ * cross our next question, which then is asked once more and nobody hears of it. */
+static void
+on_closed(int error, void *arg)
+{
+	struct line *line = arg;
+	const char *why = error != 0 ? strerror(error) : "closed by the other side";
+	struct line_result result = { .outcome = LINE_UNREACHABLE, .why = why,
+		.received = loop_mono(line->loop) };
+	enum line_state state = line->state;
+	bool idle_close = line->answers_here > 0 && line->in_size == 0;
+	struct line_request *request;
+
+	enter(line);
+	if (state == LINE_CONNECTING || (state != LINE_WAITING && line->answers_here == 0)) {
+		go_down(line, why);
+		leave(line);
+		return;
+	}
+	request = take_asked(line);
+	drop_stream(line);
+	if (state != LINE_WAITING || (idle_close && request != NULL && !request->again)) {
+		line->counters.idle_closes++;
+		if (request != NULL) {
+			request->again = true;
+			DL_PREPEND(line->queue, request);
+		}
+	} else {
+		result.rtt = result.received - line->sent_at;
+		if (line->failures > 0)
+			go_down(line, why);
+		else
+			line->failures++; /* it may dislike this one question only */
+		finish(request, &result);
+	}
+	leave(line);
+}
+
+/* ---- what goes out ---- */
+
+static void
+start_connect(struct line *line)
+{
+	static const struct net_stream_events events = { .connected = on_connected,
+		.received = on_received, .closed = on_closed };
+	int64_t now = loop_mono(line->loop);
+	struct fail why;
+
+	if (now < line->next_connect) {
+		line->state = LINE_PAUSING;
+		loop_timer_at(line->loop, &line->timer, line->next_connect);
+		return;
+	}
+	line->next_connect = now + CONNECT_SPACING;
+	line->connection++;
+	line->counters.connects++;
+	line->stream = net_stream_connect(line->loop, &line->options.address, &events, line,
+		&why);
+	if (line->stream == NULL) {
+		go_down(line, why.text);
+		return;
+	}
+	line->state = LINE_CONNECTING;
+	loop_timer_in(line->loop, &line->timer, line->options.connect_timeout);
+}
+
+static int
+encode(struct line *line, const struct line_request *request, uint8_t *frame, size_t size)
+{
+	uint8_t unit = request->unit->id;
+	struct adu_read read = { .framing = ADU_MBAP, .tid = line->tid, .unit = unit,
+		.function = request->function, .address = request->address,
+		.count = request->count };
+
+	switch (request->question) {
+	case LINE_IDENTIFY:
+		return adu_encode_identify(ADU_MBAP, line->tid, unit, request->code,
+			request->object, frame, size, &line->expect);
+	case LINE_SERVER_ID:
+		return adu_encode_server_id(ADU_MBAP, line->tid, unit, frame, size,
+			&line->expect);
+	default:
+		return adu_encode_read(&read, frame, size, &line->expect);
+	}
+}
+
+static void
+ask(struct line *line, struct line_request *request)
+{
+	uint8_t frame[ADU_MAX];
+	int size;
+
+	line->tid++;
+	late_take(line, line->tid, true);
+	DL_DELETE(line->queue, request);
+	size = encode(line, request, frame, sizeof(frame));
+	if (size == -1) {
+		refuse(line, request, LINE_BAD_REPLY);
+		return;
+	}
+	line->asked = request;
+	line->state = LINE_WAITING;
+	line->sent_at = loop_mono(line->loop);
+	request->unit->probed = line->sent_at;
+	line->counters.sent++;
+	loop_timer_in(line->loop, &line->timer, request->timeout);
+	if (line->lines->tap != NULL)
+		line->lines->tap(line->name, true, frame, (size_t)size, line->sent_at,
+			line->lines->tap_arg);
+	/* A stream that died meanwhile says so by closed(). */
+	net_stream_send(line->stream, frame, (size_t)size);
+}
+
+/* Goes on with whatever the line can do now. */
+static void
+pump(struct line *line)
+{
+	int64_t now = loop_mono(line->loop);
+
+	while (line->inside == 0 && line->state == LINE_READY && line->queue != NULL) {
+		struct line_request *request = line->queue;
+		bool late = request->expires != 0 && now >= request->expires;
+
+		if (late || !probe_allowed(line, request->unit, now)) {
+			if (!late)
+				request->unit->refused = now;
+			DL_DELETE(line->queue, request);
+			refuse(line, request, late ? LINE_OVERRUN : LINE_BREAKER);
+		} else if (line->in_size == 1) {
+			/* half a word that nobody asked for: start afresh, not with a doubt */
+			bad_reply(line, "a byte that was not asked for");
+		} else {
+			ask(line, request);
+		}
+	}
+	if (line->inside > 0)
+		return;
+	if (line->queue != NULL && (line->state == LINE_IDLE || line->state == LINE_BACKOFF))
+		start_connect(line);
+	if (line->state == LINE_READY && line->options.close_after > 0)
+		loop_timer_in(line->loop, &line->timer, line->options.close_after);
+}
+
+static void
+timed_out(struct line *line)
+{
+	struct line_request *request = take_asked(line);
+	struct line_result result = { .outcome = LINE_TIMEOUT, .why = "no answer",
+		.received = loop_mono(line->loop) };
+
+	result.rtt = result.received - line->sent_at;
+	line->counters.timeouts++;
+	late_add(line, line->expect.tid);
+	/* Half an answer is left: a dribbling or lying server. Or nobody answered for a
+	 * while: the connection may be dead without anybody having told us. */
+	if (line->in_size > 0 || ++line->timeouts >= TIMEOUTS_TO_RECONNECT) {
+		if (line->in_size > 0)
+			result.why = "only part of an answer";
+		drop_stream(line);
+	} else {
+		settle(line, line->options.request_gap);
+	}
+	if (request != NULL)
+		unit_silent(line, request->unit, result.received);
+	finish(request, &result);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct line *line = arg;
+
+	enter(line);
+	switch (line->state) {
+	case LINE_PAUSING:
+		line->state = LINE_IDLE;
+		break;
+	case LINE_CONNECTING:
+		go_down(line, "no answer to the connection request");
+		break;
+	case LINE_SETTLING:
+		line->state = LINE_READY;
+		break;
+	case LINE_READY:
+		if (line->queue == NULL)
+			drop_stream(line);
+		break;
+	case LINE_WAITING:
+		timed_out(line);
+		break;
+	default:
+		break;
+	}
+	leave(line);
+}
+
+void
+line_send(struct line_request *request)
+{
+	struct line *line = request->unit->line;
+
+	request->busy = true;
+	request->again = false;
+	if (line->state == LINE_BACKOFF && loop_mono(line->loop) < line->next_connect) {
+		refuse(line, request, LINE_UNREACHABLE);
+		return;
+	}
+	DL_APPEND(line->queue, request);
+	pump(line);
+}
+
+void
+line_cancel(struct line_request *request)
+{
+	struct line *line = request->unit->line;
+
+	if (!request->busy)
+		return;
+	request->busy = false;
+	if (line->asked == request) {
+		line->asked = NULL; /* its answer or its time-out ends the exchange */
+	} else if (request->refused) {
+		request->refused = false;
+		DL_DELETE(line->refused, request);
+	} else {
+		DL_DELETE(line->queue, request);
+	}
+}

@@ -1,0 +1,110 @@
+/* line.h - one connection to a Modbus server, shared by all unit ids behind it.
+ *
+ * Exactly one connection per host:port, one request in flight, one absolute deadline per
+ * exchange, so that a dribbling server cannot stretch it. Many controllers have room for one
+ * or four connections and lose one for ever to a client that is not orderly: connects are
+ * spaced, the end is always FIN. Does not know points or tasks. */
+#ifndef PW_LINE_H
+#define PW_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/net.h"
+#include "modbus/adu.h"
+struct line;
+struct lines;
+struct loop;
+
+/* All lines of this process. Freed after every unit has left. */
+struct lines *lines_new(struct loop *loop);
+void lines_free(struct lines *lines);
+/* Sees every frame sent and every piece received, before any check. NULL ends it. */
+void lines_tap(struct lines *lines,
+	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
+		void *arg), void *arg);
+
+struct line_options {
+	const char *name;        /* for the tap and for messages; copied */
+	struct net_addr address;
+	int64_t connect_timeout; /* ns; 0: 3 s */
+	int64_t connect_delay;   /* ns between connected and the first request */
+	int64_t request_gap;     /* ns between the end of an exchange and the next request */
+	int64_t close_after;     /* ns of idleness, then FIN; 0: stay connected */
+	int64_t retry_within;    /* ns: a line that is down is tried again at least this often,
+	                            but never more than once a second; 0: 60 s */
+};
+
+/* Somebody behind the line. Member of the thing that asks; zeroed before line_join. */
+struct line_unit {
+	struct line *line;
+	struct line_unit *next, *prev; /* the line's */
+	uint8_t id;
+	uint8_t silences;              /* in a row */
+	int64_t probed, refused;       /* mono */
+};
+
+/* Finds the line to options->address or makes it (without connecting yet); options that
+ * differ from those of the units already there win from now on, but the shortest
+ * retry_within stays. line_leave cancels nothing: the unit has no request when it leaves. */
+void line_join(struct lines *lines, const struct line_options *options, struct line_unit *unit);
+void line_leave(struct line_unit *unit); /* the last one closes the line */
+
+enum line_outcome {
+	LINE_ANSWER,      /* data, size */
+	LINE_EXCEPTION,   /* code */
+	LINE_TIMEOUT,     /* sent, and nothing right came back in time */
+	LINE_UNREACHABLE, /* no connection: why */
+	LINE_BAD_REPLY,   /* what came back was no answer: why; the connection was closed */
+	LINE_BREAKER,     /* not sent: silent units already take their share of the line */
+	LINE_OVERRUN      /* not sent: it waited in the queue beyond expires */
+};
+
+struct line_result {
+	enum line_outcome outcome;
+	uint8_t code;
+	const uint8_t *data; /* registers or bits; valid during the call */
+	size_t size;
+	int64_t received;    /* mono ns; of the answer, or of the verdict */
+	int64_t rtt;         /* ns since the request went out; 0 when it did not */
+	const char *why;     /* one phrase, never NULL unless LINE_ANSWER */
+};
+
+enum line_question { LINE_READ, LINE_IDENTIFY, LINE_SERVER_ID };
+
+/* A question. Member of the thing that asks; zeroed before its first use, it may be sent
+ * again from inside done(). The line touches it between line_send and done() only. */
+struct line_request {
+	struct line_request *next, *prev; /* the line's */
+	struct line_unit *unit;
+	enum line_question question;      /* the last two are for probe alone */
+	enum adu_function function;
+	uint16_t address, count;
+	uint8_t code, object;             /* LINE_IDENTIFY */
+	int64_t timeout;                  /* ns from sending to the whole answer */
+	int64_t expires;                  /* mono: not to be sent any more; 0: no limit */
+	/* Called once, never inside line_send; may send, cancel, leave. */
+	void (*done)(struct line_request *request, const struct line_result *result, void *arg);
+	void *arg;
+	bool busy;                        /* the line's, readable: waiting for done() */
+	bool again;                       /* the line's: second try after an idle close */
+	bool refused;                     /* the line's: done() is due with `refusal` */
+	enum line_outcome refusal;
+};
+void line_send(struct line_request *request);
+/* done() will not be called. What is on the wire is waited for and dropped. No-op when idle. */
+void line_cancel(struct line_request *request);
+
+enum line_state { LINE_IDLE, LINE_PAUSING, LINE_CONNECTING, LINE_SETTLING, LINE_READY,
+	LINE_WAITING, LINE_BACKOFF };
+
+/* Since the line was made, for status and tests. */
+struct line_counters {
+	uint64_t sent, answers, exceptions, timeouts, late, bad_replies, short_lengths;
+	uint64_t connects, connect_failures, idle_closes, refused;
+};
+enum line_state line_state(const struct line *line);
+struct line_counters line_counters(const struct line *line);
+const char *line_name(const struct line *line);
+#endif

@@ -1,0 +1,547 @@
+#include "modbus/modbus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "core/point.h"
+#include "modbus/adu.h"
+#include "modbus/block.h"
+#include "modbus/line.h"
+
+#define HOPELESS (3600 * LOOP_S) /* devices get new firmware, but not every minute */
+
+enum {
+	EXCEPTION_ADDRESS = 2,
+	EXCEPTION_COUNT = 3,
+	EXCEPTION_NO_PATH = 0x0A,
+	EXCEPTION_NO_TARGET = 0x0B,
+	FAILURES_TO_GIVE_UP = 2 /* in one poll: time-outs in a row, or bad replies */
+};
+
+struct modbus {
+	struct loop *loop;
+	struct lines *lines;
+};
+
+/* One device. */
+struct meter {
+	const struct device *device;
+	const struct modbus_options *options;
+	struct line_unit unit;
+};
+
+/* One group of points of a device, and the poll of it that is under way. */
+struct work {
+	struct meter *meter;
+	struct task *task;
+	const struct group *group;
+	struct regs_spec *specs;      /* per point of the group; scale and offset filled in */
+	struct block_limits limits;
+
+	struct block_point *points;   /* sorted by block_plan; tag is the index into the group */
+	size_t point_count;
+	struct block *blocks;
+	size_t block_count;
+	/* A block that was refused as a whole, asked again point by point. */
+	struct block *pieces;
+	size_t piece_count;
+	unsigned refused_pieces;
+	bool learned;                 /* something that the next plan heeds */
+	bool *shy;                    /* per point: refused in company, asked alone */
+	int64_t *hopeless;            /* per block: refused in all its pieces; mono, until when */
+
+	bool cautious;
+	size_t at;                    /* the block asked for, or whose pieces are */
+	size_t piece;                 /* < piece_count: the piece asked for */
+	unsigned timeouts, bad_replies;
+	struct line_request request;
+	struct loop_timer nothing;    /* ends a poll that has nothing to ask */
+};
+
+struct modbus *
+modbus_new(struct loop *loop)
+{
+	struct modbus *modbus = mem_zero(sizeof(*modbus));
+
+	modbus->loop = loop;
+	modbus->lines = lines_new(loop);
+	return modbus;
+}
+
+void
+modbus_free(struct modbus *modbus)
+{
+	if (modbus == NULL)
+		return;
+	lines_free(modbus->lines);
+	free(modbus);
+}
+
+void
+modbus_tap(struct modbus *modbus,
+	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
+		void *arg), void *arg)
+{
+	lines_tap(modbus->lines, tap, arg);
+}
+
+static void *
+attach(void *env, const struct device *device, struct fail *why)
+{
+	struct modbus *modbus = env;
+	const struct modbus_options *options = device->modbus;
+	struct line_options line = { .address = options->address,
+		.connect_timeout = options->connect_timeout,
+		.connect_delay = options->connect_delay, .request_gap = options->request_gap,
+		.close_after = options->close_after, .retry_within = device->interval };
+	struct meter *meter;
+	char name[64];
+
+	if (options->unit_id == 0) {
+		fail_set(why, "unit_id 0 is the broadcast address of a serial bus");
+		return NULL;
+	}
+	line.name = options->line != NULL && options->line[0] != '\0' ? options->line :
+		    net_addr_text(name, sizeof(name), &options->address, true);
+	meter = mem_zero(sizeof(*meter));
+	meter->device = device;
+	meter->options = options;
+	meter->unit.id = options->unit_id;
+	line_join(modbus->lines, &line, &meter->unit);
+	return meter;
+}
+
+static void
+detach(void *state)
+{
+	struct meter *meter = state;
+
+	if (meter == NULL)
+		return;
+	line_leave(&meter->unit);
+	free(meter);
+}
+
+/* ---- asking ---- */
+
+static bool
+is_bits(enum adu_function function)
+{
+	return function == ADU_COILS || function == ADU_DISCRETE_INPUTS;
+}
+
+static bool
+stands_alone(const struct work *work, const struct block_point *point)
+{
+	const struct modbus_point *wire = work->group->points[point->tag].wire;
+
+	return wire->separate || work->shy[point->tag];
+}
+
+static void
+plan(struct work *work)
+{
+	for (size_t i = 0; i < work->point_count; i++)
+		work->points[i].separate = stands_alone(work, &work->points[i]);
+	memset(work->hopeless, 0, work->group->point_count * sizeof(work->hopeless[0]));
+	work->block_count = block_plan(work->points, work->point_count, &work->limits,
+		work->blocks);
+}
+
+static const struct block *
+asked_block(const struct work *work)
+{
+	return work->piece < work->piece_count ? &work->pieces[work->piece] :
+						 &work->blocks[work->at];
+}
+
+static void
+read_number(const struct point *point, const struct regs_spec *spec, uint8_t bits,
+	const struct regs_value *value, struct reading *reading)
+{
+	reading->number = value->number;
+	if (spec->type == REGS_F32 || spec->type == REGS_F64) {
+		/* A count kept as a float: whole units of the register are what is left of it. */
+		if (point->kind == POINT_COUNTER && value->number < 0)
+			reading->reason = REASON_INVALID_VALUE;
+		else if (point->kind == POINT_COUNTER)
+			reading->raw = value->number < 0x1p64 ? (uint64_t)value->number : 0;
+		reading->bits = 64;
+		return;
+	}
+	reading->raw = value->raw;
+	reading->bits = bits;
+}
+
+static void
+read_point(struct work *work, const struct block *block, const struct block_point *at,
+	const struct line_result *result)
+{
+	const struct point *point = &work->group->points[at->tag];
+	const struct modbus_point *wire = point->wire;
+	const struct regs_spec *spec = &work->specs[at->tag];
+	struct reading reading = { .row = TASK_SCALAR, .point = at->tag, .reason = REASON_GOOD,
+		.received = result->received };
+	size_t offset = (size_t)(at->address - block->address);
+	struct regs_value value;
+
+	if (is_bits(block->function))
+		regs_read_bit(spec, adu_bit(result->data, offset), &value);
+	else
+		regs_read(spec, result->data + 2 * offset, &value);
+	switch (value.kind) {
+	case REGS_TEXT:
+		reading.text = value.text;
+		break;
+	case REGS_INVALID:
+		reading.reason = REASON_INVALID_VALUE;
+		break;
+	default:
+		read_number(point, spec, wire->bits, &value, &reading);
+		break;
+	}
+	task_reading(work->task, &reading);
+}
+
+static void
+read_block(struct work *work, const struct block *block, const struct line_result *result)
+{
+	for (size_t i = 0; i < block->points; i++)
+		read_point(work, block, &work->points[block->first + i], result);
+}
+
+static void
+lose_block(struct work *work, const struct block *block, uint8_t reason, int64_t received)
+{
+	for (size_t i = 0; i < block->points; i++) {
+		struct reading reading = { .row = TASK_SCALAR,
+			.point = work->points[block->first + i].tag, .reason = reason,
+			.received = received };
+
+		task_reading(work->task, &reading);
+	}
+}
+
+static void
+end(struct work *work, uint8_t rest)
+{
+	work->piece_count = work->piece = 0;
+	if (work->learned)
+		plan(work);
+	work->learned = false;
+	task_done(work->task, rest);
+}
+
+static void
+ask(struct work *work)
+{
+	const struct block *block = asked_block(work);
+	struct line_request *request = &work->request;
+
+	request->function = block->function;
+	request->address = block->address;
+	request->count = block->count;
+	line_send(request);
+}
+
+/* ---- a block that is refused as a whole ---- */
+
+/* One address that the device does not have makes it refuse all of them. So the points are
+ * asked one by one, at once: the neighbours stay good. */
+static void
+break_up(struct work *work, const struct block *block)
+{
+	struct block_point *points = &work->points[block->first];
+
+	/* block_plan sorts, but these are in order already and stay where they are */
+	for (size_t i = 0; i < block->points; i++)
+		points[i].separate = true;
+	work->piece_count = block_plan(points, block->points, &work->limits, work->pieces);
+	for (size_t i = 0; i < work->piece_count; i++)
+		work->pieces[i].first += block->first;
+	work->piece = 0;
+	work->refused_pieces = 0;
+}
+
+/* No piece was refused, so the block had read a gap or was too long for the device. */
+static void
+ask_for_less(struct work *work, const struct block *block)
+{
+	uint16_t half = block->count / 2 > 0 ? block->count / 2 : 1;
+	bool bits = is_bits(block->function);
+	uint16_t *most = bits ? &work->limits.max_bits : &work->limits.max_regs;
+
+	if (work->limits.max_gap > 0)
+		work->limits.max_gap = 0;
+	else if (*most == 0 || *most > half)
+		*most = half;
+	log_info("%s (%s): refuses %d %s from %d together but not one by one, asking for fewer",
+		work->meter->device->name, work->meter->device->address, block->count,
+		bits ? "bits" : "registers", block->address);
+}
+
+/* All pieces of the block have been asked for. */
+static void
+learn(struct work *work)
+{
+	const struct block *block = &work->blocks[work->at];
+
+	if (work->refused_pieces == work->piece_count) {
+		work->hopeless[work->at] = loop_mono(task_loop(work->task)) + HOPELESS;
+		for (size_t i = 0; i < block->points; i++)
+			work->shy[work->points[block->first + i].tag] = false;
+		return;
+	}
+	work->learned = true;
+	if (work->refused_pieces == 0)
+		ask_for_less(work, block);
+}
+
+/* ---- what comes back ---- */
+
+static void
+next(struct work *work)
+{
+	if (work->piece < work->piece_count && ++work->piece < work->piece_count) {
+		ask(work);
+		return;
+	}
+	if (work->piece_count > 0)
+		learn(work);
+	work->piece_count = work->piece = 0;
+	if (++work->at < work->block_count)
+		ask(work);
+	else
+		end(work, REASON_BAD_REPLY); /* nothing is left to close */
+}
+
+static void
+tell_error(struct work *work, const struct block *block, const struct line_result *result)
+{
+	const char *what = is_bits(block->function) ? "bits" : "registers";
+	char span[32];
+
+	switch (result->outcome) {
+	case LINE_EXCEPTION:
+		task_error(work->task, "unit %d: exception %d (%s) to function %d, %d %s from %d",
+			work->meter->unit.id, result->code, result->why, block->function,
+			block->count, what, block->address);
+		break;
+	case LINE_TIMEOUT:
+		task_error(work->task, "unit %d: %s within %s to function %d, %d %s from %d",
+			work->meter->unit.id, result->why,
+			str_time_span(span, sizeof(span), work->request.timeout),
+			block->function, block->count, what, block->address);
+		break;
+	default:
+		task_error(work->task, "unit %d: %s", work->meter->unit.id, result->why);
+		break;
+	}
+}
+
+static void
+refused(struct work *work, const struct block *block, const struct line_result *result)
+{
+	bool by_address = result->code == EXCEPTION_ADDRESS || result->code == EXCEPTION_COUNT;
+	bool is_piece = work->piece < work->piece_count;
+
+	if (result->code == EXCEPTION_NO_PATH || result->code == EXCEPTION_NO_TARGET) {
+		end(work, REASON_GATEWAY);
+		return;
+	}
+	if (by_address && !is_piece && block->points > 1 &&
+		result->received >= work->hopeless[work->at]) {
+		break_up(work, block);
+		if (work->piece_count > 1) {
+			ask(work);
+			return;
+		}
+		work->piece_count = 0;
+	}
+	if (is_piece && by_address) {
+		work->refused_pieces++;
+		for (size_t i = 0; i < block->points; i++)
+			work->shy[work->points[block->first + i].tag] = true;
+	}
+	/* A code has seven bits; 0 is none and would read as no exception at all. */
+	lose_block(work, block,
+		result->code == 0 || result->code > 127 ?
+			REASON_BAD_REPLY : (uint8_t)(REASON_EXCEPTION + result->code),
+		result->received);
+	next(work);
+}
+
+/* A lost block is no reason to lose the others, a silent device is. */
+static void
+lost(struct work *work, const struct block *block, uint8_t reason, unsigned *count,
+	const struct line_result *result)
+{
+	if (work->cautious || ++*count >= FAILURES_TO_GIVE_UP) {
+		end(work, reason);
+		return;
+	}
+	lose_block(work, block, reason, result->received);
+	next(work);
+}
+
+static void
+on_done(struct line_request *request, const struct line_result *result, void *arg)
+{
+	struct work *work = arg;
+	const struct block *block = asked_block(work);
+	bool gateway = result->outcome == LINE_EXCEPTION &&
+		       (result->code == EXCEPTION_NO_PATH || result->code == EXCEPTION_NO_TARGET);
+
+	(void)request;
+	if (result->outcome != LINE_BREAKER && result->outcome != LINE_OVERRUN)
+		task_exchange(work->task, result->outcome == LINE_ANSWER ||
+			(result->outcome == LINE_EXCEPTION && !gateway), result->rtt);
+	if (result->outcome != LINE_ANSWER)
+		tell_error(work, block, result);
+
+	switch (result->outcome) {
+	case LINE_ANSWER:
+		work->cautious = false;
+		work->timeouts = 0;
+		read_block(work, block, result);
+		next(work);
+		break;
+	case LINE_EXCEPTION:
+		work->cautious = false;
+		work->timeouts = 0;
+		refused(work, block, result);
+		break;
+	case LINE_TIMEOUT:
+		lost(work, block, REASON_TIMEOUT, &work->timeouts, result);
+		break;
+	case LINE_BAD_REPLY:
+		lost(work, block, REASON_BAD_REPLY, &work->bad_replies, result);
+		break;
+	case LINE_UNREACHABLE:
+		end(work, REASON_UNREACHABLE);
+		break;
+	case LINE_BREAKER:
+		end(work, REASON_BREAKER);
+		break;
+	case LINE_OVERRUN:
+		end(work, REASON_OVERRUN);
+		break;
+	}
+}
+
+static void
+on_nothing(void *arg)
+{
+	end(arg, REASON_CONFIG);
+}
+
+/* ---- the driver ---- */
+
+/* Points that cannot be asked for are left out: their slots are closed as config. */
+static void
+take_points(struct work *work)
+{
+	const struct group *group = work->group;
+
+	for (size_t i = 0; i < group->point_count; i++) {
+		const struct modbus_point *wire = group->points[i].wire;
+		struct block_point *point = &work->points[work->point_count];
+		struct fail why;
+
+		work->specs[i] = wire->spec;
+		/* A count is kept as it is: its rate is scaled where it is computed. */
+		work->specs[i].scale = group->points[i].kind == POINT_COUNTER ? 1 :
+				       group->points[i].scale;
+		work->specs[i].offset = group->points[i].kind == POINT_COUNTER ? 0 :
+					group->points[i].offset;
+		*point = (struct block_point){ .function = (enum adu_function)wire->function,
+			.address = wire->pdu, .tag = (uint32_t)i };
+		point->width = is_bits(point->function) ? 1 :
+			       (uint16_t)regs_count(&wire->spec);
+		if (block_point_check(point, &work->limits, &why) == 0)
+			work->point_count++;
+		else
+			log_error("%s: point \"%s\": %s", work->meter->device->name,
+				group->points[i].name, why.text);
+	}
+}
+
+static void *
+open_group(void *state, struct task *task)
+{
+	struct work *work = mem_zero(sizeof(*work));
+	size_t count;
+
+	work->meter = state;
+	work->task = task;
+	work->group = task_group(task);
+	work->limits = (struct block_limits){ .max_regs = work->meter->options->max_regs,
+		.max_bits = work->meter->options->max_bits,
+		.max_gap = work->meter->options->max_gap };
+	count = work->group->point_count;
+	work->specs = mem_array(count, sizeof(work->specs[0]));
+	work->points = mem_array(count, sizeof(work->points[0]));
+	work->blocks = mem_array(count, sizeof(work->blocks[0]));
+	work->pieces = mem_array(count, sizeof(work->pieces[0]));
+	work->shy = mem_array(count, sizeof(work->shy[0]));
+	work->hopeless = mem_array(count, sizeof(work->hopeless[0]));
+	work->request = (struct line_request){ .unit = &work->meter->unit, .done = on_done,
+		.arg = work, .timeout = work->meter->options->timeout };
+	loop_timer_init(&work->nothing, on_nothing, work);
+	take_points(work);
+	plan(work);
+	return work;
+}
+
+static void
+cancel(void *arg)
+{
+	struct work *work = arg;
+
+	line_cancel(&work->request);
+	loop_timer_stop(task_loop(work->task), &work->nothing);
+	work->piece_count = work->piece = 0;
+}
+
+static void
+close_group(void *arg)
+{
+	struct work *work = arg;
+
+	if (work == NULL)
+		return;
+	cancel(work);
+	free(work->specs);
+	free(work->points);
+	free(work->blocks);
+	free(work->pieces);
+	free(work->shy);
+	free(work->hopeless);
+	free(work);
+}
+
+static void
+start(void *arg, bool cautious)
+{
+	struct work *work = arg;
+	struct loop *loop = task_loop(work->task);
+
+	work->at = work->piece = work->piece_count = 0;
+	work->timeouts = work->bad_replies = 0;
+	work->cautious = cautious;
+	work->request.expires = loop_mono(loop) + work->group->interval;
+	if (work->block_count > 0)
+		ask(work);
+	else
+		loop_timer_in(loop, &work->nothing, 0);
+}
+
+const struct driver modbus_driver = { .name = "modbus", .attach = attach, .detach = detach,
+	.open = open_group, .close = close_group, .start = start, .cancel = cancel };
