@@ -3,9 +3,10 @@
  * modbus_sim --help lists the options, README the control lines, --explain the formulas of
  * the registers (modbus_regs.c).
  *
- * Log: wall ns, monotonic ns, agent, connection, then
+ * Log: wall ns (of a request: the kernel's receive time), monotonic ns, agent, connection, then
  *   open PEER-PORT
  *   request tid=T unit=U function=F address=A count=C WHAT-WAS-DONE [values=HEX]
+ *           [pipelined]: it came before the previous answer had left
  *   malformed HEX
  *   close fin|rst|sim|error        who ended it and how: fin and rst are the client's */
 #include <arpa/inet.h>
@@ -23,7 +24,7 @@
 #include "modbus_unit.h"
 
 struct station_faults {
-	double silent, close_after_accept, rst_after_accept, max_connections, evict;
+	double silent, close_after_accept, rst_after_accept, max_connections, evict, serial;
 };
 
 static const struct fault_name station_faults[] = {
@@ -36,6 +37,8 @@ static const struct fault_name station_faults[] = {
 		"more are closed at once, 0 no limit" },
 	{ "evict", offsetof(struct station_faults, evict),
 		"1: above max_connections the oldest is closed instead" },
+	{ "serial", offsetof(struct station_faults, serial),
+		"1: one request at a time, as a gateway: a delayed unit holds up the others" },
 	{ NULL, 0, NULL }
 };
 
@@ -54,6 +57,7 @@ struct link {
 	struct station *station;
 	struct event *event;
 	uint64_t number;
+	int64_t received; /* wall ns of the last octets */
 	int fd;
 	size_t filled;
 	uint8_t buffer[2 * ADU_MAX];
@@ -69,6 +73,7 @@ struct station {
 	struct unit *units; /* as many as the fleet has unit ids */
 	TAILQ_HEAD(links, link) links;
 	unsigned link_count;
+	int64_t busy; /* wall ns until which a serial agent works */
 };
 
 struct fleet {
@@ -80,16 +85,22 @@ struct fleet {
 	int missing; /* exception for an id that nobody has */
 	int64_t epoch;
 	bool log_values;
-	uint64_t links, requests, malformed;
+	uint64_t links, requests, malformed, pipelined;
 };
 
 static struct exchange exchange;
 
 static void
+log_head_at(const struct link *l, int64_t wall)
+{
+	simlog_add(l->station->fleet->sim.log, "%lld %lld %u %llu ", (long long)wall,
+		(long long)sim_mono(), l->station->agent, (unsigned long long)l->number);
+}
+
+static void
 log_head(const struct link *l)
 {
-	simlog_add(l->station->fleet->sim.log, "%lld %lld %u %llu ", (long long)sim_wall(),
-		(long long)sim_mono(), l->station->agent, (unsigned long long)l->number);
+	log_head_at(l, sim_wall());
 }
 
 static void
@@ -185,13 +196,14 @@ log_hex(struct simlog *log, const uint8_t *bytes, size_t length)
 }
 
 static void
-log_exchange(const struct link *l, const struct exchange *x, const char *done)
+log_exchange(const struct link *l, const struct exchange *x, const char *done,
+	bool pipelined)
 {
 	struct simlog *log = l->station->fleet->sim.log;
 
 	if (log == NULL)
 		return;
-	log_head(l);
+	log_head_at(l, l->received);
 	simlog_add(log, "request tid=%u unit=%u function=%u address=%u count=%u %s",
 		(unsigned)x->request[0] << 8 | x->request[1], x->request[6], x->request[7],
 		x->address, x->count, done);
@@ -199,7 +211,7 @@ log_exchange(const struct link *l, const struct exchange *x, const char *done)
 		simlog_text(log, " values=");
 		log_hex(log, x->answer + 9, x->length - 9);
 	}
-	simlog_text(log, "\n");
+	simlog_text(log, pipelined ? " pipelined\n" : "\n");
 }
 
 static struct unit *
@@ -211,18 +223,33 @@ unit_find(struct station *s, uint8_t id)
 	return NULL;
 }
 
+/* A bus behind a gateway: this request waits until those before it are done. */
+static void
+queue_up(struct station *s, struct exchange *x)
+{
+	int64_t now = sim_wall();
+
+	if (s->busy < now)
+		s->busy = now;
+	s->busy += (int64_t)((x->delay + 0.1) * SIM_MS); /* no bus answers in no time */
+	x->delay = (double)(s->busy - now) / SIM_MS;
+}
+
 /* Answers one frame; false when the link is gone. */
 static bool
-link_serve(struct link *l)
+link_serve(struct link *l, bool pipelined)
 {
 	struct station *s = l->station;
 	struct exchange *x = &exchange;
 
 	s->fleet->requests++;
+	s->fleet->pipelined += pipelined;
 	unit_answer(unit_find(s, x->request[6]), s->fleet->missing, x, sim_wall());
 	if (s->faults.silent > 0)
 		x->length = 0;
-	log_exchange(l, x, s->faults.silent > 0 ? "silent" : x->done);
+	if (s->faults.serial > 0)
+		queue_up(s, x);
+	log_exchange(l, x, s->faults.silent > 0 ? "silent" : x->done, pipelined);
 	if (x->violation) {
 		s->fleet->sim.violations++;
 		fprintf(stderr, "violation: function %u reached agent %u unit %u\n",
@@ -241,7 +268,9 @@ link_serve(struct link *l)
 static void
 link_frames(struct link *l)
 {
-	while (l->filled >= 8) {
+	bool pipelined = !LIST_EMPTY(&l->parcels);
+
+	for (; l->filled >= 8; pipelined = true) {
 		size_t length = 6u + ((size_t)l->buffer[4] << 8 | l->buffer[5]);
 
 		if (length < 8 || length > ADU_MAX || l->buffer[2] != 0 || l->buffer[3] != 0) {
@@ -259,16 +288,42 @@ link_frames(struct link *l)
 		exchange.request_length = length;
 		l->filled -= length;
 		memmove(l->buffer, l->buffer + length, l->filled);
-		if (!link_serve(l))
+		if (!link_serve(l, pipelined))
 			return;
 	}
+}
+
+/* As recv; *received becomes the kernel's time of the octets. */
+static ssize_t
+receive(int fd, void *to, size_t size, int64_t *received)
+{
+	union {
+		char bytes[128];
+		struct cmsghdr align;
+	} control;
+	struct iovec vec = { to, size };
+	struct msghdr m = { .msg_iov = &vec, .msg_iovlen = 1, .msg_control = control.bytes,
+		.msg_controllen = sizeof control.bytes };
+	ssize_t n = recvmsg(fd, &m, 0);
+	struct timespec time;
+
+	*received = sim_wall();
+	if (n <= 0)
+		return n;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+			memcpy(&time, CMSG_DATA(c), sizeof time);
+			*received = time.tv_sec * SIM_S + time.tv_nsec;
+		}
+	return n;
 }
 
 static void
 on_readable(int fd, short what, void *arg)
 {
 	struct link *l = arg;
-	ssize_t n = recv(fd, l->buffer + l->filled, sizeof l->buffer - l->filled, 0);
+	ssize_t n = receive(fd, l->buffer + l->filled, sizeof l->buffer - l->filled,
+		&l->received);
 
 	(void)what;
 	if (n == -1 && errno == EAGAIN)
@@ -295,6 +350,7 @@ on_connection(int fd, short what, void *arg)
 	if (peer == -1)
 		return;
 	setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(peer, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 	l = sim_zero(1, sizeof *l);
 	l->station = s;
 	l->fd = peer;
@@ -497,9 +553,10 @@ on_command(struct sim *sim, char *line, char *why, size_t size)
 		for (unsigned i = 0; i < f->count; i++)
 			open += f->stations[i].link_count;
 		snprintf(why, size,
-			"ok connections=%llu open=%u requests=%llu malformed=%llu violations=%llu",
-			(unsigned long long)f->links, open, (unsigned long long)f->requests,
-			(unsigned long long)f->malformed, (unsigned long long)sim->violations);
+			"ok connections=%llu open=%u requests=%llu malformed=%llu pipelined=%llu "
+			"violations=%llu", (unsigned long long)f->links, open,
+			(unsigned long long)f->requests, (unsigned long long)f->malformed,
+			(unsigned long long)f->pipelined, (unsigned long long)sim->violations);
 	} else if (strncmp(line, "flush", 5) == 0)
 		simlog_flush(sim->log);
 	else

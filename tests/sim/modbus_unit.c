@@ -263,6 +263,9 @@ spoil_octets(struct exchange *x, const struct unit_faults *f)
 static void
 spoil(struct exchange *x, const struct unit_faults *f)
 {
+	x->delay = f->delay;
+	if (f->jitter > 0)
+		x->delay += f->jitter * (double)(sim_random() >> 11) / 9007199254740992.0;
 	x->close = strikes(f->close, "close", x);
 	x->rst = strikes(f->rst, "rst", x);
 	if (strikes(f->dead, "dead", x) || strikes(f->drop, "dropped", x) || x->close || x->rst) {
@@ -276,9 +279,6 @@ spoil(struct exchange *x, const struct unit_faults *f)
 	spoil_pdu(x, f);
 	spoil_header(x, f);
 	spoil_octets(x, f);
-	x->delay = f->delay;
-	if (f->jitter > 0)
-		x->delay += f->jitter * (double)(sim_random() >> 11) / 9007199254740992.0;
 	x->dribble = f->dribble;
 	if (x->delay > 0)
 		done(x, "delayed");

@@ -37,7 +37,7 @@ struct exchange {
 	size_t request_length; /* MBAP header included, checked by the server */
 	uint8_t answer[3 * ADU_MAX];
 	size_t length;          /* 0: no answer */
-	double delay, dribble;  /* ms; ms per octet, 0 all at once */
+	double delay, dribble;  /* ms, also what no answer would take; ms per octet, 0 at once */
 	bool close, rst, violation;
 	unsigned function, address, count;
 	char done[160];

@@ -293,11 +293,18 @@ control plc "unit 3 fault delay=60 count=1"
 got=$("$sim/wire" tcp "$plc" $ask$(echo $ask | sed s/^1234/1235/) 200 | tr '\n' ' ')
 second=$(echo $good | sed s/^1234/1235/)
 is "a late answer comes after the next" "$second $good" "$(echo "$got" | awk '{ print $2, $4 }')"
+control plc flush
+is "... and the second request is logged as pipelined" 1 "$(grep -c ' pipelined$' "$dir/plc.log")"
 is "two requests in one piece" "$good$second open " "$(mwire 100 $ask$(echo $ask | sed s/^1234/1235/) | sed 's/ 1235/1235/')"
 is "43/14" "000100000020032b0e01810000030008706f6c6c7765726b01077061747465726e0203312e30 open " \
 	"$(mwire 100 000100000005032b0e0100)"
 is "a broken header closes" "fin " "$(mwire 100 123400010006030300050002)"
-control plc "agent 1 fault silent=1"
+control plc "agent 1 fault serial=1" "unit 3 fault delay=120 exception=11 count=1"
+got=$("$sim/wire" tcp "$plc" ${ask}567800000006020400050001 400 | tr '\n' ' ')
+holds "serial: a slow unit holds up its neighbour: $got" \
+	"$(echo "$got" | awk '{ print ($2 ~ /^12340000000303830b/ && $1 >= 119) +
+		($2 $4 ~ /567800000003028402/) }')" -eq 2
+control plc "agent 1 clear" "agent 1 fault silent=1"
 is "silent" "open " "$(mwire)"
 control plc "agent 1 clear" "agent 1 fault close_after_accept=1"
 is "close_after_accept" "fin " "$(mwire 100 "" | tr -d '\n')"
