@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fake/net_sim.h"
+#include "../../fake/net_sim.h"
 
 struct server_request {
 	struct net_sim_conn *conn;
