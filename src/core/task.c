@@ -1,0 +1,583 @@
+#include "core/task.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/device.h"
+#include "core/feed.h"
+#include "core/latest.h"
+#include "core/rate.h"
+#include "core/series.h"
+
+/* ---- tracks ---- */
+
+void
+track_init(struct poller *poller, struct track *track, const struct series *wanted, int64_t first)
+{
+	struct fail why;
+
+	*track = (struct track){ .next = first };
+	track->series = series_add(poller->parts.catalogue, wanted, &why);
+	if (track->series == NULL) {
+		log_error("%s: not stored: %s", wanted->path, why.text);
+		return;
+	}
+	poller->counters.series++;
+	if (track->series->id < poller->recovered_count &&
+		poller->recovered[track->series->id] != 0) {
+		track->next = poller->recovered[track->series->id];
+		poller->recovered[track->series->id] = 0;
+	}
+}
+
+static void
+remember(struct poller *poller, uint32_t id, int64_t next)
+{
+	if (id >= poller->recovered_count) {
+		size_t count = (size_t)id + 1024;
+
+		poller->recovered = mem_grow(poller->recovered, count, sizeof *poller->recovered);
+		memset(poller->recovered + poller->recovered_count, 0,
+			(count - poller->recovered_count) * sizeof *poller->recovered);
+		poller->recovered_count = count;
+	}
+	poller->recovered[id] = next;
+}
+
+void
+poller_recover(struct poller *poller, uint32_t series, int64_t next)
+{
+	remember(poller, series, next);
+}
+
+void
+track_forget(struct poller *poller, const struct track *track)
+{
+	if (track->series == NULL)
+		return;
+	poller->counters.series--;
+	remember(poller, track->series->id, track->next);
+}
+
+void
+track_close(struct poller *poller, struct track *track, const struct sample *sample)
+{
+	poller->counters.samples++;
+	track->next = sample->slot + 1;
+	feed_sample(poller->parts.feed, sample);
+}
+
+/* Slots up to end - 1. */
+void
+track_close_until(struct poller *poller, struct track *track, int64_t end, uint8_t reason)
+{
+	struct sample_run run = { .series = track->series, .first = track->next, .last = end - 1,
+		.decided = loop_wall(poller->parts.loop), .reason = reason };
+
+	if (track->series == NULL || track->next >= end)
+		return;
+	poller->counters.runs++;
+	track->next = end;
+	feed_run(poller->parts.feed, &run);
+}
+
+/* ---- rows ---- */
+
+/* Row names come from devices: one printable line. */
+static void
+clean_key(char *to, size_t size, const char *key)
+{
+	size_t used = 0;
+
+	for (; *key != '\0' && used + 1 < size; key++) {
+		unsigned char c = (unsigned char)*key;
+
+		to[used++] = c < ' ' || c == 0x7f ? '?' : (char)c;
+	}
+	while (used > 0 && to[used - 1] == ' ')
+		used--;
+	to[used] = '\0';
+}
+
+#define KEY_SIZE 81
+
+static void
+start_row(struct task *task, struct row *row)
+{
+	const struct group *group = task->group;
+	const struct device *device = task->unit->device;
+	int64_t first = task->busy ? task->slot : task->due;
+	char path[400], file[700], ds[24];
+
+	series_file(file, sizeof file, device->name, group->table, row->key, group->name,
+		group->suffix);
+	for (size_t i = 0; i < group->point_count; i++) {
+		const struct point *point = &group->points[i];
+		bool text = point->kind == POINT_TEXT;
+		struct series wanted = { .kind = point->kind, .step = group->interval, .path = path,
+			.unit = point->unit, .file = text ? "" : file, .ds = text ? "" : ds,
+			.profile = group->profile };
+
+		series_path(path, sizeof path, device->name, group->table, row->key, point->name);
+		series_ds(ds, sizeof ds, point->name);
+		track_init(task->poller, &row->tracks[i], &wanted, first);
+	}
+	row->ended = false;
+	row->gone_since = 0;
+}
+
+static struct row *
+row_new(struct task *task, const char *key)
+{
+	size_t length = strlen(key);
+	struct row *row = mem_zero(sizeof *row + length + 1);
+
+	memcpy(row->key, key, length + 1);
+	row->tracks = mem_array(task->group->point_count, sizeof *row->tracks);
+	start_row(task, row);
+	return row;
+}
+
+struct row *
+task_make_row(struct task *task, const char *key)
+{
+	struct row *row;
+	size_t length = strlen(key);
+
+	HASH_FIND(hh, task->by_key, key, length, row);
+	if (row != NULL)
+		return row;
+	row = row_new(task, key);
+	if (task->row_count == task->row_room) {
+		task->row_room = task->row_room * 2 + 16;
+		task->rows = mem_grow(task->rows, task->row_room, sizeof(struct row *));
+	}
+	row->number = task->row_count;
+	task->rows[task->row_count++] = row;
+	HASH_ADD_KEYPTR(hh, task->by_key, row->key, length, row);
+	return row;
+}
+
+uint32_t
+task_row(struct task *task, const char *key)
+{
+	char clean[KEY_SIZE];
+	struct row *row;
+
+	clean_key(clean, sizeof clean, key);
+	row = task_make_row(task, clean);
+	if (row->ended)
+		start_row(task, row);
+	row->seen = task->slot;
+	row->gone_since = 0;
+	return row->number;
+}
+
+static void
+end_row(struct task *task, struct row *row)
+{
+	log_info("%s: row %s[%s] has been gone for %llds, no longer expected", task->unit->device->name,
+		task->group->table, row->key, (long long)(task->group->retire / LOOP_S));
+	row->ended = true;
+	for (size_t i = 0; i < task->group->point_count; i++)
+		if (row->tracks[i].series != NULL)
+			task->poller->counters.series--;
+}
+
+/* ---- readings ---- */
+
+const struct device *
+task_device(const struct task *task)
+{
+	return task->unit->device;
+}
+
+const struct group *
+task_group(const struct task *task)
+{
+	return task->group;
+}
+
+struct loop *
+task_loop(const struct task *task)
+{
+	return task->poller->parts.loop;
+}
+
+static int64_t
+wall_of(struct task *task, int64_t mono)
+{
+	struct loop *loop = task->poller->parts.loop;
+
+	return loop_wall(loop) - (loop_mono(loop) - mono);
+}
+
+/* The rate since the last good reading; that reading is replaced by this one. */
+static uint8_t
+count_rate(struct task *task, const struct track *track, const struct reading *reading,
+	double *rate)
+{
+	struct latest *latest = task->poller->parts.latest;
+	struct latest_base base, now = { true, reading->raw, wall_of(task, reading->received),
+		reading->received };
+	struct rate_step step = { .raw = reading->raw, .at = reading->received,
+		.bits = reading->bits, .discontinuity = reading->discontinuity,
+		.max_rate = reading->max_rate, .step = task->group->interval };
+
+	step.known = latest_base_get(latest, track->series->id, &base);
+	step.former = base.raw;
+	step.former_at = base.mono;
+	latest_base_set(latest, track->series->id, &now);
+	return rate_of(&step, rate);
+}
+
+void
+task_reading(struct task *task, const struct reading *reading)
+{
+	struct row *row = reading->row == TASK_SCALAR ? task->scalar : task->rows[reading->row];
+	struct track *track = &row->tracks[reading->point];
+	const struct point *point = &task->group->points[reading->point];
+	struct sample sample = { .series = track->series, .slot = task->slot,
+		.received = wall_of(task, reading->received), .reason = reading->reason,
+		.value = (double)NAN };
+
+	/* next > slot: closed already, also when the clock was behind at the start. */
+	if (track->series == NULL || !task->busy || track->read == task->slot ||
+		track->next > task->slot)
+		return;
+	track->read = task->slot;
+	if (reading->reason == REASON_GOOD) {
+		sample.raw = reading->raw;
+		sample.has_raw = point->kind == POINT_COUNTER;
+		if (point->kind == POINT_COUNTER) {
+			sample.reason = count_rate(task, track, reading, &sample.value);
+			sample.value *= point->scale;
+		} else if (point->kind == POINT_TEXT) {
+			sample.text = reading->text;
+		} else {
+			sample.value = reading->number;
+		}
+		/* A number that is none must not count as good. */
+		if (sample.reason == REASON_GOOD && point->kind != POINT_TEXT && !isfinite(sample.value))
+			sample.reason = REASON_INVALID_VALUE;
+		if (sample.reason != REASON_GOOD)
+			sample.value = (double)NAN;
+	}
+	track_close(task->poller, track, &sample);
+}
+
+void
+task_exchange(struct task *task, bool device_answered, int64_t rtt)
+{
+	struct unit *unit = task->unit;
+
+	task->asked++;
+	task->poller->counters.exchanges++;
+	unit->asked++;
+	if (!device_answered)
+		return;
+	task->answered++;
+	task->poller->counters.answered++;
+	unit->answered++;
+	unit->rtt_sum += rtt;
+	unit->answered_at = loop_wall(task->poller->parts.loop);
+}
+
+void
+task_error(struct task *task, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(task->unit->last_error, sizeof task->unit->last_error, format, args);
+	va_end(args);
+}
+
+void
+task_info(struct task *task, uint32_t row, const char *name, const char *text)
+{
+	struct unit *unit = task->unit;
+	char *full = row == TASK_SCALAR ? mem_text(name) : mem_format("%s[%s]/%s",
+		task->group->table, task->rows[row]->key, name);
+
+	for (size_t i = 0; i < unit->info_count; i++)
+		if (strcmp(unit->info_names[i], full) == 0) {
+			free(full);
+			if (strcmp(unit->info_texts[i], text) != 0) {
+				free(unit->info_texts[i]);
+				unit->info_texts[i] = mem_text(text);
+			}
+			return;
+		}
+	unit->info_names = mem_grow(unit->info_names, unit->info_count + 1, sizeof(char *));
+	unit->info_texts = mem_grow(unit->info_texts, unit->info_count + 1, sizeof(char *));
+	unit->info_names[unit->info_count] = full;
+	unit->info_texts[unit->info_count++] = mem_text(text);
+}
+
+/* ---- the course of one poll ---- */
+
+static void
+close_row_until(struct task *task, struct row *row, int64_t end, uint8_t reason)
+{
+	if (row->ended)
+		return;
+	for (size_t i = 0; i < task->group->point_count; i++)
+		track_close_until(task->poller, &row->tracks[i], end, reason);
+}
+
+static void
+close_until(struct task *task, int64_t end, uint8_t reason)
+{
+	close_row_until(task, task->scalar, end, reason);
+	for (uint32_t i = 0; i < task->row_count; i++)
+		close_row_until(task, task->rows[i], end, reason);
+}
+
+static void
+close_unread(struct task *task, struct row *row, uint8_t rest)
+{
+	struct sample sample = { .slot = task->slot, .reason = rest, .value = (double)NAN,
+		.received = loop_wall(task->poller->parts.loop) };
+
+	if (row->ended)
+		return;
+	for (size_t i = 0; i < task->group->point_count; i++) {
+		struct track *track = &row->tracks[i];
+
+		sample.series = track->series;
+		if (track->series != NULL && track->next <= task->slot && track->read != task->slot)
+			track_close(task->poller, track, &sample);
+	}
+	if (row == task->scalar || row->seen == task->slot || rest != REASON_NO_SUCH_ROW)
+		return;
+	if (row->gone_since == 0)
+		row->gone_since = sample.received;
+	else if (sample.received - row->gone_since >= task->group->retire)
+		end_row(task, row);
+}
+
+void
+task_done(struct task *task, uint8_t rest)
+{
+	struct poller *poller = task->poller;
+	uint8_t unread;
+
+	if (!task->busy)
+		return;
+	/* A driver that says "good" for what it has not read would hide a gap. */
+	unread = rest == REASON_GOOD ? REASON_BAD_REPLY : rest;
+	close_unread(task, task->scalar, unread);
+	for (uint32_t i = 0; i < task->row_count; i++)
+		close_unread(task, task->rows[i], unread);
+	task->busy = false;
+	poller->counters.finished++;
+	if (task->asked > 0)
+		task->unit->silent[task->driver] = task->answered == 0;
+	unit_end(task->unit, task, rest);
+	if (task->skipped > 0) {
+		close_until(task, task->skipped + 1, REASON_OVERRUN);
+		task->skipped = 0;
+	}
+	feed_flush(poller->parts.feed);
+}
+
+static void
+refuse(void *arg)
+{
+	task_done(arg, REASON_CONFIG);
+}
+
+static void
+begin(struct task *task, int64_t slot)
+{
+	struct poller *poller = task->poller;
+
+	if (poller->parts.store_full != NULL && poller->parts.store_full(poller->parts.store_arg)) {
+		task->gap = REASON_STORE_FULL;
+		return;
+	}
+	close_until(task, slot, task->gap);
+	task->gap = REASON_OVERRUN;
+	task->slot = slot;
+	task->asked = task->answered = 0;
+	task->busy = true;
+	poller->counters.started++;
+	if (task->base)
+		unit_begin(task->unit, slot);
+	if (task->work != NULL)
+		poller->parts.drivers[task->driver].driver->start(task->work,
+			task->unit->silent[task->driver]);
+	else
+		loop_timer_in(poller->parts.loop, &task->refused, 0);
+}
+
+static int64_t
+due_wall(const struct task *task)
+{
+	return task->due * task->group->interval + task->phase;
+}
+
+static void
+arm(struct task *task)
+{
+	struct loop *loop = task->poller->parts.loop;
+
+	loop_timer_at(loop, &task->timer, loop_mono_at(loop, due_wall(task)));
+}
+
+static void
+note_lateness(struct task *task, int64_t late)
+{
+	struct poller_counters *counters = &task->poller->counters;
+
+	if (late > counters->worst_start)
+		counters->worst_start = late;
+	if (late > task->group->interval / 2)
+		counters->late++;
+}
+
+static void
+fire(void *arg)
+{
+	struct task *task = arg;
+	int64_t wall = loop_wall(task->poller->parts.loop);
+	int64_t slot = (wall - task->phase) / task->group->interval;
+
+	/* Wall time runs slower than mono while it meets a clock that was set back. */
+	if (due_wall(task) > wall + LOOP_MS) {
+		arm(task);
+		return;
+	}
+	note_lateness(task, wall - due_wall(task));
+	if (slot < task->due)
+		slot = task->due;
+	task->due = slot + 1;
+	arm(task);
+	if (task->busy) {
+		task->skipped = slot;
+		task->poller->counters.overruns++;
+		return;
+	}
+	begin(task, slot);
+}
+
+/* ---- life ---- */
+
+void
+task_schedule(struct task *task)
+{
+	int64_t wall = loop_wall(task->poller->parts.loop);
+	int64_t first = task->scalar->tracks == NULL || task->group->point_count == 0 ? 0 :
+		task->scalar->tracks[0].next;
+
+	task->due = (wall - task->phase) / task->group->interval + 1;
+	/* The clock is behind what is stored: nothing is stored twice, so wait for it. */
+	if (task->group->table == NULL && first > task->due)
+		task->due = first;
+	arm(task);
+}
+
+static int
+driver_index(const struct poller *poller, const struct driver *driver)
+{
+	for (int i = 0; i < poller->parts.driver_count; i++)
+		if (poller->parts.drivers[i].driver == driver)
+			return i;
+	return 0;
+}
+
+struct task *
+task_new(struct unit *unit, const struct group *group, uint8_t gap)
+{
+	struct task *task = mem_zero(sizeof *task);
+	const char *name = unit->device->name;
+	int64_t ticks = group->interval / LOOP_TICK;
+
+	task->poller = unit->poller;
+	task->unit = unit;
+	task->group = group;
+	task->gap = gap;
+	task->driver = driver_index(unit->poller, group->driver);
+	task->base = group->interval == unit->device->interval;
+	if (!group->align)
+		task->phase = (int64_t)(str_hash(name, strlen(name)) % (uint64_t)ticks) * LOOP_TICK;
+	loop_timer_init(&task->timer, fire, task);
+	loop_timer_init(&task->refused, refuse, task);
+	task->due = (loop_wall(task->poller->parts.loop) - task->phase) / group->interval + 1;
+	if (group->table == NULL) {
+		task->scalar = row_new(task, "");
+	} else {
+		task->scalar = mem_zero(sizeof *task->scalar + 1);
+		task->scalar->ended = true;
+	}
+	unit->poller->counters.tasks++;
+	return task;
+}
+
+void
+task_open(struct task *task)
+{
+	struct poller *poller = task->poller;
+	void *state = task->unit->states[task->driver];
+
+	if (state != NULL)
+		task->work = poller->parts.drivers[task->driver].driver->open(state, task);
+	task_schedule(task);
+	close_until(task, task->due, task->gap);
+	task->gap = REASON_OVERRUN;
+}
+
+static void
+forget_row(struct task *task, struct row *row)
+{
+	if (!row->ended)
+		for (size_t i = 0; i < task->group->point_count; i++)
+			track_forget(task->poller, &row->tracks[i]);
+	free(row->tracks);
+	free(row);
+}
+
+void
+task_free(struct task *task)
+{
+	struct poller *poller = task->poller;
+
+	if (task->work != NULL)
+		poller->parts.drivers[task->driver].driver->close(task->work);
+	loop_timer_stop(poller->parts.loop, &task->timer);
+	loop_timer_stop(poller->parts.loop, &task->refused);
+	HASH_CLEAR(hh, task->by_key);
+	for (uint32_t i = 0; i < task->row_count; i++)
+		forget_row(task, task->rows[i]);
+	forget_row(task, task->scalar);
+	free(task->rows);
+	poller->counters.tasks--;
+	free(task);
+}
+
+static void
+each_of_row(const struct task *task, const struct row *row,
+	void (*each)(const struct track *, void *), void *arg)
+{
+	if (row->ended)
+		return;
+	for (size_t i = 0; i < task->group->point_count; i++)
+		if (row->tracks[i].series != NULL)
+			each(&row->tracks[i], arg);
+}
+
+void
+task_each_track(const struct task *task, void (*each)(const struct track *, void *), void *arg)
+{
+	each_of_row(task, task->scalar, each, arg);
+	for (uint32_t i = 0; i < task->row_count; i++)
+		each_of_row(task, task->rows[i], each, arg);
+}

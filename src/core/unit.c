@@ -1,0 +1,187 @@
+/* A device's own three series: up, rtt, loss. They are judged once the tasks that have the
+ * device's interval have finished a slot. */
+#include "core/task.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/device.h"
+#include "core/feed.h"
+#include "core/series.h"
+
+#define DOWN_LINES 10 /* "no answer" lines in a burst; the rest is counted */
+
+static const struct {
+	const char *name, *unit;
+	enum point_kind kind;
+} health_points[UNIT_TRACKS] = {
+	[UNIT_UP] = { "up", "", POINT_STATE },
+	[UNIT_RTT] = { "rtt", "s", POINT_GAUGE },
+	[UNIT_LOSS] = { "loss", "%", POINT_GAUGE },
+};
+
+static int64_t
+current_slot(const struct unit *unit)
+{
+	return unit->task_count > 0 ? unit->tasks[0]->due : 0;
+}
+
+void
+unit_open_health(struct unit *unit)
+{
+	const struct device *device = unit->device;
+	char path[128], file[128];
+	int64_t first = 0;
+
+	for (size_t i = 0; i < unit->task_count; i++)
+		if (unit->tasks[i]->base)
+			first = unit->tasks[i]->due;
+	if (first == 0)
+		first = current_slot(unit);
+	series_file(file, sizeof file, device->name, NULL, NULL, "device", "");
+	for (int i = 0; i < UNIT_TRACKS; i++) {
+		struct series wanted = { .kind = health_points[i].kind, .step = device->interval,
+			.path = path, .unit = health_points[i].unit, .file = file,
+			.ds = health_points[i].name, .profile = device->profile };
+
+		series_path(path, sizeof path, device->name, NULL, NULL, health_points[i].name);
+		track_init(unit->poller, &unit->tracks[i], &wanted, first);
+		track_close_until(unit->poller, &unit->tracks[i], first, unit->gap);
+	}
+	unit->gap = REASON_OVERRUN;
+}
+
+static void
+close_one(struct unit *unit, int which, uint8_t reason, double value)
+{
+	struct track *track = &unit->tracks[which];
+	struct sample sample = { .series = track->series, .slot = unit->slot, .reason = reason,
+		.received = loop_wall(unit->poller->parts.loop), .value = value };
+
+	if (track->series == NULL || track->next > unit->slot)
+		return;
+	track_close_until(unit->poller, track, unit->slot, unit->gap);
+	track_close(unit->poller, track, &sample);
+}
+
+static void
+say_down(struct unit *unit)
+{
+	struct poller *poller = unit->poller;
+
+	if (poller->down_lines == 0)
+		loop_timer_in(poller->parts.loop, &poller->quiet, 10 * LOOP_S);
+	if (poller->down_lines++ < DOWN_LINES)
+		log_warn("%s (%s): no answer, asking on: %s", unit->device->name,
+			unit->device->address,
+			unit->last_error[0] != '\0' ? unit->last_error : "timeout");
+	else
+		poller->down_unsaid++;
+}
+
+static void
+change_state(struct unit *unit, int up)
+{
+	int64_t wall = loop_wall(unit->poller->parts.loop);
+	char span[32];
+
+	if (up == 0)
+		unit->missed++;
+	if (up == unit->up)
+		return;
+	if (up == 0) {
+		unit->down_since = wall;
+		unit->missed = 1;
+		say_down(unit);
+	} else if (unit->up == 0) {
+		log_info("%s (%s): answers again after %s, %u polls missed", unit->device->name,
+			unit->device->address,
+			str_time_span(span, sizeof span, wall - unit->down_since), unit->missed);
+		unit->last_error[0] = '\0';
+	}
+	unit->up = up;
+}
+
+static void
+judge(struct unit *unit)
+{
+	double rtt, loss;
+
+	if (unit->slot == 0)
+		return;
+	if (unit->asked == 0) {
+		for (int i = 0; i < UNIT_TRACKS; i++)
+			close_one(unit, i, unit->excuse, (double)NAN);
+	} else {
+		rtt = unit->answered > 0 ?
+			(double)unit->rtt_sum / (double)unit->answered / 1e9 : (double)NAN;
+		loss = 100.0 * (double)(unit->asked - unit->answered) / (double)unit->asked;
+		close_one(unit, UNIT_UP, REASON_GOOD, unit->answered > 0);
+		close_one(unit, UNIT_RTT, unit->answered > 0 ? REASON_GOOD : REASON_TIMEOUT, rtt);
+		close_one(unit, UNIT_LOSS, REASON_GOOD, loss);
+		unit->last_rtt = rtt;
+		unit->last_loss = loss;
+		change_state(unit, unit->answered > 0);
+	}
+	unit->asked = unit->answered = 0;
+	unit->rtt_sum = 0;
+	unit->slot = 0;
+	unit->pending = 0;
+	unit->gap = REASON_OVERRUN;
+}
+
+void
+unit_begin(struct unit *unit, int64_t slot)
+{
+	if (unit->slot != slot) {
+		judge(unit);
+		unit->slot = slot;
+		unit->excuse = REASON_CONFIG;
+		unit->degraded = false;
+	}
+	unit->pending++;
+}
+
+void
+unit_end(struct unit *unit, struct task *task, uint8_t rest)
+{
+	if (!task->base || task->slot != unit->slot)
+		return;
+	if (reason_class(rest) == CLASS_UNMEASURED)
+		unit->excuse = rest;
+	/* Lost before anything could be sent (no connection): an unanswered exchange as well. */
+	if (task->asked == 0 && reason_class(rest) == CLASS_LOST)
+		unit->asked++;
+	if (task->answered < task->asked || task->asked == 0)
+		unit->degraded = true;
+	if (--unit->pending == 0)
+		judge(unit);
+}
+
+static const char *
+state_word(const struct unit *unit)
+{
+	if (unit->up < 0)
+		return "unknown";
+	if (unit->up == 0)
+		return "down";
+	return unit->degraded ? "degraded" : "up";
+}
+
+void
+unit_view(const struct unit *unit, int64_t wall, struct device_view *view)
+{
+	const struct device *device = unit->device;
+
+	*view = (struct device_view){ .name = device->name, .address = device->address,
+		.protocol = device->protocol, .state = state_word(unit), .rtt = unit->last_rtt,
+		.loss = unit->last_loss, .last_error = unit->last_error, .place = device->place,
+		.owner = device->owner, .asset = device->asset, .text = device->text,
+		.interval = device->interval, .info_count = unit->info_count,
+		.info_names = (const char *const *)unit->info_names,
+		.info_texts = (const char *const *)unit->info_texts,
+		.age = unit->answered_at > 0 ? (double)(wall - unit->answered_at) / 1e9 : (double)NAN };
+}

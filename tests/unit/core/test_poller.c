@@ -1,0 +1,451 @@
+/* The poller with a scripted driver, on virtual time. */
+#include "../check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "core/feed.h"
+#include "core/latest.h"
+#include "core/poller.h"
+#include "core/series.h"
+#include "fake/loop_sim.h"
+
+/* ---- a driver that does what the test says ---- */
+
+static struct {
+	int64_t delay; /* from start to done */
+	uint8_t rest;
+	bool answers, row_seen;
+	double value;
+	uint64_t count;
+	int starts, cancels, cautious;
+} script;
+
+struct script_work {
+	struct task *task;
+	struct loop_timer timer;
+	bool busy;
+};
+
+static void *
+script_attach(void *env, const struct device *device, struct fail *why)
+{
+	(void)env;
+	fail_set(why, "refused by the script");
+	return strcmp(device->name, "refused") == 0 ? NULL : mem_zero(1);
+}
+
+static void
+script_answer(void *arg)
+{
+	struct script_work *work = arg;
+	struct task *task = work->task;
+	bool table = task_group(task)->table != NULL;
+	struct reading reading = { .reason = REASON_GOOD, .received = loop_mono(task_loop(task)),
+		.number = script.value, .raw = script.count, .bits = 64, .row = TASK_SCALAR };
+
+	work->busy = false;
+	task_exchange(task, script.answers, 3 * LOOP_MS);
+	if (script.answers && (!table || script.row_seen)) {
+		if (table)
+			reading.row = task_row(task, "ge-1/5");
+		for (uint32_t i = 0; i < task_group(task)->point_count; i++) {
+			reading.point = i;
+			task_reading(task, &reading);
+		}
+	}
+	task_done(task, script.rest);
+}
+
+static void *
+script_open(void *state, struct task *task)
+{
+	struct script_work *work = mem_zero(sizeof *work);
+
+	(void)state;
+	work->task = task;
+	loop_timer_init(&work->timer, script_answer, work);
+	return work;
+}
+
+static void
+script_start(void *arg, bool cautious)
+{
+	struct script_work *work = arg;
+
+	script.starts++;
+	script.cautious += cautious;
+	work->busy = true;
+	loop_timer_in(task_loop(work->task), &work->timer, script.delay);
+}
+
+static void
+script_cancel(void *arg)
+{
+	struct script_work *work = arg;
+
+	loop_timer_stop(task_loop(work->task), &work->timer);
+	script.cancels += work->busy;
+	work->busy = false;
+}
+
+static void
+script_close(void *arg)
+{
+	script_cancel(arg);
+	free(arg);
+}
+
+static void
+script_detach(void *state)
+{
+	free(state);
+}
+
+static const struct driver script_driver = { "script", script_attach, script_detach,
+	script_open, script_close, script_start, script_cancel };
+
+/* ---- what came out ---- */
+
+#define SLOTS 20000
+static struct {
+	int64_t first[16], last[16]; /* by series id */
+	uint8_t reason[16][SLOTS];
+	double value[16];
+} seen;
+
+static void
+mark(const struct series *series, int64_t slot, uint8_t reason)
+{
+	uint32_t id = series->id;
+
+	if (seen.first[id] == 0)
+		seen.first[id] = slot;
+	/* in order, and exactly once */
+	CHECK(seen.last[id] == 0 || slot == seen.last[id] + 1);
+	seen.last[id] = slot;
+	CHECK(slot - seen.first[id] < SLOTS);
+	seen.reason[id][slot - seen.first[id]] = reason;
+}
+
+static void
+see_sample(void *arg, const struct sample *sample)
+{
+	(void)arg;
+	CHECK(isnan(sample->value) == (sample->reason != REASON_GOOD));
+	mark(sample->series, sample->slot, sample->reason);
+	seen.value[sample->series->id] = sample->value;
+}
+
+static void
+see_run(void *arg, const struct sample_run *run)
+{
+	(void)arg;
+	CHECK(run->first <= run->last && !reason_counts_as_good(run->reason));
+	for (int64_t slot = run->first; slot <= run->last; slot++)
+		mark(run->series, slot, run->reason);
+}
+
+/* ---- the plant: a gauge and a counter; beside them a table with a gauge ---- */
+
+static const struct point scalars[] = {
+	{ .name = "temp", .unit = "C", .text = "", .kind = POINT_GAUGE, .scale = 1 },
+	{ .name = "pieces", .unit = "1/s", .text = "", .kind = POINT_COUNTER, .scale = 1 },
+};
+static const struct group groups[] = {
+	{ .name = "points", .interval = 10 * LOOP_S, .suffix = "", .profile = "standard",
+		.driver = &script_driver, .points = scalars, .point_count = 2 },
+	{ .name = "if-mib", .table = "if", .interval = 10 * LOOP_S, .suffix = "",
+		.profile = "standard", .driver = &script_driver, .points = scalars,
+		.point_count = 1, .retire = 3600 * LOOP_S },
+};
+static const char *const no_parents[] = { NULL };
+static struct device device = { .address = "10.0.4.17:502", .protocol = "script",
+	.place = "", .owner = "", .asset = "", .text = "", .parents = no_parents,
+	.interval = 10 * LOOP_S, .profile = "standard", .groups = groups };
+static struct device devices[4];
+static struct inventory inventories[4];
+static char dir[64];
+static struct loop *loop;
+static struct series_catalogue *catalogue;
+static struct latest *latest;
+static struct feed feed;
+static struct poller *poller;
+
+static void
+start_process(void)
+{
+	static const struct feed_listener listener = { see_sample, see_run, NULL, NULL };
+	struct fail why;
+	struct poller_parts parts;
+	struct feed_listener latest_hook;
+
+	log_open(LOG_TARGET_NONE, "");
+	loop = loop_new(&why);
+	catalogue = series_open(dir, true, &why);
+	latest = latest_open_writer(dir, &why);
+	CHECK(catalogue != NULL && latest != NULL);
+	feed.count = 0;
+	latest_hook = latest_listener(latest);
+	feed_add(&feed, &latest_hook);
+	feed_add(&feed, &listener);
+	parts = (struct poller_parts){ .loop = loop, .catalogue = catalogue, .latest = latest,
+		.feed = &feed, .drivers = { { &script_driver, NULL } }, .driver_count = 1 };
+	poller = poller_new(&parts);
+}
+
+static void
+configure(int which, uint64_t fingerprint)
+{
+	devices[which] = device;
+	devices[which].fingerprint = fingerprint;
+	inventories[which] = (struct inventory){ .devices = &devices[which], .device_count = 1,
+		.references = 1 };
+	poller_configure(poller, &inventories[which]);
+}
+
+static void
+end_process(void)
+{
+	poller_free(poller);
+	series_close(catalogue);
+	latest_close(latest);
+	loop_free(loop);
+}
+
+static void
+begin(const char *name, size_t group_count)
+{
+	strcpy(dir, "/tmp/pw-poller-XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	memset(&seen, 0, sizeof seen);
+	memset(&script, 0, sizeof script);
+	script.delay = 20 * LOOP_MS;
+	script.answers = script.row_seen = true;
+	script.rest = REASON_TIMEOUT;
+	device.name = name;
+	device.group_count = group_count;
+	loop_sim_begin(1000 * LOOP_S, INT64_C(1767225600) * LOOP_S);
+	start_process();
+}
+
+static void
+finish(void)
+{
+	static const char *const files[] = { "series", "latest", "latest.text" };
+	char path[100];
+
+	end_process();
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+static int
+count_reason(uint32_t id, uint8_t reason)
+{
+	int count = 0;
+
+	for (int i = 0; seen.first[id] != 0 && i <= seen.last[id] - seen.first[id]; i++)
+		count += seen.reason[id][i] == reason;
+	return count;
+}
+
+static uint32_t
+id_of(const char *path)
+{
+	const struct series *series = series_find(catalogue, path);
+
+	CHECK(series != NULL);
+	return series->id;
+}
+
+/* ---- promises ---- */
+
+static void
+a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	script.value = 21.5;
+	for (int i = 0; i < 10; i++) {
+		script.count += 70;
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 10);
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_FIRST), 1);
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_GOOD), 9);
+	CHECK_NEAR(seen.value[id_of("press-3/pieces")], 7.0, 1e-6);
+	CHECK_NEAR(seen.value[id_of("press-3/up")], 1, 0);
+	CHECK_NEAR(seen.value[id_of("press-3/rtt")], 0.003, 1e-9);
+	finish();
+}
+
+static void
+a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	script.answers = false;
+	loop_sim_for(loop, 50 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_TIMEOUT), 5);
+	CHECK_NEAR(seen.value[id_of("press-3/up")], 0, 0);
+	CHECK_NEAR(seen.value[id_of("press-3/loss")], 100, 0);
+	CHECK_INT(script.cautious, 4);
+	script.answers = true;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(seen.value[id_of("press-3/up")], 1, 0);
+	finish();
+}
+
+static void
+a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	script.delay = 25 * LOOP_S;
+	loop_sim_for(loop, 300 * LOOP_S);
+	CHECK_INT(script.starts, 10);
+	CHECK_NEAR(count_reason(id_of("press-3/temp"), REASON_GOOD), 9, 1);
+	CHECK_NEAR(count_reason(id_of("press-3/temp"), REASON_OVERRUN), 18, 2);
+	finish();
+}
+
+static void
+slots_without_a_poller_are_closed_as_poller_down_at_the_next_start(void)
+{
+	int64_t next[16];
+
+	begin("press-3", 2);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	for (uint32_t id = 1; id <= series_last_id(catalogue); id++)
+		next[id] = seen.last[id] + 1;
+	end_process();
+	loop_sim_begin(loop_sim_now() + 95 * LOOP_S, loop_sim_real() + 95 * LOOP_S);
+	start_process();
+	for (uint32_t id = 1; id <= series_last_id(catalogue); id++)
+		poller_recover(poller, id, next[id]);
+	script.answers = false; /* the row is expected although the device is dead */
+	configure(1, 1);
+	loop_sim_for(loop, 50 * LOOP_S);
+	CHECK_NEAR(count_reason(id_of("press-3/if[ge-1/5]/temp"), REASON_POLLER_DOWN), 9.5, 0.5);
+	CHECK_NEAR(count_reason(id_of("press-3/temp"), REASON_POLLER_DOWN), 9.5, 0.5);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_TIMEOUT), 5);
+	CHECK_INT(count_reason(id_of("press-3/if[ge-1/5]/temp"), REASON_TIMEOUT), 5);
+	CHECK_NEAR(count_reason(id_of("press-3/up"), REASON_POLLER_DOWN), 9.5, 0.5);
+	finish();
+}
+
+static void
+a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	script.delay = 5 * LOOP_S;
+	loop_sim_for(loop, 100 * LOOP_S);
+	configure(1, 1);
+	CHECK_INT(script.cancels, 0);
+	loop_sim_for(loop, 100 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_CONFIG), 0);
+	/* the reload comes in the middle of a poll */
+	for (int before = script.starts; script.starts == before;)
+		loop_sim_for(loop, LOOP_S / 10);
+	configure(2, 2);
+	CHECK_INT(script.cancels, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_CONFIG), 1);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_POLLER_DOWN), 0);
+	finish();
+}
+
+static void
+a_vanished_row_is_no_such_row_until_it_retires(void)
+{
+	begin("press-3", 2);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	script.row_seen = false;
+	script.rest = REASON_NO_SUCH_ROW;
+	loop_sim_for(loop, 7200 * LOOP_S);
+	CHECK_NEAR(count_reason(id_of("press-3/if[ge-1/5]/temp"), REASON_NO_SUCH_ROW), 361, 1);
+	finish();
+}
+
+static void
+on_step(int64_t delta, bool held, void *arg)
+{
+	(void)arg;
+	CHECK(!held);
+	poller_clock_stepped(poller, delta);
+}
+
+static void
+a_clock_set_forward_closes_the_skipped_slots_as_clock_step(void)
+{
+	begin("press-3", 1);
+	loop_on_step(loop, on_step, NULL);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	loop_sim_step_clock(loop, 1000 * LOOP_S);
+	loop_sim_for(loop, 100 * LOOP_S);
+	CHECK_NEAR(count_reason(id_of("press-3/temp"), REASON_CLOCK_STEP), 100, 1);
+	CHECK_NEAR(count_reason(id_of("press-3/temp"), REASON_GOOD), 20, 1);
+	finish();
+}
+
+static void
+a_clock_set_back_closes_no_slot_twice(void)
+{
+	begin("press-3", 1);
+	loop_on_step(loop, on_step, NULL);
+	configure(0, 1);
+	loop_sim_for(loop, 1000 * LOOP_S);
+	loop_sim_step_clock(loop, -30 * LOOP_S);
+	loop_sim_for(loop, 1000 * LOOP_S);
+	/* 197 slots fit into 2000 s less 30; mark() has checked the order */
+	CHECK_NEAR(count_reason(id_of("press-3/temp"), REASON_GOOD), 197, 1);
+	finish();
+}
+
+static void
+a_device_that_its_driver_refuses_is_closed_as_config(void)
+{
+	begin("refused", 1);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	CHECK_INT(count_reason(id_of("refused/temp"), REASON_CONFIG), 10);
+	CHECK_INT(count_reason(id_of("refused/up"), REASON_CONFIG), 10);
+	finish();
+}
+
+static void
+a_number_that_is_none_is_invalid_and_not_good(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	script.value = (double)INFINITY;
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_INVALID_VALUE), 2);
+	finish();
+}
+
+RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
+	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
+	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
+	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
+	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),
+	TEST(a_vanished_row_is_no_such_row_until_it_retires),
+	TEST(a_clock_set_forward_closes_the_skipped_slots_as_clock_step),
+	TEST(a_clock_set_back_closes_no_slot_twice),
+	TEST(a_device_that_its_driver_refuses_is_closed_as_config),
+	TEST(a_number_that_is_none_is_invalid_and_not_good))

@@ -1,0 +1,100 @@
+#include "../check.h"
+
+#include <math.h>
+
+#include "core/rate.h"
+#include "core/sample.h"
+
+#define S INT64_C(1000000000)
+
+static uint8_t
+from_to(uint64_t former, uint64_t raw, uint8_t bits, double max_rate, double *rate)
+{
+	struct rate_step step = { .known = true, .former = former, .former_at = 100 * S,
+		.raw = raw, .at = 110 * S, .bits = bits, .max_rate = max_rate, .step = 10 * S };
+
+	return rate_of(&step, rate);
+}
+
+static void
+the_rate_is_the_difference_over_the_time_between_the_answers(void)
+{
+	double rate;
+
+	CHECK_INT(from_to(1000, 1500, 64, 0, &rate), REASON_GOOD);
+	CHECK_NEAR(rate, 50, 1e-9);
+}
+
+static void
+a_64_bit_counter_that_went_back_was_reset(void)
+{
+	double rate;
+
+	CHECK_INT(from_to(UINT64_MAX - 5, 10, 64, 0, &rate), REASON_DISCONTINUITY);
+	CHECK(isnan(rate));
+}
+
+static void
+a_32_bit_counter_wraps_only_at_a_possible_rate(void)
+{
+	double rate;
+
+	CHECK_INT(from_to(4294967000u, 704, 32, 125e6, &rate), REASON_GOOD);
+	CHECK_NEAR(rate, 100, 1e-9);
+	/* a reset in the middle of the range would mean 300 MB/s on a gigabit port */
+	CHECK_INT(from_to(1000000000u, 5, 32, 125e6, &rate), REASON_DISCONTINUITY);
+	/* nothing known of the rate: only from the top of the range */
+	CHECK_INT(from_to(2000000000u, 5, 32, 0, &rate), REASON_DISCONTINUITY);
+	CHECK_INT(from_to(4294967295u, 0, 32, 0, &rate), REASON_GOOD);
+}
+
+static void
+the_first_reading_and_one_after_a_long_gap_have_no_rate(void)
+{
+	struct rate_step step = { .raw = 5, .at = 10 * S, .bits = 64, .step = 10 * S };
+	double rate;
+
+	CHECK_INT(rate_of(&step, &rate), REASON_FIRST);
+	step = (struct rate_step){ .known = true, .former = 1, .former_at = 0, .raw = 5,
+		.at = 101 * S, .bits = 64, .step = 10 * S };
+	CHECK_INT(rate_of(&step, &rate), REASON_FIRST);
+}
+
+static void
+what_the_device_calls_a_discontinuity_is_one(void)
+{
+	struct rate_step step = { .known = true, .former = 1, .former_at = 0, .raw = 500,
+		.at = 10 * S, .bits = 64, .step = 10 * S, .discontinuity = true };
+	double rate;
+
+	CHECK_INT(rate_of(&step, &rate), REASON_DISCONTINUITY);
+}
+
+static void
+no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between(void)
+{
+	unsigned seed = 4711;
+
+	print_message("seed %u\n", seed);
+	srand(seed);
+	for (int bits = 16; bits <= 64; bits *= 2) {
+		uint64_t mask = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+		uint64_t count = (uint64_t)rand() << 20;
+
+		for (int i = 0; i < 5000; i++) {
+			uint64_t former = count & mask;
+			double rate;
+
+			count = rand() % 50 == 0 ? 0 : count + 1000;
+			if (from_to(former, count & mask, (uint8_t)bits, 110, &rate) == REASON_GOOD)
+				CHECK(rate >= 0 && rate <= 110);
+		}
+	}
+}
+
+RUN_TESTS(TEST(the_rate_is_the_difference_over_the_time_between_the_answers),
+	TEST(a_64_bit_counter_that_went_back_was_reset),
+	TEST(a_32_bit_counter_wraps_only_at_a_possible_rate),
+	TEST(the_first_reading_and_one_after_a_long_gap_have_no_rate),
+	TEST(what_the_device_calls_a_discontinuity_is_one),
+	TEST(no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between))
