@@ -29,6 +29,8 @@ done
 passed=0
 failed=0
 skipped=0
+pid=
+test_limit=900 # seconds; a test that hangs is a failure and not a night
 jobs=$(nproc 2>/dev/null || echo 1)
 began=$(date +%s)
 step() { say "== $(($(date +%s) - began)) s: $*"; }
@@ -107,11 +109,14 @@ check_build()
 	if sh contrib/base-mibs.sh "$dir/base-mibs" 2>"$dir/base-mibs.out"; then :; else
 		say "$(head -n 1 "$dir/base-mibs.out"): tests that translate traps are skipped"
 	fi
-	make -C "$dir" -k check >"$dir/check.out" 2>&1 &
+	# A session of its own, so that an interrupt finds all that it started.
+	setsid make -C "$dir" -k check TEST_WRAPPER="timeout -k 10 $test_limit" \
+		>"$dir/check.out" 2>&1 </dev/null &
 	pid=$!
 	tail -f --pid=$pid -n +1 "$dir/check.out" | grep --line-buffered -E '^(PASS|FAIL|ERROR|SKIP|XPASS|XFAIL): ' >&2
 	wait $pid
 	status=$?
+	pid=
 	count "$dir"
 	if [ $status -ne 0 ] && [ "$run_failed" -eq 0 ]; then
 		tail -n 30 "$dir/check.out" >&2
@@ -138,7 +143,12 @@ show_failures()
 	done >&2
 }
 
-trap 'say "check.sh: interrupted"; failed=$((failed + 1)); finish 1' HUP INT TERM
+interrupted()
+{
+	[ -z "$pid" ] || kill $(ps -o pid= --sid "$pid") 2>/dev/null
+	stop "interrupted"
+}
+trap interrupted HUP INT TERM
 if [ $install = yes ]; then
 	step "packages"
 	(packages_install build run check) || stop "packages are missing"
