@@ -158,6 +158,8 @@ str_number(char *to, size_t size, double value)
 		if (isnan(value) || strtod(to, NULL) == value)
 			break;
 	}
+	if (fabs(value) < 1e15 && rint(value) == value)
+		snprintf(to, size, "%.0f", value); /* 65000, not 6.5e+04 */
 	if (isnan(value))
 		str_copy(to, size, "nan");
 	uselocale(old);

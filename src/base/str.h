@@ -20,7 +20,8 @@ int str_int(const char *text, int64_t *value, struct fail *why);
 int str_uint(const char *text, uint64_t *value, struct fail *why);
 int str_double(const char *text, double *value, struct fail *why);
 
-/* Shortest decimal that reads back as the same double ("0.1", "1e+20", "nan"). */
+/* Shortest decimal that reads back as the same double ("0.1", "1e+20", "nan"); whole numbers
+ * below 1e15 in full ("65000"). */
 const char *str_number(char *to, size_t size, double value);
 /* "2s", "500ms", "1h30m"; for messages. */
 const char *str_time_span(char *to, size_t size, int64_t ns);

@@ -44,6 +44,9 @@ writes_the_shortest_number_that_reads_back(void)
 
 	CHECK_STR(str_number(text, sizeof text, 0.1), "0.1");
 	CHECK_STR(str_number(text, sizeof text, 123456.0), "123456");
+	CHECK_STR(str_number(text, sizeof text, 65000.0), "65000");
+	CHECK_STR(str_number(text, sizeof text, -4e9), "-4000000000");
+	CHECK_STR(str_number(text, sizeof text, 1e20), "1e+20");
 	CHECK_STR(str_number(text, sizeof text, (double)NAN), "nan");
 }
 
