@@ -113,9 +113,13 @@ check_build()
 	setsid make -C "$dir" -k check TEST_WRAPPER="timeout -k 10 $test_limit" \
 		>"$dir/check.out" 2>&1 </dev/null &
 	pid=$!
-	tail -f --pid=$pid -n +1 "$dir/check.out" | grep --line-buffered -E '^(PASS|FAIL|ERROR|SKIP|XPASS|XFAIL): ' >&2
+	# Both in the background: only wait lets an interrupt through at once.
+	tail -f --pid=$pid -n +1 "$dir/check.out" |
+		grep --line-buffered -E '^(PASS|FAIL|ERROR|SKIP|XPASS|XFAIL): ' >&2 &
+	shown=$!
 	wait $pid
 	status=$?
+	wait $shown
 	pid=
 	count "$dir"
 	if [ $status -ne 0 ] && [ "$run_failed" -eq 0 ]; then
