@@ -1,0 +1,49 @@
+/* conf.h - pollwerk.conf and all that belongs to it, read and checked.
+ *
+ * What an owner of the room's other headers need not know: files become a bundle of texts
+ * (bundle.h), the texts trees (tree.h), the trees are held against the table of keys
+ * (schema.h), and of what is right an inventory is built (core/device.h).
+ * Reading may end the process (libconfig calls exit when it runs out of memory): a daemon has
+ * it done by a child and reads the checked bundle itself. */
+#ifndef PW_CONF_H
+#define PW_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "config/errors.h"
+struct conf;
+struct fail;
+struct inventory;
+struct series_catalogue;
+
+/* Reads the file, what it includes, its templates and secrets, and checks everything in one
+ * run, the catalogue in state_dir too when there is one. NULL when errors were reported. */
+struct conf *conf_load(const char *path, struct conf_errors *errors);
+
+/* The same texts, to be handed on through a memfd; position and offset of fd do not matter.
+ * -1 and why. */
+int conf_bundle_write(const struct conf *conf, int fd, struct fail *why);
+/* Reads no file but fd. NULL when errors were reported. */
+struct conf *conf_load_bundle(int fd, struct conf_errors *errors);
+
+/* The inventory, which now is the caller's (inventory_free) and outlives the conf; NULL when
+ * it was taken before. */
+struct inventory *conf_inventory(struct conf *conf);
+void inventory_free(struct inventory *inventory); /* NULL is fine */
+void conf_free(struct conf *conf);                /* NULL is fine */
+
+/* Reports every configured point whose history lies elsewhere or has another step than the
+ * catalogue says. False when there was one. */
+bool conf_check_catalogue(const struct inventory *inventory,
+	const struct series_catalogue *catalogue, struct conf_errors *errors);
+
+/* "4 devices, 31 points, 2 tables, 3 thresholds, 1 path, 1 receiver: ok" */
+const char *conf_summary(const struct inventory *inventory, char *to, size_t size);
+
+/* What a reload changes; names are those of the inventories they come from. */
+enum conf_change { CONF_UNCHANGED, CONF_CHANGED, CONF_ADDED, CONF_REMOVED };
+/* Calls once per device of either: was and is are NULL for added and removed. */
+void conf_diff(const struct inventory *old, const struct inventory *new,
+	void (*each)(enum conf_change change, const char *name, void *arg), void *arg);
+#endif

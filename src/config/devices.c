@@ -1,0 +1,342 @@
+/* Devices, with everything that templates, profiles and defaults say about them. */
+#include <libconfig.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/arena.h"
+#include "config/build.h"
+#include "config/diff.h"
+#include "config/errors.h"
+#include "config/load.h"
+#include "config/tree.h"
+#include "core/driver.h"
+
+struct scope
+build_scope(struct build *build, const char *section, const struct config_setting_t *group)
+{
+	struct scope scope = { .section = section, .errors = build->errors };
+
+	scope_push(&scope, group);
+	return scope;
+}
+
+const char *
+build_text(struct build *build, const struct scope *scope, const char *key)
+{
+	return arena_text(build->arena, scope_text(scope, key));
+}
+
+const char *
+build_secret(struct build *build, const struct scope *scope, const char *key)
+{
+	const struct config_setting_t *node = scope_find(scope, key);
+	const char *secret;
+	struct fail why;
+
+	secret = secret_get(&build->conf->secrets, scope_text(scope, key), &why);
+	if (secret == NULL)
+		node_error(node, build->errors, "%s: %s", key, why.text);
+	return arena_text(build->arena, secret);
+}
+
+const struct config_setting_t *
+build_find(struct build *build, const struct node_list *list, const char *what,
+	const struct config_setting_t *from)
+{
+	const char *name = node_text(from), *near;
+	const char **words;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(node_get_text(list->items[i], "name", ""), name) == 0)
+			return list->items[i];
+	}
+	words = mem_array(list->count + 1, sizeof *words);
+	for (size_t i = 0; i < list->count; i++)
+		words[i] = node_get_text(list->items[i], "name", "");
+	near = str_nearest(name, words);
+	if (near != NULL)
+		node_error(from, build->errors, "unknown %s \"%s\" (did you mean \"%s\"?)", what, name,
+			near);
+	else
+		node_error(from, build->errors, "unknown %s \"%s\"", what, name);
+	free(words);
+	return NULL;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const struct config_setting_t *one = *(const struct config_setting_t *const *)a;
+	const struct config_setting_t *other = *(const struct config_setting_t *const *)b;
+
+	return strcmp(node_get_text(one, "name", ""), node_get_text(other, "name", ""));
+}
+
+void
+build_unique(struct build *build, const struct node_list *list)
+{
+	const struct config_setting_t **sorted = mem_array(list->count, sizeof *sorted);
+
+	if (list->count > 0)
+		memcpy(sorted, list->items, list->count * sizeof *sorted);
+	qsort(sorted, list->count, sizeof *sorted, compare_names);
+	for (size_t i = 1; i < list->count; i++) {
+		const struct config_setting_t *one = sorted[i - 1], *other = sorted[i], *later;
+		size_t first = list->count;
+
+		if (compare_names(&one, &other) != 0 || node_get_text(one, "name", NULL) == NULL)
+			continue;
+		for (size_t k = 0; k < first; k++) {
+			if (list->items[k] == one || list->items[k] == other)
+				first = k;
+		}
+		later = list->items[first] == one ? other : one;
+		one = list->items[first];
+		node_error(later, build->errors, "there is another of this name in %s:%d",
+			node_path(one), node_line(one));
+	}
+	free(sorted);
+}
+
+/* Alarm rules of the device's templates become rules of the device. */
+static void
+add_rules(struct build *build, const struct unit *unit, const struct device *device)
+{
+	struct node_list rules = template_members(unit->tmpl, NULL, "thresholds", build->arena);
+
+	for (size_t i = 0; i < rules.count; i++)
+		build_rule(build, rules.items[i], unit, device);
+}
+
+static void
+check_parameters(struct build *build, const struct config_setting_t *device,
+	const struct unit *units, size_t count)
+{
+	const struct config_setting_t *given = node_get(device, "parameters");
+
+	for (int i = 0; i < node_count(given); i++) {
+		const char *name = node_name(node_at(given, i));
+		bool found = false;
+
+		for (size_t k = 0; k < count; k++)
+			found = found || template_parameter(units[k].tmpl, name) != NULL;
+		if (!found)
+			node_error(node_at(given, i), build->errors,
+				"parameters: none of its templates has a parameter \"%s\"", name);
+	}
+	for (size_t k = 0; k < count; k++) {
+		for (const struct template *at = units[k].tmpl; at != NULL; at = at->parent) {
+			const struct config_setting_t *list = node_get(at->node, "parameters");
+
+			for (int i = 0; i < node_count(list); i++) {
+				const char *name = node_get_text(node_at(list, i), "name", NULL);
+
+				if (name != NULL && node_get(given, name) == NULL &&
+					node_get(template_parameter(units[k].tmpl, name),
+						"default") == NULL)
+					node_error(device, build->errors, "template \"%s\" needs "
+						"parameters = { %s = ..; }", units[k].name, name);
+			}
+		}
+	}
+}
+
+static size_t
+find_units(struct build *build, const struct config_setting_t *device, struct unit *units)
+{
+	const struct config_setting_t *list = node_get(device, "templates");
+	size_t count = 0;
+
+	for (int i = 0; i < node_count(list); i++) {
+		const char *name = node_text(node_at(list, i));
+		const struct template *tmpl = name == NULL ? NULL :
+			templates_find(&build->templates, name);
+		const char *near = name == NULL ? NULL : templates_nearest(&build->templates, name);
+		bool twice = false;
+
+		for (size_t k = 0; k < count; k++)
+			twice = twice || units[k].tmpl == tmpl;
+		if (name == NULL)
+			continue;
+		if (tmpl == NULL)
+			node_error(node_at(list, i), build->errors, near == NULL ?
+				"unknown template \"%s\"" :
+				"unknown template \"%s\" (did you mean \"%s\"?)", name, near);
+		else if (twice)
+			node_error(node_at(list, i), build->errors, "template \"%s\" stands there "
+				"twice", name);
+		else
+			units[count++] = (struct unit){ .name = tmpl->name, .tmpl = tmpl,
+				.device = device };
+	}
+	if (node_count(node_get(device, "points")) > 0)
+		units[count++] = (struct unit){ .name = "points", .own = device, .device = device };
+	return count;
+}
+
+static bool
+uses(const struct device *device, const char *driver)
+{
+	for (size_t i = 0; i < device->group_count; i++) {
+		if (strcmp(device->groups[i].driver->name, driver) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *
+shown_address(struct build *build, const struct config_setting_t *node)
+{
+	const struct config_setting_t *modbus = node_get(node, "modbus");
+	const struct config_setting_t *port = node_get(modbus, "port");
+	const char *line = node_get_text(modbus, "line", NULL);
+	const char *address = node_get_text(node, "address", line == NULL ? "" : line);
+
+	if (port == NULL)
+		port = node_get(node_get(node, "snmp"), "port");
+	if (port == NULL || !node_is_number(port))
+		return arena_text(build->arena, address);
+	return arena_format(build->arena, strchr(address, ':') ? "[%s]:%lld" : "%s:%lld", address,
+		node_integer(port));
+}
+
+/* A device's own words; those of rows of text are the same for all. */
+static void
+describe(struct build *build, struct device *device, const struct scope *scope)
+{
+	const struct config_setting_t *node = scope->levels[0];
+
+	device->name = build_text(build, scope, "name");
+	device->place = build_text(build, scope, "place");
+	device->owner = build_text(build, scope, "owner");
+	device->asset = build_text(build, scope, "asset");
+	device->text = build_text(build, scope, "text");
+	device->address = shown_address(build, node);
+	device->file = arena_text(build->arena, node_path(node));
+	device->line = node_line(node);
+}
+
+static const char *
+protocol_words(struct build *build, const struct device *device)
+{
+	return arena_format(build->arena, "%s%s%s%s%s", device->snmp == NULL ? "" : "snmp",
+		device->snmp != NULL && device->modbus != NULL ? "+" : "",
+		device->modbus == NULL ? "" : "modbus",
+		device->reach != NULL && (device->snmp != NULL || device->modbus != NULL) ? "+" : "",
+		device->reach == NULL ? "" : "reach");
+}
+
+static void
+build_device(struct build *build, const struct config_setting_t *node, struct device *device)
+{
+	struct scope scope = build_scope(build, "device", node), store;
+	struct unit *units = mem_array((size_t)node_count(node_get(node, "templates")) + 1,
+		sizeof *units);
+	size_t count = find_units(build, node, units);
+
+	store = build_scope(build, "store", NULL);
+	for (size_t i = 0; i < build->store.count; i++)
+		scope_push(&store, build->store.items[i]);
+	describe(build, device, &scope);
+	device->profile = build_text(build, &store, "profile");
+	check_parameters(build, node, units, count);
+	build_groups(build, device, units, count, &scope);
+	if (node_get(node, "snmp") != NULL || uses(device, "snmp"))
+		device->snmp = build_snmp(build, node);
+	else if (node_text(node_get(node, "profile")) != NULL)
+		node_error(node_get(node, "profile"), build->errors, "profile: only for devices that "
+			"are asked by SNMP");
+	if (node_get(node, "modbus") != NULL || uses(device, "modbus"))
+		device->modbus = build_modbus(build, node, units, count);
+	if (node_get(node, "reach") != NULL)
+		device->reach = build_reach(build, node);
+	if (device->group_count == 0 && device->reach == NULL && count == 0 &&
+		node_count(node_get(node, "templates")) == 0)
+		node_error(node, build->errors, "nothing to poll: give it templates, points or "
+			"reach = { }");
+	device->protocol = protocol_words(build, device);
+	for (size_t i = 0; i < count; i++)
+		add_rules(build, &units[i], device);
+	free(units);
+}
+
+/* ---- parents ---- */
+
+static size_t
+device_index(const struct build *build, const char *name)
+{
+	size_t i = 0;
+
+	while (i < build->device_count && strcmp(build->devices[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static void
+build_parents(struct build *build, size_t at, const struct node_list *all)
+{
+	const struct config_setting_t *node = build->device_nodes[at];
+	const struct config_setting_t *list = node_get(node, "parents");
+	const char **names = arena_zero(build->arena,
+		((size_t)node_count(list) + 1) * sizeof *names);
+	size_t count = 0;
+
+	for (int i = 0; i < node_count(list); i++) {
+		const char *name = node_text(node_at(list, i));
+
+		if (name == NULL)
+			continue;
+		if (strcmp(name, build->devices[at].name) == 0)
+			node_error(node_at(list, i), build->errors, "parents: is its own parent");
+		else if (build_find(build, all, "parent", node_at(list, i)) != NULL)
+			names[count++] = arena_text(build->arena, name);
+	}
+	build->devices[at].parents = names;
+}
+
+/* Marks: 0 not seen, 1 on the way, 2 done. */
+static void
+check_ancestors(struct build *build, size_t at, unsigned char *marks, int depth)
+{
+	marks[at] = 1;
+	for (const char *const *name = build->devices[at].parents; *name != NULL; name++) {
+		size_t parent = device_index(build, *name);
+
+		if (parent == build->device_count || marks[parent] == 2 || depth > 1000)
+			continue;
+		if (marks[parent] == 1)
+			node_error(build->device_nodes[at], build->errors,
+				"parents: \"%s\" is reached through this device, which is reached through "
+				"it: a circle", *name);
+		else
+			check_ancestors(build, parent, marks, depth + 1);
+	}
+	marks[at] = 2;
+}
+
+void
+build_devices(struct build *build)
+{
+	struct node_list nodes = conf_entries(build->conf, "devices", build->arena);
+	unsigned char *marks = mem_zero(nodes.count + 1);
+
+	build_unique(build, &nodes);
+	build->devices = arena_zero(build->arena, nodes.count * sizeof *build->devices);
+	build->device_nodes = nodes.items;
+	build->device_count = nodes.count;
+	for (size_t i = 0; i < nodes.count; i++)
+		build_device(build, nodes.items[i], &build->devices[i]);
+	for (size_t i = 0; i < nodes.count; i++)
+		build_parents(build, i, &nodes);
+	for (size_t i = 0; i < nodes.count; i++) {
+		if (marks[i] == 0)
+			check_ancestors(build, i, marks, 0);
+	}
+	build_check_lines(build);
+	for (size_t i = 0; i < nodes.count; i++)
+		build->devices[i].fingerprint = diff_fingerprint(&build->devices[i]);
+	free(marks);
+}

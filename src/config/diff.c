@@ -1,0 +1,214 @@
+#include "config/diff.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/conf.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "modbus/modbus.h"
+#include "reach/reach.h"
+#include "snmp/snmp.h"
+
+/* Everything is written out as text, member by member, and the text is hashed: structs have
+ * holes and pointers. Each text ends in NUL, so that "a" "bc" is not "ab" "c". */
+static void
+put(FILE *to, const char *text)
+{
+	fwrite(text, 1, strlen(text) + 1, to);
+}
+
+static void
+put_address(FILE *to, const struct net_addr *address)
+{
+	char text[80];
+
+	put(to, net_addr_text(text, sizeof text, address, true));
+}
+
+static void
+put_oids(FILE *to, const struct snmp_oid *oids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fwrite(oids[i].ids, sizeof *oids[i].ids, oids[i].count, to);
+		put(to, ";");
+	}
+	put(to, ".");
+}
+
+static void
+put_snmp(FILE *to, const struct snmp_options *snmp)
+{
+	put(to, "snmp");
+	put_address(to, &snmp->address);
+	put(to, snmp->community);
+	fprintf(to, "%u %lld %u %a %d %u %u", snmp->version, (long long)snmp->timeout, snmp->retries,
+		snmp->max_rate, snmp->any_source, snmp->max_varbinds, snmp->max_repetitions);
+}
+
+static void
+put_modbus(FILE *to, const struct modbus_options *modbus)
+{
+	put(to, "modbus");
+	put(to, modbus->line);
+	put_address(to, &modbus->address);
+	fprintf(to, "%u %lld %lld %lld %lld %lld %u %u %u", modbus->unit_id,
+		(long long)modbus->timeout, (long long)modbus->connect_timeout,
+		(long long)modbus->connect_delay, (long long)modbus->request_gap,
+		(long long)modbus->close_after, modbus->max_regs, modbus->max_bits, modbus->max_gap);
+}
+
+static void
+put_reach(FILE *to, const struct reach_options *reach)
+{
+	put(to, "reach");
+	put_address(to, &reach->address);
+	fprintf(to, "%d %lld", reach->ping, (long long)reach->timeout);
+	for (size_t i = 0; i < reach->tcp_count; i++)
+		fprintf(to, " %u", reach->tcp[i]);
+}
+
+static void
+put_modbus_point(FILE *to, const struct modbus_point *wire)
+{
+	const struct regs_spec *spec = &wire->spec;
+
+	fprintf(to, "%u %u %d %u %d %u %u %a %a %u %u", wire->function, wire->pdu, wire->separate,
+		wire->bits, spec->type, spec->order.swap, spec->order.letters, spec->scale,
+		spec->offset, spec->bit, spec->length);
+	for (size_t i = 0; i < spec->invalid_count; i++)
+		fprintf(to, " %d %llx %llx", spec->invalid[i].kind,
+			(unsigned long long)spec->invalid[i].from.bits,
+			(unsigned long long)spec->invalid[i].to.bits);
+}
+
+static void
+put_point(FILE *to, const struct point *point, bool snmp)
+{
+	put(to, point->name);
+	put(to, point->unit);
+	put(to, point->text);
+	fprintf(to, "%d %a %a", point->kind, point->scale, point->offset);
+	for (size_t i = 0; i < point->state_count; i++) {
+		fprintf(to, " %lld=", (long long)point->states[i].value);
+		put(to, point->states[i].word);
+	}
+	if (snmp) {
+		const struct snmp_point *wire = point->wire;
+
+		put_oids(to, wire->oids, wire->oid_count);
+	} else {
+		put_modbus_point(to, point->wire);
+	}
+}
+
+static void
+put_group(FILE *to, const struct group *group)
+{
+	const struct snmp_group *wire = group->wire;
+
+	put(to, group->name);
+	put(to, group->table == NULL ? "" : group->table);
+	put(to, group->suffix);
+	put(to, group->profile);
+	put(to, group->driver->name);
+	fprintf(to, "%lld %d %lld", (long long)group->interval, group->align,
+		(long long)group->retire);
+	if (wire != NULL) {
+		put_oids(to, wire->keys, wire->key_count);
+		put_oids(to, &wire->discontinuity, wire->discontinuity.count > 0);
+		for (size_t i = 0; i < wire->info_count; i++) {
+			put(to, wire->infos[i].name);
+			put_oids(to, &wire->infos[i].oid, 1);
+		}
+		put(to, wire->include);
+		put(to, wire->exclude);
+	}
+	for (size_t i = 0; i < group->point_count; i++)
+		put_point(to, &group->points[i], wire != NULL);
+}
+
+uint64_t
+diff_fingerprint(const struct device *device)
+{
+	char *text = NULL;
+	size_t size = 0;
+	uint64_t hash;
+	FILE *to = open_memstream(&text, &size);
+
+	if (to == NULL)
+		abort(); /* only without memory, where mem.h ends the process too */
+	put(to, device->name);
+	put(to, device->address);
+	put(to, device->protocol);
+	put(to, device->place);
+	put(to, device->owner);
+	put(to, device->asset);
+	put(to, device->text);
+	put(to, device->profile);
+	fprintf(to, "%lld %d", (long long)device->interval, device->align);
+	for (const char *const *parent = device->parents; *parent != NULL; parent++)
+		put(to, *parent);
+	if (device->snmp != NULL)
+		put_snmp(to, device->snmp);
+	if (device->modbus != NULL)
+		put_modbus(to, device->modbus);
+	if (device->reach != NULL)
+		put_reach(to, device->reach);
+	for (size_t i = 0; i < device->group_count; i++)
+		put_group(to, &device->groups[i]);
+	fclose(to);
+	hash = str_hash(text, size);
+	explicit_bzero(text, size);
+	free(text);
+	return hash;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct device *one = *(const struct device *const *)a;
+	const struct device *other = *(const struct device *const *)b;
+
+	return strcmp(one->name, other->name);
+}
+
+static const struct device **
+sorted(const struct inventory *inventory)
+{
+	const struct device **all = mem_array(inventory->device_count, sizeof *all);
+
+	for (size_t i = 0; i < inventory->device_count; i++)
+		all[i] = &inventory->devices[i];
+	qsort(all, inventory->device_count, sizeof *all, compare);
+	return all;
+}
+
+void
+conf_diff(const struct inventory *old, const struct inventory *new,
+	void (*each)(enum conf_change change, const char *name, void *arg), void *arg)
+{
+	const struct device **was = sorted(old), **is = sorted(new);
+	size_t i = 0, k = 0;
+
+	while (i < old->device_count || k < new->device_count) {
+		int order = i == old->device_count ? 1 : k == new->device_count ? -1 :
+			strcmp(was[i]->name, is[k]->name);
+
+		if (order < 0)
+			each(CONF_REMOVED, was[i++]->name, arg);
+		else if (order > 0)
+			each(CONF_ADDED, is[k++]->name, arg);
+		else {
+			each(was[i]->fingerprint == is[k]->fingerprint ? CONF_UNCHANGED :
+				CONF_CHANGED, is[k]->name, arg);
+			i++;
+			k++;
+		}
+	}
+	free(was);
+	free(is);
+}

@@ -1,0 +1,344 @@
+/* The groups of a device: what is asked for together, and which file its history lies in. */
+#include <libconfig.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/arena.h"
+#include "config/build.h"
+#include "config/errors.h"
+#include "config/tree.h"
+#include "core/driver.h"
+#include "core/series.h"
+#include "modbus/modbus.h"
+#include "snmp/snmp.h"
+
+struct work {
+	struct build *build;
+	struct device *device;
+	int64_t interval; /* of the device */
+	bool align;
+	const char *profile;
+	struct group *groups; /* on the heap */
+	size_t count;
+	const struct config_setting_t *node; /* of the device */
+};
+
+static const struct config_setting_t *
+row_options(const struct work *work, const char *table)
+{
+	return node_get(node_get(work->node, "rows"), table);
+}
+
+/* POSIX extended; the driver compiles it again. */
+static const char *
+build_regex(struct work *work, const struct scope *rows, const char *key)
+{
+	const char *text = build_text(work->build, rows, key);
+	char why[120];
+	regex_t regex;
+	int status;
+
+	if (text[0] == '\0')
+		return text;
+	status = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
+	if (status != 0) {
+		regerror(status, &regex, why, sizeof why);
+		node_error(rows->levels[0], work->build->errors, "%s \"%s\": %s", key, text, why);
+		return "";
+	}
+	regfree(&regex);
+	return text;
+}
+
+static void
+build_infos(struct build *build, const struct node_list *nodes, struct snmp_group *wire)
+{
+	struct snmp_info *infos = arena_zero(build->arena, nodes->count * sizeof *infos);
+
+	for (size_t i = 0; i < nodes->count; i++) {
+		struct snmp_info *info = &infos[wire->info_count];
+
+		info->name = arena_text(build->arena, node_get_text(nodes->items[i], "name", ""));
+		if (build_oid(build, node_get(nodes->items[i], "oid"), &info->oid))
+			wire->info_count++;
+	}
+	wire->infos = infos;
+}
+
+static const struct snmp_group *
+build_wire(struct work *work, const struct unit *unit, const struct config_setting_t *table,
+	bool with_infos)
+{
+	struct build *build = work->build;
+	struct snmp_group *wire = arena_zero(build->arena, sizeof *wire);
+	struct scope scope = build_scope(build, "table", table), rows;
+	struct node_list infos = { 0 };
+
+	wire->include = wire->exclude = "";
+	if (with_infos && table != NULL)
+		infos = template_members(NULL, table, "info", build->arena);
+	else if (with_infos)
+		infos = template_members(unit->tmpl, NULL, "info", build->arena);
+	build_infos(build, &infos, wire);
+	if (table == NULL)
+		return wire;
+	scope.tmpl = unit->tmpl;
+	scope.given = node_get(work->node, "parameters");
+	wire->key_count = build_oids(build, &scope, "key", &wire->keys);
+	build_oid(build, scope_find(&scope, "discontinuity"), &wire->discontinuity);
+	rows = build_scope(build, "row", row_options(work, node_get_text(table, "name", "")));
+	wire->include = build_regex(work, &rows, "include");
+	wire->exclude = build_regex(work, &rows, "exclude");
+	return wire;
+}
+
+/* Points that would share a data source of the RRD file, or a name. */
+static void
+check_names(struct work *work, const struct draft *drafts, size_t count)
+{
+	char one[32], other[32];
+
+	for (size_t i = 0; i < count; i++) {
+		series_ds(one, sizeof one, drafts[i].point.name);
+		for (size_t k = 0; k < i; k++) {
+			series_ds(other, sizeof other, drafts[k].point.name);
+			if (strcmp(drafts[i].point.name, drafts[k].point.name) == 0)
+				node_error(drafts[i].node, work->build->errors,
+					"there is another point of this name in line %d",
+					node_line(drafts[k].node));
+			else if (strcmp(one, other) == 0)
+				node_error(drafts[i].node, work->build->errors, "its data source would "
+					"be called \"%s\", as that of point \"%s\": choose another name",
+					one, drafts[k].point.name);
+		}
+	}
+}
+
+static const char *
+suffix(struct work *work, int64_t interval, int64_t usual)
+{
+	static const struct {
+		long long seconds;
+		char unit;
+	} units[] = { { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	long long seconds = interval / INT64_C(1000000000);
+	size_t i = 0;
+
+	/* The usual interval has none: a point at another one does not move its neighbours. */
+	if (interval == usual)
+		return "";
+	while (seconds % units[i].seconds != 0)
+		i++;
+	return arena_format(work->build->arena, "@%lld%c", seconds / units[i].seconds,
+		units[i].unit);
+}
+
+static struct group *
+find_group(struct work *work, size_t first, int64_t interval, enum protocol protocol)
+{
+	const struct driver *driver =
+		protocol == PROTOCOL_SNMP ? &snmp_driver : &modbus_driver;
+
+	for (size_t i = first; i < work->count; i++) {
+		if (work->groups[i].interval == interval && work->groups[i].driver == driver)
+			return &work->groups[i];
+	}
+	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
+	work->groups[work->count] = (struct group){
+		.interval = interval, .driver = driver, .profile = work->profile, .table = NULL,
+	};
+	return &work->groups[work->count++];
+}
+
+static void
+fill_group(struct work *work, struct group *group, const struct draft *drafts, size_t count)
+{
+	struct point *points = arena_zero(work->build->arena, count * sizeof *points);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct draft *draft = &drafts[i];
+
+		if (draft->interval != group->interval ||
+			(draft->protocol == PROTOCOL_SNMP) != (group->driver == &snmp_driver))
+			continue;
+		/* One file, one phase: one aligned point aligns all of its interval. */
+		group->align = group->align || draft->align;
+		points[group->point_count++] = draft->point;
+	}
+	group->points = points;
+}
+
+/* One template's (or the device's own) points of one table, or its scalars. */
+static void
+group_points(struct work *work, const struct unit *unit,
+	const struct config_setting_t *table, const struct node_list *nodes)
+{
+	struct draft *drafts = mem_array(nodes->count, sizeof *drafts);
+	size_t count = 0, first = work->count;
+	int64_t usual = work->interval;
+	struct scope options = build_scope(work->build, "table", table);
+
+	if (scope_duration(&options, "interval") > 0)
+		usual = scope_duration(&options, "interval");
+	for (size_t i = 0; i < nodes->count; i++) {
+		struct draft *draft = &drafts[count];
+
+		if (!build_point(work->build, unit, table, nodes->items[i], draft))
+			continue;
+		if (draft->interval == 0)
+			draft->interval = work->interval;
+		if (!draft->align_given)
+			draft->align = work->align && draft->interval >= INT64_C(60000000000);
+		count++;
+	}
+	check_names(work, drafts, count);
+	for (size_t i = 0; i < count; i++)
+		find_group(work, first, drafts[i].interval, drafts[i].protocol);
+	for (size_t i = first; i < work->count; i++) {
+		struct group *group = &work->groups[i];
+		struct scope rows;
+
+		fill_group(work, group, drafts, count);
+		group->name = arena_text(work->build->arena, unit->name);
+		group->suffix = suffix(work, group->interval, usual);
+		if (table != NULL)
+			group->table = arena_text(work->build->arena, node_get_text(table, "name", ""));
+		rows = build_scope(work->build, "row",
+			table == NULL ? NULL : row_options(work, group->table));
+		group->retire = scope_duration(&rows, "retire");
+		if (group->driver == &snmp_driver)
+			group->wire = build_wire(work, unit, table, i == first);
+	}
+	free(drafts);
+}
+
+static void
+group_unit(struct work *work, const struct unit *unit)
+{
+	struct build *build = work->build;
+	struct node_list points = template_members(unit->tmpl, unit->own, "points", build->arena);
+	struct node_list tables = template_members(unit->tmpl, NULL, "tables", build->arena);
+
+	group_points(work, unit, NULL, &points);
+	for (size_t i = 0; i < tables.count; i++) {
+		const char *name = node_get_text(tables.items[i], "name", NULL);
+
+		if (unit->tmpl->protocol == PROTOCOL_MODBUS) {
+			node_error(tables.items[i], build->errors, "tables are only for SNMP");
+			continue;
+		}
+		for (size_t k = 0; name != NULL && k < i; k++) {
+			if (strcmp(node_get_text(tables.items[k], "name", ""), name) == 0)
+				node_error(tables.items[i], build->errors,
+					"there is another table of this name in line %d",
+					node_line(tables.items[k]));
+		}
+		points = template_members(NULL, tables.items[i], "points", build->arena);
+		if (name != NULL)
+			group_points(work, unit, tables.items[i], &points);
+	}
+	if (unit->tmpl != NULL && points.count == 0 && tables.count == 0)
+		node_error(unit->tmpl->node, build->errors, "has neither points nor tables");
+}
+
+/* Two templates of one device: the same path twice, or the same table. */
+static void
+check_clashes(struct work *work)
+{
+	static const char *const own[] = { "up", "rtt", "loss" };
+
+	for (size_t i = 0; i < work->count; i++) {
+		const struct group *one = &work->groups[i];
+
+		for (size_t p = 0; p < one->point_count && one->table == NULL; p++) {
+			for (size_t k = 0; k < 3; k++) {
+				if (strcmp(one->points[p].name, own[k]) == 0)
+					node_error(work->node, work->build->errors, "point \"%s\" of "
+						"\"%s\": every device has one of this name already",
+						own[k], one->name);
+			}
+		}
+		for (size_t j = 0; j < i; j++) {
+			const struct group *other = &work->groups[j];
+
+			if (one->table != NULL && other->table != NULL && one->name != other->name &&
+				strcmp(one->name, other->name) != 0 &&
+				strcmp(one->table, other->table) == 0)
+				node_error(work->node, work->build->errors,
+					"templates \"%s\" and \"%s\" both have a table \"%s\"",
+					other->name, one->name, one->table);
+			if (one->table != NULL || other->table != NULL ||
+				strcmp(one->name, other->name) == 0)
+				continue;
+			for (size_t p = 0; p < one->point_count; p++) {
+				for (size_t q = 0; q < other->point_count; q++) {
+					if (strcmp(one->points[p].name, other->points[q].name) == 0)
+						node_error(work->node, work->build->errors,
+							"\"%s\" and \"%s\" both have a point \"%s\"",
+							other->name, one->name, one->points[p].name);
+				}
+			}
+		}
+	}
+}
+
+static void
+check_rows(struct work *work)
+{
+	const struct config_setting_t *rows = node_get(work->node, "rows");
+
+	for (int i = 0; i < node_count(rows); i++) {
+		const char *name = node_name(node_at(rows, i)), *near;
+		const char **words = mem_array(work->count + 1, sizeof *words);
+		size_t count = 0;
+		bool found = false;
+
+		for (size_t g = 0; g < work->count; g++) {
+			if (work->groups[g].table == NULL)
+				continue;
+			words[count++] = work->groups[g].table;
+			found = found || strcmp(words[count - 1], name) == 0;
+		}
+		near = str_nearest(name, words);
+		if (!found)
+			node_error(node_at(rows, i), work->build->errors,
+				"the device's templates have no table \"%s\"%s%s%s", name,
+				near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,
+				near == NULL ? "" : "\"?)");
+		free(words);
+	}
+}
+
+void
+build_groups(struct build *build, struct device *device, const struct unit *units,
+	size_t count, const struct scope *scope)
+{
+	struct work work = {
+		.build = build, .device = device, .interval = scope_duration(scope, "interval"),
+		.align = scope_bool(scope, "align"), .profile = device->profile,
+		.node = scope->levels[0],
+	};
+
+	if (work.interval == 0)
+		work.interval = scope_duration(&build->poller, "interval");
+	if (scope_find(scope, "align") == NULL)
+		work.align = scope_bool(&build->poller, "align");
+	else if (work.align && work.interval < INT64_C(60000000000))
+		node_error(work.node, build->errors, "align: only with an interval of 60s or more");
+	for (size_t i = 0; i < count; i++)
+		group_unit(&work, &units[i]);
+	check_clashes(&work);
+	check_rows(&work);
+	device->interval = work.interval;
+	for (size_t i = 0; i < work.count; i++) {
+		if (i == 0 || work.groups[i].interval < device->interval)
+			device->interval = work.groups[i].interval;
+	}
+	device->align = work.align && device->interval >= INT64_C(60000000000);
+	device->groups = arena_copy(build->arena, work.groups, work.count * sizeof *work.groups);
+	device->group_count = work.count;
+	free(work.groups);
+}

@@ -1,0 +1,167 @@
+/* Data paths: the points whose data must flow, and the hops it flows through. */
+#include "path/path.h"
+
+#include <libconfig.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/arena.h"
+#include "config/build.h"
+#include "config/errors.h"
+#include "config/load.h"
+#include "config/tree.h"
+#include "core/severity.h"
+
+static int64_t
+build_sources(struct build *build, const struct config_setting_t *node,
+	struct path_options *path)
+{
+	const struct config_setting_t *list = node_get(node, "source");
+	const char **sources = arena_zero(build->arena,
+		(size_t)node_count(list) * sizeof *sources);
+	int64_t slowest = 0;
+
+	for (int i = 0; i < node_count(list); i++) {
+		const char *glob = node_text(node_at(list, i)), *near;
+		size_t at = glob == NULL ? 0 : known_match(build, glob, 0);
+
+		if (glob == NULL)
+			continue;
+		if (at == build->known_count) {
+			near = known_nearest(build, glob);
+			node_error(node_at(list, i), build->errors, "source \"%s\": no point is called "
+				"like that%s%s%s", glob, near == NULL ? "" : " (did you mean \"",
+				near == NULL ? "" : near, near == NULL ? "" : "\"?)");
+		}
+		for (; at < build->known_count; at = known_match(build, glob, at + 1)) {
+			if (build->known[at].interval > slowest)
+				slowest = build->known[at].interval;
+		}
+		sources[path->source_count++] = arena_text(build->arena, glob);
+	}
+	if (list != NULL && config_setting_is_aggregate(list) && node_count(list) == 0)
+		node_error(node, build->errors, "source: is empty");
+	path->sources = sources;
+	return slowest;
+}
+
+/* A device, a point, or a row: "sw-hall3/if[ge-1/5]" without a point behind it. */
+static bool
+is_hop(const struct build *build, const char *name)
+{
+	for (size_t i = 0; i < build->device_count; i++) {
+		if (strcmp(build->devices[i].name, name) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < build->known_count; i++) {
+		const struct known *known = &build->known[i];
+		char *row;
+		bool meets;
+
+		if (known_meets(name, known->text))
+			return true;
+		if (known->table == NULL || strncmp(name, known->device->name,
+			strlen(known->device->name)) != 0)
+			continue;
+		row = mem_format("%s/%s[*]", known->device->name, known->table);
+		meets = known_meets(name, row);
+		free(row);
+		if (meets)
+			return true;
+	}
+	return false;
+}
+
+static const char *
+nearest_hop(const struct build *build, const char *name)
+{
+	const char **words = mem_array(build->device_count + 1, sizeof *words), *near;
+
+	for (size_t i = 0; i < build->device_count; i++)
+		words[i] = build->devices[i].name;
+	near = str_nearest(name, words);
+	free(words);
+	return near != NULL ? near : known_nearest(build, name);
+}
+
+static void
+add_name(struct build *build, const struct config_setting_t *node, const char **names,
+	size_t *count)
+{
+	const char *name = node_text(node), *near;
+
+	if (name == NULL)
+		return;
+	names[(*count)++] = arena_text(build->arena, name);
+	if (is_hop(build, name))
+		return;
+	near = nearest_hop(build, name);
+	node_error(node, build->errors, "hop \"%s\": no device or point is called like that%s%s%s",
+		name, near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,
+		near == NULL ? "" : "\"?)");
+}
+
+static void
+build_hops(struct build *build, const struct config_setting_t *node, struct path_options *path)
+{
+	const struct config_setting_t *list = node_get(node, "hops");
+	struct path_hop *hops = arena_zero(build->arena, (size_t)node_count(list) * sizeof *hops);
+
+	for (int i = 0; i < node_count(list); i++) {
+		const struct config_setting_t *hop = node_at(list, i);
+		struct path_hop *to = &hops[path->hop_count++];
+		const char **names = arena_zero(build->arena,
+			((size_t)node_count(hop) + 1) * sizeof *names);
+
+		add_name(build, hop, names, &to->count);
+		for (int k = 0; k < node_count(hop); k++)
+			add_name(build, node_at(hop, k), names, &to->count);
+		to->names = names;
+	}
+	path->hops = hops;
+}
+
+static void
+build_path(struct build *build, const struct config_setting_t *node, struct path_options *path)
+{
+	struct scope scope = build_scope(build, "path", node);
+	int64_t slowest = build_sources(build, node, path);
+	char age[40], interval[40];
+	int severity = severity_parse(scope_text(&scope, "severity"));
+
+	path->name = build_text(build, &scope, "name");
+	build_hops(build, node, path);
+	path->max_age = scope_duration(&scope, "max_age");
+	if (path->max_age == 0)
+		path->max_age = 3 * slowest;
+	if (path->max_age < slowest)
+		node_error(node, build->errors, "max_age %s: is shorter than the interval of its "
+			"source, %s: it would always be late",
+			str_time_span(age, sizeof age, path->max_age),
+			str_time_span(interval, sizeof interval, slowest));
+	path->availability = scope_number(&scope, "availability");
+	path->window = scope_duration(&scope, "window");
+	path->severity = severity == -1 ? SEVERITY_MAJOR : (enum severity)severity;
+	path->place = build_text(build, &scope, "place");
+	path->owner = build_text(build, &scope, "owner");
+	path->asset = build_text(build, &scope, "asset");
+	path->text = build_text(build, &scope, "text");
+	path->help = build_text(build, &scope, "help");
+	path->file = arena_text(build->arena, node_path(node));
+	path->line = node_line(node);
+}
+
+void
+build_paths(struct build *build)
+{
+	struct node_list nodes = conf_entries(build->conf, "paths", build->arena);
+	struct path_options *paths = arena_zero(build->arena, nodes.count * sizeof *paths);
+
+	build_unique(build, &nodes);
+	for (size_t i = 0; i < nodes.count; i++)
+		build_path(build, nodes.items[i], &paths[i]);
+	build->inventory->paths = paths;
+	build->inventory->path_count = nodes.count;
+}

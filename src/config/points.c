@@ -1,0 +1,430 @@
+/* One point as configured, with what its protocol needs to ask for it. */
+#include <libconfig.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/str.h"
+#include "config/arena.h"
+#include "config/build.h"
+#include "config/errors.h"
+#include "config/tree.h"
+#include "modbus/block.h"
+#include "modbus/modbus.h"
+#include "modbus/regs.h"
+#include "snmp/snmp.h"
+
+static const char *const modbus_keys[] = {
+	"function", "pdu", "register", "modicon", "type", "order", "bit", "length", "invalid",
+	"separate",
+};
+
+/* ---- what all points have ---- */
+
+static bool
+parse_state(const char *text, struct point_state *state, struct arena *arena)
+{
+	const char *equals = strchr(text, '=');
+	char number[32];
+
+	if (equals == NULL || (size_t)(equals - text) >= sizeof number || equals[1] == '\0')
+		return false;
+	memcpy(number, text, (size_t)(equals - text));
+	number[equals - text] = '\0';
+	if (str_int(number, &state->value, NULL) == -1)
+		return false;
+	state->word = arena_text(arena, equals + 1);
+	return true;
+}
+
+static bool
+build_states(struct build *build, const struct scope *scope, struct point *point)
+{
+	const struct config_setting_t *list = scope_find(scope, "states");
+	struct point_state *states =
+		arena_zero(build->arena, (size_t)node_count(list) * sizeof *states);
+	size_t count = 0;
+
+	for (int i = 0; i < node_count(list); i++) {
+		const char *text = node_text(node_at(list, i));
+
+		if (text == NULL)
+			continue;
+		if (!parse_state(text, &states[count], build->arena)) {
+			node_error(list->parent, build->errors,
+				"states: \"%s\": expected NUMBER=word, as \"1=up\"", text);
+			return false;
+		}
+		for (size_t k = 0; k < count; k++) {
+			if (states[k].value == states[count].value) {
+				node_error(list->parent, build->errors, "states: \"%s\": the number "
+					"stands there twice", text);
+				return false;
+			}
+		}
+		count++;
+	}
+	point->states = states;
+	point->state_count = count;
+	return true;
+}
+
+static bool
+build_kind(struct build *build, const struct scope *scope, enum point_kind natural,
+	struct point *point)
+{
+	const char *word = scope_text(scope, "kind");
+
+	point->kind = natural;
+	if (natural == POINT_GAUGE && point->state_count > 0)
+		point->kind = POINT_STATE;
+	if (word[0] != '\0') {
+		int kind = point_kind_parse(word);
+
+		if (kind == -1)
+			return true; /* the schema has told */
+		if ((natural == POINT_TEXT) != (kind == POINT_TEXT) && natural != POINT_GAUGE) {
+			node_error(scope->levels[0], build->errors, "kind \"%s\": %s", word,
+				natural == POINT_TEXT ? "a string is a text"
+				: "only a string can be a text");
+			return false;
+		}
+		point->kind = (enum point_kind)kind;
+	}
+	if (point->kind == POINT_TEXT && point->state_count > 0) {
+		node_error(scope->levels[0], build->errors, "states: a text has none");
+		return false;
+	}
+	return true;
+}
+
+/* A counter is stored as its rate, and so is its unit: "Wh" counts become "Wh/s". */
+static const char *
+build_unit(struct build *build, const struct scope *scope, const struct point *point)
+{
+	const char *unit = build_text(build, scope, "unit");
+	size_t length = strlen(unit);
+
+	if (point->kind != POINT_COUNTER)
+		return unit;
+	if (length == 0)
+		return "1/s";
+	if (length > 2 && strcmp(unit + length - 2, "/s") == 0)
+		return unit;
+	if (strchr(unit, '/') != NULL || strcmp(unit, "bps") == 0)
+		return unit;
+	return arena_format(build->arena, "%s/s", unit);
+}
+
+static bool
+build_interval(struct build *build, const struct scope *scope,
+	const struct config_setting_t *table, struct draft *draft)
+{
+	struct scope around = *scope;
+	const struct config_setting_t *node = scope->levels[0];
+
+	scope_push(&around, table);
+	/* 0 and no align: the device's; groups.c puts them in */
+	draft->interval = scope_duration(&around, "interval");
+	draft->align_given = scope_find(&around, "align") != NULL;
+	draft->align = scope_bool(&around, "align");
+	if (draft->align && draft->interval > 0 && draft->interval < INT64_C(60000000000)) {
+		node_error(node, build->errors, "align: only with an interval of 60s or more");
+		return false;
+	}
+	return true;
+}
+
+/* ---- SNMP ---- */
+
+bool
+build_oid(struct build *build, const struct config_setting_t *node, struct snmp_oid *oid)
+{
+	uint32_t ids[SNMP_OID_MAX];
+	size_t count;
+	const char *text = node_text(node);
+
+	if (text == NULL || snmp_oid_parse(text, ids, &count, NULL) == -1)
+		return false;
+	oid->ids = arena_copy(build->arena, ids, count * sizeof *ids);
+	oid->count = count;
+	return true;
+}
+
+size_t
+build_oids(struct build *build, const struct scope *scope, const char *key,
+	const struct snmp_oid **oids)
+{
+	const struct config_setting_t *node = scope_find(scope, key);
+	int entries = node == NULL ? 0 : node_text(node) != NULL ? 1 : node_count(node);
+	struct snmp_oid *all = arena_zero(build->arena, (size_t)entries * sizeof *all);
+	size_t count = 0;
+
+	for (int i = 0; i < entries; i++) {
+		const struct config_setting_t *entry =
+			node_text(node) != NULL ? node : node_at(node, i);
+
+		if (build_oid(build, scope_resolve(scope, key, entry), &all[count]))
+			count++;
+	}
+	*oids = all;
+	return count;
+}
+
+static bool
+build_snmp_point(struct build *build, const struct scope *scope, struct draft *draft)
+{
+	const struct config_setting_t *node = scope->levels[0];
+	struct snmp_point *wire = arena_zero(build->arena, sizeof *wire);
+
+	for (size_t i = 0; i < sizeof modbus_keys / sizeof *modbus_keys; i++) {
+		if (node_get(node, modbus_keys[i]) != NULL) {
+			node_error(node, build->errors, "key \"%s\": only for Modbus points, and this "
+				"one is asked by SNMP", modbus_keys[i]);
+			return false;
+		}
+	}
+	wire->oid_count = build_oids(build, scope, "oid", &wire->oids);
+	if (wire->oid_count == 0) {
+		if (node_get(node, "oid") == NULL)
+			node_error(node, build->errors, "missing key \"oid\"");
+		return false;
+	}
+	draft->point.wire = wire;
+	return build_kind(build, scope, POINT_GAUGE, &draft->point);
+}
+
+/* ---- Modbus ---- */
+
+/* 40100 is holding register 100, 400100 too: the first digit of five or six tells. */
+static bool
+split_modicon(int64_t number, int *function, int64_t *pdu)
+{
+	static const int functions[] = { 1, 2, 0, 4, 3 };
+	int64_t unit = number >= 100000 ? 100000 : 10000;
+	int64_t digit = number / unit, rest = number % unit;
+
+	if (digit > 4 || functions[digit] == 0 || rest == 0 || rest > 65536)
+		return false;
+	*function = functions[digit];
+	*pdu = rest - 1;
+	return true;
+}
+
+static bool
+build_address(struct build *build, const struct scope *scope, const struct scope *around,
+	struct modbus_point *wire)
+{
+	static const char *const ways[] = { "pdu", "register", "modicon" };
+	const struct config_setting_t *node = scope->levels[0], *value = NULL;
+	const char *way = NULL;
+	int function = (int)scope_int(around, "function"), count = 0, by_digit;
+	int64_t pdu;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (node_get(node, ways[i]) != NULL) {
+			count++;
+			way = ways[i];
+			value = scope_find(scope, way);
+		}
+	}
+	if (count != 1) {
+		node_error(node, build->errors, "%s of pdu (from 0), register (from 1) and modicon "
+			"(40001): give exactly one", count == 0 ? "none" : "more than one");
+		return false;
+	}
+	if (value == NULL || !node_is_number(value))
+		return false;
+	pdu = node_integer(value);
+	if (strcmp(way, "register") == 0)
+		pdu -= 1;
+	if (strcmp(way, "modicon") == 0) {
+		if (!split_modicon(pdu, &by_digit, &pdu)) {
+			node_error(node, build->errors, "modicon %lld: expected 1..9999, 1xxxx, 3xxxx, "
+				"4xxxx, or six digits up to x65536", node_integer(value));
+			return false;
+		}
+		if (node_get(node, "function") != NULL && function != by_digit) {
+			node_error(node, build->errors, "function %d: modicon %lld already means "
+				"function %d", function, node_integer(value), by_digit);
+			return false;
+		}
+		function = by_digit;
+	}
+	if (function < 1 || function > 4) {
+		if (scope_find(around, "function") == NULL)
+			node_error(node, build->errors, "missing key \"function\" (1 coils, 2 inputs, "
+				"3 holding registers, 4 input registers)");
+		return false;
+	}
+	if (pdu < 0 || pdu > 65535)
+		return false;
+	wire->function = (uint8_t)function;
+	wire->pdu = (uint16_t)pdu;
+	return true;
+}
+
+static bool
+build_type(struct build *build, const struct scope *scope, struct modbus_point *wire)
+{
+	const struct config_setting_t *node = scope->levels[0];
+	const char *type = scope_text(scope, "type");
+	bool bits = wire->function <= 2;
+	struct fail why;
+
+	if (type[0] == '\0' && !bits) {
+		node_error(node, build->errors, "missing key \"type\" (s16 u16 s32 u32 s64 u64 f32 f64 "
+			"bit string)");
+		return false;
+	}
+	wire->spec.type = REGS_BIT;
+	if (type[0] != '\0' && regs_type_parse(type, &wire->spec.type, &why) == -1) {
+		node_error(node, build->errors, "%s", why.text);
+		return false;
+	}
+	if (bits && wire->spec.type != REGS_BIT) {
+		node_error(node, build->errors, "type \"%s\": function %u reads bits", type,
+			wire->function);
+		return false;
+	}
+	if ((wire->spec.type == REGS_BIT && !bits) != (node_get(node, "bit") != NULL)) {
+		node_error(node, build->errors, bits || wire->spec.type != REGS_BIT ?
+			"key \"bit\": only for type \"bit\" in a register" :
+			"missing key \"bit\" (0, the lowest, to 15)");
+		return false;
+	}
+	if ((wire->spec.type == REGS_STRING) != (node_get(node, "length") != NULL)) {
+		node_error(node, build->errors, wire->spec.type == REGS_STRING ?
+			"missing key \"length\" (registers of the string)" :
+			"key \"length\": only for type \"string\"");
+		return false;
+	}
+	wire->spec.bit = (uint8_t)scope_int(scope, "bit");
+	wire->spec.length = (uint8_t)scope_int(scope, "length");
+	return wire->spec.type != REGS_STRING || wire->spec.length > 0;
+}
+
+static bool
+build_order(struct build *build, const struct scope *scope, const struct scope *around,
+	struct modbus_point *wire)
+{
+	const struct config_setting_t *node = scope->levels[0];
+	bool own = node_get(node, "order") != NULL;
+	const char *order = scope_text(around, "order");
+	struct fail why;
+
+	if (order[0] == '\0')
+		return true;
+	if (regs_order_parse(order, &wire->spec.order, &why) == -1) {
+		node_error(scope_find(around, "order"), build->errors, "%s", why.text);
+		return false;
+	}
+	if (!own) {
+		wire->spec.order = regs_order_inherit(wire->spec.order, wire->spec.type);
+		return true;
+	}
+	if (regs_order_check(wire->spec.order, wire->spec.type, &why) == -1) {
+		node_error(node, build->errors, "%s", why.text);
+		return false;
+	}
+	return true;
+}
+
+static bool
+build_invalid(struct build *build, const struct scope *scope, struct modbus_point *wire)
+{
+	const struct config_setting_t *list = scope_find(scope, "invalid");
+	struct regs_range *ranges =
+		arena_zero(build->arena, (size_t)node_count(list) * sizeof *ranges);
+	bool fine = true;
+
+	for (int i = 0; i < node_count(list); i++) {
+		struct fail why;
+
+		if (node_text(node_at(list, i)) == NULL)
+			return false;
+		if (regs_range_parse(node_text(node_at(list, i)), wire->spec.type,
+			&ranges[wire->spec.invalid_count], &why) == -1) {
+			node_error(list->parent, build->errors, "%s", why.text);
+			fine = false;
+		} else {
+			wire->spec.invalid_count++;
+		}
+	}
+	wire->spec.invalid = ranges;
+	return fine;
+}
+
+static bool
+build_modbus_point(struct build *build, const struct unit *unit, const struct scope *scope,
+	struct draft *draft)
+{
+	struct modbus_point *wire = arena_zero(build->arena, sizeof *wire);
+	const struct config_setting_t *node = scope->levels[0];
+	struct scope around = *scope;
+	struct block_point request;
+	struct fail why;
+	unsigned width;
+
+	/* function and order may stand in the template, or in what it inherits */
+	for (const struct template *at = unit->tmpl; at != NULL; at = at->parent)
+		scope_push(&around, at->node);
+	if (node_get(node, "oid") != NULL) {
+		node_error(node, build->errors, "key \"oid\": only for SNMP points, and this one is "
+			"asked by Modbus");
+		return false;
+	}
+	if (!build_address(build, scope, &around, wire) || !build_type(build, scope, wire) ||
+		!build_order(build, scope, &around, wire) || !build_invalid(build, scope, wire))
+		return false;
+	wire->separate = scope_bool(scope, "separate");
+	wire->spec.scale = draft->point.scale;
+	wire->spec.offset = draft->point.offset;
+	width = wire->function <= 2 ? 1 : regs_count(&wire->spec);
+	wire->bits = wire->spec.type == REGS_F32 || wire->spec.type == REGS_F64 ? 64 :
+		(uint8_t)(width * 16 > 64 ? 64 : width * 16);
+	request = (struct block_point){
+		.function = (enum adu_function)wire->function, .address = wire->pdu,
+		.width = (uint16_t)width,
+	};
+	if (block_point_check(&request, &(struct block_limits){ 0 }, &why) == -1) {
+		node_error(node, build->errors, "%s", why.text);
+		return false;
+	}
+	draft->point.wire = wire;
+	return build_kind(build, scope, wire->spec.type == REGS_STRING ? POINT_TEXT :
+		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point);
+}
+
+bool
+build_point(struct build *build, const struct unit *unit,
+	const struct config_setting_t *table, const struct config_setting_t *node,
+	struct draft *draft)
+{
+	struct scope scope = {
+		.section = "point", .tmpl = unit->tmpl, .errors = build->errors,
+		.given = node_get(unit->device, "parameters"),
+	};
+	struct point *point = &draft->point;
+	bool snmp;
+
+	*draft = (struct draft){ .node = node };
+	scope_push(&scope, node);
+	point->name = build_text(build, &scope, "name");
+	if (!str_is_name(point->name))
+		return false;
+	point->text = build_text(build, &scope, "text");
+	point->scale = scope_number(&scope, "scale");
+	point->offset = scope_number(&scope, "offset");
+	if (!build_states(build, &scope, point) || !build_interval(build, &scope, table, draft))
+		return false;
+	snmp = unit->tmpl != NULL ? unit->tmpl->protocol == PROTOCOL_SNMP :
+		node_get(node, "oid") != NULL;
+	draft->protocol = snmp ? PROTOCOL_SNMP : PROTOCOL_MODBUS;
+	if (unit->tmpl != NULL && unit->tmpl->protocol == PROTOCOL_NONE)
+		return false;
+	if (!(snmp ? build_snmp_point(build, &scope, draft) :
+		build_modbus_point(build, unit, &scope, draft)))
+		return false;
+	point->unit = build_unit(build, &scope, point);
+	return true;
+}

@@ -1,0 +1,125 @@
+#include "config/scope.h"
+
+#include <libconfig.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "config/errors.h"
+#include "config/schema.h"
+#include "config/template.h"
+#include "config/tree.h"
+
+void
+scope_push(struct scope *scope, const struct config_setting_t *group)
+{
+	if (group != NULL && scope->count < SCOPE_LEVELS)
+		scope->levels[scope->count++] = group;
+}
+
+const struct config_setting_t *
+scope_resolve(const struct scope *scope, const char *key, const struct config_setting_t *node)
+{
+	const struct schema_key *schema = schema_find(scope->section, key);
+	const char *text = node_text(node);
+	const struct config_setting_t *value;
+
+	if (text == NULL || text[0] != '$' || scope->tmpl == NULL)
+		return node;
+	value = node_get(scope->given, text + 1);
+	if (value == NULL)
+		value = node_get(template_parameter(scope->tmpl, text + 1), "default");
+	if (value == NULL)
+		return NULL;
+	/* Only now it is known what it stands for. */
+	if (schema != NULL && scope->errors != NULL &&
+		!schema_check_value(schema, value, false, scope->errors))
+		return NULL;
+	return value;
+}
+
+const struct config_setting_t *
+scope_find(const struct scope *scope, const char *key)
+{
+	for (size_t i = 0; i < scope->count; i++) {
+		const struct config_setting_t *node = node_get(scope->levels[i], key);
+
+		if (node != NULL)
+			return scope_resolve(scope, key, node);
+	}
+	return NULL;
+}
+
+static const char *
+fallback(const struct scope *scope, const char *key)
+{
+	const struct schema_key *schema = schema_find(scope->section, key);
+
+	return schema == NULL || schema->fallback == NULL ? "" : schema->fallback;
+}
+
+const char *
+scope_text(const struct scope *scope, const char *key)
+{
+	const char *text = node_text(scope_find(scope, key));
+
+	return text == NULL ? fallback(scope, key) : text;
+}
+
+double
+scope_number(const struct scope *scope, const char *key)
+{
+	const struct config_setting_t *node = scope_find(scope, key);
+	double value = 0;
+
+	if (node_is_number(node))
+		return node_number(node);
+	str_double(fallback(scope, key), &value, NULL);
+	return value;
+}
+
+int64_t
+scope_int(const struct scope *scope, const char *key)
+{
+	const struct config_setting_t *node = scope_find(scope, key);
+	const struct schema_key *schema = schema_find(scope->section, key);
+	int64_t value = 0;
+
+	if (node_is_number(node) && config_setting_type(node) != CONFIG_TYPE_FLOAT &&
+		(schema == NULL || ((double)node_integer(node) >= schema->min &&
+			(double)node_integer(node) <= schema->max)))
+		return node_integer(node);
+	str_int(fallback(scope, key), &value, NULL);
+	return value;
+}
+
+bool
+scope_bool(const struct scope *scope, const char *key)
+{
+	const struct config_setting_t *node = scope_find(scope, key);
+
+	if (node != NULL && config_setting_type(node) == CONFIG_TYPE_BOOL)
+		return config_setting_get_bool(node) == CONFIG_TRUE;
+	return strcmp(fallback(scope, key), "true") == 0;
+}
+
+int64_t
+scope_duration(const struct scope *scope, const char *key)
+{
+	const char *text = node_text(scope_find(scope, key));
+	int64_t ns = 0;
+
+	if (text == NULL || str_duration(text, &ns, NULL) == -1)
+		str_duration(fallback(scope, key), &ns, NULL);
+	return ns;
+}
+
+int64_t
+scope_size(const struct scope *scope, const char *key)
+{
+	const char *text = node_text(scope_find(scope, key));
+	int64_t bytes = 0;
+
+	if (text == NULL || str_size(text, &bytes, NULL) == -1)
+		str_size(fallback(scope, key), &bytes, NULL);
+	return bytes;
+}

@@ -1,0 +1,409 @@
+#include "config/conf.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alarm/rule.h"
+#include "base/fail.h"
+#include "base/mem.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "modbus/modbus.h"
+#include "notify/receiver.h"
+#include "path/path.h"
+#include "reach/reach.h"
+#include "snmp/snmp.h"
+#include "store/store.h"
+#include "../check.h"
+
+/* A directory of its own for each test program. */
+static char directory[] = "/tmp/test_conf.XXXXXX";
+
+static const char *
+put(const char *name, const char *text)
+{
+	static char path[200];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", directory, name);
+	file = fopen(path, "w");
+	CHECK(file != NULL);
+	fputs(text, file);
+	fclose(file);
+	return path;
+}
+
+static const char plant[] =
+	"poller: { name = \"plant-a\"; interval = \"10s\"; state_dir = \"/nonexistent/state\";\n"
+	"  templates = [ ]; };\n"
+	"store: { flush = \"1m\"; memory = \"64M\"; };\n"
+	"receivers: ( { name = \"nms\"; address = \"10.1.0.5:1162\"; kind = \"inform\"; } );\n"
+	"lines: ( { name = \"gw-7\"; address = \"10.1.7.7\"; port = 4001; timeout = \"3s\"; } );\n"
+	"profiles: ( { name = \"old\"; snmp = { version = \"1\"; retries = 3; }; } );\n"
+	"devices: (\n"
+	"  { name = \"press-3\"; address = \"10.1.7.20\"; place = \"werk1/hall3\"; owner = \"OT\";\n"
+	"    interval = \"5s\"; modbus = { unit_id = 1; };\n"
+	"    points = ( { name = \"pieces\"; function = 3; pdu = 100; type = \"u32\"; kind = \"counter\"; },\n"
+	"      { name = \"oil_temp\"; modicon = 30013; type = \"s16\"; scale = 0.1; unit = \"C\";\n"
+	"        invalid = [ \"0x7FFF\", \"0x8000..0x80FF\" ]; },\n"
+	"      { name = \"energy\"; function = 3; register = 801; type = \"f64\"; unit = \"Wh\";\n"
+	"        kind = \"counter\"; interval = \"15m\"; align = true; } ); },\n"
+	"  { name = \"meter-31\"; modbus = { line = \"gw-7\"; unit_id = 31; };\n"
+	"    templates = [ \"meter\" ]; parameters = { ct = 40; }; },\n"
+	"  { name = \"sw-hall3\"; address = \"10.1.3.1\"; templates = [ \"if-mib\" ]; profile = \"old\";\n"
+	"    snmp = { retries = 0; }; rows = { if = { include = \"^ge\"; retire = \"1h\"; }; };\n"
+	"    parents = [ \"mes-db\" ]; },\n"
+	"  { name = \"mes-db\"; address = \"10.1.0.9\"; reach = { tcp = [ 1433 ]; }; } );\n"
+	"thresholds: ( { name = \"oil-hot\"; on = \"press-3/oil_temp\"; above = 70; clear = 65.0;\n"
+	"    for = \"30s\"; severity = \"critical\"; help = \"check the cooler\"; } );\n"
+	"paths: ( { name = \"press-3-mes\"; source = [ \"press-3/pieces\" ];\n"
+	"    hops = ( \"press-3\", \"sw-hall3/if[ge-1/5]\", ( \"sw-hall3\", \"meter-31\" ), \"mes-db\" );\n"
+	"    availability = 99.8; } );\n"
+	"templates: (\n"
+	"  { name = \"if-mib\"; protocol = \"snmp\";\n"
+	"    tables = ( { name = \"if\"; key = [ \"1.3.6.1.2.1.31.1.1.1.1\", \"1.3.6.1.2.1.2.2.1.2\" ];\n"
+	"      discontinuity = \"1.3.6.1.2.1.31.1.1.1.19\";\n"
+	"      info = ( { name = \"alias\"; oid = \"1.3.6.1.2.1.31.1.1.1.18\"; } );\n"
+	"      points = ( { name = \"in_octets\"; kind = \"counter\"; unit = \"B/s\";\n"
+	"          oid = [ \"1.3.6.1.2.1.31.1.1.1.6\", \"1.3.6.1.2.1.2.2.1.10\" ]; },\n"
+	"        { name = \"oper\"; oid = \"1.3.6.1.2.1.2.2.1.8\"; states = [ \"1=up\", \"2=down\" ]; } ); } );\n"
+	"    thresholds = ( { name = \"down\"; on = \"if[*]/oper\"; above = 1.5; } ); },\n"
+	"  { name = \"meter\"; protocol = \"modbus\"; function = 4; order = \"CDAB\"; max_regs = 96;\n"
+	"    parameters = ( { name = \"ct\"; default = 1; } );\n"
+	"    points = ( { name = \"u_l1\"; pdu = 19000; type = \"f32\"; unit = \"V\"; },\n"
+	"      { name = \"p_sum\"; pdu = 19026; type = \"f32\"; unit = \"W\"; scale = \"$ct\"; } ); } );\n";
+
+static struct inventory *
+load(const char *text)
+{
+	struct conf_errors errors = { 0 };
+	struct conf *conf = conf_load(put("main.conf", text), &errors);
+	struct inventory *inventory;
+
+	conf_report(&errors, stderr);
+	CHECK(conf != NULL);
+	inventory = conf_inventory(conf);
+	CHECK(inventory != NULL);
+	conf_free(conf);
+	conf_errors_free(&errors);
+	return inventory;
+}
+
+static const struct device *
+device(const struct inventory *inventory, const char *name)
+{
+	const struct device *found = inventory_find(inventory, name);
+
+	CHECK(found != NULL);
+	return found;
+}
+
+static void
+reads_the_daemons_own_settings(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct store_options *store = inventory->store;
+
+	CHECK_STR(inventory->poller.name, "plant-a");
+	CHECK_STR(inventory->poller.state_dir, "/nonexistent/state");
+	CHECK_STR(inventory->poller.rrd_dir, "/nonexistent/state/rrd");
+	CHECK_STR(store->rrd_dir, "/nonexistent/state/rrd");
+	CHECK_STR(inventory->poller.run_dir, "/run/pollwerk");
+	CHECK_INT(store->flush, INT64_C(60000000000));
+	CHECK_INT(store->memory, 64 << 20);
+	CHECK_INT(store->journal_budget, INT64_C(86400000000000));
+	inventory_free(inventory);
+}
+
+static void
+reads_receivers(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct receiver_options *receiver = inventory->receivers;
+
+	CHECK_INT(inventory->receiver_count, 1);
+	CHECK_STR(receiver->name, "nms");
+	CHECK_INT(receiver->address.port, 1162);
+	CHECK(receiver->inform);
+	CHECK_INT(receiver->spool, 10000);
+	CHECK_STR(receiver->enterprise, "1.3.6.1.4.1.32473.7");
+	CHECK_STR(receiver->community, "public");
+	inventory_free(inventory);
+}
+
+static void
+puts_points_of_another_interval_into_a_group_of_their_own(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct device *press = device(inventory, "press-3");
+
+	CHECK_INT(press->group_count, 2);
+	CHECK_STR(press->groups[0].name, "points");
+	CHECK_STR(press->groups[0].suffix, "");
+	CHECK_INT(press->groups[0].point_count, 2);
+	CHECK_INT(press->groups[0].interval, INT64_C(5000000000));
+	CHECK(!press->groups[0].align);
+	CHECK_STR(press->groups[1].suffix, "@15m");
+	CHECK_INT(press->groups[1].point_count, 1);
+	CHECK(press->groups[1].align);
+	CHECK(press->groups[0].driver == &modbus_driver);
+	CHECK_INT(press->interval, INT64_C(5000000000));
+	CHECK_STR(press->protocol, "modbus");
+	CHECK_STR(press->place, "werk1/hall3");
+	inventory_free(inventory);
+}
+
+static void
+numbers_modbus_addresses_from_zero_whatever_the_user_wrote(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct device *press = device(inventory, "press-3");
+	const struct modbus_point *pieces = press->groups[0].points[0].wire;
+	const struct modbus_point *oil = press->groups[0].points[1].wire;
+	const struct modbus_point *energy = press->groups[1].points[0].wire;
+
+	CHECK_INT(pieces->pdu, 100);
+	CHECK_INT(pieces->function, 3);
+	CHECK_INT(pieces->bits, 32);
+	CHECK_INT(oil->pdu, 12);
+	CHECK_INT(oil->function, 4);
+	CHECK_INT(oil->spec.invalid_count, 2);
+	CHECK_NEAR(oil->spec.scale, 0.1, 0);
+	CHECK_INT(energy->pdu, 800);
+	CHECK_STR(press->groups[0].points[0].unit, "1/s");
+	CHECK_STR(press->groups[0].points[1].unit, "C");
+	CHECK_STR(press->groups[1].points[0].unit, "Wh/s");
+	inventory_free(inventory);
+}
+
+static void
+takes_order_function_and_parameters_from_the_template(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct device *meter = device(inventory, "meter-31");
+	const struct modbus_options *options = meter->modbus;
+	const struct modbus_point *u = meter->groups[0].points[0].wire;
+	const struct modbus_point *p = meter->groups[0].points[1].wire;
+
+	CHECK_STR(meter->groups[0].name, "meter");
+	CHECK_INT(u->function, 4);
+	CHECK_INT(u->spec.order.swap, 2);
+	CHECK_NEAR(u->spec.scale, 1, 0);
+	CHECK_NEAR(p->spec.scale, 40, 0);
+	CHECK_NEAR(meter->groups[0].points[1].scale, 40, 0);
+	CHECK_INT(options->max_regs, 96);
+	CHECK_INT(options->unit_id, 31);
+	CHECK_INT(options->address.port, 4001);
+	CHECK_INT(options->timeout, INT64_C(3000000000));
+	CHECK_STR(options->line, "gw-7");
+	CHECK_STR(meter->address, "gw-7");
+	inventory_free(inventory);
+}
+
+static void
+reads_tables_with_their_keys_rows_and_information(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct device *sw = device(inventory, "sw-hall3");
+	const struct group *group = &sw->groups[0];
+	const struct snmp_group *wire = group->wire;
+	const struct snmp_point *octets = group->points[0].wire;
+
+	CHECK_STR(group->table, "if");
+	CHECK_STR(group->name, "if-mib");
+	CHECK(group->driver == &snmp_driver);
+	CHECK_INT(group->retire, INT64_C(3600000000000));
+	CHECK_INT(wire->key_count, 2);
+	CHECK_INT(wire->keys[0].count, 11);
+	CHECK_INT(wire->discontinuity.count, 11);
+	CHECK_INT(wire->info_count, 1);
+	CHECK_STR(wire->infos[0].name, "alias");
+	CHECK_STR(wire->include, "^ge");
+	CHECK_INT(octets->oid_count, 2);
+	CHECK_INT(group->points[0].kind, POINT_COUNTER);
+	CHECK_INT(group->points[1].kind, POINT_STATE);
+	CHECK_STR(group->points[1].states[1].word, "down");
+	inventory_free(inventory);
+}
+
+static void
+prefers_the_devices_snmp_settings_to_its_profiles(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct device *sw = device(inventory, "sw-hall3");
+	const struct snmp_options *snmp = sw->snmp;
+
+	CHECK_INT(snmp->version, 1);
+	CHECK_INT(snmp->retries, 0);
+	CHECK_INT(snmp->address.port, 161);
+	CHECK_INT(snmp->timeout, INT64_C(2000000000));
+	CHECK_STR(sw->parents[0], "mes-db");
+	CHECK(sw->parents[1] == NULL);
+	inventory_free(inventory);
+}
+
+static void
+reads_rules_and_puts_the_device_before_those_of_templates(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct rule_options *rules = inventory->thresholds;
+
+	CHECK_INT(inventory->threshold_count, 2);
+	CHECK_STR(rules[0].on, "sw-hall3/if[*]/oper");
+	CHECK_NEAR(rules[0].clear, 1.5, 0);
+	CHECK_INT(rules[0].severity, SEVERITY_MAJOR);
+	CHECK_STR(rules[1].name, "oil-hot");
+	CHECK_NEAR(rules[1].limit, 70, 0);
+	CHECK_NEAR(rules[1].clear, 65, 0);
+	CHECK_INT(rules[1].hold, INT64_C(30000000000));
+	CHECK_INT(rules[1].severity, SEVERITY_CRITICAL);
+	inventory_free(inventory);
+}
+
+static void
+reads_paths_with_alternative_hops(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct path_options *path = inventory->paths;
+
+	CHECK_INT(path->hop_count, 4);
+	CHECK_STR(path->hops[1].names[0], "sw-hall3/if[ge-1/5]");
+	CHECK_INT(path->hops[2].count, 2);
+	CHECK_STR(path->hops[2].names[1], "meter-31");
+	CHECK_STR(path->sources[0], "press-3/pieces");
+	CHECK_INT(path->max_age, INT64_C(15000000000)); /* three of its 5 s */
+	CHECK_NEAR(path->availability, 99.8, 1e-9);
+	inventory_free(inventory);
+}
+
+static void
+reads_reach(void)
+{
+	struct inventory *inventory = load(plant);
+	const struct reach_options *reach = device(inventory, "mes-db")->reach;
+
+	CHECK(reach->ping);
+	CHECK_INT(reach->tcp_count, 1);
+	CHECK_INT(reach->tcp[0], 1433);
+	CHECK_STR(device(inventory, "mes-db")->protocol, "reach");
+	inventory_free(inventory);
+}
+
+static void
+gives_the_same_inventory_from_its_bundle(void)
+{
+	struct conf_errors errors = { 0 };
+	struct conf *conf = conf_load(put("main.conf", plant), &errors), *again;
+	struct inventory *one, *other;
+	struct fail why;
+	int fd = memfd_create("bundle", MFD_CLOEXEC);
+
+	CHECK(conf != NULL);
+	CHECK(conf_bundle_write(conf, fd, &why) == 0);
+	put("main.conf", "this is no longer looked at");
+	again = conf_load_bundle(fd, &errors);
+	conf_report(&errors, stderr);
+	CHECK(again != NULL);
+	one = conf_inventory(conf);
+	other = conf_inventory(again);
+	CHECK_INT(one->device_count, other->device_count);
+	for (size_t i = 0; i < one->device_count; i++)
+		CHECK(one->devices[i].fingerprint == other->devices[i].fingerprint);
+	inventory_free(one);
+	inventory_free(other);
+	conf_free(conf);
+	conf_free(again);
+	close(fd);
+}
+
+static char changes[200];
+static void
+note(enum conf_change change, const char *name, void *arg)
+{
+	size_t used = strlen(changes);
+
+	(void)arg;
+	snprintf(changes + used, sizeof changes - used, "%c%s ", "=!+-"[change], name);
+}
+
+/* The text with its first `from` replaced; free() it. */
+static char *
+replaced(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from);
+
+	CHECK(at != NULL);
+	return mem_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+static void
+tells_what_a_new_configuration_changes(void)
+{
+	char *text = replaced(plant, "name = \"mes-db\"", "name = \"mes-2\"");
+	char *more = replaced(text, "\"mes-db\" ]", "\"mes-2\" ]");
+	char *last = replaced(more, "\"mes-db\" )", "\"mes-2\" )");
+	/* in the template, and so in meter-31 only */
+	char *all = replaced(last, "pdu = 19000", "pdu = 19002");
+	struct inventory *old = load(plant), *new = load(all);
+
+	changes[0] = '\0';
+	conf_diff(old, new, note, NULL);
+	CHECK_STR(changes, "+mes-2 -mes-db !meter-31 =press-3 !sw-hall3 ");
+	inventory_free(old);
+	inventory_free(new);
+	free(text);
+	free(more);
+	free(last);
+	free(all);
+}
+
+static void
+counts_what_is_configured(void)
+{
+	struct inventory *inventory = load(plant);
+	char text[200];
+
+	CHECK_STR(conf_summary(inventory, text, sizeof text), "4 devices, 5 points, 1 table, "
+		"2 thresholds, 1 path, 1 receiver: ok");
+	inventory_free(inventory);
+}
+
+static int
+make_directory(void **state)
+{
+	(void)state;
+	return mkdtemp(directory) == NULL ? -1 : 0;
+}
+
+static int
+remove_directory(void **state)
+{
+	(void)state;
+	unlink(put("main.conf", ""));
+	return rmdir(directory);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(reads_the_daemons_own_settings),
+		TEST(reads_receivers),
+		TEST(puts_points_of_another_interval_into_a_group_of_their_own),
+		TEST(numbers_modbus_addresses_from_zero_whatever_the_user_wrote),
+		TEST(takes_order_function_and_parameters_from_the_template),
+		TEST(reads_tables_with_their_keys_rows_and_information),
+		TEST(prefers_the_devices_snmp_settings_to_its_profiles),
+		TEST(reads_rules_and_puts_the_device_before_those_of_templates),
+		TEST(reads_paths_with_alternative_hops),
+		TEST(reads_reach),
+		TEST(gives_the_same_inventory_from_its_bundle),
+		TEST(tells_what_a_new_configuration_changes),
+		TEST(counts_what_is_configured),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
