@@ -548,12 +548,10 @@ on_closed(int error, void *arg)
 	}
 	request = take_asked(line);
 	drop_stream(line);
-	if (state != LINE_WAITING || (idle_close && request != NULL && !request->again)) {
+	if (state != LINE_WAITING || (idle_close && request != NULL)) {
 		line->counters.idle_closes++;
-		if (request != NULL) {
-			request->again = true;
-			DL_PREPEND(line->queue, request);
-		}
+		if (request != NULL)
+			DL_PREPEND(line->queue, request); /* once: the new connection is fresh */
 	} else {
 		result.rtt = result.received - line->sent_at;
 		if (line->failures > 0)
@@ -729,7 +727,6 @@ line_send(struct line_request *request)
 	struct line *line = request->unit->line;
 
 	request->busy = true;
-	request->again = false;
 	if (line->state == LINE_BACKOFF && loop_mono(line->loop) < line->next_connect) {
 		refuse(line, request, LINE_UNREACHABLE);
 		return;

@@ -88,7 +88,6 @@ struct line_request {
 	void (*done)(struct line_request *request, const struct line_result *result, void *arg);
 	void *arg;
 	bool busy;                        /* the line's, readable: waiting for done() */
-	bool again;                       /* the line's: second try after an idle close */
 	bool refused;                     /* the line's: done() is due with `refusal` */
 	enum line_outcome refusal;
 };

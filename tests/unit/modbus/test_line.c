@@ -558,6 +558,38 @@ knocks_gently_and_is_back_within_an_interval(void)
 }
 
 static void
+starts_with_a_short_back_off_after_each_success(void)
+{
+	struct ask ask;
+	uint64_t before;
+
+	begin();
+	options.retry_within = 900 * LOOP_S;
+	net_sim_tcp_refuse(&server.at);
+	join(&ask, 5);
+	for (int i = 0; i < 100; i++) {
+		CHECK_INT(asked(&ask), LINE_UNREACHABLE);
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	before = net_sim_tcp_connects(&server.at);
+	CHECK(before < 40); /* a minute apart by now */
+	server_start(&server, loop, "10.1.7.20");
+	loop_sim_for(loop, 60 * LOOP_S);
+	CHECK_INT(asked(&ask), LINE_ANSWER);
+
+	net_sim_tcp_refuse(&server.at);
+	net_sim_close(server.last.conn, 0, 0);
+	loop_sim_for(loop, 5 * LOOP_S);
+	before = net_sim_tcp_connects(&server.at);
+	CHECK_INT(asked(&ask), LINE_UNREACHABLE);
+	loop_sim_for(loop, 1100 * LOOP_MS);
+	CHECK_INT(asked(&ask), LINE_UNREACHABLE);
+	CHECK_INT(net_sim_tcp_connects(&server.at), before + 2);
+	part(&ask);
+	finish();
+}
+
+static void
 leaves_the_pauses_that_a_device_needs(void)
 {
 	struct ask ask;
@@ -833,6 +865,7 @@ RUN_TESTS(TEST(shares_one_connection_and_keeps_one_request_in_flight),
 	TEST(does_not_ask_for_ever_a_server_that_always_closes),
 	TEST(says_unreachable_after_the_connect_timeout),
 	TEST(knocks_gently_and_is_back_within_an_interval),
+	TEST(starts_with_a_short_back_off_after_each_success),
 	TEST(leaves_the_pauses_that_a_device_needs), TEST(forgets_what_is_cancelled),
 	TEST(does_not_let_dead_units_eat_the_line),
 	TEST(does_not_send_what_has_waited_too_long),
