@@ -2,7 +2,6 @@
 # different compiler leaves out what it does not know instead of failing.
 # CFLAGS and LDFLAGS stay the user's; what is found goes to PW_CFLAGS and PW_LDFLAGS.
 
-# The program includes a header: _FORTIFY_SOURCE complains only where glibc sees it.
 AC_DEFUN([PW_TRY_CFLAG], [
 	AC_MSG_CHECKING([whether $CC takes $1])
 	pw_saved="$CFLAGS"
@@ -61,8 +60,8 @@ AC_DEFUN([PW_HARDENING], [
 		m4_foreach_w([flag], [-fstack-protector-strong -fstack-clash-protection
 			-fcf-protection=full -ftrivial-auto-var-init=zero
 			-fzero-call-used-regs=used-gpr -fPIE], [PW_TRY_CFLAG(m4_defn([flag]))])
-		dnl Needs an optimising CFLAGS; the trial says so by itself. Undefined first:
-		dnl distributions give it on the command line or inside the compiler.
+		dnl Does nothing without -O. Undefined first: distributions give it on the
+		dnl command line or inside the compiler.
 		PW_TRY_CFLAG([-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3])
 		m4_foreach_w([flag], [-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 			-Wl,-z,separate-code -Wl,-z,nodlopen -Wl,--as-needed],

@@ -37,7 +37,9 @@ done
 if grep -q '^S\["enable_hardening"\]="yes"' config.status; then
 	check "the code is built with stack protection" \
 		eval "nm libpollwerk.a | grep -q ' U __stack_chk_fail'"
-	check "the code is built with checked string functions" \
-		eval "nm libpollwerk.a | grep -qE ' U __[a-z]+_chk'"
+	if grep -q '^S\["CFLAGS"\]=".*-O[1-9s]' config.status; then
+		check "the code is built with checked string functions" \
+			eval "nm libpollwerk.a | grep -qE ' U __[a-z]+_chk$'"
+	fi
 fi
 finish
