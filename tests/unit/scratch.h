@@ -32,8 +32,11 @@ scratch_make(void)
 {
 	const char *base = getenv("TMPDIR");
 
+	/* Hundreds of fdatasync a second are cheap in memory only. */
+	if (base == NULL)
+		base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	scratch_remove();
-	snprintf(scratch, sizeof scratch, "%s/pollwerk-test-XXXXXX", base != NULL ? base : "/tmp");
+	snprintf(scratch, sizeof scratch, "%s/pollwerk-test-XXXXXX", base);
 	if (mkdtemp(scratch) == NULL)
 		abort();
 	return scratch;

@@ -1,0 +1,32 @@
+/* checkpoint.h - from where the store must read again after it died. One file,
+ * STATE_DIR/checkpoint, replaced as a whole (temporary file, fsync, rename, fsync of the
+ * directory), little-endian:
+ *   "PWCKPT01", u64 segment, u64 offset, u64 length of ledger/runs, u32 count,
+ *   count open runs of 24 bytes as in ledger.h, u32 crc32c over all before.
+ *
+ * The position is that of the oldest record of which a row is not yet in its RRD file; the
+ * ledger is further on (up to the last record read) and so ignores what comes twice. */
+#ifndef PW_CHECKPOINT_H
+#define PW_CHECKPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "journal/reader.h"
+#include "store/ledger.h"
+struct fail;
+
+struct checkpoint {
+	struct reader_position position; /* segment 0: from the oldest one */
+	uint64_t ledger_length;
+	struct ledger_run *open; /* free() it */
+	size_t open_count;
+};
+
+/* 1 read; 0 there is none (all zero); -1 and why: unreadable or damaged. */
+int checkpoint_read(const char *state_dir, struct checkpoint *checkpoint, struct fail *why);
+int checkpoint_write(const char *state_dir, const struct checkpoint *checkpoint, struct fail *why);
+
+#define LEDGER_RUN_SIZE 24
+void ledger_run_put(uint8_t to[LEDGER_RUN_SIZE], const struct ledger_run *run);
+int ledger_run_get(const uint8_t from[LEDGER_RUN_SIZE], struct ledger_run *run); /* -1 damaged */
+#endif

@@ -1,0 +1,785 @@
+#include "store/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/series.h"
+#include "journal/reader.h"
+#include "journal/whereabouts.h"
+#include "store/checkpoint.h"
+#include "store/layout.h"
+#include "store/ledger.h"
+#include "store/pending.h"
+#include "store/rrd.h"
+#include "store/store.h"
+
+#define SECOND INT64_C(1000000000)
+#define CHECKPOINT_INTERVAL (60 * SECOND)
+#define RETRY_FOLDER (5 * SECOND)
+#define RETRY_FILE (10 * SECOND)
+/* A file at whose writing the store died so often in a row is left alone. */
+#define DEATHS 3
+/* A slot further ahead of the clock is not believed: librrd would refuse all before it. */
+#define AHEAD (3600 * SECOND)
+#define CALL_ROWS 100 /* rows in one update: more gains nothing */
+/* Up to here each written file is synced alone, above that the file system as a whole. */
+#define SYNC_SINGLY 64
+
+struct keeper {
+	struct store_options options;
+	char *state_dir, *rrd_dir;
+	struct series_catalogue *catalogue;
+	uint32_t registered; /* catalogue ids up to here are in pending */
+	struct pending *pending;
+	struct ledger *ledger;
+	struct reader *reader;
+	int64_t mono, wall;
+	int64_t received; /* of the newest sample read */
+	bool caught_up, dirty; /* dirty: something was read since the last checkpoint */
+	int64_t checkpoint_at, refused_until;
+	bool refused, reader_failing, checkpoint_failing;
+	char *unreadable; /* file that killed our predecessors, or NULL */
+	struct fail reason;
+	uint64_t updates, errors, quarantined, locked, damaged, strangers;
+};
+
+/* ---- opening ---- */
+
+static int
+restore(struct keeper *keeper, struct fail *why)
+{
+	struct checkpoint checkpoint;
+	struct fail damage;
+	int got = checkpoint_read(keeper->state_dir, &checkpoint, &damage);
+
+	if (got == -1)
+		log_error("%s: reading the whole journal again", damage.text);
+	keeper->ledger = ledger_open(keeper->state_dir,
+		got == -1 ? UINT64_MAX : checkpoint.ledger_length, why);
+	if (keeper->ledger != NULL) {
+		for (size_t i = 0; i < checkpoint.open_count; i++)
+			ledger_restore(keeper->ledger, &checkpoint.open[i]);
+		keeper->reader = reader_open(keeper->state_dir, &checkpoint.position, why);
+	}
+	free(checkpoint.open);
+	return keeper->reader == NULL ? -1 : 0;
+}
+
+static void
+look_at_predecessor(struct keeper *keeper)
+{
+	unsigned times;
+	const char *file = whereabouts_died_at(&times);
+
+	if (file == NULL)
+		return;
+	rrd_file_sweep((struct rrd_place){ keeper->rrd_dir, file });
+	if (times < DEATHS)
+		return;
+	log_error("%s/%s: the store died %u times in a row while writing it: left alone, look at it with rrdtool info",
+		keeper->rrd_dir, file, times);
+	keeper->unreadable = mem_text(file);
+}
+
+struct keeper *
+keeper_open(const struct store_options *options, struct fail *why)
+{
+	struct keeper *keeper = mem_zero(sizeof *keeper);
+
+	keeper->options = *options;
+	keeper->state_dir = mem_text(options->state_dir);
+	keeper->rrd_dir = mem_text(options->rrd_dir);
+	keeper->pending = pending_new();
+	if (restore(keeper, why) == -1) {
+		keeper_close(keeper);
+		return NULL;
+	}
+	look_at_predecessor(keeper);
+	return keeper;
+}
+
+void
+keeper_close(struct keeper *keeper)
+{
+	if (keeper == NULL)
+		return;
+	pending_free(keeper->pending);
+	reader_close(keeper->reader);
+	ledger_close(keeper->ledger);
+	series_close(keeper->catalogue);
+	free(keeper->unreadable);
+	free(keeper->state_dir);
+	free(keeper->rrd_dir);
+	free(keeper);
+}
+
+void
+keeper_now(struct keeper *keeper, int64_t mono, int64_t wall)
+{
+	keeper->mono = mono;
+	keeper->wall = wall;
+	if (keeper->checkpoint_at == 0)
+		keeper->checkpoint_at = mono + CHECKPOINT_INTERVAL;
+}
+
+/* ---- trouble ---- */
+
+static void
+quarantine(struct keeper *keeper, struct pending_file *file, const struct fail *why)
+{
+	log_error("%s: not written any more, its slots still count in the ledger", why->text);
+	keeper->reason = *why;
+	keeper->quarantined++;
+	file->quarantined = true;
+	file->touched = false;
+	pending_forget(keeper->pending, file, INT64_MAX);
+}
+
+static void
+folder_refuses(struct keeper *keeper, const struct fail *why)
+{
+	if (!keeper->refused)
+		log_error("%s: nothing is written, the journal holds the samples", why->text);
+	keeper->reason = *why;
+	keeper->refused = true;
+	keeper->refused_until = keeper->mono + RETRY_FOLDER;
+}
+
+static void
+folder_takes(struct keeper *keeper)
+{
+	if (keeper->refused)
+		log_info("%s: is written again", keeper->rrd_dir);
+	keeper->refused = false;
+}
+
+/* One line when the first file has to wait, not one for each. */
+static void
+file_waits(struct keeper *keeper, struct pending_file *file, const struct fail *why)
+{
+	if (file->retry_at == 0 && keeper->locked++ == 0)
+		log_warn("%s: waits, tried again each 10 s", why->text);
+	keeper->reason = *why;
+	file->retry_at = keeper->mono + RETRY_FILE;
+}
+
+static void
+file_goes_on(struct keeper *keeper, struct pending_file *file)
+{
+	if (file->retry_at != 0 && --keeper->locked == 0)
+		log_info("%s/%s: is written again", keeper->rrd_dir, file->name);
+	file->retry_at = 0;
+}
+
+/* ---- one file ---- */
+
+static struct rrd_place
+place_of(const struct keeper *keeper, const struct pending_file *file)
+{
+	return (struct rrd_place){ keeper->rrd_dir, file->name };
+}
+
+static int64_t
+step_seconds(const struct pending_file *file)
+{
+	return file->step / SECOND;
+}
+
+static enum rrd_result
+create_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	const char **names = mem_array(file->ds_count, sizeof *names);
+	int64_t first = file->rows[0]->slot;
+	enum rrd_result result = RRD_BAD;
+	struct layout layout;
+
+	for (size_t i = 0; i < file->ds_count; i++)
+		names[i] = file->ds[i].name;
+	if (layout_make(&layout, file->step, file->profile, why) == 0)
+		result = rrd_file_create(place_of(keeper, file), &layout, first * step_seconds(file),
+			names, file->ds_count, why);
+	else
+		fail_prefix(why, "%s/%s", keeper->rrd_dir, file->name);
+	free(names);
+	if (result != RRD_DONE)
+		return result;
+	for (size_t i = 0; i < file->ds_count; i++)
+		file->ds[i].in_file = true;
+	file->written = first - 1;
+	file->open = true;
+	return RRD_DONE;
+}
+
+static bool
+shape_has(const struct rrd_shape *shape, const char *ds)
+{
+	for (size_t i = 0; i < shape->ds_count; i++)
+		if (strcmp(shape->ds[i], ds) == 0)
+			return true;
+	return false;
+}
+
+static enum rrd_result
+take_shape(struct keeper *keeper, struct pending_file *file, const struct rrd_shape *shape,
+	struct fail *why)
+{
+	enum rrd_result result = RRD_DONE;
+
+	if (shape->step != step_seconds(file)) {
+		fail_set(why, "%s/%s: has a step of %lld s, the configuration says %lld s",
+			keeper->rrd_dir, file->name, (long long)shape->step,
+			(long long)step_seconds(file));
+		return RRD_BAD;
+	}
+	file->written = shape->last / shape->step;
+	for (size_t i = 0; i < file->ds_count && result == RRD_DONE; i++) {
+		if (!shape_has(shape, file->ds[i].name))
+			result = rrd_file_add(place_of(keeper, file), file->ds[i].name, shape->step,
+				why);
+		file->ds[i].in_file = result == RRD_DONE;
+	}
+	return result;
+}
+
+/* Finds out what is in the file, makes it or completes it. RRD_MISSING: there is none, and
+ * no row to begin it with. */
+static enum rrd_result
+open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	struct rrd_shape shape;
+	enum rrd_result result = rrd_file_shape(place_of(keeper, file), &shape, why);
+
+	if (result == RRD_MISSING)
+		return file->row_count > 0 ? create_file(keeper, file, why) : RRD_MISSING;
+	if (result != RRD_DONE)
+		return result;
+	result = take_shape(keeper, file, &shape, why);
+	free(shape.ds);
+	if (result != RRD_DONE)
+		return result;
+	file->open = true;
+	pending_forget(keeper->pending, file, file->written);
+	return RRD_DONE;
+}
+
+/* Arguments for one update. */
+struct sheet {
+	char *text;
+	size_t used, room;
+	size_t at[CALL_ROWS]; /* offsets of rows in text */
+	const char *rows[CALL_ROWS];
+	size_t count;
+	int64_t last; /* slot of the last row */
+};
+
+static void
+sheet_begin_row(struct sheet *sheet, const struct pending_file *file, int64_t slot)
+{
+	size_t most = 24 + 26 * file->ds_count;
+
+	if (sheet->room - sheet->used < most) {
+		sheet->room = sheet->used + most * CALL_ROWS;
+		sheet->text = mem_grow(sheet->text, sheet->room, 1);
+	}
+	sheet->at[sheet->count++] = sheet->used;
+	sheet->used += (size_t)snprintf(sheet->text + sheet->used, 24, "%lld",
+		(long long)(slot * step_seconds(file)));
+	sheet->last = slot;
+}
+
+/* row NULL: unknown in all data sources. */
+static void
+sheet_add(struct sheet *sheet, const struct pending_file *file, int64_t slot,
+	const struct pending_row *row)
+{
+	sheet_begin_row(sheet, file, slot);
+	for (size_t i = 0; i < file->ds_count; i++) {
+		if (row != NULL && i < row->width && !isnan(row->values[i]))
+			sheet->used += (size_t)snprintf(sheet->text + sheet->used, 26, ":%.17g",
+				row->values[i]);
+		else
+			sheet->used += (size_t)snprintf(sheet->text + sheet->used, 3, ":U");
+	}
+	sheet->used++; /* the NUL */
+}
+
+/* Puts down the slots behind `written` up to `upto`: a run without values as one unknown row
+ * at its last slot, as a slot left out would make its neighbour unknown too. */
+static void
+fill_sheet(struct sheet *sheet, const struct pending_file *file, int64_t upto)
+{
+	int64_t written = file->written;
+	size_t i = 0;
+
+	sheet->count = sheet->used = 0;
+	while (sheet->count < CALL_ROWS && written < upto) {
+		bool has_row = i < file->row_count && file->rows[i]->slot <= upto;
+		int64_t next = has_row ? file->rows[i]->slot : upto + 1;
+
+		if (next > written + 1) {
+			written = next - 1;
+			sheet_add(sheet, file, written, NULL);
+		} else {
+			written = next;
+			sheet_add(sheet, file, written, file->rows[i++]);
+		}
+	}
+	for (size_t n = 0; n < sheet->count; n++)
+		sheet->rows[n] = sheet->text + sheet->at[n];
+}
+
+static char *
+join_names(const struct pending_file *file)
+{
+	char *names = mem_zero(file->ds_count * RRD_DS_NAME + 1);
+	size_t used = 0;
+
+	for (size_t i = 0; i < file->ds_count; i++)
+		used += (size_t)snprintf(names + used, RRD_DS_NAME + 1, "%s%s", i > 0 ? ":" : "",
+			file->ds[i].name);
+	return names;
+}
+
+static enum rrd_result
+write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
+{
+	struct sheet *sheet = mem_zero(sizeof *sheet);
+	char *names = join_names(file);
+	enum rrd_result result = RRD_DONE;
+
+	while (file->written < upto && result == RRD_DONE) {
+		fill_sheet(sheet, file, upto);
+		result = rrd_file_update(place_of(keeper, file), names, sheet->rows, sheet->count,
+			why);
+		if (result == RRD_DONE) {
+			keeper->updates += sheet->count;
+			file->unsynced = true;
+			file->written = sheet->last;
+			pending_forget(keeper->pending, file, sheet->last);
+		}
+	}
+	free(names);
+	free(sheet->text);
+	free(sheet);
+	return result;
+}
+
+static int64_t
+slot_limit(const struct keeper *keeper, const struct pending_file *file)
+{
+	int64_t complete = pending_complete(file), believed = (keeper->wall + AHEAD) / file->step;
+
+	return complete < believed ? complete : believed;
+}
+
+static enum rrd_result
+write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
+{
+	enum rrd_result result = RRD_DONE;
+
+	whereabouts_enter_file(file->name);
+	if (!file->open)
+		result = open_file(keeper, file, why);
+	if (result == RRD_DONE && file->written < upto) {
+		result = write_rows(keeper, file, upto, why);
+		/* Some rows may be in: the file itself says up to where. */
+		if (result != RRD_DONE)
+			file->open = false;
+	}
+	whereabouts_leave_file();
+	return result;
+}
+
+static bool
+killed_predecessors(const struct keeper *keeper, const struct pending_file *file)
+{
+	return keeper->unreadable != NULL && strcmp(keeper->unreadable, file->name) == 0;
+}
+
+/* Writes what is whole. 1 written, 0 nothing to do, -1 and why: it waits, or never will be. */
+static int
+write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	int64_t upto = slot_limit(keeper, file);
+	enum rrd_result result;
+
+	if (file->quarantined) {
+		fail_set(why, "%s/%s: quarantined, see the log", keeper->rrd_dir, file->name);
+		return -1;
+	}
+	if (killed_predecessors(keeper, file)) {
+		fail_set(why, "%s/%s: killed the store %d times", keeper->rrd_dir, file->name, DEATHS);
+		quarantine(keeper, file, why);
+		return -1;
+	}
+	/* A file cannot begin with a row that is not whole yet. */
+	if (upto == INT64_MIN ||
+		(!file->open && file->row_count > 0 && file->rows[0]->slot > upto))
+		return 0;
+	result = write_once(keeper, file, upto, why);
+	if (result == RRD_MISSING && file->row_count > 0)
+		result = write_once(keeper, file, upto, why); /* taken away: made anew */
+	if (result != RRD_DONE && result != RRD_MISSING)
+		keeper->errors++;
+	if (result == RRD_BAD)
+		quarantine(keeper, file, why);
+	else if (result == RRD_REFUSED)
+		folder_refuses(keeper, why);
+	else if (result == RRD_LATER)
+		file_waits(keeper, file, why);
+	if (result != RRD_DONE && result != RRD_MISSING)
+		return -1;
+	folder_takes(keeper);
+	file_goes_on(keeper, file);
+	file->touched = upto < file->newest || file->row_count > 0;
+	return result == RRD_DONE;
+}
+
+/* ---- reading ---- */
+
+static void
+register_series(struct keeper *keeper)
+{
+	struct fail why;
+	uint32_t last;
+
+	/* At the very first start the poller makes it, after us. */
+	if (keeper->catalogue == NULL)
+		keeper->catalogue = series_open(keeper->state_dir, false, &why);
+	if (keeper->catalogue == NULL)
+		return;
+	series_refresh(keeper->catalogue);
+	last = series_last_id(keeper->catalogue);
+	for (uint32_t id = keeper->registered + 1; id <= last; id++) {
+		const struct series *series = series_get(keeper->catalogue, id);
+
+		if (series != NULL && !pending_knows(keeper->pending, id) &&
+			pending_register(keeper->pending, series, &why) == -1)
+			log_error("%s", why.text);
+	}
+	keeper->registered = last;
+}
+
+static bool
+is_registered(struct keeper *keeper, uint32_t series)
+{
+	if (pending_knows(keeper->pending, series))
+		return true;
+	if (series > keeper->registered)
+		register_series(keeper);
+	if (pending_knows(keeper->pending, series))
+		return true;
+	if (keeper->strangers++ == 0) {
+		fail_set(&keeper->reason,
+			"%s/series: no entry for id %u: counted in the ledger, not stored",
+			keeper->state_dir, series);
+		log_error("%s", keeper->reason.text);
+	}
+	return false;
+}
+
+/* The next turn of a file: at the phase of its name, at most `flush` from now. */
+static int64_t
+due_of(const struct keeper *keeper, const struct pending_file *file)
+{
+	int64_t flush = keeper->options.flush > 0 ? keeper->options.flush : 1;
+	int64_t phase = (int64_t)(str_hash(file->name, strlen(file->name)) % (uint64_t)flush);
+
+	return keeper->mono + flush - (keeper->mono - phase) % flush;
+}
+
+static void
+close_slot(struct keeper *keeper, uint32_t series, int64_t last, double value,
+	struct reader_position at)
+{
+	struct pending_file *file;
+
+	if (!is_registered(keeper, series))
+		return;
+	file = pending_close(keeper->pending, series, last, value, at);
+	if (file == NULL || file->touched || file->quarantined)
+		return;
+	file->touched = true;
+	file->due = due_of(keeper, file);
+}
+
+static void
+take_samples(struct keeper *keeper, const struct record *record, struct reader_position at)
+{
+	struct record_samples walk;
+	struct record_sample sample;
+
+	if (record_samples_open(record, &walk) == -1)
+		return;
+	keeper->received = walk.received;
+	while (record_samples_next(&walk, &sample))
+		close_slot(keeper, sample.series, sample.slot, sample.value, at);
+}
+
+static void
+take_record(struct keeper *keeper, const struct record *record, struct reader_position at)
+{
+	struct record_run run;
+
+	keeper->dirty = true;
+	if (ledger_take(keeper->ledger, record) == -1 && keeper->damaged++ == 0) {
+		fail_set(&keeper->reason, "%s/journal: record %llu cannot be read",
+			keeper->state_dir, (unsigned long long)record->sequence);
+		log_error("%s", keeper->reason.text);
+	}
+	if (record->kind == KIND_SAMPLES)
+		take_samples(keeper, record, at);
+	else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0)
+		close_slot(keeper, run.series, run.last, (double)NAN, at);
+}
+
+static bool
+memory_is_short(const struct keeper *keeper)
+{
+	return keeper->options.memory > 0 &&
+		pending_bytes(keeper->pending) > (size_t)keeper->options.memory;
+}
+
+static void
+make_room(struct keeper *keeper)
+{
+	size_t enough = (size_t)keeper->options.memory / 4 * 3;
+	struct pending_file *file = pending_files(keeper->pending);
+	struct fail why;
+
+	if (keeper->refused && keeper->mono < keeper->refused_until)
+		return;
+	for (; file != NULL && pending_bytes(keeper->pending) > enough; file = file->hh.next)
+		if (file->row_count > 0 && file->retry_at <= keeper->mono &&
+			write_file(keeper, file, &why) == -1 && keeper->refused)
+			break;
+}
+
+bool
+keeper_read(struct keeper *keeper, unsigned records)
+{
+	struct record record;
+	struct fail why;
+	int got = 0;
+
+	while (records-- > 0) {
+		struct reader_position before = reader_at(keeper->reader);
+
+		if (memory_is_short(keeper))
+			make_room(keeper);
+		/* What does not fit stays in the journal. */
+		if (memory_is_short(keeper))
+			return keeper->caught_up = false;
+		got = reader_next(keeper->reader, &record, &why);
+		if (got != 1)
+			break;
+		take_record(keeper, &record, before);
+	}
+	if (got == -1 && !keeper->reader_failing)
+		log_error("%s", why.text);
+	if (got == -1)
+		keeper->reason = why;
+	keeper->reader_failing = got == -1;
+	return keeper->caught_up = got == 0;
+}
+
+/* ---- checkpoint ---- */
+
+static int
+sync_whole(struct keeper *keeper, struct fail *why)
+{
+	int fd = open(keeper->rrd_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
+
+	result = fd == -1 ? -1 : syncfs(fd);
+	if (result == -1)
+		fail_set(why, "%s: %s", keeper->rrd_dir, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	return result;
+}
+
+static int
+sync_files(struct keeper *keeper, struct fail *why)
+{
+	struct pending_file *file;
+	size_t unsynced = 0;
+
+	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
+		unsynced += file->unsynced;
+	if (unsynced > SYNC_SINGLY && sync_whole(keeper, why) == -1)
+		return -1;
+	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next) {
+		if (!file->unsynced)
+			continue;
+		if (unsynced <= SYNC_SINGLY &&
+			rrd_file_sync(place_of(keeper, file), why) == RRD_LATER)
+			return -1;
+		file->unsynced = false;
+	}
+	return 0;
+}
+
+static void
+collect_open_runs(const struct ledger *ledger, struct checkpoint *checkpoint)
+{
+	uint32_t last = ledger_last_id(ledger);
+
+	checkpoint->open = mem_array((size_t)last + 1, sizeof *checkpoint->open);
+	for (uint32_t id = 1; id <= last; id++) {
+		const struct ledger_run *run = ledger_open_run(ledger, id);
+
+		if (run != NULL)
+			checkpoint->open[checkpoint->open_count++] = *run;
+	}
+}
+
+static void
+drop_segments(struct keeper *keeper, struct reader_position position)
+{
+	uint64_t *numbers, snapshot;
+	size_t count = reader_segments(keeper->state_dir, &numbers);
+	bool something = count > 1 && numbers[0] < position.segment;
+
+	free(numbers);
+	if (!something)
+		return;
+	/* A starting poller begins at the newest snapshot, so that has to stay as well. */
+	snapshot = reader_newest_snapshot(keeper->state_dir, NULL);
+	if (snapshot < position.segment)
+		position.segment = snapshot;
+	reader_drop_before(keeper->state_dir, position.segment);
+}
+
+static int
+make_checkpoint(struct keeper *keeper)
+{
+	struct checkpoint checkpoint = { 0 };
+	struct fail why;
+	int result;
+
+	whereabouts_set(WHERE_STORE, WHERE_CHECKPOINT);
+	checkpoint.position = pending_oldest(keeper->pending, reader_at(keeper->reader));
+	result = sync_files(keeper, &why);
+	if (result == 0)
+		result = ledger_sync(keeper->ledger, &checkpoint.ledger_length, &why);
+	if (result == 0) {
+		collect_open_runs(keeper->ledger, &checkpoint);
+		result = checkpoint_write(keeper->state_dir, &checkpoint, &why);
+		free(checkpoint.open);
+	}
+	whereabouts_set(WHERE_STORE, WHERE_ELSE);
+	if (result == -1 && !keeper->checkpoint_failing)
+		log_error("%s: no checkpoint, the journal is kept", why.text);
+	if (result == -1)
+		keeper->reason = why;
+	else if (keeper->checkpoint_failing)
+		log_info("%s: checkpoints are made again", keeper->state_dir);
+	keeper->checkpoint_failing = result == -1;
+	keeper->dirty = result == -1;
+	if (result == 0)
+		drop_segments(keeper, checkpoint.position);
+	return result;
+}
+
+/* ---- what the role asks for ---- */
+
+void
+keeper_round(struct keeper *keeper)
+{
+	struct pending_file *file = pending_files(keeper->pending);
+	struct fail why;
+
+	if (keeper->caught_up && !(keeper->refused && keeper->mono < keeper->refused_until))
+		for (; file != NULL; file = file->hh.next)
+			if (file->touched && file->due <= keeper->mono &&
+				file->retry_at <= keeper->mono &&
+				write_file(keeper, file, &why) == -1 && keeper->refused)
+				break;
+	if (keeper->mono < keeper->checkpoint_at)
+		return;
+	keeper->checkpoint_at = keeper->mono + CHECKPOINT_INTERVAL;
+	if (keeper->dirty)
+		make_checkpoint(keeper);
+}
+
+static void
+read_to_the_end(struct keeper *keeper)
+{
+	do {
+		keeper_read(keeper, 100000);
+	} while (!keeper->caught_up && !keeper->reader_failing && !memory_is_short(keeper));
+}
+
+int
+keeper_flush(struct keeper *keeper, const char *name, struct fail *why)
+{
+	struct pending_file *file;
+
+	read_to_the_end(keeper);
+	file = pending_find(keeper->pending, name);
+	return file == NULL || !file->touched ? 0 : write_file(keeper, file, why);
+}
+
+int
+keeper_flush_all(struct keeper *keeper, struct fail *why)
+{
+	struct pending_file *file;
+	int result = 0;
+
+	read_to_the_end(keeper);
+	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next) {
+		int done = file->touched ? write_file(keeper, file, why) : 0;
+
+		if (done == -1)
+			result = -1;
+		else if (done == 1 && result == 0)
+			result = 1;
+		if (keeper->refused)
+			return -1;
+	}
+	return result;
+}
+
+size_t
+keeper_pending(struct keeper *keeper, const char *name)
+{
+	struct pending_file *file;
+
+	read_to_the_end(keeper);
+	file = pending_find(keeper->pending, name);
+	return file == NULL ? 0 : file->row_count;
+}
+
+int
+keeper_finish(struct keeper *keeper)
+{
+	struct fail why;
+	int flushed = keeper_flush_all(keeper, &why);
+
+	return make_checkpoint(keeper) == -1 || flushed == -1 ? -1 : 0;
+}
+
+void
+keeper_health(const struct keeper *keeper, struct keeper_health *health)
+{
+	*health = (struct keeper_health){ .rows = pending_count_rows(keeper->pending),
+		.files = pending_count_files(keeper->pending), .updates = keeper->updates,
+		.errors = keeper->errors, .quarantined = keeper->quarantined,
+		.locked = keeper->locked, .damaged = keeper->damaged };
+	health->degraded = keeper->refused || keeper->reader_failing ||
+		keeper->checkpoint_failing || keeper->quarantined > 0 || keeper->locked > 0 ||
+		keeper->strangers > 0 || keeper->damaged > 0;
+	if (health->degraded)
+		str_copy(health->reason, sizeof health->reason, keeper->reason.text);
+	if (!keeper->caught_up && keeper->received > 0 && keeper->wall > keeper->received)
+		health->lag = (double)(keeper->wall - keeper->received) / (double)SECOND;
+}

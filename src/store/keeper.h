@@ -1,0 +1,54 @@
+/* keeper.h - what the store does, without its loop and sockets: reads the journal, keeps
+ * rows pending, writes files and ledger, makes checkpoints. Blocking: the store is a process
+ * of its own for that.
+ *
+ * A file is written when `flush` has passed since its first pending slot (at a phase of its
+ * own, so that files take turns), when memory runs short, when asked, and at the end. Rows
+ * that are not whole yet wait, and hold the checkpoint's position back. Every 60 s: files
+ * synced, ledger synced, checkpoint written, old segments dropped; in this order. What a
+ * crash makes come twice is recognised by the file's own last slot and by the ledger.
+ *
+ * While the folder is missing or read-only everything waits in the journal; when it is back,
+ * it is written. A file that somebody has locked waits alone. A damaged file, or one of
+ * another step, is left as it is and quarantined: its slots still count in the ledger. */
+#ifndef PW_KEEPER_H
+#define PW_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+struct fail;
+struct store_options;
+struct keeper;
+
+struct keeper_health {
+	bool degraded;
+	char reason[400];  /* "" when not degraded */
+	double lag;        /* seconds of journal not yet read; 0 when at its end */
+	uint64_t rows;     /* pending */
+	uint64_t files;
+	uint64_t updates;  /* rows written since the start */
+	uint64_t errors;   /* failed calls since the start */
+	uint64_t quarantined, locked; /* files */
+	uint64_t damaged;  /* journal records that could not be read */
+};
+
+struct keeper *keeper_open(const struct store_options *options, struct fail *why);
+void keeper_close(struct keeper *keeper); /* writes nothing: keeper_finish does */
+
+/* The clock for all calls that follow. */
+void keeper_now(struct keeper *keeper, int64_t mono, int64_t wall);
+/* Takes up to that many records; true when there is nothing more for now. */
+bool keeper_read(struct keeper *keeper, unsigned records);
+/* Writes what is due, makes a checkpoint when one is due. */
+void keeper_round(struct keeper *keeper);
+/* Reads what is there and writes the whole rows of one file (below RRD_DIR). 1 written, 0
+ * nothing to write, -1 and why. */
+int keeper_flush(struct keeper *keeper, const char *file, struct fail *why);
+int keeper_flush_all(struct keeper *keeper, struct fail *why);
+/* Slots of a file that wait to be written. */
+size_t keeper_pending(struct keeper *keeper, const char *file);
+/* Reads, writes and checkpoints; -1 when something has to wait for the next start. */
+int keeper_finish(struct keeper *keeper);
+void keeper_health(const struct keeper *keeper, struct keeper_health *health);
+#endif

@@ -1,0 +1,122 @@
+#include "store/layout.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+#define SECOND INT64_C(1000000000)
+#define MINUTE 60
+#define HOUR 3600
+#define DAY 86400
+#define YEAR (365 * DAY)
+#define TIERS 4
+/* From here on the mean of a row hides its extremes. */
+#define EXTREMES_FROM (5 * MINUTE)
+#define FINE_AT_LEAST (2 * DAY)
+
+struct tier {
+	int64_t resolution, kept; /* seconds */
+};
+struct profile {
+	const char *name;
+	struct tier tiers[TIERS]; /* ends with resolution 0 */
+};
+
+static const struct profile profiles[] = {
+	{ "short", { { MINUTE, 2 * DAY }, { 5 * MINUTE, 14 * DAY }, { HOUR, 90 * DAY } } },
+	{ "standard", { { MINUTE, 14 * DAY }, { 5 * MINUTE, 90 * DAY }, { HOUR, 2 * YEAR },
+		{ DAY, 10 * YEAR } } },
+	{ "long", { { MINUTE, 90 * DAY }, { 5 * MINUTE, YEAR }, { HOUR, 5 * YEAR },
+		{ DAY, 20 * YEAR } } },
+};
+static const char *const profile_names[] = { "short", "standard", "long", NULL };
+
+const char *const *
+layout_profiles(void)
+{
+	return profile_names;
+}
+
+static const struct profile *
+find_profile(const char *name)
+{
+	for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++)
+		if (strcmp(profiles[i].name, name) == 0)
+			return &profiles[i];
+	return NULL;
+}
+
+static void
+add(struct layout *layout, const char *function, int64_t slots, int64_t kept)
+{
+	int64_t row = slots * layout->step;
+
+	layout->rra[layout->count++] = (struct layout_rra){ function, slots, (kept + row - 1) / row };
+}
+
+static int64_t
+tier_slots(const struct layout *layout, const struct tier *tier)
+{
+	return (tier->resolution + layout->step / 2) / layout->step;
+}
+
+/* How long single slots are kept. */
+static int64_t
+fine_kept(const struct layout *layout, const struct profile *profile)
+{
+	int64_t kept = profile->tiers[0].kept * layout->step / MINUTE;
+
+	if (kept < FINE_AT_LEAST)
+		kept = FINE_AT_LEAST;
+	if (kept > profile->tiers[0].kept)
+		kept = profile->tiers[0].kept;
+	for (int i = 0; i < TIERS && profile->tiers[i].resolution > 0; i++)
+		if (tier_slots(layout, &profile->tiers[i]) < 2)
+			kept = profile->tiers[i].kept;
+	return kept;
+}
+
+int
+layout_make(struct layout *layout, int64_t interval, const char *name, struct fail *why)
+{
+	const struct profile *profile = find_profile(name);
+
+	*layout = (struct layout){ .step = interval / SECOND };
+	if (profile == NULL) {
+		fail_set(why, "retention profile \"%s\": expected short, standard or long", name);
+		return -1;
+	}
+	if (interval <= 0 || interval % SECOND != 0 || layout->step > DAY) {
+		fail_set(why, "an interval of %lld ms cannot be kept in an RRD file: whole seconds, at most a day",
+			(long long)(interval / 1000000));
+		return -1;
+	}
+	add(layout, "AVERAGE", 1, fine_kept(layout, profile));
+	for (int i = 0; i < TIERS && profile->tiers[i].resolution > 0; i++) {
+		const struct tier *tier = &profile->tiers[i];
+		int64_t slots = tier_slots(layout, tier);
+
+		if (slots < 2)
+			continue;
+		add(layout, "AVERAGE", slots, tier->kept);
+		if (slots * layout->step < EXTREMES_FROM)
+			continue;
+		add(layout, "MIN", slots, tier->kept);
+		add(layout, "MAX", slots, tier->kept);
+	}
+	return 0;
+}
+
+/* librrd 1.7's rrd_format.h on a 64-bit system: head 128, a DS 120, an RRA 120, live head 16,
+ * per DS 112, per DS and RRA 80, per RRA a pointer of 8. */
+int64_t
+layout_bytes(const struct layout *layout, size_t ds_count)
+{
+	int64_t ds = (int64_t)ds_count, rows = 0;
+
+	for (int i = 0; i < layout->count; i++)
+		rows += layout->rra[i].rows;
+	return 128 + 120 * ds + 120 * layout->count + 16 + 112 * ds + 80 * ds * layout->count +
+		8 * layout->count + 8 * ds * rows;
+}

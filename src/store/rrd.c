@@ -1,0 +1,371 @@
+#include "store/rrd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <rrd.h>
+
+#include "base/fail.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "journal/segment.h"
+#include "store/layout.h"
+
+#define PATH_SIZE 1024
+
+static void
+make_path(char path[PATH_SIZE], struct rrd_place place)
+{
+	snprintf(path, PATH_SIZE, "%s/%s", place.root, place.file);
+}
+
+/* ---- what a failure of librrd means; its texts are for people only ---- */
+
+static bool
+locked_by_another(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool locked;
+
+	if (fd == -1)
+		return false;
+	locked = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(fd);
+	return locked;
+}
+
+static bool
+looks_like_rrd(const char *path)
+{
+	char cookie[4] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool right;
+
+	if (fd == -1)
+		return false;
+	right = read(fd, cookie, sizeof cookie) == (ssize_t)sizeof cookie &&
+		memcmp(cookie, "RRD", sizeof cookie) == 0;
+	close(fd);
+	return right;
+}
+
+static enum rrd_result
+judge_root(struct rrd_place place, struct fail *why)
+{
+	struct statvfs system;
+	struct stat info;
+
+	if (stat(place.root, &info) == -1 || statvfs(place.root, &system) == -1) {
+		fail_set(why, "%s: %s", place.root, strerror(errno));
+		return RRD_REFUSED;
+	}
+	if (!S_ISDIR(info.st_mode)) {
+		fail_set(why, "%s: %s", place.root, strerror(ENOTDIR));
+		return RRD_REFUSED;
+	}
+	if ((system.f_flag & ST_RDONLY) != 0) {
+		fail_set(why, "%s: %s", place.root, strerror(EROFS));
+		return RRD_REFUSED;
+	}
+	return RRD_DONE;
+}
+
+/* After a call on an existing file failed: said is librrd's text. */
+static enum rrd_result
+judge(struct rrd_place place, const char *said, struct fail *why)
+{
+	char path[PATH_SIZE];
+
+	make_path(path, place);
+	if (judge_root(place, why) != RRD_DONE)
+		return RRD_REFUSED;
+	if (access(path, R_OK | W_OK) == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? RRD_MISSING : RRD_LATER;
+	}
+	if (locked_by_another(path)) {
+		fail_set(why, "%s: locked by another program", path);
+		return RRD_LATER;
+	}
+	fail_set(why, "%s: %s", path, *said != '\0' ? said : "librrd gives no reason");
+	return looks_like_rrd(path) ? RRD_LATER : RRD_BAD;
+}
+
+/* librrd's text, without the path before it that some of them have. */
+static void
+take_error(struct rrd_place place, char *to, size_t size)
+{
+	char path[PATH_SIZE];
+	const char *said = rrd_get_error();
+	size_t length;
+
+	make_path(path, place);
+	length = strlen(path);
+	if (strncmp(said, path, length) == 0 && strncmp(said + length, ": ", 2) == 0)
+		said += length + 2;
+	str_copy(to, size, said);
+	rrd_clear_error();
+}
+
+static enum rrd_result
+judge_call(struct rrd_place place, struct fail *why)
+{
+	char said[300];
+
+	take_error(place, said, sizeof said);
+	return judge(place, said, why);
+}
+
+/* ---- shape ---- */
+
+static void
+take_info(struct rrd_shape *shape, const rrd_info_t *info)
+{
+	const char *name, *end;
+
+	if (strcmp(info->key, "step") == 0 && info->type == RD_I_CNT)
+		shape->step = (int64_t)info->value.u_cnt;
+	if (strcmp(info->key, "last_update") == 0 && info->type == RD_I_CNT)
+		shape->last = (int64_t)info->value.u_cnt;
+	end = strstr(info->key, "].index");
+	if (strncmp(info->key, "ds[", 3) != 0 || end == NULL)
+		return;
+	name = info->key + 3;
+	if ((size_t)(end - name) >= RRD_DS_NAME)
+		return;
+	shape->ds = mem_grow(shape->ds, shape->ds_count + 1, sizeof *shape->ds);
+	memset(shape->ds[shape->ds_count], 0, RRD_DS_NAME);
+	memcpy(shape->ds[shape->ds_count++], name, (size_t)(end - name));
+}
+
+enum rrd_result
+rrd_file_shape(struct rrd_place place, struct rrd_shape *shape, struct fail *why)
+{
+	char path[PATH_SIZE];
+	rrd_info_t *info;
+
+	*shape = (struct rrd_shape){ 0 };
+	make_path(path, place);
+	if (access(path, F_OK) == -1 && errno == ENOENT) {
+		fail_set(why, "%s: %s", path, strerror(ENOENT));
+		return judge_root(place, why) != RRD_DONE ? RRD_REFUSED : RRD_MISSING;
+	}
+	rrd_clear_error();
+	info = rrd_info_r(path);
+	if (info == NULL)
+		return judge_call(place, why);
+	for (const rrd_info_t *at = info; at != NULL; at = at->next)
+		take_info(shape, at);
+	rrd_info_free(info);
+	if (shape->step > 0 && shape->ds_count > 0)
+		return RRD_DONE;
+	fail_set(why, "%s: no RRD file of ours", path);
+	free(shape->ds);
+	*shape = (struct rrd_shape){ 0 };
+	return RRD_BAD;
+}
+
+/* ---- making ---- */
+
+/* Makes the folders between root and file and syncs what holds a new one. */
+static int
+make_folders(struct rrd_place place, struct fail *why)
+{
+	char path[PATH_SIZE];
+	size_t root = strlen(place.root);
+
+	make_path(path, place);
+	for (char *slash = strchr(path + root + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) == 0) {
+			char *parent = strrchr(path, '/');
+
+			*parent = '\0';
+			segment_sync_path(path);
+			*parent = '/';
+		} else if (errno != EEXIST) {
+			fail_set(why, "%s: %s", path, strerror(errno));
+			return -1;
+		}
+		*slash = '/';
+	}
+	return 0;
+}
+
+static int
+sync_with_folder(const char *path)
+{
+	char folder[PATH_SIZE];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), result;
+
+	if (fd == -1)
+		return -1;
+	result = fsync(fd);
+	/* A fresh file sits in the cache in large pieces that each update would write whole. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	str_copy(folder, sizeof folder, path);
+	*strrchr(folder, '/') = '\0';
+	return result == -1 ? -1 : segment_sync_path(folder);
+}
+
+struct create_call {
+	const char **args;
+	size_t count;
+};
+
+static struct create_call
+create_arguments(const struct layout *layout, const char *const *ds, size_t ds_count)
+{
+	struct create_call call = { mem_array(ds_count + (size_t)layout->count, sizeof(char *)), 0 };
+
+	for (size_t i = 0; i < ds_count; i++)
+		call.args[call.count++] = mem_format("DS:%s:GAUGE:%lld:U:U", ds[i],
+			(long long)layout->step);
+	for (int i = 0; i < layout->count; i++)
+		call.args[call.count++] = mem_format("RRA:%s:0.5:%lld:%lld", layout->rra[i].function,
+			(long long)layout->rra[i].slots, (long long)layout->rra[i].rows);
+	return call;
+}
+
+/* librrd says nothing at all when the disk is full. */
+static enum rrd_result
+judge_create(struct rrd_place place, int64_t wanted, struct fail *why)
+{
+	struct statvfs system;
+	char path[PATH_SIZE], said[300];
+
+	take_error(place, said, sizeof said);
+	if (judge_root(place, why) != RRD_DONE)
+		return RRD_REFUSED;
+	make_path(path, place);
+	if (statvfs(place.root, &system) == 0 &&
+		(int64_t)(system.f_bavail * system.f_frsize) < wanted)
+		fail_set(why, "%s: %s (%lld bytes are needed)", path, strerror(ENOSPC),
+			(long long)wanted);
+	else
+		fail_set(why, "%s: cannot be made: %s", path,
+			*said != '\0' ? said : "librrd gives no reason");
+	return RRD_LATER;
+}
+
+enum rrd_result
+rrd_file_create(struct rrd_place place, const struct layout *layout, int64_t first,
+	const char *const *ds, size_t ds_count, struct fail *why)
+{
+	struct create_call call;
+	char path[PATH_SIZE];
+	int result;
+
+	make_path(path, place);
+	if (judge_root(place, why) != RRD_DONE)
+		return RRD_REFUSED;
+	if (make_folders(place, why) == -1)
+		return RRD_LATER;
+	call = create_arguments(layout, ds, ds_count);
+	rrd_clear_error();
+	result = rrd_create_r2(path, (unsigned long)layout->step, (time_t)(first - layout->step), 1,
+		NULL, NULL, (int)call.count, call.args);
+	for (size_t i = 0; i < call.count; i++)
+		free((char *)call.args[i]);
+	free(call.args);
+	if (result != 0)
+		return judge_create(place, layout_bytes(layout, ds_count), why);
+	if (sync_with_folder(path) == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		return RRD_LATER;
+	}
+	return RRD_DONE;
+}
+
+enum rrd_result
+rrd_file_add(struct rrd_place place, const char *ds, int64_t step, struct fail *why)
+{
+	char path[PATH_SIZE], definition[80], command[] = "tune";
+	char *args[] = { command, path, definition, NULL };
+
+	make_path(path, place);
+	/* rrd_tune replaces the file; a lock that somebody holds would be lost with it. */
+	if (locked_by_another(path)) {
+		fail_set(why, "%s: locked by another program", path);
+		return RRD_LATER;
+	}
+	snprintf(definition, sizeof definition, "DS:%s:GAUGE:%lld:U:U", ds, (long long)step);
+	rrd_clear_error();
+	if (rrd_tune(3, args) != 0)
+		return judge_call(place, why);
+	if (sync_with_folder(path) == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		return RRD_LATER;
+	}
+	return RRD_DONE;
+}
+
+/* ---- rows ---- */
+
+enum rrd_result
+rrd_file_update(struct rrd_place place, const char *names, const char *const *rows,
+	size_t count, struct fail *why)
+{
+	char path[PATH_SIZE];
+
+	make_path(path, place);
+	rrd_clear_error();
+	if (rrd_update_r(path, names, (int)count, (const char **)rows) == 0)
+		return RRD_DONE;
+	return judge_call(place, why);
+}
+
+enum rrd_result
+rrd_file_sync(struct rrd_place place, struct fail *why)
+{
+	char path[PATH_SIZE];
+	int fd, result;
+
+	make_path(path, place);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? RRD_MISSING : RRD_LATER;
+	}
+	result = fdatasync(fd);
+	if (result == -1)
+		fail_set(why, "%s: %s", path, strerror(errno));
+	close(fd);
+	return result == -1 ? RRD_LATER : RRD_DONE;
+}
+
+/* librrd's temporary files: ".rrd" or the file's own name, and six letters. */
+void
+rrd_file_sweep(struct rrd_place place)
+{
+	char path[PATH_SIZE], *name;
+	struct dirent *entry;
+	DIR *folder;
+
+	make_path(path, place);
+	name = strrchr(path, '/');
+	*name++ = '\0';
+	folder = opendir(path);
+	if (folder == NULL)
+		return;
+	while ((entry = readdir(folder)) != NULL) {
+		size_t length = strlen(entry->d_name);
+		bool hidden = length == 10 && strncmp(entry->d_name, ".rrd", 4) == 0;
+		bool own = length == strlen(name) + 6 &&
+			strncmp(entry->d_name, name, strlen(name)) == 0;
+
+		if (hidden || own)
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	}
+	closedir(folder);
+}

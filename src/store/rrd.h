@@ -1,0 +1,48 @@
+/* rrd.h - the one place that calls librrd for writing. A file at a time, one thread, one
+ * writing process: librrd's lock is per process and its mapping can kill it.
+ *
+ * Every DS is GAUGE, heartbeat one step, no bounds. Times in seconds, whole steps. */
+#ifndef PW_RRD_H
+#define PW_RRD_H
+
+#include <stddef.h>
+#include <stdint.h>
+struct fail;
+struct layout;
+
+enum rrd_result {
+	RRD_DONE,
+	RRD_MISSING, /* there is no such file */
+	RRD_LATER,   /* locked by somebody else, no permission, no space: try this file again */
+	RRD_REFUSED, /* the whole folder: missing, read-only */
+	RRD_BAD,     /* the file is none of ours: damaged, or no RRD at all */
+};
+
+#define RRD_DS_NAME 20
+struct rrd_shape {
+	int64_t step, last; /* seconds; time of the last update */
+	size_t ds_count;
+	char (*ds)[RRD_DS_NAME]; /* free() it */
+};
+
+/* path = root + "/" + file; root is what "the whole folder" means. why names the file. */
+struct rrd_place {
+	const char *root, *file;
+};
+
+enum rrd_result rrd_file_shape(struct rrd_place place, struct rrd_shape *shape, struct fail *why);
+/* Makes folders and the file, durably: file and folders are synced. first is the time of
+ * the first row to come. An existing file is never replaced. */
+enum rrd_result rrd_file_create(struct rrd_place place, const struct layout *layout,
+	int64_t first, const char *const *ds, size_t ds_count, struct fail *why);
+/* A new DS, unknown up to now. librrd writes the file anew beside the old one. */
+enum rrd_result rrd_file_add(struct rrd_place place, const char *ds, int64_t step, struct fail *why);
+/* rows are librrd's "TIME:VALUE:U:.."; names "DS:DS:..". Of a call that fails any number of
+ * the first rows may be in the file: look at its shape. */
+enum rrd_result rrd_file_update(struct rrd_place place, const char *names,
+	const char *const *rows, size_t count, struct fail *why);
+/* fdatasync. */
+enum rrd_result rrd_file_sync(struct rrd_place place, struct fail *why);
+/* Removes what a killed rrd_file_create or _add left beside that file. */
+void rrd_file_sweep(struct rrd_place place);
+#endif

@@ -1,0 +1,346 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/net.h"
+#include "base/str.h"
+#include "journal/whereabouts.h"
+#include "store/keeper.h"
+
+#define READ_INTERVAL (100 * LOOP_MS)
+#define ROUND_INTERVAL LOOP_S
+/* Records in one turn, so that a FLUSH is heard during a long replay. */
+#define TURN 2000
+#define LINE 2048
+
+struct store {
+	struct store_options options;
+	char real_rrd_dir[PATH_MAX]; /* rrdtool sends resolved paths */
+	struct loop *loop;
+	struct keeper *keeper;
+	struct net_listener *listener;
+	struct loop_timer read_timer, round_timer;
+	struct client *clients;
+};
+
+struct client {
+	struct store *store;
+	struct net_stream *stream;
+	struct client *next, **link;
+	char line[LINE];
+	size_t used;
+};
+
+static void
+tell_time(struct store *store)
+{
+	keeper_now(store->keeper, loop_mono(store->loop), loop_wall(store->loop));
+}
+
+/* ---- the FLUSH server ---- */
+
+static void
+client_close(struct client *client, bool orderly)
+{
+	*client->link = client->next;
+	if (client->next != NULL)
+		client->next->link = client->link;
+	if (orderly)
+		net_stream_finish(client->stream);
+	else
+		net_stream_close(client->stream);
+	free(client);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+answer(struct client *client, const char *format, ...)
+{
+	char line[LINE + 100];
+	va_list args;
+	size_t length;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line - 1, format, args);
+	va_end(args);
+	length = strlen(line);
+	line[length] = '\n';
+	net_stream_send(client->stream, line, length + 1);
+}
+
+/* The name below RRD_DIR, or NULL for a path that lies elsewhere. */
+static const char *
+below_rrd_dir(const struct store *store, const char *path)
+{
+	const char *roots[] = { store->options.rrd_dir, store->real_rrd_dir };
+
+	if (*path != '/')
+		return path;
+	for (size_t i = 0; i < 2; i++) {
+		size_t length = strlen(roots[i]);
+
+		if (length > 0 && strncmp(path, roots[i], length) == 0 && path[length] == '/')
+			return path + length + 1;
+	}
+	return NULL;
+}
+
+static void
+flush_one(struct client *client, const char *path)
+{
+	const char *file = below_rrd_dir(client->store, path);
+	struct fail why;
+	int result;
+
+	if (file == NULL) {
+		answer(client, "-1 %s: not below %s", path, client->store->options.rrd_dir);
+		return;
+	}
+	tell_time(client->store);
+	result = keeper_flush(client->store->keeper, file, &why);
+	if (result == -1)
+		answer(client, "-1 %s", why.text);
+	else if (result == 1)
+		answer(client, "0 Successfully flushed %s", path);
+	else
+		answer(client, "0 Nothing to flush: %s", path);
+}
+
+static void
+flush_all(struct client *client)
+{
+	struct fail why;
+
+	tell_time(client->store);
+	if (keeper_flush_all(client->store->keeper, &why) == -1)
+		answer(client, "-1 %s", why.text);
+	else
+		answer(client, "0 Successfully flushed all files");
+}
+
+static void
+tell_pending(struct client *client, const char *path)
+{
+	const char *file = below_rrd_dir(client->store, path);
+
+	tell_time(client->store);
+	answer(client, "0 %zu updates pending",
+		file == NULL ? 0 : keeper_pending(client->store->keeper, file));
+}
+
+/* False when the client has gone. Words are taken in any case, as rrdcached does. */
+static bool
+serve_line(struct client *client, char *line)
+{
+	char *argument = line + strcspn(line, " \r");
+
+	if (*argument != '\0')
+		*argument++ = '\0';
+	argument += strspn(argument, " ");
+	argument[strcspn(argument, "\r")] = '\0';
+	if (strcasecmp(line, "QUIT") == 0) {
+		client_close(client, true);
+		return false;
+	}
+	if (strcasecmp(line, "FLUSH") == 0 && *argument != '\0')
+		flush_one(client, argument);
+	else if (strcasecmp(line, "FLUSHALL") == 0)
+		flush_all(client);
+	else if (strcasecmp(line, "PENDING") == 0 && *argument != '\0')
+		tell_pending(client, argument);
+	else if (strcasecmp(line, "PING") == 0)
+		answer(client, "0 PONG");
+	else
+		answer(client, "-1 Unknown command: %s", line);
+	return true;
+}
+
+static void
+client_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
+{
+	struct client *client = arg;
+
+	(void)mono;
+	for (size_t i = 0; i < size; i++) {
+		if (data[i] != '\n') {
+			if (client->used == LINE - 1) {
+				answer(client, "-1 line too long");
+				client_close(client, true);
+				return;
+			}
+			client->line[client->used++] = (char)data[i];
+			continue;
+		}
+		client->line[client->used] = '\0';
+		client->used = 0;
+		if (!serve_line(client, client->line))
+			return;
+	}
+}
+
+static void
+client_closed(int error, void *arg)
+{
+	(void)error;
+	client_close(arg, false);
+}
+
+static void
+accept_client(struct net_stream *stream, void *arg)
+{
+	static const struct net_stream_events events = { .received = client_received,
+		.closed = client_closed };
+	struct store *store = arg;
+	struct client *client = mem_zero(sizeof *client);
+
+	client->store = store;
+	client->stream = stream;
+	client->next = store->clients;
+	client->link = &store->clients;
+	if (client->next != NULL)
+		client->next->link = &client->next;
+	store->clients = client;
+	net_stream_adopt(stream, &events, client);
+}
+
+/* ---- health ---- */
+
+/* For the poller's status; lost with the machine, so it is not synced. */
+static void
+write_health(const struct store *store)
+{
+	char path[512], temporary[512], lag[40];
+	struct keeper_health health;
+	FILE *file;
+
+	keeper_health(store->keeper, &health);
+	snprintf(path, sizeof path, "%s/store.health", store->options.run_dir);
+	snprintf(temporary, sizeof temporary, "%s/store.health.new", store->options.run_dir);
+	file = fopen(temporary, "we");
+	if (file == NULL)
+		return;
+	fprintf(file, "state=%s\nreason=%s\nlag=%s\nrows=%llu\nfiles=%llu\nupdates=%llu\nerrors=%llu\n",
+		health.degraded ? "degraded" : "ok", health.reason,
+		str_number(lag, sizeof lag, health.lag), (unsigned long long)health.rows,
+		(unsigned long long)health.files, (unsigned long long)health.updates,
+		(unsigned long long)health.errors);
+	fprintf(file, "quarantined=%llu\nlocked=%llu\ndamaged=%llu\ntime=%lld\n",
+		(unsigned long long)health.quarantined, (unsigned long long)health.locked,
+		(unsigned long long)health.damaged, (long long)(loop_wall(store->loop) / LOOP_S));
+	if (fclose(file) == 0 && rename(temporary, path) == -1)
+		log_debug("%s: %s", path, strerror(errno));
+}
+
+/* ---- the role ---- */
+
+static void
+read_journal(void *arg)
+{
+	struct store *store = arg;
+	bool all;
+
+	tell_time(store);
+	all = keeper_read(store->keeper, TURN);
+	/* Each tick while there is more, or until what fills the memory can be written. */
+	loop_timer_in(store->loop, &store->read_timer, all ? READ_INTERVAL : LOOP_TICK);
+}
+
+static void
+do_round(void *arg)
+{
+	struct store *store = arg;
+
+	tell_time(store);
+	keeper_round(store->keeper);
+	write_health(store);
+	loop_timer_in(store->loop, &store->round_timer, ROUND_INTERVAL);
+}
+
+static void
+stop_by_signal(int number, void *arg)
+{
+	struct store *store = arg;
+
+	(void)number;
+	loop_stop(store->loop);
+}
+
+static void
+stop_by_supervisor(int fd, unsigned what, void *arg)
+{
+	struct store *store = arg;
+	char bytes[64];
+	ssize_t got = read(fd, bytes, sizeof bytes);
+
+	(void)what;
+	if (got == 0 || (got == -1 && errno != EAGAIN && errno != EINTR))
+		loop_stop(store->loop);
+}
+
+static int
+serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
+{
+	struct loop_watch *alive;
+	int result;
+
+	store->loop = loop_new(why);
+	if (store->loop == NULL)
+		return -1;
+	store->keeper = keeper_open(&store->options, why);
+	if (store->keeper == NULL)
+		return -1;
+	alive = alive_fd < 0 ? NULL :
+		loop_watch_new(store->loop, alive_fd, LOOP_READ, stop_by_supervisor, store);
+	if (flush_fd >= 0)
+		store->listener = net_listener_new(store->loop, flush_fd, accept_client, store);
+	loop_on_signal(store->loop, SIGTERM, stop_by_signal, store);
+	loop_on_signal(store->loop, SIGINT, stop_by_signal, store);
+	loop_timer_init(&store->read_timer, read_journal, store);
+	loop_timer_init(&store->round_timer, do_round, store);
+	loop_timer_in(store->loop, &store->read_timer, 0);
+	loop_timer_in(store->loop, &store->round_timer, ROUND_INTERVAL);
+	loop_run(store->loop);
+	loop_watch_free(alive);
+	tell_time(store);
+	result = keeper_finish(store->keeper);
+	write_health(store);
+	if (result == -1)
+		log_warn("not everything could be written: the journal keeps it for the next start");
+	return 0;
+}
+
+int
+store_main(const struct store_options *options, int alive_fd, int flush_fd)
+{
+	struct store store = { .options = *options };
+	struct fail why;
+	int result;
+
+	/* librrd would talk to a daemon that is not ours. */
+	unsetenv("RRDCACHED_ADDRESS");
+	if (realpath(options->rrd_dir, store.real_rrd_dir) == NULL)
+		store.real_rrd_dir[0] = '\0';
+	whereabouts_open(options->run_dir);
+	result = serve(&store, alive_fd, flush_fd, &why);
+	if (result == -1)
+		log_error("%s", why.text);
+	while (store.clients != NULL)
+		client_close(store.clients, false);
+	net_listener_free(store.listener);
+	keeper_close(store.keeper);
+	loop_free(store.loop);
+	whereabouts_close();
+	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

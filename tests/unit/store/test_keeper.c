@@ -1,0 +1,693 @@
+/* From the journal into RRD files, which librrd itself then reads. */
+#include "../check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <rrd.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../scratch.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "core/sample.h"
+#include "core/series.h"
+#include "core/tally.h"
+#include "fake/loop_sim.h"
+#include "journal/reader.h"
+#include "journal/writer.h"
+#include "store/keeper.h"
+#include "store/ledger.h"
+#include "store/store.h"
+
+#define STEP (10 * LOOP_S)
+#define FIRST INT64_C(170000000) /* slot */
+
+static struct loop *loop;
+static struct writer *writer;
+static struct series_catalogue *catalogue;
+static struct keeper *keeper;
+static struct store_options options;
+static int64_t mono;
+static unsigned lines;
+
+static void
+count_line(char level, const char *line, void *arg)
+{
+	(void)arg;
+	(void)line;
+	lines += level == 'E' || level == 'W';
+}
+
+static void
+open_keeper(void)
+{
+	struct fail why;
+
+	keeper = keeper_open(&options, &why);
+	CHECK(keeper != NULL);
+	keeper_now(keeper, mono, (FIRST + 1000000) * STEP);
+}
+
+static void
+empty_snapshot(struct writer *to, void *arg)
+{
+	(void)to;
+	(void)arg;
+}
+
+static void
+begin(void)
+{
+	struct writer_options writing = { .segment_size = 20000 };
+	static const struct writer_events events = { .snapshot = empty_snapshot };
+	struct fail why;
+
+	scratch_make();
+	writing.state_dir = scratch;
+	options = (struct store_options){ .state_dir = scratch, .run_dir = scratch,
+		.flush = 300 * LOOP_S, .memory = 1 << 20 };
+	options.rrd_dir = mem_text(scratch_path("rrd"));
+	CHECK(mkdir(options.rrd_dir, 0700) == 0);
+	loop = loop_new(&why);
+	writer = writer_open(loop, &writing, &events, 1, &why);
+	catalogue = series_open(scratch, true, &why);
+	CHECK(writer != NULL && catalogue != NULL);
+	mono = 1000 * LOOP_S;
+	lines = 0;
+	log_catch(count_line, NULL);
+	open_keeper();
+}
+
+static void
+end(void)
+{
+	log_catch(NULL, NULL);
+	keeper_close(keeper);
+	CHECK(writer_close(writer));
+	series_close(catalogue);
+	loop_free(loop);
+	free((char *)options.rrd_dir);
+	scratch_remove();
+}
+
+static void
+kill_keeper(void)
+{
+	keeper_close(keeper);
+	open_keeper();
+}
+
+static void
+advance(int64_t by)
+{
+	mono += by;
+	keeper_now(keeper, mono, (FIRST + 1000000) * STEP);
+}
+
+static const struct series *
+add_series(const char *path, const char *file, const char *ds, int64_t step)
+{
+	struct series wanted = { .kind = POINT_GAUGE, .step = step, .path = path, .unit = "",
+		.file = file, .ds = ds, .profile = "short" };
+	const struct series *series = series_add(catalogue, &wanted, NULL);
+
+	CHECK(series != NULL);
+	return series;
+}
+
+static void
+put(const struct series *series, int64_t slot, double value)
+{
+	struct sample sample = { .series = series, .slot = FIRST + slot, .value = value,
+		.received = (FIRST + slot) * series->step };
+
+	sample.reason = isnan(value) ? REASON_TIMEOUT : REASON_GOOD;
+	CHECK(writer_sample(writer, &sample) > 0);
+}
+
+static void
+put_run(const struct series *series, int64_t first, int64_t last)
+{
+	struct sample_run run = { series, FIRST + first, FIRST + last, 0, REASON_POLLER_DOWN };
+
+	CHECK(writer_run(writer, &run) > 0);
+}
+
+static void
+commit(void)
+{
+	writer_flush(writer);
+	loop_sim_for(loop, 200 * LOOP_MS);
+}
+
+static void
+flush(const char *file)
+{
+	struct fail why;
+	int result;
+
+	commit();
+	result = keeper_flush(keeper, file, &why);
+	if (result == -1)
+		print_error("%s\n", why.text);
+	CHECK(result != -1);
+}
+
+/* The AVERAGE at one slot as librrd gives it; NaN for unknown, -1 when ds is not there. */
+static double
+fetch(const char *file, const char *ds, int64_t slot)
+{
+	time_t from = (time_t)((FIRST + slot - 1) * (STEP / LOOP_S)), to = from + 1;
+	unsigned long step = STEP / LOOP_S, count;
+	rrd_value_t *data;
+	double found = -1;
+	char **names;
+	char path[400];
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	rrd_clear_error();
+	if (rrd_fetch_r(path, "AVERAGE", &from, &to, &step, &count, &names, &data) != 0)
+		return -2;
+	CHECK_INT(step, STEP / LOOP_S);
+	for (unsigned long i = 0; i < count; i++) {
+		if (strcmp(names[i], ds) == 0)
+			found = data[i];
+		free(names[i]);
+	}
+	free(names);
+	free(data);
+	return found;
+}
+
+static bool
+exists(const char *file)
+{
+	char path[400];
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	return access(path, F_OK) == 0;
+}
+
+static void
+one_lost_slot_is_one_unknown_row_and_nothing_else(void)
+{
+	const struct series *a, *b;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	b = add_series("d/b", "d/points.rrd", "b", STEP);
+	for (int slot = 1; slot <= 9; slot++) {
+		put(a, slot, slot == 5 ? (double)NAN : slot);
+		put(b, slot, slot == 5 ? (double)NAN : 0.5 * slot);
+	}
+	flush("d/points.rrd");
+	for (int slot = 1; slot <= 9; slot++) {
+		CHECK(slot == 5 ? isnan(fetch("d/points.rrd", "a", slot)) :
+			fetch("d/points.rrd", "a", slot) == slot);
+		CHECK(slot == 5 ? isnan(fetch("d/points.rrd", "b", slot)) :
+			fetch("d/points.rrd", "b", slot) == 0.5 * slot);
+	}
+	end();
+}
+
+static void
+a_run_of_lost_slots_leaves_both_neighbours_whole(void)
+{
+	const struct series *a;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	put(a, 1, 10);
+	put(a, 2, 20);
+	put_run(a, 3, 900);
+	put(a, 901, 30);
+	put_run(a, 902, 903);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 2) == 20);
+	CHECK(isnan(fetch("d/points.rrd", "a", 3)) && isnan(fetch("d/points.rrd", "a", 900)));
+	CHECK(fetch("d/points.rrd", "a", 901) == 30);
+	put(a, 904, 40);
+	flush("d/points.rrd");
+	CHECK(isnan(fetch("d/points.rrd", "a", 902)) && isnan(fetch("d/points.rrd", "a", 903)));
+	CHECK(fetch("d/points.rrd", "a", 904) == 40);
+	end();
+}
+
+static void
+a_value_lost_in_one_point_leaves_the_others_of_that_slot(void)
+{
+	const struct series *a, *b;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	b = add_series("d/b", "d/points.rrd", "b", STEP);
+	for (int slot = 1; slot <= 3; slot++) {
+		put(a, slot, slot == 2 ? (double)NAN : 7);
+		put(b, slot, 8);
+	}
+	flush("d/points.rrd");
+	CHECK(isnan(fetch("d/points.rrd", "a", 2)) && fetch("d/points.rrd", "b", 2) == 8);
+	CHECK(fetch("d/points.rrd", "a", 3) == 7);
+	end();
+}
+
+static void
+a_row_waits_until_it_is_whole(void)
+{
+	const struct series *a, *b;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	b = add_series("d/b", "d/points.rrd", "b", STEP);
+	put(a, 1, 1);
+	put(b, 1, 1);
+	put(a, 2, 2);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 1) == 1);
+	CHECK(isnan(fetch("d/points.rrd", "a", 2)));
+	CHECK_INT(keeper_pending(keeper, "d/points.rrd"), 1);
+	put(b, 2, 22);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 2) == 2 && fetch("d/points.rrd", "b", 2) == 22);
+	/* b is taken away: the file does not wait for it for ever. */
+	for (int slot = 3; slot <= 9; slot++)
+		put(a, slot, slot);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 9) == 9);
+	end();
+}
+
+static void
+a_new_point_gets_its_place_in_an_existing_file(void)
+{
+	const struct series *a, *b;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	put(a, 1, 1);
+	put(a, 2, 2);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "late", 2) == -1);
+	b = add_series("d/late", "d/points.rrd", "late", STEP);
+	put(a, 3, 3);
+	put(b, 3, 33);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 2) == 2 && fetch("d/points.rrd", "a", 3) == 3);
+	CHECK(isnan(fetch("d/points.rrd", "late", 2)) && fetch("d/points.rrd", "late", 3) == 33);
+	end();
+}
+
+static void
+files_are_written_within_flush_without_being_asked(void)
+{
+	const struct series *a;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	put(a, 1, 1);
+	commit();
+	CHECK(keeper_read(keeper, 100));
+	keeper_round(keeper);
+	advance(301 * LOOP_S);
+	CHECK(keeper_read(keeper, 100));
+	keeper_round(keeper);
+	CHECK(fetch("d/points.rrd", "a", 1) == 1);
+	end();
+}
+
+static void
+short_memory_writes_early_and_loses_nothing(void)
+{
+	const struct series *a;
+
+	begin();
+	keeper_close(keeper);
+	options.memory = 4096;
+	open_keeper();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	for (int slot = 1; slot <= 500; slot++)
+		put(a, slot, slot);
+	commit();
+	CHECK(keeper_read(keeper, 10000));
+	CHECK(keeper_finish(keeper) == 0);
+	for (int slot = 1; slot <= 500; slot++)
+		CHECK(fetch("d/points.rrd", "a", slot) == slot);
+	end();
+}
+
+static void
+the_ledger_counts_text_points_and_no_file_is_made_for_them(void)
+{
+	const struct series *text;
+	struct ledger_view *view;
+	struct tally tally = { { 0 } };
+
+	begin();
+	text = add_series("d/name", "", "", STEP);
+	put(text, 1, 1);
+	put(text, 2, (double)NAN);
+	commit();
+	CHECK(keeper_finish(keeper) == 0);
+	CHECK(!exists("d"));
+	view = ledger_open_reader(scratch, NULL);
+	ledger_tally(view, text, 0, INT64_MAX / 2, &tally);
+	CHECK_INT(tally_expected(&tally), 2);
+	CHECK_INT(tally_good(&tally), 1);
+	ledger_close_reader(view);
+	end();
+}
+
+static void
+a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back(void)
+{
+	struct keeper_health health;
+	const struct series *a;
+	struct fail why;
+
+	begin();
+	CHECK(rmdir(options.rrd_dir) == 0);
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	for (int slot = 1; slot <= 200; slot++) {
+		put(a, slot, slot);
+		commit();
+		advance(STEP);
+		keeper_read(keeper, 100);
+		keeper_round(keeper);
+	}
+	keeper_health(keeper, &health);
+	CHECK(health.degraded && strstr(health.reason, "No such file or directory") != NULL);
+	CHECK_INT(lines, 1);
+	CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+	CHECK(mkdir(options.rrd_dir, 0700) == 0);
+	flush("d/points.rrd");
+	keeper_health(keeper, &health);
+	CHECK(!health.degraded);
+	for (int slot = 1; slot <= 200; slot++)
+		CHECK(fetch("d/points.rrd", "a", slot) == slot);
+	end();
+}
+
+static void
+a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal(void)
+{
+	const struct series *a;
+
+	begin();
+	keeper_close(keeper);
+	options.memory = 4096;
+	open_keeper();
+	CHECK(rmdir(options.rrd_dir) == 0);
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	for (int slot = 1; slot <= 800; slot++)
+		put(a, slot, slot);
+	commit();
+	CHECK(!keeper_read(keeper, 10000));
+	advance(600 * LOOP_S);
+	keeper_round(keeper);
+	CHECK(keeper_finish(keeper) == -1);
+	CHECK(mkdir(options.rrd_dir, 0700) == 0);
+	kill_keeper();
+	CHECK(keeper_read(keeper, 10000));
+	CHECK(keeper_finish(keeper) == 0);
+	for (int slot = 1; slot <= 800; slot++)
+		CHECK(fetch("d/points.rrd", "a", slot) == slot);
+	end();
+}
+
+/* Somebody else's process holds librrd's lock until a byte comes. */
+static pid_t
+lock_elsewhere(const char *file, int *release)
+{
+	char path[400], byte;
+	int fds[2], ready[2];
+	pid_t child;
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	CHECK(pipe(fds) == 0 && pipe(ready) == 0);
+	child = fork();
+	if (child == 0) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		int fd = open(path, O_RDWR);
+
+		close(fds[1]);
+		if (fcntl(fd, F_SETLK, &lock) == -1 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		_exit(read(fds[0], &byte, 1) == 1 ? 0 : 2);
+	}
+	CHECK(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	close(ready[1]);
+	close(fds[0]);
+	*release = fds[1];
+	return child;
+}
+
+static void
+a_locked_file_waits_alone_and_keeps_its_order(void)
+{
+	const struct series *a, *b;
+	struct fail why;
+	int release, status;
+	pid_t child;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	b = add_series("e/b", "e/points.rrd", "b", STEP);
+	put(a, 1, 1);
+	flush("d/points.rrd");
+	child = lock_elsewhere("d/points.rrd", &release);
+	put(a, 2, 2);
+	put(b, 2, 2);
+	put(a, 3, 3);
+	commit();
+	CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+	CHECK(strstr(why.text, "d/points.rrd: locked by another program") != NULL);
+	flush("e/points.rrd");
+	CHECK(fetch("e/points.rrd", "b", 2) == 2);
+	CHECK(write(release, "x", 1) == 1);
+	CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 0);
+	close(release);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 2) == 2 && fetch("d/points.rrd", "a", 3) == 3);
+	end();
+}
+
+static void
+a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count(void)
+{
+	const char *definition[] = { "DS:a:GAUGE:60:U:U", "RRA:AVERAGE:0.5:1:100" };
+	struct keeper_health health;
+	const struct series *a, *b, *c;
+	struct ledger_view *view;
+	struct tally tally = { { 0 } };
+	struct fail why;
+	char path[400];
+	FILE *file;
+
+	begin();
+	snprintf(path, sizeof path, "%s/a.rrd", options.rrd_dir);
+	CHECK(rrd_create_r(path, 60, 1600000000, 2, definition) == 0);
+	snprintf(path, sizeof path, "%s/b.rrd", options.rrd_dir);
+	file = fopen(path, "w");
+	fputs("not an RRD at all, but somebody may want it", file);
+	fclose(file);
+	a = add_series("d/a", "a.rrd", "a", STEP);
+	b = add_series("d/b", "b.rrd", "b", STEP);
+	c = add_series("d/c", "c.rrd", "c", STEP);
+	for (int slot = 1; slot <= 5; slot++) {
+		put(a, slot, 1);
+		put(b, slot, 1);
+		put(c, slot, 1);
+	}
+	commit();
+	CHECK(keeper_flush(keeper, "a.rrd", &why) == -1);
+	CHECK(strstr(why.text, "has a step of 60 s, the configuration says 10 s") != NULL);
+	CHECK(keeper_flush(keeper, "b.rrd", &why) == -1);
+	flush("c.rrd");
+	CHECK(fetch("c.rrd", "c", 5) == 1);
+	keeper_health(keeper, &health);
+	CHECK(health.degraded && health.quarantined == 2);
+	CHECK(keeper_finish(keeper) == 0);
+	view = ledger_open_reader(scratch, NULL);
+	ledger_tally(view, a, 0, INT64_MAX / 2, &tally);
+	CHECK_INT(tally_good(&tally), 5);
+	ledger_close_reader(view);
+	end();
+}
+
+static void
+a_file_that_was_taken_away_is_begun_anew(void)
+{
+	const struct series *a;
+	char path[400];
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	put(a, 1, 1);
+	flush("d/points.rrd");
+	snprintf(path, sizeof path, "%s/d/points.rrd", options.rrd_dir);
+	CHECK(unlink(path) == 0);
+	put(a, 2, 2);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 2) == 2);
+	end();
+}
+
+static void
+a_slot_far_ahead_of_the_clock_is_held_back(void)
+{
+	const struct series *a;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	keeper_now(keeper, mono, (FIRST + 10) * STEP);
+	put(a, 1, 1);
+	put(a, 900000, 9);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 1) == 1);
+	CHECK_INT(keeper_pending(keeper, "d/points.rrd"), 1);
+	keeper_now(keeper, mono, (FIRST + 900001) * STEP);
+	flush("d/points.rrd");
+	CHECK_INT(keeper_pending(keeper, "d/points.rrd"), 0);
+	CHECK(fetch("d/points.rrd", "a", 900000) == 9);
+	end();
+}
+
+static void
+segments_go_after_a_checkpoint_and_not_before(void)
+{
+	const struct series *a;
+	uint64_t *numbers;
+	size_t before, after;
+
+	begin();
+	keeper_close(keeper);
+	options.flush = 1000000 * LOOP_S;
+	open_keeper();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	for (int slot = 1; slot <= 1500; slot++) {
+		put(a, slot, slot);
+		if (slot % 20 == 0)
+			commit();
+	}
+	CHECK(keeper_read(keeper, 100000));
+	before = reader_segments(scratch, &numbers);
+	free(numbers);
+	CHECK(before > 3);
+	advance(61 * LOOP_S); /* a checkpoint, but the first row is still pending */
+	keeper_round(keeper);
+	CHECK(access(scratch_path("checkpoint"), F_OK) == 0 && !exists("d/points.rrd"));
+	after = reader_segments(scratch, &numbers);
+	free(numbers);
+	CHECK_INT(after, before);
+	CHECK(keeper_finish(keeper) == 0);
+	after = reader_segments(scratch, &numbers);
+	CHECK(after == 1 && numbers[0] == reader_newest_snapshot(scratch, NULL));
+	free(numbers);
+	CHECK(fetch("d/points.rrd", "a", 1) == 1 && fetch("d/points.rrd", "a", 1500) == 1500);
+	end();
+}
+
+/* ---- kills ---- */
+
+/* librrd multiplies by the step and divides again: the last bits may differ. */
+static bool
+same(double is, double wanted)
+{
+	return isnan(wanted) ? isnan(is) : fabs(is - wanted) <= 1e-12 * fabs(wanted);
+}
+
+static uint64_t seed;
+
+static unsigned
+random_below(unsigned limit)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % limit;
+}
+
+#define KILL_SLOTS 400
+
+static void
+play_with_kills(uint64_t with)
+{
+	const struct series *series[4];
+	static double model[4][KILL_SLOTS + 1];
+	static const char *const files[] = { "d/x.rrd", "d/x.rrd", "e/y.rrd", "e/y.rrd" };
+	static const char *const names[] = { "a", "b", "a", "b" };
+	struct ledger_view *view;
+
+	seed = with;
+	begin();
+	for (int i = 0; i < 4; i++) {
+		char path[20];
+
+		snprintf(path, sizeof path, "%c/%s", files[i][0], names[i]);
+		series[i] = add_series(path, files[i], names[i], STEP);
+	}
+	for (int slot = 1; slot <= KILL_SLOTS; slot++) {
+		for (int i = 0; i < 4; i++) {
+			model[i][slot] = random_below(8) == 0 ? (double)NAN : random_below(1000) / 7.0;
+			put(series[i], slot, model[i][slot]);
+		}
+		if (random_below(4) == 0)
+			commit();
+		advance(random_below(3) * STEP);
+		keeper_read(keeper, random_below(20));
+		if (random_below(5) == 0)
+			keeper_round(keeper);
+		if (random_below(20) == 0)
+			kill_keeper();
+	}
+	commit();
+	CHECK(keeper_read(keeper, 100000));
+	CHECK(keeper_finish(keeper) == 0);
+	view = ledger_open_reader(scratch, NULL);
+	for (int i = 0; i < 4; i++) {
+		struct tally tally = { { 0 } };
+		uint64_t good = 0;
+
+		for (int slot = 1; slot <= KILL_SLOTS; slot++) {
+			double is = fetch(files[i], names[i], slot);
+
+			good += !isnan(model[i][slot]);
+			if (!same(is, model[i][slot]))
+				print_error("seed %llu %s %s slot %d: %g, wanted %g\n",
+					(unsigned long long)with, files[i], names[i], slot, is,
+					model[i][slot]);
+			CHECK(same(is, model[i][slot]));
+		}
+		ledger_tally(view, series[i], 0, INT64_MAX / 2, &tally);
+		CHECK(tally_expected(&tally) == KILL_SLOTS && tally_good(&tally) == good);
+	}
+	ledger_close_reader(view);
+	end();
+}
+
+static void
+kills_at_random_lose_no_row_and_change_none(void)
+{
+	for (uint64_t with = 1; with <= 8; with++)
+		play_with_kills(with);
+}
+
+RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
+	TEST(a_run_of_lost_slots_leaves_both_neighbours_whole),
+	TEST(a_value_lost_in_one_point_leaves_the_others_of_that_slot),
+	TEST(a_row_waits_until_it_is_whole),
+	TEST(a_new_point_gets_its_place_in_an_existing_file),
+	TEST(files_are_written_within_flush_without_being_asked),
+	TEST(short_memory_writes_early_and_loses_nothing),
+	TEST(the_ledger_counts_text_points_and_no_file_is_made_for_them),
+	TEST(a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back),
+	TEST(a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal),
+	TEST(a_locked_file_waits_alone_and_keeps_its_order),
+	TEST(a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count),
+	TEST(a_file_that_was_taken_away_is_begun_anew),
+	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
+	TEST(segments_go_after_a_checkpoint_and_not_before),
+	TEST(kills_at_random_lose_no_row_and_change_none))

@@ -1,0 +1,311 @@
+/* The ledger against a plain array, with restarts at random. */
+#include "../check.h"
+
+#include <math.h>
+
+#include "../scratch.h"
+#include "base/fail.h"
+#include "base/loop.h"
+#include "core/sample.h"
+#include "core/series.h"
+#include "core/tally.h"
+#include "fake/loop_sim.h"
+#include "journal/reader.h"
+#include "journal/writer.h"
+#include "store/checkpoint.h"
+#include "store/ledger.h"
+
+#define SERIES 5
+#define SLOTS 4000
+#define STEP (2 * LOOP_S)
+
+static struct series series[SERIES + 1];
+static uint8_t model[SERIES + 1][SLOTS];
+static int64_t next[SERIES + 1];
+static uint64_t seed;
+
+static unsigned
+random_below(unsigned limit)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % limit;
+}
+
+static uint8_t
+random_reason(void)
+{
+	static const uint8_t reasons[] = { REASON_GOOD, REASON_GOOD, REASON_GOOD, REASON_GOOD,
+		REASON_FIRST, REASON_DISCONTINUITY, REASON_TIMEOUT, REASON_POLLER_DOWN,
+		REASON_EXCEPTION + 2 };
+
+	return reasons[random_below(sizeof reasons)];
+}
+
+static void
+close_some_slots(struct writer *writer)
+{
+	unsigned id = 1 + random_below(SERIES);
+	unsigned count = 1 + random_below(20);
+	uint8_t reason = random_reason();
+	struct sample sample = { .series = &series[id], .reason = reason, .value = 1 };
+	struct sample_run run = { &series[id], next[id], next[id] + count - 1, 0, reason };
+
+	if (next[id] + count > SLOTS)
+		return;
+	memset(&model[id][next[id]], reason, count);
+	if (!reason_counts_as_good(reason) && random_below(2) == 0) {
+		writer_run(writer, &run);
+		next[id] += count;
+		return;
+	}
+	while (count-- > 0) {
+		sample.slot = next[id]++;
+		writer_sample(writer, &sample);
+	}
+}
+
+/* A store as small as can be: ledger and checkpoint only. */
+struct small {
+	struct ledger *ledger;
+	struct reader *reader;
+};
+
+static void
+small_open(struct small *store)
+{
+	struct checkpoint checkpoint;
+
+	CHECK(checkpoint_read(scratch, &checkpoint, NULL) >= 0);
+	store->ledger = ledger_open(scratch, checkpoint.ledger_length, NULL);
+	CHECK(store->ledger != NULL);
+	for (size_t i = 0; i < checkpoint.open_count; i++)
+		ledger_restore(store->ledger, &checkpoint.open[i]);
+	store->reader = reader_open(scratch, &checkpoint.position, NULL);
+	free(checkpoint.open);
+}
+
+static void
+small_kill(struct small *store)
+{
+	ledger_close(store->ledger);
+	reader_close(store->reader);
+}
+
+static void
+small_read(struct small *store, unsigned records)
+{
+	struct record record;
+
+	while (records-- > 0 && reader_next(store->reader, &record, NULL) == 1)
+		CHECK(ledger_take(store->ledger, &record) == 0);
+}
+
+/* back: the position may lag behind what the ledger has taken, as pending rows make it. */
+static void
+small_checkpoint(struct small *store, struct reader_position *back)
+{
+	struct checkpoint checkpoint = { .position = *back };
+	struct ledger_run open[SERIES + 1];
+	const struct ledger_run *run;
+
+	CHECK(ledger_sync(store->ledger, &checkpoint.ledger_length, NULL) == 0);
+	checkpoint.open = open;
+	for (uint32_t id = 1; id <= SERIES; id++)
+		if ((run = ledger_open_run(store->ledger, id)) != NULL)
+			open[checkpoint.open_count++] = *run;
+	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
+	*back = reader_at(store->reader);
+}
+
+struct fold {
+	const uint8_t *model;
+	int64_t next;
+};
+
+static void
+compare_run(const struct ledger_run *run, void *arg)
+{
+	struct fold *fold = arg;
+
+	CHECK(run->first == fold->next);
+	for (int64_t slot = run->first; slot <= run->last; slot++)
+		CHECK(fold->model[slot] == run->reason);
+	fold->next = run->last + 1;
+}
+
+static void
+compare_all(void)
+{
+	struct ledger_view *view = ledger_open_reader(scratch, NULL);
+
+	CHECK(view != NULL && ledger_damaged(view) == 0);
+	for (uint32_t id = 1; id <= SERIES; id++) {
+		struct fold fold = { model[id], 0 };
+		struct tally tally = { { 0 } };
+		uint64_t good = 0;
+		int64_t from = random_below(SLOTS), to = from + random_below(SLOTS);
+
+		ledger_spans(view, &series[id], 0, SLOTS * STEP, compare_run, &fold);
+		CHECK(fold.next == next[id]);
+		ledger_tally(view, &series[id], from * STEP - 1, to * STEP, &tally);
+		for (int64_t slot = from; slot < to && slot < next[id]; slot++)
+			good += reason_counts_as_good(model[id][slot]);
+		CHECK(tally_good(&tally) == good);
+		CHECK(tally_expected(&tally) ==
+			(uint64_t)(to < next[id] ? to - from : from < next[id] ? next[id] - from : 0));
+	}
+	ledger_close_reader(view);
+}
+
+static void
+play(uint64_t with)
+{
+	struct writer_options options = { .segment_size = 6000 };
+	struct writer_events events = { 0 };
+	struct reader_position back = { 0, 0 };
+	struct loop *loop = loop_new(NULL);
+	struct writer *writer;
+	struct small store;
+
+	seed = with;
+	memset(next, 0, sizeof next);
+	scratch_make();
+	options.state_dir = scratch;
+	writer = writer_open(loop, &options, &events, 1, NULL);
+	small_open(&store);
+	for (int turn = 0; turn < 600; turn++) {
+		close_some_slots(writer);
+		if (random_below(3) == 0)
+			loop_sim_for(loop, 250 * LOOP_MS);
+		small_read(&store, random_below(6));
+		if (random_below(12) == 0)
+			small_checkpoint(&store, &back);
+		if (random_below(15) == 0) {
+			small_kill(&store);
+			small_open(&store);
+			back = reader_at(store.reader);
+		}
+		if (turn % 100 == 99) {
+			writer_flush(writer);
+			loop_sim_for(loop, 250 * LOOP_MS);
+			compare_all();
+		}
+	}
+	small_kill(&store);
+	CHECK(writer_close(writer));
+	compare_all();
+	loop_free(loop);
+	scratch_remove();
+}
+
+static void
+play_many(void)
+{
+	for (uint64_t with = 1; with <= 12; with++) {
+		print_message("seed %llu\n", (unsigned long long)with);
+		play(with);
+	}
+}
+
+static void
+runs_of_one_reason_are_one_run_and_duplicates_change_nothing(void)
+{
+	struct ledger *ledger;
+	uint64_t length;
+
+	scratch_make();
+	ledger = ledger_open(scratch, 0, NULL);
+	for (int64_t slot = 10; slot < 1000; slot++)
+		ledger_add(ledger, 7, REASON_GOOD, slot, slot);
+	ledger_add(ledger, 7, REASON_TIMEOUT, 5, 999);
+	CHECK(ledger_open_run(ledger, 7)->first == 10 && ledger_open_run(ledger, 7)->last == 999);
+	CHECK(ledger_sync(ledger, &length, NULL) == 0 && length == 0);
+	ledger_add(ledger, 7, REASON_TIMEOUT, 990, 1005);
+	CHECK(ledger_open_run(ledger, 7)->first == 1000);
+	CHECK(ledger_sync(ledger, &length, NULL) == 0 && length == LEDGER_RUN_SIZE);
+	ledger_close(ledger);
+	scratch_remove();
+}
+
+static void
+first_and_discontinuity_stay_apart_from_good(void)
+{
+	struct ledger_view *view;
+	struct ledger *ledger;
+	struct checkpoint checkpoint = { .open_count = 1 };
+	struct tally tally = { { 0 } };
+	struct ledger_run open;
+
+	scratch_make();
+	series[1] = (struct series){ .id = 1, .step = STEP };
+	ledger = ledger_open(scratch, 0, NULL);
+	ledger_add(ledger, 1, REASON_FIRST, 1, 1);
+	ledger_add(ledger, 1, REASON_GOOD, 2, 9);
+	ledger_add(ledger, 1, REASON_DISCONTINUITY, 10, 10);
+	ledger_add(ledger, 1, REASON_AUTH, 11, 12);
+	CHECK(ledger_sync(ledger, &checkpoint.ledger_length, NULL) == 0);
+	open = *ledger_open_run(ledger, 1);
+	checkpoint.open = &open;
+	ledger_close(ledger);
+	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
+	view = ledger_open_reader(scratch, NULL);
+	ledger_tally(view, &series[1], 0, 100 * STEP, &tally);
+	CHECK_INT(tally.count[REASON_FIRST], 1);
+	CHECK_INT(tally.count[REASON_GOOD], 8);
+	CHECK_INT(tally.count[REASON_DISCONTINUITY], 1);
+	CHECK_INT(tally.count[REASON_AUTH], 2);
+	CHECK_INT(tally_expected(&tally), 12);
+	ledger_close_reader(view);
+	scratch_remove();
+}
+
+static void
+a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed(void)
+{
+	struct ledger_run open = { 3, REASON_GOOD, 5, 9 };
+	struct checkpoint checkpoint = { { 4, 77 }, 0, &open, 1 }, back;
+	struct fail why;
+	FILE *file;
+
+	scratch_make();
+	CHECK(checkpoint_read(scratch, &back, &why) == 0);
+	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
+	CHECK(checkpoint_read(scratch, &back, &why) == 1);
+	CHECK(back.position.segment == 4 && back.open_count == 1 && back.open[0].last == 9);
+	free(back.open);
+	for (long at = 0; at < 64; at++) {
+		int byte;
+
+		file = fopen(scratch_path("checkpoint"), "r+");
+		fseek(file, at, SEEK_SET);
+		byte = fgetc(file);
+		fseek(file, at, SEEK_SET);
+		fputc(byte ^ 1, file);
+		fclose(file);
+		CHECK(checkpoint_read(scratch, &back, &why) == -1 && back.open == NULL);
+		file = fopen(scratch_path("checkpoint"), "r+");
+		fseek(file, at, SEEK_SET);
+		fputc(byte, file);
+		fclose(file);
+	}
+	scratch_remove();
+}
+
+static void
+prepare(void)
+{
+	for (uint32_t id = 1; id <= SERIES; id++)
+		series[id] = (struct series){ .id = id, .step = STEP };
+}
+
+static void
+every_slot_is_counted_once_whatever_restarts_come_between(void)
+{
+	prepare();
+	play_many();
+}
+
+RUN_TESTS(TEST(every_slot_is_counted_once_whatever_restarts_come_between),
+	TEST(runs_of_one_reason_are_one_run_and_duplicates_change_nothing),
+	TEST(first_and_discontinuity_stay_apart_from_good),
+	TEST(a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed))
