@@ -1,0 +1,888 @@
+#include "alarm/alarms.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alarm/book.h"
+#include "alarm/outage.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/device.h"
+#include "core/sample.h"
+#include "core/series.h"
+#include "path/paths.h"
+
+/* PwCause */
+#define CAUSE_NO_ANSWER 505
+#define CAUSE_THRESHOLD 549
+#define CAUSE_LATE 603
+#define CAUSE_MISSING 606
+
+/* One rule on one series. */
+struct watch {
+	const struct rule_options *rule;
+	struct rule_state state; /* open is set from alarm before each use */
+	struct alarm *alarm;
+};
+struct subject {
+	const struct series *series; /* NULL: id not met yet */
+	struct host *host;           /* NULL: device not in the inventory */
+	bool is_up;
+	int64_t seen_at, good_at;    /* wall ns: first told in this run; newest good sample */
+	struct watch *watches;
+	uint32_t watch_count;
+	uint32_t stale_rules;        /* no-data rules among them */
+};
+struct alarms {
+	struct alarms_options options;
+	const struct inventory *inventory;
+	struct book book;
+	struct outages outages;
+	struct subject *subjects; /* by series id */
+	uint32_t subject_count;
+	struct loop_timer timer;
+	int64_t begun;            /* wall ns; 0 while records are replayed */
+};
+
+/* ---- what all alarms of a device have in common ---- */
+
+static void
+describe_path(void *arg, const struct path_view *view)
+{
+	struct transition *draft = arg;
+
+	transition_text(draft->path, sizeof draft->path, view->name);
+	if (!isnan(view->budget_left))
+		snprintf(draft->budget, sizeof draft->budget, "%.1f", view->budget_left);
+	if (view->state == PATH_IMPAIRED || view->state == PATH_DEGRADED)
+		transition_text(draft->root, sizeof draft->root, view->root);
+}
+
+static void
+describe(void *arg, struct transition *draft, const struct device *device)
+{
+	struct alarms *alarms = arg;
+
+	transition_text(draft->device, sizeof draft->device, device->name);
+	transition_text(draft->address, sizeof draft->address, device->address);
+	transition_text(draft->owner, sizeof draft->owner, device->owner);
+	transition_text(draft->place, sizeof draft->place, device->place);
+	if (alarms->options.paths != NULL)
+		paths_touching(alarms->options.paths, device->name, describe_path, draft);
+}
+
+static const char *
+severity_shout(enum severity severity, char *to, size_t size)
+{
+	str_copy(to, size, severity_word(severity));
+	for (char *c = to; *c != '\0'; c++)
+		if (*c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
+	return to;
+}
+
+static enum condition
+rule_condition(const struct rule_options *rule)
+{
+	return rule->kind == RULE_NO_DATA ? CONDITION_DATA_STALE : CONDITION_THRESHOLD;
+}
+
+/* ---- thresholds ---- */
+
+static void
+draft_of_rule(struct alarms *alarms, const struct subject *subject,
+	const struct rule_options *rule, struct transition *draft)
+{
+	const char *path = subject->series->path, *slash = strchr(path, '/');
+
+	memset(draft, 0, sizeof *draft);
+	draft->condition = rule_condition(rule);
+	draft->severity = rule->severity;
+	draft->cause = rule->kind == RULE_NO_DATA ? CAUSE_MISSING : CAUSE_THRESHOLD;
+	transition_key(draft->key, sizeof draft->key, rule->name, path);
+	str_copy(draft->point, sizeof draft->point, path);
+	if (subject->host != NULL)
+		describe(alarms, draft, subject->host->device);
+	transition_text(draft->object, sizeof draft->object, slash == NULL ? path : slash + 1);
+	transition_text(draft->unit, sizeof draft->unit, subject->series->unit);
+	if (rule->place[0] != '\0')
+		transition_text(draft->place, sizeof draft->place, rule->place);
+	if (rule->owner[0] != '\0')
+		transition_text(draft->owner, sizeof draft->owner, rule->owner);
+}
+
+static void
+breach_text(const struct rule_options *rule, const char *point, struct transition *draft)
+{
+	char text[640], span[32] = "", word[24];
+	const char *gap = draft->unit[0] != '\0' ? " " : "";
+
+	if (rule->hold > 0)
+		str_time_span(span, sizeof span, rule->hold);
+	snprintf(text, sizeof text, "%s %s %s: %s%s%s %s %s%s%s%s%s%s%s",
+		severity_shout(rule->severity, word, sizeof word), rule->name, point, draft->value,
+		gap, draft->unit, rule->kind == RULE_ABOVE ? ">=" : "<=", draft->threshold, gap,
+		draft->unit, rule->hold > 0 ? " for " : "", span,
+		rule->help[0] != '\0' ? ", " : "", rule->help);
+	transition_text(draft->text, sizeof draft->text, text);
+}
+
+static void
+raise_breach(struct alarms *alarms, struct subject *subject, struct watch *watch, double value)
+{
+	struct transition draft;
+
+	draft_of_rule(alarms, subject, watch->rule, &draft);
+	transition_number(draft.value, sizeof draft.value, value);
+	transition_number(draft.threshold, sizeof draft.threshold, watch->rule->limit);
+	breach_text(watch->rule, subject->series->path, &draft);
+	watch->alarm = book_raise(&alarms->book, &draft);
+}
+
+static void
+clear_breach(struct alarms *alarms, struct subject *subject, struct watch *watch, double value)
+{
+	const struct rule_options *rule = watch->rule;
+	char text[512], number[32], limit[32];
+	const char *unit = subject->series->unit, *gap = unit[0] != '\0' ? " " : "";
+
+	transition_number(number, sizeof number, value);
+	transition_number(limit, sizeof limit, rule->clear);
+	snprintf(text, sizeof text, "CLEARED %s %s: %s%s%s %s %s%s%s", rule->name,
+		subject->series->path, number, gap, unit, rule->kind == RULE_ABOVE ? "<=" : ">=",
+		limit, gap, unit);
+	if (book_clear(&alarms->book, watch->alarm, number, text))
+		watch->alarm = NULL;
+}
+
+static void
+tell_watch(struct alarms *alarms, struct subject *subject, struct watch *watch, double value,
+	int64_t time)
+{
+	enum rule_event event;
+
+	watch->state.open = watch->alarm != NULL;
+	event = rule_sample(watch->rule, &watch->state, value, time);
+	if (alarms->begun == 0)
+		return; /* replayed: what was due is in the journal, or due again with the next */
+	if (event == RULE_RAISE)
+		raise_breach(alarms, subject, watch, value);
+	else if (event == RULE_CLEAR)
+		clear_breach(alarms, subject, watch, value);
+}
+
+/* ---- missing data ---- */
+
+static void
+raise_stale(struct alarms *alarms, struct subject *subject, struct watch *watch, int64_t age)
+{
+	const struct rule_options *rule = watch->rule;
+	bool behind = subject->host != NULL && subject->host->alarm != NULL;
+	struct transition draft;
+	char text[640], span[32], word[24];
+
+	draft_of_rule(alarms, subject, rule, &draft);
+	draft.suppressed = behind;
+	if (behind)
+		transition_text(draft.root, sizeof draft.root,
+			subject->host->alarm->last.root[0] != '\0' &&
+			subject->host->alarm->last.suppressed ?
+			subject->host->alarm->last.root : subject->host->device->name);
+	snprintf(draft.value, sizeof draft.value, "%.0f", (double)age / (double)LOOP_S);
+	snprintf(draft.threshold, sizeof draft.threshold, "%.0f",
+		(double)rule->hold / (double)LOOP_S);
+	str_copy(draft.unit, sizeof draft.unit, "s");
+	str_time_span(span, sizeof span, age / LOOP_S * LOOP_S);
+	snprintf(text, sizeof text, "%s %s %s: no good sample for %s%s%s",
+		severity_shout(rule->severity, word, sizeof word), rule->name,
+		subject->series->path, span, rule->help[0] != '\0' ? ", " : "", rule->help);
+	transition_text(draft.text, sizeof draft.text, text);
+	watch->alarm = book_raise(&alarms->book, &draft);
+}
+
+static void
+clear_stale(struct alarms *alarms, struct subject *subject, struct watch *watch)
+{
+	char text[512];
+
+	snprintf(text, sizeof text, "CLEARED %s %s: data again", watch->rule->name,
+		subject->series->path);
+	if (book_clear(&alarms->book, watch->alarm, NULL, text))
+		watch->alarm = NULL;
+}
+
+/* An open one ends with a good sample, never with our own absence or a restart. */
+static void
+check_open_stale(struct alarms *alarms, struct subject *subject, struct watch *watch,
+	int64_t now)
+{
+	const struct host *host = subject->host;
+
+	watch->state.open = true;
+	if (subject->good_at > watch->alarm->last.since) {
+		if (rule_age(watch->rule, &watch->state, now - subject->good_at) == RULE_CLEAR)
+			clear_stale(alarms, subject, watch);
+	} else if (watch->alarm->last.suppressed && (host == NULL || (host->alarm == NULL &&
+			now - host->back_at >= watch->rule->hold))) {
+		book_unsuppress(&alarms->book, watch->alarm);
+	}
+}
+
+static void
+check_stale(struct alarms *alarms, struct subject *subject, struct watch *watch, int64_t now)
+{
+	int64_t base = subject->seen_at;
+
+	if (watch->alarm != NULL) {
+		check_open_stale(alarms, subject, watch, now);
+		return;
+	}
+	if (subject->good_at > base)
+		base = subject->good_at;
+	if (alarms->begun > base)
+		base = alarms->begun;
+	watch->state.open = false;
+	if (rule_age(watch->rule, &watch->state, now - base) == RULE_RAISE)
+		raise_stale(alarms, subject, watch, now - base);
+}
+
+static void
+check_all_stale(struct alarms *alarms, struct subject *subject, int64_t now)
+{
+	for (uint32_t w = 0; w < subject->watch_count; w++)
+		if (subject->watches[w].rule->kind == RULE_NO_DATA)
+			check_stale(alarms, subject, &subject->watches[w], now);
+}
+
+/* ---- which series is watched by what ---- */
+
+static void
+attach_watches(struct alarms *alarms, struct subject *subject)
+{
+	char key[ALARM_KEY + 1];
+
+	for (uint32_t w = 0; w < subject->watch_count; w++) {
+		struct watch *watch = &subject->watches[w];
+
+		transition_key(key, sizeof key, watch->rule->name, subject->series->path);
+		watch->alarm = book_find(&alarms->book, key);
+		if (watch->alarm != NULL &&
+				watch->alarm->last.condition != rule_condition(watch->rule))
+			watch->alarm = NULL;
+	}
+}
+
+static void
+match_rules(struct alarms *alarms, struct subject *subject)
+{
+	const struct rule_options *rules = alarms->inventory->thresholds;
+
+	for (size_t r = 0; r < alarms->inventory->threshold_count; r++) {
+		if (!str_glob(rules[r].on, subject->series->path))
+			continue;
+		subject->watches = mem_grow(subject->watches, subject->watch_count + 1,
+			sizeof *subject->watches);
+		subject->watches[subject->watch_count++] = (struct watch){ .rule = &rules[r] };
+		subject->stale_rules += rules[r].kind == RULE_NO_DATA;
+	}
+	if (alarms->begun != 0)
+		attach_watches(alarms, subject);
+}
+
+static struct subject *
+see(struct alarms *alarms, const struct series *series)
+{
+	struct subject *subject;
+	size_t length = strcspn(series->path, "/");
+	char device[41];
+
+	if (series->id >= alarms->subject_count) {
+		uint32_t count = series->id + series->id / 2 + 64;
+
+		alarms->subjects = mem_grow(alarms->subjects, count, sizeof *alarms->subjects);
+		memset(alarms->subjects + alarms->subject_count, 0,
+			(count - alarms->subject_count) * sizeof *alarms->subjects);
+		alarms->subject_count = count;
+	}
+	subject = &alarms->subjects[series->id];
+	if (subject->series != NULL)
+		return subject;
+	subject->series = series;
+	str_copy(device, length < sizeof device ? length + 1 : sizeof device, series->path);
+	subject->host = outages_find(&alarms->outages, device);
+	subject->is_up = strcmp(series->path + length, "/up") == 0;
+	subject->seen_at = loop_wall(alarms->options.loop);
+	match_rules(alarms, subject);
+	return subject;
+}
+
+static void
+free_subjects(struct subject *subjects, uint32_t count)
+{
+	for (uint32_t id = 0; id < count; id++)
+		free(subjects[id].watches);
+	free(subjects);
+}
+
+/* ---- closed slots ---- */
+
+struct told {
+	int64_t at;       /* wall ns of the (last) slot */
+	int64_t received; /* wall ns */
+	uint8_t reason;
+	double value;
+	uint32_t slots;
+};
+
+static void
+tell_up(struct alarms *alarms, struct subject *subject, const struct told *told)
+{
+	bool known = told->reason == REASON_GOOD && !isnan(told->value);
+
+	/* What we did not measure says nothing about the device. */
+	if (known)
+		outages_tell(&alarms->outages, subject->host, told->value != 0, told->slots,
+			told->received, alarms->begun != 0);
+	else if (reason_class(told->reason) == CLASS_LOST)
+		outages_tell(&alarms->outages, subject->host, false, told->slots,
+			told->received, alarms->begun != 0);
+}
+
+static void
+tell(struct alarms *alarms, const struct series *series, const struct told *told)
+{
+	struct subject *subject = see(alarms, series);
+
+	if (subject->host != NULL && reason_class(told->reason) == CLASS_LOST)
+		subject->host->reason = told->reason;
+	if (subject->is_up && subject->host != NULL)
+		tell_up(alarms, subject, told);
+	if (reason_counts_as_good(told->reason)) {
+		subject->good_at = told->received;
+		if (subject->stale_rules > 0 && alarms->begun != 0)
+			check_all_stale(alarms, subject, loop_wall(alarms->options.loop));
+	}
+	for (uint32_t w = 0; w < subject->watch_count; w++)
+		if (subject->watches[w].rule->kind != RULE_NO_DATA)
+			tell_watch(alarms, subject, &subject->watches[w], told->value, told->at);
+}
+
+static void
+on_sample(void *arg, const struct sample *sample)
+{
+	struct told told = { .at = sample->slot * sample->series->step,
+		.received = sample->received, .reason = sample->reason,
+		.value = sample->reason == REASON_GOOD ? sample->value : NAN, .slots = 1 };
+
+	tell(arg, sample->series, &told);
+}
+
+static void
+on_run(void *arg, const struct sample_run *run)
+{
+	int64_t slots = run->last - run->first + 1;
+	struct told told = { .at = run->last * run->series->step, .received = run->decided,
+		.reason = run->reason, .value = NAN,
+		.slots = slots > 1000 ? 1000 : (uint32_t)slots };
+
+	tell(arg, run->series, &told);
+}
+
+struct feed_listener
+alarms_listener(struct alarms *alarms)
+{
+	return (struct feed_listener){ .sample = on_sample, .run = on_run, .arg = alarms };
+}
+
+/* ---- paths ---- */
+
+static void
+draft_of_path(struct alarms *alarms, const struct path_view *view, struct transition *draft)
+{
+	char text[640], word[24], device[41];
+	const struct host *host;
+
+	memset(draft, 0, sizeof *draft);
+	str_copy(device, sizeof device, view->root);
+	device[strcspn(device, "/")] = '\0';
+	host = outages_find(&alarms->outages, device);
+	draft->condition = CONDITION_PATH_IMPAIRED;
+	draft->severity = view->severity;
+	draft->cause = view->root[0] != '\0' ? CAUSE_NO_ANSWER : CAUSE_LATE;
+	transition_key(draft->key, sizeof draft->key, condition_word(CONDITION_PATH_IMPAIRED),
+		view->name);
+	if (host != NULL) {
+		transition_text(draft->device, sizeof draft->device, host->device->name);
+		transition_text(draft->address, sizeof draft->address, host->device->address);
+	}
+	transition_text(draft->owner, sizeof draft->owner, view->owner);
+	transition_text(draft->place, sizeof draft->place, view->place);
+	describe_path(draft, view);
+	snprintf(text, sizeof text, "%s path-impaired %s: %s%s%s",
+		severity_shout(view->severity, word, sizeof word), view->name,
+		view->evidence[0] != '\0' ? view->evidence : "no data",
+		view->help[0] != '\0' ? ", " : "", view->help);
+	transition_text(draft->text, sizeof draft->text, text);
+}
+
+static void
+clear_path(struct alarms *alarms, struct alarm *alarm, const struct path_view *view)
+{
+	char text[160], span[32];
+
+	str_time_span(span, sizeof span, (loop_wall(alarms->options.loop) - alarm->last.since) /
+		LOOP_S * LOOP_S);
+	snprintf(text, sizeof text, "CLEARED path-impaired %s: data flows again after %s",
+		view->name, span);
+	book_clear(&alarms->book, alarm, NULL, text);
+}
+
+void
+alarms_path_changed(void *arg, const struct path_view *view)
+{
+	struct alarms *alarms = arg;
+	struct transition draft;
+	struct alarm *alarm;
+
+	if (alarms->begun == 0 || view->state == PATH_UNKNOWN)
+		return;
+	draft_of_path(alarms, view, &draft);
+	alarm = book_find(&alarms->book, draft.key);
+	if (view->state != PATH_IMPAIRED) {
+		if (alarm != NULL)
+			clear_path(alarms, alarm, view);
+	} else if (alarm == NULL) {
+		book_raise(&alarms->book, &draft);
+	} else if (draft.root[0] != '\0' && strcmp(draft.root, alarm->last.root) != 0) {
+		book_change(&alarms->book, alarm, &draft);
+	}
+}
+
+/* ---- what is watched no longer ---- */
+
+static const char *
+no_longer(const struct alarms *alarms, const struct transition *open)
+{
+	const struct rule_options *rules = alarms->inventory->thresholds;
+	const struct path_options *paths = alarms->inventory->paths;
+	size_t length = strcspn(open->key, "/");
+	char device[41];
+
+	if (open->condition == CONDITION_DEVICE_DOWN)
+		return outages_find(&alarms->outages, open->device) == NULL ? "device removed" : NULL;
+	if (open->condition == CONDITION_PATH_IMPAIRED) {
+		for (size_t p = 0; p < alarms->inventory->path_count; p++)
+			if (strcmp(paths[p].name, open->path) == 0)
+				return NULL;
+		return "path removed";
+	}
+	str_copy(device, sizeof device, open->point);
+	device[strcspn(device, "/")] = '\0';
+	if (outages_find(&alarms->outages, device) == NULL)
+		return "device removed";
+	for (size_t r = 0; r < alarms->inventory->threshold_count; r++)
+		if (strlen(rules[r].name) == length && strncmp(rules[r].name, open->key, length) == 0
+				&& rule_condition(&rules[r]) == open->condition &&
+				str_glob(rules[r].on, open->point))
+			return NULL;
+	return "rule removed";
+}
+
+static void
+clear_orphans(struct alarms *alarms)
+{
+	struct alarm *alarm, *next;
+
+	HASH_ITER(hh, alarms->book.open, alarm, next) {
+		const char *why = no_longer(alarms, &alarm->last);
+		char text[256];
+
+		if (why == NULL)
+			continue;
+		snprintf(text, sizeof text, "CLEARED %s: %s", alarm->last.key, why);
+		book_clear(&alarms->book, alarm, NULL, text);
+	}
+}
+
+static void
+change_severities(struct alarms *alarms, struct subject *subject)
+{
+	for (uint32_t w = 0; w < subject->watch_count; w++) {
+		struct watch *watch = &subject->watches[w];
+		struct transition draft;
+		char word[24], text[256];
+
+		if (watch->alarm == NULL || watch->alarm->last.severity == watch->rule->severity)
+			continue;
+		draft = watch->alarm->last;
+		draft.severity = watch->rule->severity;
+		snprintf(text, sizeof text, "%s %s %s: severity changed by a new configuration",
+			severity_shout(draft.severity, word, sizeof word), watch->rule->name,
+			subject->series->path);
+		transition_text(draft.text, sizeof draft.text, text);
+		book_change(&alarms->book, watch->alarm, &draft);
+	}
+}
+
+/* ---- life ---- */
+
+static void
+show_path(void *arg, const struct path_view *view)
+{
+	alarms_path_changed(arg, view);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct alarms *alarms = arg;
+	int64_t now = loop_wall(alarms->options.loop);
+
+	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
+	outages_tick(&alarms->outages);
+	for (uint32_t id = 0; id < alarms->subject_count; id++)
+		if (alarms->subjects[id].stale_rules > 0)
+			check_all_stale(alarms, &alarms->subjects[id], now);
+	/* The hook told each change; this is for what the journal did not take then, and for
+	 * a path that changed while nobody ran. */
+	if (alarms->options.paths != NULL)
+		paths_each(alarms->options.paths, show_path, alarms);
+}
+
+struct alarms *
+alarms_new(const struct alarms_options *options, const struct inventory *inventory)
+{
+	struct alarms *alarms = mem_zero(sizeof *alarms);
+
+	alarms->options = *options;
+	alarms->inventory = inventory;
+	alarms->book = (struct book){ .loop = options->loop, .next_sequence = 1, .next_id = 1,
+		.record = options->record, .changed = options->changed, .arg = options->arg };
+	alarms->outages = (struct outages){ .book = &alarms->book, .describe = describe,
+		.arg = alarms };
+	outages_open(&alarms->outages, inventory);
+	loop_timer_init(&alarms->timer, on_timer, alarms);
+	return alarms;
+}
+
+void
+alarms_free(struct alarms *alarms)
+{
+	if (alarms == NULL)
+		return;
+	loop_timer_stop(alarms->options.loop, &alarms->timer);
+	free_subjects(alarms->subjects, alarms->subject_count);
+	outages_close(&alarms->outages);
+	book_free(&alarms->book);
+	free(alarms);
+}
+
+void
+alarms_begin(struct alarms *alarms)
+{
+	alarms->begun = loop_wall(alarms->options.loop);
+	outages_attach(&alarms->outages);
+	for (uint32_t id = 0; id < alarms->subject_count; id++)
+		if (alarms->subjects[id].series != NULL)
+			attach_watches(alarms, &alarms->subjects[id]);
+	/* Old evidence alone raises nothing: one fresh lost slot has to confirm it. */
+	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next)
+		if (host->alarm == NULL && host->bad >= OUTAGE_SLOTS)
+			host->bad = OUTAGE_SLOTS - 1;
+	clear_orphans(alarms);
+	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
+}
+
+static void
+keep_states(struct subject *subject, const struct subject *old)
+{
+	subject->seen_at = old->seen_at;
+	subject->good_at = old->good_at;
+	for (uint32_t w = 0; w < subject->watch_count; w++)
+		for (uint32_t o = 0; o < old->watch_count; o++)
+			if (strcmp(subject->watches[w].rule->name, old->watches[o].rule->name) == 0 &&
+					subject->watches[w].rule->kind == old->watches[o].rule->kind)
+				subject->watches[w].state = old->watches[o].state;
+}
+
+static void
+keep_hosts(struct alarms *alarms, struct host *old)
+{
+	for (; old != NULL; old = old->hh.next) {
+		struct host *host = outages_find(&alarms->outages, old->device->name);
+
+		if (host == NULL)
+			continue;
+		host->bad = old->bad;
+		host->bad_at = old->bad_at;
+		host->good_at = old->good_at;
+		host->back_at = old->back_at;
+		host->waiting = old->waiting;
+		host->reason = old->reason;
+	}
+}
+
+void
+alarms_configure(struct alarms *alarms, const struct inventory *inventory)
+{
+	struct subject *old = alarms->subjects;
+	uint32_t old_count = alarms->subject_count;
+	struct outages old_outages = alarms->outages;
+
+	alarms->inventory = inventory;
+	alarms->subjects = NULL;
+	alarms->subject_count = 0;
+	outages_open(&alarms->outages, inventory);
+	keep_hosts(alarms, old_outages.hosts);
+	if (alarms->begun != 0)
+		clear_orphans(alarms);
+	outages_attach(&alarms->outages);
+	for (uint32_t id = 0; id < old_count; id++) {
+		struct subject *subject;
+
+		if (old[id].series == NULL)
+			continue;
+		subject = see(alarms, old[id].series);
+		keep_states(subject, &old[id]);
+		if (alarms->begun != 0)
+			change_severities(alarms, subject);
+	}
+	outages_close(&old_outages);
+	free_subjects(old, old_count);
+}
+
+bool
+alarms_announce(struct alarms *alarms, enum condition condition, uint32_t lost)
+{
+	return book_announce(&alarms->book, condition, lost);
+}
+
+/* ---- over a restart ---- */
+
+static void
+put_timers(const struct alarms *alarms, struct record_buffer *body)
+{
+	uint32_t count = 0;
+	size_t at = body->used;
+
+	record_put_u32(body, 0); /* the count is known at the end */
+	for (uint32_t id = 0; id < alarms->subject_count; id++) {
+		const struct subject *subject = &alarms->subjects[id];
+
+		for (uint32_t w = 0; w < subject->watch_count; w++) {
+			if (subject->watches[w].state.since == 0 || subject->watches[w].alarm != NULL)
+				continue;
+			record_put_text(body, subject->watches[w].rule->name);
+			record_put_u32(body, id);
+			record_put_u64(body, (uint64_t)subject->watches[w].state.since);
+			count++;
+		}
+	}
+	for (int i = 0; i < 4; i++)
+		body->bytes[at + (size_t)i] = (uint8_t)(count >> 8 * i);
+}
+
+static void
+put_hosts(const struct alarms *alarms, struct record_buffer *body)
+{
+	uint32_t count = 0;
+
+	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next)
+		count += host->bad > 0;
+	record_put_u32(body, count);
+	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next) {
+		if (host->bad == 0)
+			continue;
+		record_put_text(body, host->device->name);
+		record_put_u32(body, host->bad);
+		record_put_u64(body, (uint64_t)host->bad_at);
+	}
+}
+
+void
+alarms_snapshot(const struct alarms *alarms,
+	uint64_t (*put)(void *arg, enum record_kind kind, const void *body, size_t size), void *arg)
+{
+	struct record_buffer body = { 0 };
+
+	record_put_u32(&body, alarms->book.next_sequence);
+	record_put_u32(&body, alarms->book.next_id);
+	record_put_u32(&body, (uint32_t)HASH_COUNT(alarms->book.open));
+	for (struct alarm *alarm = alarms->book.open; alarm != NULL; alarm = alarm->hh.next)
+		transition_put(&alarm->last, &body);
+	put_timers(alarms, &body);
+	put_hosts(alarms, &body);
+	put(arg, KIND_ALARM_STATE, body.bytes, body.used);
+	record_buffer_free(&body);
+}
+
+static void
+replay_timer(struct alarms *alarms, const char *rule, uint32_t id, int64_t since)
+{
+	const struct series *series = alarms->options.series(alarms->options.arg, id);
+	struct subject *subject;
+
+	if (series == NULL)
+		return;
+	subject = see(alarms, series);
+	for (uint32_t w = 0; w < subject->watch_count; w++)
+		if (strcmp(subject->watches[w].rule->name, rule) == 0)
+			subject->watches[w].state.since = since;
+}
+
+static int
+replay_state(struct alarms *alarms, const struct record *record)
+{
+	struct record_cursor cursor = { record->body, record->body + record->size, false };
+	uint32_t next_sequence = record_get_u32(&cursor), next_id = record_get_u32(&cursor);
+	uint32_t count = record_get_u32(&cursor);
+	struct transition open;
+	char name[64];
+
+	/* A snapshot is the whole truth: it replaces what was known. */
+	book_free(&alarms->book);
+	for (; count > 0 && !cursor.failed; count--)
+		if (transition_get(&open, &cursor) == 0)
+			book_replay(&alarms->book, &open);
+	if (!cursor.failed) {
+		alarms->book.next_sequence = next_sequence;
+		alarms->book.next_id = next_id;
+	}
+	for (count = record_get_u32(&cursor); count > 0 && !cursor.failed; count--) {
+		uint32_t id;
+		int64_t since;
+
+		record_get_text(&cursor, name, sizeof name);
+		id = record_get_u32(&cursor);
+		since = (int64_t)record_get_u64(&cursor);
+		if (!cursor.failed)
+			replay_timer(alarms, name, id, since);
+	}
+	for (count = record_get_u32(&cursor); count > 0 && !cursor.failed; count--) {
+		struct host *host;
+		uint32_t bad;
+		int64_t bad_at;
+
+		record_get_text(&cursor, name, sizeof name);
+		bad = record_get_u32(&cursor);
+		bad_at = (int64_t)record_get_u64(&cursor);
+		host = cursor.failed ? NULL : outages_find(&alarms->outages, name);
+		if (host == NULL)
+			continue;
+		host->bad = bad;
+		host->bad_at = bad_at;
+	}
+	return cursor.failed ? -1 : 0;
+}
+
+static int
+replay_samples(struct alarms *alarms, const struct record *record)
+{
+	struct record_samples walk;
+	struct record_sample sample;
+
+	if (record_samples_open(record, &walk) == -1)
+		return -1;
+	while (record_samples_next(&walk, &sample)) {
+		const struct series *series = alarms->options.series(alarms->options.arg,
+			sample.series);
+		struct told told = { .at = sample.slot * sample.step, .received = sample.received,
+			.reason = sample.reason, .slots = 1,
+			.value = sample.reason == REASON_GOOD ? sample.value : NAN };
+
+		if (series != NULL)
+			tell(alarms, series, &told);
+	}
+	return 0;
+}
+
+static int
+replay_run(struct alarms *alarms, const struct record *record)
+{
+	const struct series *series;
+	struct record_run found;
+	struct sample_run run;
+
+	if (record_run_read(record, &found) == -1)
+		return -1;
+	series = alarms->options.series(alarms->options.arg, found.series);
+	if (series == NULL)
+		return 0;
+	run = (struct sample_run){ .series = series, .first = found.first, .last = found.last,
+		.decided = found.decided, .reason = found.reason };
+	on_run(alarms, &run);
+	return 0;
+}
+
+int
+alarms_replay(struct alarms *alarms, const struct record *record)
+{
+	struct record_cursor cursor = { record->body, record->body + record->size, false };
+	struct transition transition;
+
+	switch (record->kind) {
+	case KIND_ALARM_STATE:
+		return replay_state(alarms, record);
+	case KIND_ALARM:
+		if (transition_get(&transition, &cursor) == -1)
+			return -1;
+		book_replay(&alarms->book, &transition);
+		return 0;
+	case KIND_SAMPLES:
+		return replay_samples(alarms, record);
+	case KIND_RUN:
+		return replay_run(alarms, record);
+	default:
+		return 0;
+	}
+}
+
+/* ---- for others to see ---- */
+
+static void
+show(const struct transition *open, struct alarm_view *view, char *rule, size_t size)
+{
+	const char *condition = condition_word(open->condition);
+
+	/* The user knows a threshold by the name he gave it. */
+	if (open->condition == CONDITION_THRESHOLD || open->condition == CONDITION_DATA_STALE) {
+		str_copy(rule, size, open->key);
+		rule[strcspn(rule, "/")] = '\0';
+		condition = rule;
+	}
+	*view = (struct alarm_view){ .key = open->key, .condition = condition, .id = open->id,
+		.severity = open->severity, .device = open->device, .object = open->object,
+		.path = open->path, .value = open->value, .threshold = open->threshold,
+		.unit = open->unit, .since = open->since, .text = open->text,
+		.suppressed = open->suppressed, .root = open->root, .owner = open->owner,
+		.place = open->place };
+}
+
+void
+alarms_each(const struct alarms *alarms,
+	void (*each)(void *arg, const struct alarm_view *view), void *arg)
+{
+	for (struct alarm *alarm = alarms->book.open; alarm != NULL; alarm = alarm->hh.next) {
+		struct alarm_view view;
+		char rule[ALARM_KEY + 1];
+
+		show(&alarm->last, &view, rule, sizeof rule);
+		each(arg, &view);
+	}
+}
+
+size_t
+alarms_count(const struct alarms *alarms)
+{
+	return HASH_COUNT(alarms->book.open);
+}
+
+uint32_t
+alarms_next_sequence(const struct alarms *alarms)
+{
+	return alarms->book.next_sequence;
+}
