@@ -100,6 +100,8 @@ put_point(FILE *to, const struct point *point, bool snmp)
 		const struct snmp_point *wire = point->wire;
 
 		put_oids(to, wire->oids, wire->oid_count);
+		for (size_t i = 0; wire->scales != NULL && i < wire->oid_count; i++)
+			fprintf(to, " %a", wire->scales[i]);
 	} else {
 		put_modbus_point(to, point->wire);
 	}

@@ -170,6 +170,29 @@ build_oids(struct build *build, const struct scope *scope, const char *key,
 	return count;
 }
 
+/* scale = [ 1e6, 1 ]: one factor for each of the OIDs. */
+static bool
+build_scales(struct build *build, const struct scope *scope, enum point_kind kind,
+	struct snmp_point *wire)
+{
+	const struct config_setting_t *list = scope_find(scope, "scale");
+	double *scales;
+
+	if (list == NULL || !config_setting_is_aggregate(list))
+		return true;
+	if (kind == POINT_COUNTER || (size_t)node_count(list) != wire->oid_count) {
+		node_error(list->parent, build->errors, kind == POINT_COUNTER ?
+			"scale: a counter has one for all its OIDs" :
+			"scale: as many numbers as there are in oid, or one");
+		return false;
+	}
+	scales = arena_zero(build->arena, wire->oid_count * sizeof *scales);
+	for (size_t i = 0; i < wire->oid_count; i++)
+		scales[i] = node_number(node_at(list, (int)i));
+	wire->scales = scales;
+	return true;
+}
+
 static bool
 build_snmp_point(struct build *build, const struct scope *scope, struct draft *draft)
 {
@@ -190,7 +213,8 @@ build_snmp_point(struct build *build, const struct scope *scope, struct draft *d
 		return false;
 	}
 	draft->point.wire = wire;
-	return build_kind(build, scope, POINT_GAUGE, &draft->point);
+	return build_kind(build, scope, POINT_GAUGE, &draft->point) &&
+		build_scales(build, scope, draft->point.kind, wire);
 }
 
 /* ---- Modbus ---- */
@@ -376,6 +400,10 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 	if (!build_address(build, scope, &around, wire) || !build_type(build, scope, wire) ||
 		!build_order(build, scope, &around, wire) || !build_invalid(build, scope, wire))
 		return false;
+	if (node_count(scope_find(scope, "scale")) > 0) {
+		node_error(node, build->errors, "scale: one number for a Modbus point");
+		return false;
+	}
 	wire->separate = scope_bool(scope, "separate");
 	wire->spec.scale = draft->point.scale;
 	wire->spec.offset = draft->point.offset;

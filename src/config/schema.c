@@ -31,6 +31,7 @@ static const char *const type_words[] = {
 	[SCHEMA_TEXTS] = "[ ] of texts in quotes",
 	[SCHEMA_NAMES] = "[ ] of names in quotes",
 	[SCHEMA_INTS] = "[ ] of integers",
+	[SCHEMA_FLOATS] = "a number, or [ ] of them",
 	[SCHEMA_GROUP] = "a group { ... }",
 	[SCHEMA_LIST] = "a list of groups ( { ... }, { ... } )",
 	[SCHEMA_MAP] = "a group of groups { name = { ... }; }",
@@ -323,7 +324,7 @@ check_each(const struct schema_key *key, enum schema_type type,
 
 	one.type = type;
 	if (!config_setting_is_array(node) && !config_setting_is_list(node)) {
-		if (type == SCHEMA_OID)
+		if (type == SCHEMA_OID || type == SCHEMA_FLOAT)
 			return schema_check_value(&one, node, parameters, errors);
 		return wrong(key, node, errors);
 	}
@@ -418,6 +419,8 @@ schema_check_value(const struct schema_key *key, const struct config_setting_t *
 		return check_each(key, SCHEMA_NAME, node, parameters, errors);
 	case SCHEMA_INTS:
 		return check_each(key, SCHEMA_INT, node, parameters, errors);
+	case SCHEMA_FLOATS:
+		return check_each(key, SCHEMA_FLOAT, node, parameters, errors);
 	case SCHEMA_VALUE:
 		return node_is_number(node) || node_text(node) != NULL || wrong(key, node, errors);
 	case SCHEMA_HOPS:

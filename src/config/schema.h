@@ -31,6 +31,7 @@ enum schema_type {
 	SCHEMA_TEXTS,    /* [ ] of text */
 	SCHEMA_NAMES,    /* [ ] of names */
 	SCHEMA_INTS,     /* [ ] of integers, each min..max */
+	SCHEMA_FLOATS,   /* one number, or [ ] of them */
 	SCHEMA_GROUP,    /* { } of section `of` */
 	SCHEMA_LIST,     /* ( { }, { } ) of section `of` */
 	SCHEMA_MAP,      /* { key = { } } with free keys, each of section `of` */

@@ -183,7 +183,7 @@ const struct schema_key schema_keys[] = {
 
 	S("table", "name", NAME, YES, .help = "TABLE in DEVICE/TABLE[ROW]/POINT"),
 	S("table", "text", TEXT, .fallback = "", .help = "free text"),
-	S("table", "key", OIDS, YES, .help = "columns; the first that has a text names the row"),
+	S("table", "key", OIDS, .help = "columns; the first that has a text names the row; without: its index"),
 	S("table", "discontinuity", OID, .help = "column of the time at which counters restarted"),
 	S("table", "info", LIST, .of = "info", .help = "texts shown with the row"),
 	S("table", "points", LIST, .of = "point", YES, .help = "values of a row"),
@@ -196,7 +196,8 @@ const struct schema_key schema_keys[] = {
 		.help = "default gauge; state for bits and where states are given; text for strings"),
 	S("point", "unit", TEXT, .fallback = "",
 		.help = "of the stored value; a counter's is per second, 1/s by default"),
-	S("point", "scale", FLOAT, -1e30, 1e30, .fallback = "1", .help = "value = raw x scale + offset"),
+	S("point", "scale", FLOATS, -1e30, 1e30, .fallback = "1",
+		.help = "value = raw x scale + offset; [ ] of one for each oid"),
 	S("point", "offset", FLOAT, -1e30, 1e30, .fallback = "0", .help = "value = raw x scale + offset"),
 	S("point", "states", TEXTS, .help = "words for numbers, as \"1=up\""),
 	S("point", "interval", INTERVAL, 1, DAY, .help = "default: the table's or the device's"),

@@ -39,8 +39,8 @@ struct scanner {
 	int depth;
 };
 
-static void fault(struct scanner *s, int line, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+static void
+fault(struct scanner *s, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static void
 fault(struct scanner *s, int line, const char *format, ...)

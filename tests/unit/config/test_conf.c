@@ -69,6 +69,8 @@ static const char plant[] =
 	"      info = ( { name = \"alias\"; oid = \"1.3.6.1.2.1.31.1.1.1.18\"; } );\n"
 	"      points = ( { name = \"in_octets\"; kind = \"counter\"; unit = \"B/s\";\n"
 	"          oid = [ \"1.3.6.1.2.1.31.1.1.1.6\", \"1.3.6.1.2.1.2.2.1.10\" ]; },\n"
+	"        { name = \"speed\"; oid = [ \"1.3.6.1.2.1.31.1.1.1.15\", \"1.3.6.1.2.1.2.2.1.5\" ];\n"
+	"          unit = \"bit/s\"; scale = [ 1000000.0, 1.0 ]; },\n"
 	"        { name = \"oper\"; oid = \"1.3.6.1.2.1.2.2.1.8\"; states = [ \"1=up\", \"2=down\" ]; } ); } );\n"
 	"    thresholds = ( { name = \"down\"; on = \"if[*]/oper\"; above = 1.5; } ); },\n"
 	"  { name = \"meter\"; protocol = \"modbus\"; function = 4; order = \"CDAB\"; max_regs = 96;\n"
@@ -210,7 +212,7 @@ reads_tables_with_their_keys_rows_and_information(void)
 	const struct device *sw = device(inventory, "sw-hall3");
 	const struct group *group = &sw->groups[0];
 	const struct snmp_group *wire = group->wire;
-	const struct snmp_point *octets = group->points[0].wire;
+	const struct snmp_point *octets = group->points[0].wire, *speed;
 
 	CHECK_STR(group->table, "if");
 	CHECK_STR(group->name, "if-mib");
@@ -224,8 +226,12 @@ reads_tables_with_their_keys_rows_and_information(void)
 	CHECK_STR(wire->include, "^ge");
 	CHECK_INT(octets->oid_count, 2);
 	CHECK_INT(group->points[0].kind, POINT_COUNTER);
-	CHECK_INT(group->points[1].kind, POINT_STATE);
-	CHECK_STR(group->points[1].states[1].word, "down");
+	speed = group->points[1].wire;
+	CHECK_NEAR(speed->scales[0], 1e6, 0);
+	CHECK_NEAR(speed->scales[1], 1, 0);
+	CHECK_NEAR(group->points[1].scale, 1, 0);
+	CHECK_INT(group->points[2].kind, POINT_STATE);
+	CHECK_STR(group->points[2].states[1].word, "down");
 	inventory_free(inventory);
 }
 
