@@ -2,7 +2,7 @@
 #include <net-snmp/net-snmp-includes.h>
 
 #include "snmp/ber.h"
-#include "tests/unit/check.h"
+#include "../check.h"
 
 /* snmpget -v2c -c public ... 1.3.6.1.2.1.1.3.0, the answer as snmpd sent it. */
 static const uint8_t uptime_answer[] = {

@@ -1,5 +1,5 @@
 #include "snmp/counter.h"
-#include "tests/unit/check.h"
+#include "../check.h"
 
 #define S INT64_C(1000000000)
 #define ROUND (UINT64_C(1) << 32)

@@ -4,7 +4,7 @@
 #include "core/sample.h"
 #include "snmp/snmp.h"
 #include "snmp/value.h"
-#include "tests/unit/check.h"
+#include "../check.h"
 
 static struct value
 octets(const char *text)
