@@ -1,0 +1,211 @@
+#include "snmp/mux.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "snmp/ber.h"
+
+/* A second's answers of a large plant while the loop is busy elsewhere. */
+#define RECEIVE_BUFFER (8u << 20)
+
+struct mux {
+	struct loop *loop;
+	struct net_udp *udp4, *udp6;
+	struct mux_request *requests; /* by id */
+	struct mux_counters counters;
+	uint32_t dice[64]; /* random numbers not yet used: dice[0 .. dice_left - 1] */
+	size_t dice_left;
+	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
+		int64_t mono, void *arg);
+	void *tap_arg;
+};
+
+struct mux *
+mux_new(struct loop *loop)
+{
+	struct mux *mux = mem_zero(sizeof *mux);
+
+	mux->loop = loop;
+	return mux;
+}
+
+void
+mux_free(struct mux *mux)
+{
+	if (mux == NULL)
+		return;
+	if (mux->udp4 != NULL)
+		net_udp_close(mux->udp4);
+	if (mux->udp6 != NULL)
+		net_udp_close(mux->udp6);
+	HASH_CLEAR(hh, mux->requests);
+	free(mux);
+}
+
+static uint32_t
+throw_dice(struct mux *mux)
+{
+	if (mux->dice_left == 0) {
+		/* 256 bytes or less come whole, and without waiting once the system is up. */
+		while (getrandom(mux->dice, sizeof mux->dice, 0) != sizeof mux->dice)
+			;
+		mux->dice_left = sizeof mux->dice / sizeof mux->dice[0];
+	}
+	return mux->dice[--mux->dice_left] & INT32_MAX;
+}
+
+static struct mux_request *
+find(struct mux *mux, int32_t id)
+{
+	uint32_t key = (uint32_t)id;
+	struct mux_request *request;
+
+	HASH_FIND(hh, mux->requests, &key, sizeof key, request);
+	return request;
+}
+
+void
+mux_open(struct mux *mux, struct mux_request *request)
+{
+	do
+		request->id = throw_dice(mux);
+	while (request->id == 0 || find(mux, (int32_t)request->id) != NULL);
+	request->wrong_source = false;
+	request->open = true;
+	HASH_ADD(hh, mux->requests, id, sizeof request->id, request);
+}
+
+void
+mux_close(struct mux *mux, struct mux_request *request)
+{
+	if (!request->open)
+		return;
+	HASH_DELETE(hh, mux->requests, request);
+	request->open = false;
+}
+
+/* ---- what comes in ---- */
+
+static void
+note_stranger(struct mux_request *request, const struct net_addr *from)
+{
+	struct mux_peer *peer = request->peer;
+	char is[64], should[64];
+
+	request->wrong_source = true;
+	if (net_addr_equal(&peer->stranger, from))
+		return;
+	peer->stranger = *from;
+	log_warn("%s (%s): an answer came from %s and was dropped: set any_source if that is "
+		"the same device",
+		peer->name, net_addr_text(should, sizeof should, &peer->address, true),
+		net_addr_text(is, sizeof is, from, true));
+}
+
+static bool
+names_the_same_access(const struct mux_peer *peer, const struct ber_peek *peek)
+{
+	size_t size = strlen(peer->community);
+
+	return peek->version == peer->version && peek->community_size == size &&
+		memcmp(peek->community, peer->community, size) == 0;
+}
+
+static void
+udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int64_t mono,
+	void *arg)
+{
+	struct mux *mux = arg;
+	struct mux_request *request;
+	struct ber_peek peek;
+
+	if (mux->tap != NULL)
+		mux->tap(from, false, data, size, mono, mux->tap_arg);
+	mux->counters.received++;
+	if (ber_peek(data, size, &peek) == -1) {
+		mux->counters.malformed++;
+		return;
+	}
+	request = find(mux, peek.request_id);
+	if (request == NULL || peek.pdu != BER_RESPONSE ||
+		!names_the_same_access(request->peer, &peek)) {
+		mux->counters.strays++;
+		return;
+	}
+	if (!request->peer->any_source && !net_addr_equal(from, &request->peer->address)) {
+		mux->counters.wrong_source++;
+		note_stranger(request, from);
+		return;
+	}
+	request->answered(data, size, &peek, mono, request->arg);
+}
+
+static void
+udp_refused(const struct net_addr *to, const uint8_t *data, size_t size, int error, void *arg)
+{
+	struct mux *mux = arg;
+	struct mux_request *request;
+	struct ber_peek peek;
+
+	/* A router may give back only the first bytes: then the deadline tells. */
+	if (data == NULL || ber_peek(data, size, &peek) == -1)
+		return;
+	request = find(mux, peek.request_id);
+	if (request != NULL && net_addr_equal(to, &request->peer->address))
+		request->refused(error, request->arg);
+}
+
+static const struct net_udp_events udp_events = {
+	.received = udp_received,
+	.refused = udp_refused,
+};
+
+/* ---- what goes out ---- */
+
+int
+mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
+	int *error, struct fail *why)
+{
+	const struct net_addr *to = &request->peer->address;
+	struct net_udp **udp = to->family == 6 ? &mux->udp6 : &mux->udp4;
+
+	*error = 0;
+	errno = 0;
+	if (*udp == NULL)
+		*udp = net_udp_open(mux->loop, to->family, NULL, RECEIVE_BUFFER, &udp_events, mux,
+			why);
+	if (*udp == NULL || net_udp_send(*udp, to, data, size, why) == -1) {
+		*error = errno;
+		return -1;
+	}
+	mux->counters.sent++;
+	if (mux->tap != NULL)
+		mux->tap(to, true, data, size, loop_mono(mux->loop), mux->tap_arg);
+	return 0;
+}
+
+const struct mux_counters *
+mux_counters(const struct mux *mux)
+{
+	return &mux->counters;
+}
+
+void
+mux_count_malformed(struct mux *mux)
+{
+	mux->counters.malformed++;
+}
+
+void
+mux_tap(struct mux *mux,
+	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
+		int64_t mono, void *arg), void *arg)
+{
+	mux->tap = tap;
+	mux->tap_arg = arg;
+}

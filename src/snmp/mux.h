@@ -1,0 +1,66 @@
+/* mux.h - one UDP socket per address family for all SNMP devices; finds out whose an answer is.
+ *
+ * A datagram reaches its request only when it is sound BER (ber.h), carries the request's
+ * random id, comes from the address and port that was asked (unless any_source) and names
+ * the same version and community. Everything else is counted and dropped, and the request
+ * stays open: whoever guesses must not be able to end it. Knows no deadlines and no values. */
+#ifndef PW_MUX_H
+#define PW_MUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+#include "base/net.h"
+struct ber_peek;
+struct fail;
+struct loop;
+
+/* Who is asked. The caller's; lives longer than its requests. */
+struct mux_peer {
+	const char *name; /* for the log */
+	struct net_addr address;
+	uint8_t version; /* enum ber_version */
+	const char *community;
+	bool any_source;
+	struct net_addr stranger; /* the mux's: who answered instead, told to the log */
+};
+
+/* One question under way: a member of what waits for the answer. */
+struct mux_request {
+	struct mux_peer *peer;
+	/* mono is the kernel's receive time. Both may close the request, send anew or free
+	 * what it is a member of; the mux touches nothing after the call. */
+	void (*answered)(const uint8_t *data, size_t size, const struct ber_peek *peek,
+		int64_t mono, void *arg);
+	void (*refused)(int error, void *arg); /* an ICMP error: errno's number */
+	void *arg;
+	uint32_t id;       /* while open: 1 .. 2^31 - 1, random */
+	bool open;
+	bool wrong_source; /* an answer with this id came from elsewhere */
+	UT_hash_handle hh; /* the mux's */
+};
+
+struct mux;
+struct mux_counters {
+	uint64_t sent, received, strays, wrong_source, malformed;
+};
+
+struct mux *mux_new(struct loop *loop);
+void mux_free(struct mux *mux); /* NULL is fine; all requests are closed by then */
+
+/* Gives the request an id that no other open one has. */
+void mux_open(struct mux *mux, struct mux_request *request);
+/* The socket of that family is opened at the first datagram. 0, or -1 and why, *error then
+ * is errno's number where there is one. */
+int mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
+	int *error, struct fail *why);
+void mux_close(struct mux *mux, struct mux_request *request); /* no-op when not open */
+
+const struct mux_counters *mux_counters(const struct mux *mux);
+/* An answer that passed here but was not understood after all. */
+void mux_count_malformed(struct mux *mux);
+void mux_tap(struct mux *mux,
+	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
+		int64_t mono, void *arg), void *arg);
+#endif

@@ -1,0 +1,237 @@
+#include "snmp/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/loop.h"
+#include "base/mem.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "core/point.h"
+#include "core/sample.h"
+#include "snmp/oid.h"
+
+/* An SNMPv1 agent fails the whole request for one object that it lacks, so those are left
+ * out for a while. */
+#define ABSENT (10 * 60 * LOOP_S)
+/* Names and locations seldom change. */
+#define INFO_EVERY 20
+/* Tags, lengths and a number; texts are longer, see estimate. */
+#define VARBIND_BYTES 15
+#define TEXT_BYTES 80
+
+/* A point, or behind them an information. */
+struct item {
+	bool pending;      /* to be asked for in this poll */
+	uint8_t used;      /* the alternative that the agent had last */
+	uint8_t tried;     /* alternatives that failed in this poll */
+	uint16_t generation; /* of the last good reading */
+	int64_t absent_until;
+};
+struct plan {
+	size_t point_count, count;
+	unsigned polls;
+	bool one_by_one; /* the agent did not say which object it cannot answer */
+	struct item items[];
+};
+
+static size_t
+info_count(const struct group *group)
+{
+	const struct snmp_group *wire = group->wire;
+
+	return wire != NULL ? wire->info_count : 0;
+}
+
+struct plan *
+plan_new(const struct group *group)
+{
+	size_t count = group->point_count + info_count(group);
+	struct plan *plan = mem_zero(sizeof *plan + count * sizeof plan->items[0]);
+
+	plan->point_count = group->point_count;
+	plan->count = count;
+	return plan;
+}
+
+void
+plan_free(struct plan *plan)
+{
+	free(plan);
+}
+
+static const struct snmp_oid *
+oids_of(const struct plan *plan, const struct group *group, size_t i, size_t *count)
+{
+	const struct snmp_group *wire = group->wire;
+	const struct snmp_point *point;
+
+	if (i >= plan->point_count) {
+		*count = 1;
+		return &wire->infos[i - plan->point_count].oid;
+	}
+	point = group->points[i].wire;
+	*count = point->oid_count;
+	return point->oids;
+}
+
+static bool
+is_text(const struct plan *plan, const struct group *group, size_t i)
+{
+	return i >= plan->point_count || group->points[i].kind == POINT_TEXT;
+}
+
+void
+plan_begin(struct plan *plan, const struct ask_context *context)
+{
+	bool infos = plan->polls++ % INFO_EVERY == 0;
+
+	plan->one_by_one = false;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct item *item = &plan->items[i];
+
+		item->tried = 0;
+		item->pending = item->absent_until <= context->now &&
+			(i < plan->point_count || infos);
+	}
+}
+
+bool
+plan_next(struct plan *plan, const struct ask_context *context, const struct ask_limit *limit,
+	struct ask *ask)
+{
+	size_t bytes = 0, most = plan->one_by_one ? 1 : limit->varbinds, oid_count;
+
+	ask->op = SESSION_GET;
+	ask->max_repetitions = 0;
+	ask->count = 0;
+	for (size_t i = 0; i < plan->count && ask->count < most && ask->count < ASK_MAX - 1; i++) {
+		const struct item *item = &plan->items[i];
+		const struct snmp_oid *oid;
+
+		if (!item->pending)
+			continue;
+		oid = oids_of(plan, context->group, i, &oid_count) + item->used;
+		bytes += oid_wire_size(oid->ids, oid->count) + VARBIND_BYTES +
+			(is_text(plan, context->group, i) ? TEXT_BYTES : 0);
+		if (bytes > limit->bytes && ask->count > 0)
+			break;
+		ask->oids[ask->count] = *oid;
+		ask->what[ask->count++] = (uint16_t)i;
+	}
+	return ask->count > 0;
+}
+
+/* ---- what came back ---- */
+
+static void
+tell_reason(const struct ask_context *context, size_t point, uint8_t reason, int64_t received)
+{
+	struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)point,
+		.reason = reason, .received = received };
+
+	task_reading(context->task, &reading);
+}
+
+static void
+tell_value(struct plan *plan, const struct ask_context *context, size_t i,
+	const struct value *value, int64_t received)
+{
+	const struct point *point = &context->group->points[i];
+	const struct snmp_point *wire = point->wire;
+	struct item *item = &plan->items[i];
+	struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)i,
+		.received = received };
+	char line[256];
+
+	value_read(value, point, wire->scales != NULL ? wire->scales[item->used] : 1, &reading,
+		line, sizeof line);
+	if (reading.reason == REASON_GOOD) {
+		reading.discontinuity = item->generation != context->generation;
+		item->generation = context->generation;
+	}
+	task_reading(context->task, &reading);
+}
+
+/* The agent lacks this alternative: the next one, and after the last the verdict. */
+static void
+item_missing(struct plan *plan, const struct ask_context *context, size_t i, int64_t received)
+{
+	struct item *item = &plan->items[i];
+	size_t count;
+
+	oids_of(plan, context->group, i, &count);
+	item->used = (uint8_t)((item->used + 1u) % count);
+	if (++item->tried < count)
+		return;
+	item->pending = false;
+	item->used = 0;
+	if (i < plan->point_count)
+		tell_reason(context, i, REASON_NO_SUCH_OBJECT, received);
+	if (context->version == 1)
+		item->absent_until = context->now + ABSENT;
+}
+
+static void
+item_failed(struct plan *plan, const struct ask_context *context, size_t i, uint8_t reason,
+	int64_t received)
+{
+	plan->items[i].pending = false;
+	if (i < plan->point_count)
+		tell_reason(context, i, reason, received);
+}
+
+static void
+item_answered(struct plan *plan, const struct ask_context *context, size_t i,
+	const struct varbind *varbind, int64_t received)
+{
+	const struct snmp_group *wire = context->group->wire;
+	char line[256];
+
+	if (!value_is_there(&varbind->value)) {
+		item_missing(plan, context, i, received);
+		return;
+	}
+	plan->items[i].pending = false;
+	if (i < plan->point_count)
+		tell_value(plan, context, i, &varbind->value, received);
+	else
+		task_info(context->task, TASK_SCALAR, wire->infos[i - plan->point_count].name,
+			value_text(line, sizeof line, &varbind->value));
+}
+
+void
+plan_feed(struct plan *plan, const struct ask_context *context, const struct ask *ask,
+	const struct session_answer *answer)
+{
+	size_t at = (size_t)answer->error_index;
+
+	if (answer->reason != REASON_GOOD) {
+		item_failed(plan, context, ask->what[0], answer->reason, answer->received);
+		return;
+	}
+	if (answer->error_status == 0) {
+		for (size_t i = 0; i < ask->count; i++)
+			item_answered(plan, context, ask->what[i], &answer->varbinds[i],
+				answer->received);
+		return;
+	}
+	/* An error concerns one object; the rest is asked for again without it. */
+	if (at == 0 && ask->count > 1) {
+		plan->one_by_one = true;
+		return;
+	}
+	at = at == 0 ? 0 : at - 1;
+	if (answer->error_status == SESSION_ERROR_NO_SUCH_NAME)
+		item_missing(plan, context, ask->what[at], answer->received);
+	else
+		item_failed(plan, context, ask->what[at], REASON_BAD_REPLY, answer->received);
+}
+
+void
+plan_end(struct plan *plan, const struct ask_context *context)
+{
+	for (size_t i = 0; i < plan->point_count; i++)
+		if (plan->items[i].absent_until > context->now && plan->items[i].tried == 0)
+			tell_reason(context, i, REASON_NO_SUCH_OBJECT, context->now);
+}

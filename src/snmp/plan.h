@@ -1,0 +1,53 @@
+/* plan.h - one poll of a group of scalars: which objects to ask for next, what came back.
+ *
+ * Packs many to a request, falls back to alternative OIDs and remembers which one the agent
+ * has. Sends nothing: snmp.c carries the questions. */
+#ifndef PW_PLAN_H
+#define PW_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "snmp/session.h"
+#include "snmp/snmp.h"
+struct group;
+struct task;
+
+#define ASK_MAX 128
+/* One question and whom its parts are for. */
+struct ask {
+	enum session_op op;
+	uint16_t max_repetitions;
+	size_t count;
+	struct snmp_oid oids[ASK_MAX];
+	uint16_t what[ASK_MAX]; /* the asker's own */
+};
+/* What a request may hold: varbinds, and bytes of the answer as estimated. */
+struct ask_limit {
+	size_t varbinds;
+	size_t bytes;
+};
+
+/* Who polls, and when the device last began to count anew. */
+struct ask_context {
+	struct task *task;
+	const struct group *group; /* as of this poll: a reload may bring an equal one */
+	int64_t now;               /* mono */
+	uint16_t generation;       /* counts the device's restarts */
+	uint8_t version;
+};
+
+struct plan;
+struct plan *plan_new(const struct group *group);
+void plan_free(struct plan *plan); /* NULL is fine */
+
+void plan_begin(struct plan *plan, const struct ask_context *context);
+/* The next question, false when there is none. Asking twice without feeding changes nothing. */
+bool plan_next(struct plan *plan, const struct ask_context *context,
+	const struct ask_limit *limit, struct ask *ask);
+/* answer->reason is good, or REASON_TOO_BIG for a question of one object. */
+void plan_feed(struct plan *plan, const struct ask_context *context, const struct ask *ask,
+	const struct session_answer *answer);
+/* After the last question was answered: tells what is known to be missing. */
+void plan_end(struct plan *plan, const struct ask_context *context);
+#endif

@@ -1,0 +1,636 @@
+#include <net-snmp/net-snmp-config.h>
+#include <net-snmp/net-snmp-includes.h>
+#include <net-snmp/library/large_fd_set.h>
+
+#include "snmp/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/sample.h"
+#include "snmp/ber.h"
+#include "snmp/mux.h"
+#include "snmp/oid.h"
+#include "snmp/snmp.h"
+
+/* The number of a socket that is never used: the mux has the real ones. Net-SNMP only looks
+ * it up in the set that we hand it. */
+#define NO_SOCKET 0
+/* Spent by Net-SNMP's own deadline of a microsecond on the real clock; see forget. */
+#define FORGET_TURNS 100000
+
+struct sessions {
+	struct loop *loop;
+	struct mux *mux;
+	netsnmp_large_fd_set ready; /* holds NO_SOCKET */
+	/* The answer being read. */
+	struct varbind *varbinds;
+	uint32_t *ids;
+	uint8_t *octets;
+	uint64_t retried, timed_out, answered;
+};
+
+enum session_state {
+	SESSION_IDLE,
+	SESSION_PAUSE, /* waits for the gap that max_rate demands */
+	SESSION_SENT,
+};
+
+struct session {
+	struct sessions *sessions;
+	char *name;
+	struct snmp_options options;
+	char *community;
+	struct session_events events;
+	void *arg;
+	void *library;
+	struct mux_peer peer;
+	struct mux_request out;
+	struct loop_timer timer;
+	enum session_state state;
+	struct session_request request;
+	int tries_left, tries;
+	int64_t sent_at, next_send, received;
+	int error;           /* errno of the newest try that could not be delivered */
+	bool wrong_source;   /* in any try of this request */
+	bool outstanding;    /* Net-SNMP waits for an answer */
+	const uint8_t *datagram; /* while it is handed to Net-SNMP */
+	size_t datagram_size;
+	bool understood;     /* Net-SNMP called back with it */
+	struct session_answer answer;
+	char text[256];
+};
+
+/* ---- the library ---- */
+
+void
+session_library_prepare(void)
+{
+	static bool prepared;
+
+	if (prepared)
+		return;
+	prepared = true;
+	/* Otherwise it reads /etc/snmp, ~/.snmp and all MIB files, writes /var/lib/snmp and
+	 * takes SIGALRM. */
+	setenv("MIBS", "", 1);
+	setenv("MIBDIRS", "", 1);
+	setenv("MIBFILES", "", 1);
+	setenv("SNMPCONFPATH", "", 1);
+	setenv("SNMP_PERSISTENT_DIR", "", 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_ALARM_DONT_USE_SIG, 1);
+	snmp_disable_log();
+	netsnmp_register_loghandler(NETSNMP_LOGHANDLER_NONE, LOG_DEBUG);
+	init_snmp("pollwerk");
+}
+
+struct sessions *
+sessions_new(struct loop *loop, struct mux *mux)
+{
+	struct sessions *sessions = mem_zero(sizeof *sessions);
+
+	session_library_prepare();
+	sessions->loop = loop;
+	sessions->mux = mux;
+	netsnmp_large_fd_set_init(&sessions->ready, FD_SETSIZE);
+	NETSNMP_LARGE_FD_ZERO(&sessions->ready);
+	NETSNMP_LARGE_FD_SET(NO_SOCKET, &sessions->ready);
+	return sessions;
+}
+
+void
+sessions_free(struct sessions *sessions)
+{
+	if (sessions == NULL)
+		return;
+	netsnmp_large_fd_set_cleanup(&sessions->ready);
+	free(sessions->varbinds);
+	free(sessions->ids);
+	free(sessions->octets);
+	free(sessions);
+}
+
+uint64_t
+sessions_retried(const struct sessions *sessions)
+{
+	return sessions->retried;
+}
+
+uint64_t
+sessions_timed_out(const struct sessions *sessions)
+{
+	return sessions->timed_out;
+}
+
+uint64_t
+sessions_answered(const struct sessions *sessions)
+{
+	return sessions->answered;
+}
+
+/* ---- the transport that Net-SNMP sees ---- */
+
+static int
+transport_send(netsnmp_transport *transport, const void *data, int size, void **opaque,
+	int *opaque_size)
+{
+	struct session *session = transport->data;
+	struct fail why;
+
+	(void)opaque, (void)opaque_size;
+	/* A try that cannot be sent is a try that gets no answer: it waits its time, so that
+	 * a cable pulled here does not make all tries fail within a millisecond. */
+	if (mux_send(session->sessions->mux, &session->out, data, (size_t)size,
+		    &session->error, &why) == -1 && session->error == 0)
+		session->error = EIO;
+	return size;
+}
+
+static int
+transport_receive(netsnmp_transport *transport, void *data, int size, void **opaque,
+	int *opaque_size)
+{
+	struct session *session = transport->data;
+
+	*opaque = NULL;
+	*opaque_size = 0;
+	if (session->datagram == NULL || session->datagram_size > (size_t)size)
+		return -1;
+	memcpy(data, session->datagram, session->datagram_size);
+	return (int)session->datagram_size;
+}
+
+static int
+transport_close(netsnmp_transport *transport)
+{
+	/* Net-SNMP would free it. */
+	transport->data = NULL;
+	return 0;
+}
+
+static void *
+library_open(struct session *session, struct fail *why)
+{
+	netsnmp_transport *transport = mem_zero(sizeof *transport);
+	netsnmp_session wanted;
+	void *library;
+
+	transport->domain = netsnmpUDPDomain;
+	transport->domain_length = (int)netsnmpUDPDomain_len;
+	transport->sock = NO_SOCKET;
+	transport->data = session;
+	transport->msgMaxSize = 65507;
+	transport->f_send = transport_send;
+	transport->f_recv = transport_receive;
+	transport->f_close = transport_close;
+
+	snmp_sess_init(&wanted);
+	wanted.version = session->options.version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
+	wanted.community = (u_char *)session->community;
+	wanted.community_len = strlen(session->community);
+	wanted.timeout = 1; /* us: the deadline is ours, see forget */
+	wanted.retries = 0;
+	library = snmp_sess_add(&wanted, transport, NULL, NULL);
+	if (library == NULL)
+		fail_set(why, "%s: Net-SNMP: %s", session->name, snmp_api_errstring(wanted.s_snmp_errno));
+	return library;
+}
+
+/* ---- reading an answer ---- */
+
+static enum value_type
+value_type_of(u_char type)
+{
+	switch (type) {
+	case ASN_INTEGER: return VALUE_INTEGER;
+	case ASN_GAUGE:
+	case ASN_UINTEGER: return VALUE_GAUGE;
+	case ASN_COUNTER: return VALUE_COUNTER32;
+	case ASN_COUNTER64:
+	case ASN_OPAQUE_COUNTER64:
+	case ASN_OPAQUE_U64: return VALUE_COUNTER64;
+	case ASN_OPAQUE_I64: return VALUE_INTEGER;
+	case ASN_TIMETICKS: return VALUE_TICKS;
+	case ASN_OPAQUE_FLOAT:
+	case ASN_OPAQUE_DOUBLE: return VALUE_REAL;
+	case ASN_OCTET_STR: return VALUE_OCTETS;
+	case ASN_OBJECT_ID: return VALUE_OID;
+	case ASN_IPADDRESS: return VALUE_ADDRESS;
+	case ASN_OPAQUE: return VALUE_OPAQUE;
+	case ASN_NULL: return VALUE_NULL;
+	case SNMP_NOSUCHOBJECT: return VALUE_NO_SUCH_OBJECT;
+	case SNMP_NOSUCHINSTANCE: return VALUE_NO_SUCH_INSTANCE;
+	case SNMP_ENDOFMIBVIEW: return VALUE_END_OF_VIEW;
+	default: return VALUE_NONE;
+	}
+}
+
+static uint64_t
+joined(const struct counter64 *halves)
+{
+	return (uint64_t)halves->high << 32 | (halves->low & UINT32_MAX);
+}
+
+/* Arcs are 64 bits wide in Net-SNMP; the walker (ber.c) has seen that they fit 32. */
+static uint32_t *
+copy_ids(uint32_t *to, const oid *from, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		to[i] = (uint32_t)from[i];
+	return to + count;
+}
+
+static void
+copy_value(const netsnmp_variable_list *from, struct value *to, uint32_t **ids,
+	uint8_t **octets)
+{
+	*to = (struct value){ .type = value_type_of(from->type) };
+	switch (to->type) {
+	case VALUE_INTEGER:
+		to->integer = from->type == ASN_INTEGER ? *from->val.integer :
+			(int64_t)joined(from->val.counter64);
+		break;
+	case VALUE_GAUGE:
+	case VALUE_COUNTER32:
+	case VALUE_TICKS:
+		to->count = (uint64_t)*from->val.integer & UINT32_MAX;
+		break;
+	case VALUE_COUNTER64:
+		to->count = joined(from->val.counter64);
+		break;
+	case VALUE_REAL:
+		to->real = from->type == ASN_OPAQUE_FLOAT ? *from->val.floatVal :
+			*from->val.doubleVal;
+		break;
+	case VALUE_OID:
+		to->ids = *ids;
+		to->size = from->val_len / sizeof(oid);
+		*ids = copy_ids(*ids, from->val.objid, to->size);
+		break;
+	case VALUE_OCTETS:
+	case VALUE_ADDRESS:
+	case VALUE_OPAQUE:
+		to->octets = *octets;
+		to->size = from->val_len;
+		if (to->size > 0)
+			memcpy(*octets, from->val.string, to->size);
+		*octets += to->size;
+		break;
+	default:
+		break;
+	}
+}
+
+/* The PDU dies with the callback, so all of it is copied. */
+static void
+copy_answer(struct session *session, const netsnmp_pdu *pdu)
+{
+	struct sessions *sessions = session->sessions;
+	struct session_answer *answer = &session->answer;
+	size_t count = 0, ids_size = 0, octets_size = 0;
+	uint32_t *ids;
+	uint8_t *octets;
+
+	for (netsnmp_variable_list *v = pdu->variables; v != NULL; v = v->next_variable) {
+		count++;
+		ids_size += v->name_length +
+			(v->type == ASN_OBJECT_ID ? v->val_len / sizeof(oid) : 0);
+		octets_size += v->val_len;
+	}
+	sessions->varbinds = mem_grow(sessions->varbinds, count + 1, sizeof *sessions->varbinds);
+	ids = sessions->ids = mem_grow(sessions->ids, ids_size + 1, sizeof *ids);
+	octets = sessions->octets = mem_grow(sessions->octets, octets_size + 1, 1);
+	count = 0;
+	for (netsnmp_variable_list *v = pdu->variables; v != NULL; v = v->next_variable) {
+		struct varbind *to = &sessions->varbinds[count++];
+
+		to->ids = ids;
+		to->count = v->name_length;
+		ids = copy_ids(ids, v->name, v->name_length);
+		copy_value(v, &to->value, &ids, &octets);
+	}
+	*answer = (struct session_answer){
+		.reason = REASON_GOOD,
+		.text = "",
+		.error_status = (int)pdu->errstat,
+		.error_index = pdu->errindex > 0 && (size_t)pdu->errindex <= session->request.count ?
+			(int)pdu->errindex : 0,
+		.varbinds = sessions->varbinds,
+		.count = count,
+	};
+}
+
+static int
+library_called(int what, netsnmp_session *library, int id, netsnmp_pdu *pdu, void *arg)
+{
+	struct session *session = arg;
+
+	(void)library, (void)id;
+	session->outstanding = false;
+	if (what == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && pdu != NULL) {
+		copy_answer(session, pdu);
+		session->understood = true;
+	}
+	return 1;
+}
+
+/* Makes Net-SNMP drop its half of a request that gets no answer any more. Its deadline of a
+ * microsecond runs on the real clock and is over after a turn or two. */
+static void
+forget(struct session *session)
+{
+	for (int i = 0; session->outstanding && i < FORGET_TURNS; i++)
+		snmp_sess_timeout(session->library);
+}
+
+/* ---- an answer against its question ---- */
+
+static bool
+answers_same_objects(const struct session *session)
+{
+	const struct session_request *request = &session->request;
+
+	if (session->answer.count != request->count)
+		return false;
+	for (size_t i = 0; i < request->count; i++)
+		if (oid_compare(session->answer.varbinds[i].ids, session->answer.varbinds[i].count,
+			    request->oids[i].ids, request->oids[i].count) != 0)
+			return false;
+	return true;
+}
+
+static void
+check_answer(struct session *session)
+{
+	const struct session_request *request = &session->request;
+	struct session_answer *answer = &session->answer;
+	size_t most = request->count;
+
+	if (answer->error_status != 0)
+		return;
+	if (request->op == SESSION_GET && !answers_same_objects(session))
+		answer->text = "answered other objects than it was asked for";
+	if (request->op == SESSION_GETBULK)
+		most = request->non_repeaters +
+			(request->count - request->non_repeaters) * request->max_repetitions;
+	if (request->op == SESSION_GETNEXT && answer->count != request->count)
+		answer->text = "answered another number of objects than it was asked for";
+	if (answer->count > most)
+		answer->text = "answered more objects than it was asked for";
+	if (answer->count == 0)
+		answer->text = "answered nothing of what it was asked for";
+	if (answer->text[0] != '\0')
+		answer->reason = REASON_BAD_REPLY;
+}
+
+/* ---- tries ---- */
+
+static void
+finish(struct session *session)
+{
+	mux_close(session->sessions->mux, &session->out);
+	loop_timer_stop(session->sessions->loop, &session->timer);
+	session->state = SESSION_IDLE;
+	session->events.done(&session->answer, session->arg);
+}
+
+static void
+give_up(struct session *session)
+{
+	struct session_answer *answer = &session->answer;
+	char span[32];
+
+	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = session->text };
+	str_time_span(span, sizeof span, session->options.timeout);
+	snprintf(session->text, sizeof session->text, "no answer to %d %s within %s%s",
+		session->tries, session->tries == 1 ? "request" : "requests", span,
+		session->tries == 1 ? "" : " each");
+	if (session->wrong_source) {
+		char stranger[64];
+
+		answer->reason = REASON_WRONG_SOURCE;
+		snprintf(session->text, sizeof session->text,
+			"the answer came from %s instead, set any_source to accept it",
+			net_addr_text(stranger, sizeof stranger, &session->peer.stranger, true));
+	} else if (session->error != 0) {
+		answer->reason = session->error == ECONNREFUSED ? REASON_REFUSED :
+			session->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
+		snprintf(session->text, sizeof session->text, "%s",
+			session->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
+			strerror(session->error));
+	}
+	session->sessions->timed_out++;
+	finish(session);
+}
+
+static netsnmp_pdu *
+pdu_of(const struct session *session)
+{
+	static const int commands[] = {
+		[SESSION_GET] = SNMP_MSG_GET,
+		[SESSION_GETNEXT] = SNMP_MSG_GETNEXT,
+		[SESSION_GETBULK] = SNMP_MSG_GETBULK,
+	};
+	const struct session_request *request = &session->request;
+	netsnmp_pdu *pdu = snmp_pdu_create(commands[request->op]);
+	oid name[SNMP_OID_MAX];
+
+	if (pdu == NULL)
+		return NULL;
+	pdu->reqid = session->out.id;
+	if (request->op == SESSION_GETBULK) {
+		pdu->non_repeaters = request->non_repeaters;
+		pdu->max_repetitions = request->max_repetitions;
+	}
+	for (size_t i = 0; i < request->count; i++) {
+		for (size_t k = 0; k < request->oids[i].count; k++)
+			name[k] = request->oids[i].ids[k];
+		snmp_add_null_var(pdu, name, request->oids[i].count);
+	}
+	return pdu;
+}
+
+static int64_t
+gap_of(const struct session *session)
+{
+	double rate = session->options.max_rate;
+
+	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
+}
+
+static void
+send_try(struct session *session)
+{
+	struct loop *loop = session->sessions->loop;
+	int64_t now = loop_mono(loop), until = now + session->options.timeout;
+	netsnmp_pdu *pdu;
+
+	if (now < session->next_send) {
+		session->state = SESSION_PAUSE;
+		loop_timer_at(loop, &session->timer, session->next_send);
+		return;
+	}
+	session->state = SESSION_SENT;
+	session->tries++;
+	session->tries_left--;
+	session->sent_at = now;
+	session->next_send = now + gap_of(session);
+	session->error = 0;
+	loop_timer_at(loop, &session->timer,
+		until < session->request.deadline ? until : session->request.deadline);
+	mux_open(session->sessions->mux, &session->out);
+	pdu = pdu_of(session);
+	session->outstanding = true;
+	if (pdu == NULL || !snmp_sess_async_send(session->library, pdu, library_called, session)) {
+		session->outstanding = false;
+		session->error = EMSGSIZE;
+		snmp_free_pdu(pdu);
+	}
+}
+
+/* The newest try has failed: the next one, or the end. */
+static void
+try_failed(struct session *session)
+{
+	session->wrong_source |= session->out.wrong_source;
+	forget(session);
+	mux_close(session->sessions->mux, &session->out);
+	session->events.exchange(false, 0, session->arg);
+	if (session->tries_left <= 0 ||
+		loop_mono(session->sessions->loop) >= session->request.deadline) {
+		give_up(session);
+		return;
+	}
+	session->sessions->retried++;
+	send_try(session);
+}
+
+static void
+timer_ran(void *arg)
+{
+	struct session *session = arg;
+
+	if (session->state == SESSION_SENT)
+		try_failed(session);
+	else if (loop_mono(session->sessions->loop) >= session->request.deadline)
+		give_up(session);
+	else
+		send_try(session);
+}
+
+static void
+out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int64_t mono,
+	void *arg)
+{
+	struct session *session = arg;
+
+	(void)peek;
+	session->understood = false;
+	session->datagram = data;
+	session->datagram_size = size;
+	snmp_sess_read2(session->library, &session->sessions->ready);
+	session->datagram = NULL;
+	if (!session->understood) {
+		mux_count_malformed(session->sessions->mux);
+		return;
+	}
+	session->sessions->answered++;
+	session->answer.received = mono;
+	check_answer(session);
+	session->events.exchange(true, mono - session->sent_at, session->arg);
+	finish(session);
+}
+
+/* An ICMP error says early that this try is lost. Only the last one is cut short by it:
+ * between tries the device may come back. */
+static void
+out_refused(int error, void *arg)
+{
+	struct session *session = arg;
+
+	session->error = error;
+	if (session->tries_left <= 0)
+		try_failed(session);
+}
+
+struct session *
+session_open(struct sessions *sessions, const char *name, const struct snmp_options *options,
+	const struct session_events *events, void *arg, struct fail *why)
+{
+	struct session *session = mem_zero(sizeof *session);
+
+	session->sessions = sessions;
+	session->name = mem_text(name);
+	session->options = *options;
+	session->community = mem_text(options->community);
+	session->events = *events;
+	session->arg = arg;
+	session->peer = (struct mux_peer){
+		.name = session->name,
+		.address = options->address,
+		.version = options->version == 1 ? BER_V1 : BER_V2C,
+		.community = session->community,
+		.any_source = options->any_source,
+	};
+	session->out = (struct mux_request){
+		.peer = &session->peer,
+		.answered = out_answered,
+		.refused = out_refused,
+		.arg = session,
+	};
+	loop_timer_init(&session->timer, timer_ran, session);
+	session->library = library_open(session, why);
+	if (session->library == NULL) {
+		session_close(session);
+		return NULL;
+	}
+	return session;
+}
+
+void
+session_close(struct session *session)
+{
+	if (session == NULL)
+		return;
+	session_cancel(session);
+	if (session->library != NULL)
+		snmp_sess_close(session->library);
+	free(session->name);
+	free(session->community);
+	free(session);
+}
+
+bool
+session_busy(const struct session *session)
+{
+	return session->state != SESSION_IDLE;
+}
+
+void
+session_send(struct session *session, const struct session_request *request)
+{
+	session->request = *request;
+	session->tries = 0;
+	session->tries_left = request->tries > 0 ? request->tries : session->options.retries + 1;
+	session->wrong_source = false;
+	session->error = 0;
+	send_try(session);
+}
+
+void
+session_cancel(struct session *session)
+{
+	loop_timer_stop(session->sessions->loop, &session->timer);
+	mux_close(session->sessions->mux, &session->out);
+	forget(session);
+	session->state = SESSION_IDLE;
+}

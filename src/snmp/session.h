@@ -1,0 +1,76 @@
+/* session.h - asks one device one question at a time, through Net-SNMP over the mux.
+ *
+ * Owns tries, deadlines and the gap between requests; encodes and decodes by Net-SNMP's
+ * single-session API, whose own sockets and timers are not used. Checks that an answer fits
+ * its question; what the objects mean is the caller's. The only file that knows Net-SNMP. */
+#ifndef PW_SESSION_H
+#define PW_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "snmp/value.h"
+struct fail;
+struct loop;
+struct mux;
+struct snmp_oid;
+struct snmp_options;
+
+/* Prepares Net-SNMP so that it reads and writes no file and touches no signal. Any number
+ * of times; needed once before anything of Net-SNMP in this process. */
+void session_library_prepare(void);
+
+/* What all sessions of one loop share. */
+struct sessions;
+struct sessions *sessions_new(struct loop *loop, struct mux *mux);
+void sessions_free(struct sessions *sessions); /* after all its sessions; NULL is fine */
+/* Tries after the first; requests that ended without an answer. */
+uint64_t sessions_retried(const struct sessions *sessions);
+uint64_t sessions_timed_out(const struct sessions *sessions);
+uint64_t sessions_answered(const struct sessions *sessions);
+
+enum session_op { SESSION_GET, SESSION_GETNEXT, SESSION_GETBULK };
+
+/* The OIDs stay the caller's and must live until done. */
+struct session_request {
+	enum session_op op; /* GETBULK not with version 1 */
+	const struct snmp_oid *oids;
+	size_t count;
+	uint16_t non_repeaters, max_repetitions; /* GETBULK */
+	uint8_t tries;    /* 0: as configured */
+	int64_t deadline; /* mono; no try waits beyond it */
+};
+
+enum { SESSION_ERROR_TOO_BIG = 1, SESSION_ERROR_NO_SUCH_NAME = 2, SESSION_ERROR_GEN = 5,
+	SESSION_ERROR_AUTHORIZATION = 16 };
+
+/* Valid during the call. */
+struct session_answer {
+	uint8_t reason;   /* REASON_GOOD: the device answered what was asked (or an error) */
+	const char *text; /* otherwise: in words */
+	int error_status; /* RFC 3416; 0 when there are varbinds to read */
+	int error_index;  /* from 1; 0 when it names none of the request's */
+	const struct varbind *varbinds;
+	size_t count;
+	int64_t received; /* mono: the kernel's receive time */
+};
+struct session_events {
+	/* The request has ended. May send the next one or close the session. */
+	void (*done)(const struct session_answer *answer, void *arg);
+	/* One datagram's fate, before done: rtt in ns when answered. Must not close. */
+	void (*exchange)(bool answered, int64_t rtt, void *arg);
+};
+
+struct session;
+/* options and name (for messages) are copied. */
+struct session *session_open(struct sessions *sessions, const char *name,
+	const struct snmp_options *options, const struct session_events *events, void *arg,
+	struct fail *why);
+/* Cancels what is under way without a call. NULL is fine. */
+void session_close(struct session *session);
+
+bool session_busy(const struct session *session);
+/* done comes later, never inside the call. The session must not be busy. */
+void session_send(struct session *session, const struct session_request *request);
+void session_cancel(struct session *session);
+#endif
