@@ -26,6 +26,7 @@ struct ask {
 struct ask_limit {
 	size_t varbinds;
 	size_t bytes;
+	size_t repetitions; /* of GETBULK; 0 = the usual number */
 };
 
 /* Who polls, and when the device last began to count anew. */

@@ -1,0 +1,280 @@
+#include "snmp/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "journal/state.h"
+#include "snmp/oid.h"
+#include "snmp/snmp.h"
+
+/* Text of an index of up to 127 arcs. */
+#define INDEX_TEXT (SNMP_OID_MAX * 11)
+
+struct rows {
+	char *prefix;
+	size_t point_count;
+	struct state *state;
+	struct row *by_index;
+	struct row_history *histories; /* by key */
+	struct row **present;
+	size_t present_count, present_room;
+	unsigned poll;
+	int64_t now;
+	bool changed; /* the state has to be saved */
+};
+
+struct rows *
+rows_new(const char *prefix, size_t point_count, struct state *state)
+{
+	struct rows *rows = mem_zero(sizeof *rows);
+
+	rows->prefix = mem_text(prefix);
+	rows->point_count = point_count;
+	rows->state = state;
+	return rows;
+}
+
+static void
+forget_row(struct rows *rows, struct row *row)
+{
+	HASH_DELETE(hh, rows->by_index, row);
+	free(row->index);
+	free(row);
+}
+
+static void
+forget_history(struct rows *rows, struct row_history *history)
+{
+	HASH_DELETE(hh, rows->histories, history);
+	free(history);
+}
+
+void
+rows_free(struct rows *rows)
+{
+	struct row *row, *next_row;
+	struct row_history *history, *next_history;
+
+	if (rows == NULL)
+		return;
+	HASH_ITER(hh, rows->by_index, row, next_row)
+		forget_row(rows, row);
+	HASH_ITER(hh, rows->histories, history, next_history)
+		forget_history(rows, history);
+	free(rows->present);
+	free(rows->prefix);
+	free(rows);
+}
+
+/* ---- the state: "PREFIX INDEX" holds the key, a tab, the text that it is for ---- */
+
+static char *
+state_key(const struct rows *rows, const struct row *row)
+{
+	char index[INDEX_TEXT];
+
+	snmp_oid_text(index, sizeof index, row->index, row->index_count);
+	return mem_format("%s %s", rows->prefix, index);
+}
+
+static void
+keep(struct rows *rows, const struct row *row, bool there)
+{
+	char *key, *value;
+
+	if (rows->state == NULL)
+		return;
+	key = state_key(rows, row);
+	value = mem_format("%s\t%s", row->key, row->known);
+	state_set(rows->state, key, there ? value : NULL);
+	rows->changed = true;
+	free(value);
+	free(key);
+}
+
+/* What the row was called before this process began. */
+static void
+recall(const struct rows *rows, struct row *row)
+{
+	const char *value, *tab;
+	char *key;
+
+	if (rows->state == NULL)
+		return;
+	key = state_key(rows, row);
+	value = state_get(rows->state, key);
+	free(key);
+	tab = value != NULL ? strchr(value, '\t') : NULL;
+	if (tab == NULL || (size_t)(tab - value) > ROW_KEY || strlen(tab + 1) > ROW_KEY)
+		return;
+	memcpy(row->key, value, (size_t)(tab - value));
+	memcpy(row->known, tab + 1, strlen(tab + 1));
+}
+
+/* ---- who is there ---- */
+
+void
+rows_begin(struct rows *rows, int64_t now, int64_t retire)
+{
+	struct row *row, *next_row;
+	struct row_history *history, *next_history;
+
+	rows->present_count = 0;
+	rows->poll++;
+	rows->now = now;
+	HASH_ITER(hh, rows->by_index, row, next_row) {
+		row->present = false;
+		row->history = NULL;
+		if (retire > 0 && now - row->seen > retire) {
+			keep(rows, row, false);
+			forget_row(rows, row);
+		}
+	}
+	HASH_ITER(hh, rows->histories, history, next_history)
+		if (retire > 0 && now - history->seen > retire)
+			forget_history(rows, history);
+}
+
+static struct row *
+row_new(struct rows *rows, const uint32_t *index, size_t count)
+{
+	struct row *row = mem_zero(sizeof *row);
+
+	row->index = mem_copy(index, count * sizeof *index);
+	row->index_count = count;
+	recall(rows, row);
+	HASH_ADD_KEYPTR(hh, rows->by_index, row->index, count * sizeof *index, row);
+	return row;
+}
+
+static void
+add_present(struct rows *rows, struct row *row)
+{
+	if (rows->present_count == rows->present_room) {
+		rows->present_room = rows->present_room * 2 + 32;
+		rows->present = mem_grow(rows->present, rows->present_room,
+			sizeof(struct row *));
+	}
+	row->present = true;
+	row->text[0] = '\0';
+	row->hidden = false;
+	row->slot = rows->present_count;
+	rows->present[rows->present_count++] = row;
+}
+
+struct row *
+rows_sight(struct rows *rows, const uint32_t *index, size_t count)
+{
+	struct row *row;
+
+	HASH_FIND(hh, rows->by_index, index, count * sizeof *index, row);
+	if (row == NULL)
+		row = row_new(rows, index, count);
+	if (!row->present)
+		add_present(rows, row);
+	row->seen = rows->now;
+	return row;
+}
+
+size_t
+rows_present(const struct rows *rows)
+{
+	return rows->present_count;
+}
+
+struct row *
+rows_at(const struct rows *rows, size_t slot)
+{
+	return rows->present[slot];
+}
+
+/* ---- names ---- */
+
+/* False when another row has the name in this poll. */
+static bool
+take(struct rows *rows, struct row *row, const char *key)
+{
+	struct row_history *history;
+
+	HASH_FIND_STR(rows->histories, key, history);
+	if (history != NULL && history->poll == rows->poll)
+		return false;
+	if (history == NULL) {
+		history = mem_zero(sizeof *history +
+			rows->point_count * sizeof history->generations[0]);
+		memcpy(history->key, key, strlen(key));
+		HASH_ADD_STR(rows->histories, key, history);
+	}
+	history->poll = rows->poll;
+	history->seen = rows->now;
+	row->history = history;
+	return true;
+}
+
+/* "#INDEX", or a hash of it where that would crowd out the text or was taken as well. */
+static void
+suffix_of(char *to, size_t size, const char *index, unsigned attempt)
+{
+	uint64_t hash = str_hash(index, strlen(index));
+
+	if (attempt == 0 && strlen(index) < ROW_KEY / 2)
+		snprintf(to, size, "#%.*s", ROW_KEY / 2, index);
+	else
+		snprintf(to, size, "#%016llx", (unsigned long long)(hash + attempt));
+}
+
+/* The text itself if nobody has it; else with the index behind. */
+static void
+give_key(struct rows *rows, struct row *row)
+{
+	char index[INDEX_TEXT], key[ROW_KEY + 1], suffix[ROW_KEY / 2 + 2];
+	size_t length;
+
+	snmp_oid_text(index, sizeof index, row->index, row->index_count);
+	snprintf(key, sizeof key, "%.*s", ROW_KEY, row->text[0] != '\0' ? row->text : index);
+	length = strlen(key);
+	for (unsigned attempt = 0; !take(rows, row, key); attempt++) {
+		suffix_of(suffix, sizeof suffix, index, attempt);
+		if (length > ROW_KEY - strlen(suffix))
+			length = ROW_KEY - strlen(suffix);
+		memcpy(key + length, suffix, strlen(suffix) + 1);
+	}
+	memcpy(row->key, key, sizeof key);
+	memcpy(row->known, row->text, sizeof row->text);
+	keep(rows, row, true);
+}
+
+static int
+by_index(const void *a, const void *b)
+{
+	const struct row *const *x = a, *const *y = b;
+
+	return oid_compare((*x)->index, (*x)->index_count, (*y)->index, (*y)->index_count);
+}
+
+void
+rows_name(struct rows *rows)
+{
+	size_t count = rows->present_count;
+	struct row **sorted;
+
+	rows->changed = false;
+	if (count == 0)
+		return;
+	sorted = mem_copy(rows->present, count * sizeof(struct row *));
+	qsort(sorted, count, sizeof(struct row *), by_index);
+	/* Who has a name for the same text already keeps it. */
+	for (size_t i = 0; i < count; i++)
+		if (!sorted[i]->hidden && sorted[i]->key[0] != '\0' &&
+			strcmp(sorted[i]->known, sorted[i]->text) == 0)
+			take(rows, sorted[i], sorted[i]->key);
+	for (size_t i = 0; i < count; i++)
+		if (!sorted[i]->hidden && sorted[i]->history == NULL)
+			give_key(rows, sorted[i]);
+	free(sorted);
+	if (rows->changed)
+		state_save(rows->state);
+}

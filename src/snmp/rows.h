@@ -1,0 +1,58 @@
+/* rows.h - which row of a table is which: names that outlive the agent's numbering.
+ *
+ * A row is named by the text of its key column. Of rows with the same text the first keeps
+ * it, later ones get "#INDEX" behind; who was first is kept in the state, so it stays so
+ * over restarts. A row without a text is named by its index. */
+#ifndef PW_ROWS_H
+#define PW_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+#include "snmp/counter.h"
+struct state;
+
+#define ROW_KEY 80
+
+/* What is known of a name, whatever its index is at the moment. */
+struct row_history {
+	char key[ROW_KEY + 1]; /* as told to the task */
+	struct counter_mark mark;
+	uint16_t resets; /* counts changes of the mark */
+	/* rows.c's */
+	unsigned poll;   /* the last in which a row had this name */
+	int64_t seen;
+	UT_hash_handle hh;
+	uint16_t generations[]; /* of each point: device's and row's when last told good */
+};
+
+struct row {
+	uint32_t *index; /* behind the column's OID */
+	size_t index_count;
+	char text[ROW_KEY + 1];      /* what the agent calls it in this poll, "" for nothing */
+	bool hidden;                 /* what it is called could not be read: gets no name */
+	struct row_history *history; /* after rows_name; NULL when hidden */
+	size_t slot;                 /* number among the present ones, in order of sight */
+	/* rows.c's */
+	bool present;
+	char key[ROW_KEY + 1], known[ROW_KEY + 1]; /* its name, and the text that it is for */
+	int64_t seen;
+	UT_hash_handle hh;
+};
+
+struct rows;
+/* state may be NULL. prefix stands before the indexes there, "DEVICE TABLE". */
+struct rows *rows_new(const char *prefix, size_t point_count, struct state *state);
+void rows_free(struct rows *rows); /* NULL is fine */
+
+/* A new poll: nobody is present. What was not seen for `retire` ns is forgotten (0: never). */
+void rows_begin(struct rows *rows, int64_t now, int64_t retire);
+/* The row with this index, made when new, present from now on. text is empty, hidden
+ * false at first. */
+struct row *rows_sight(struct rows *rows, const uint32_t *index, size_t count);
+size_t rows_present(const struct rows *rows);
+struct row *rows_at(const struct rows *rows, size_t slot); /* 0 .. rows_present - 1 */
+/* Gives each present row its history by its text; saves what has changed. */
+void rows_name(struct rows *rows);
+#endif

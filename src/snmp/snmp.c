@@ -1,0 +1,616 @@
+#include "snmp/snmp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "core/sample.h"
+#include "journal/state.h"
+#include "snmp/counter.h"
+#include "snmp/mux.h"
+#include "snmp/oid.h"
+#include "snmp/plan.h"
+#include "snmp/session.h"
+#include "snmp/snmp_parts.h"
+#include "snmp/table.h"
+
+/* An answer that fits one Ethernet frame, IP, UDP and message head taken off. */
+#define ANSWER_BYTES 1400
+/* What a GETBULK's varbind takes on average: a column's OID with its index, a number. */
+#define BULK_VARBIND_BYTES 24
+/* How long a device without sysUpTime is not asked for it again. */
+#define NO_UPTIME (10 * 60 * LOOP_S)
+
+struct snmp {
+	struct loop *loop;
+	struct mux *mux;
+	struct sessions *sessions;
+	struct state *state; /* row names and restarts; NULL without a state_dir */
+};
+
+/* One device. Its works take turns, request by request, so that a long walk does not keep a
+ * short group waiting. */
+struct snmp_device {
+	struct snmp *snmp;
+	char *name;
+	struct snmp_options options; /* but for the community */
+	struct session *session;
+	TAILQ_HEAD(, snmp_work) queue;
+	struct snmp_work *current; /* whose request is under way */
+	bool failing;              /* the last request was not answered */
+	size_t varbinds;           /* learned from tooBig; 0 = no limit known */
+	int64_t no_uptime_until;
+	struct counter_epoch epoch;
+	uint16_t generation;       /* counts restarts */
+	/* The request under way: sysUpTime, then what the work asks. */
+	bool with_uptime, probe;
+	struct ask ask;
+	struct snmp_oid oids[ASK_MAX + 1];
+};
+
+enum work_state { WORK_IDLE, WORK_QUEUED, WORK_ASKING, WORK_EMPTY };
+
+/* One group of a device. */
+struct snmp_work {
+	struct snmp_device *device;
+	struct task *task;
+	struct plan *plan;   /* scalars */
+	struct table *table; /* or a table */
+	enum work_state state;
+	bool probe;    /* sysUpTime alone comes first in this poll */
+	bool cautious; /* and is tried once only */
+	int64_t deadline;
+	unsigned answered; /* requests in this poll */
+	struct loop_timer timer;
+	TAILQ_ENTRY(snmp_work) entry;
+};
+
+static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
+#define UPTIME_COUNT (sizeof uptime_ids / sizeof uptime_ids[0])
+
+static void device_turn(struct snmp_device *device);
+static void work_turn_over(struct snmp_work *work, const struct session_answer *answer);
+
+/* ---- what one poll knows ---- */
+
+static struct ask_context
+context_of(const struct snmp_work *work)
+{
+	return (struct ask_context){
+		.task = work->task,
+		.group = task_group(work->task),
+		.now = loop_mono(work->device->snmp->loop),
+		.generation = work->device->generation,
+		.version = work->device->options.version,
+	};
+}
+
+static struct ask_limit
+limit_of(const struct snmp_work *work)
+{
+	const struct snmp_device *device = work->device;
+	struct ask_limit limit = { .varbinds = ASK_MAX - 1, .bytes = ANSWER_BYTES,
+		.repetitions = device->options.max_repetitions };
+
+	if (work->table != NULL)
+		limit.varbinds = ANSWER_BYTES / BULK_VARBIND_BYTES;
+	else if (device->options.max_varbinds > 0)
+		limit.varbinds = device->options.max_varbinds;
+	if (device->varbinds > 0 && device->varbinds < limit.varbinds)
+		limit.varbinds = device->varbinds;
+	/* sysUpTime comes on top, unless there is room for one object only. */
+	if (limit.varbinds > 1 && work->table == NULL)
+		limit.varbinds--;
+	return limit;
+}
+
+/* The agent takes one object in a request: sysUpTime has to go alone. */
+static bool
+asks_one_by_one(const struct snmp_work *work)
+{
+	return limit_of(work).varbinds == 1;
+}
+
+static bool
+work_next(struct snmp_work *work, struct ask *ask)
+{
+	struct ask_context context = context_of(work);
+	struct ask_limit limit = limit_of(work);
+
+	return work->table != NULL ? table_next(work->table, &context, &limit, ask) :
+		plan_next(work->plan, &context, &limit, ask);
+}
+
+static void
+work_feed(struct snmp_work *work, const struct session_answer *answer)
+{
+	struct ask_context context = context_of(work);
+
+	if (work->table != NULL)
+		table_feed(work->table, &context, &work->device->ask, answer);
+	else
+		plan_feed(work->plan, &context, &work->device->ask, answer);
+}
+
+/* Tells what is left to tell; the last thing that happens to a poll. */
+static void
+work_finish(struct snmp_work *work, bool complete, uint8_t rest)
+{
+	struct ask_context context = context_of(work);
+	uint8_t verdict = REASON_BAD_REPLY;
+
+	loop_timer_stop(work->device->snmp->loop, &work->timer);
+	if (work->table != NULL)
+		verdict = table_end(work->table, &context, complete);
+	else if (complete)
+		plan_end(work->plan, &context);
+	work->state = WORK_IDLE;
+	device_turn(work->device);
+	task_done(work->task, complete ? verdict : rest);
+}
+
+/* ---- the device's turn ---- */
+
+/* sysUpTime goes before the question, in every request: a restart between two requests of
+ * one poll is seen as well. */
+static size_t
+put_uptime(struct snmp_device *device, enum session_op op)
+{
+	/* GETNEXT and GETBULK find the instance behind the object. */
+	device->oids[0] = (struct snmp_oid){ .ids = uptime_ids,
+		.count = op == SESSION_GET ? UPTIME_COUNT : UPTIME_COUNT - 1 };
+	device->with_uptime = true;
+	return 1;
+}
+
+static void
+device_ask(struct snmp_device *device, struct snmp_work *work)
+{
+	struct loop *loop = device->snmp->loop;
+	struct ask *ask = &device->ask;
+	struct session_request request = { .oids = device->oids, .deadline = work->deadline };
+
+	device->current = work;
+	device->with_uptime = false;
+	device->probe = work->probe || (device->failing && work->answered == 0);
+	if (device->probe) {
+		ask->op = SESSION_GET;
+		ask->count = 0;
+		request.tries = work->cautious || device->failing ? 1 : 0;
+	} else if (!work_next(work, ask)) {
+		/* Not queued when there is nothing to ask, but see device_turn. */
+		ask->count = 0;
+	}
+	if (device->probe ||
+		(device->no_uptime_until <= loop_mono(loop) && !asks_one_by_one(work)))
+		request.count = put_uptime(device, ask->op);
+	memcpy(device->oids + request.count, ask->oids, ask->count * sizeof ask->oids[0]);
+	request.op = ask->op;
+	request.non_repeaters = ask->op == SESSION_GETBULK ? (uint16_t)request.count : 0;
+	request.max_repetitions = ask->max_repetitions;
+	request.count += ask->count;
+	work->state = WORK_ASKING;
+	session_send(device->session, &request);
+}
+
+static void
+device_turn(struct snmp_device *device)
+{
+	struct snmp_work *work = TAILQ_FIRST(&device->queue);
+
+	if (device->current != NULL || work == NULL)
+		return;
+	TAILQ_REMOVE(&device->queue, work, entry);
+	device_ask(device, work);
+}
+
+static void
+work_queue(struct snmp_work *work)
+{
+	work->state = WORK_QUEUED;
+	TAILQ_INSERT_TAIL(&work->device->queue, work, entry);
+	device_turn(work->device);
+}
+
+/* ---- sysUpTime ---- */
+
+static void
+epoch_key(char *to, size_t size, const struct snmp_device *device)
+{
+	snprintf(to, size, "%s uptime", device->name);
+}
+
+/* What was known before this process began; wall time is brought to this run's mono. */
+static void
+epoch_load(struct snmp_device *device)
+{
+	char key[80];
+	const char *text;
+	unsigned long ticks;
+	long long wall;
+
+	if (device->snmp->state == NULL)
+		return;
+	epoch_key(key, sizeof key, device);
+	text = state_get(device->snmp->state, key);
+	if (text == NULL || sscanf(text, "%lu %lld", &ticks, &wall) != 2)
+		return;
+	device->epoch = (struct counter_epoch){ .known = true, .ticks = (uint32_t)ticks,
+		.at = loop_mono_at(device->snmp->loop, wall) };
+}
+
+/* Written seldom: any later restart is later than what stands there. */
+static void
+epoch_save(const struct snmp_device *device)
+{
+	struct loop *loop = device->snmp->loop;
+	char key[80], text[64];
+
+	if (device->snmp->state == NULL)
+		return;
+	epoch_key(key, sizeof key, device);
+	snprintf(text, sizeof text, "%lu %lld", (unsigned long)device->epoch.ticks,
+		(long long)(loop_wall(loop) - (loop_mono(loop) - device->epoch.at)));
+	state_set(device->snmp->state, key, text);
+	state_save(device->snmp->state);
+}
+
+static void
+uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64_t received)
+{
+	bool known = device->epoch.known;
+
+	if (varbind->value.type != VALUE_TICKS ||
+		oid_compare(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT) != 0) {
+		device->no_uptime_until = received + NO_UPTIME;
+		return;
+	}
+	if (counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received)) {
+		device->generation++;
+		log_info("%s: restarted %lu s ago", device->name,
+			(unsigned long)(varbind->value.count / 100));
+		epoch_save(device);
+	} else if (!known) {
+		epoch_save(device);
+	}
+}
+
+/* Takes sysUpTime off the answer, so that the rest fits what the work asked. */
+static void
+strip_uptime(struct snmp_device *device, struct session_answer *answer)
+{
+	if (!device->with_uptime)
+		return;
+	if (answer->error_status == 0 && answer->reason == REASON_GOOD) {
+		uptime_answered(device, &answer->varbinds[0], answer->received);
+		answer->varbinds++;
+		answer->count--;
+	} else if (answer->error_index == 1) {
+		device->no_uptime_until = answer->received + NO_UPTIME;
+	}
+	if (answer->error_index > 0)
+		answer->error_index--;
+}
+
+/* ---- answers ---- */
+
+static bool
+is_silence(uint8_t reason)
+{
+	return reason == REASON_TIMEOUT || reason == REASON_UNREACHABLE ||
+		reason == REASON_REFUSED || reason == REASON_WRONG_SOURCE;
+}
+
+/* True when the question is to be put again, smaller. */
+static bool
+shrink(struct snmp_device *device, struct session_answer *answer)
+{
+	size_t asked = device->ask.count *
+		(device->ask.op == SESSION_GETBULK ? device->ask.max_repetitions : 1);
+
+	if (asked > 1) {
+		device->varbinds = asked / 2;
+		return true;
+	}
+	if (device->with_uptime) {
+		device->varbinds = 1;
+		return true;
+	}
+	answer->reason = REASON_TOO_BIG;
+	return false;
+}
+
+/* True when the question is to be put again: the device could not answer it for reasons
+ * that have nothing to do with the work. */
+static bool
+ask_again(struct snmp_device *device, struct session_answer *answer, bool about_uptime)
+{
+	if (answer->error_status == SESSION_ERROR_TOO_BIG)
+		return shrink(device, answer);
+	return answer->error_status != 0 && about_uptime;
+}
+
+static void
+session_done(const struct session_answer *told, void *arg)
+{
+	struct snmp_device *device = arg;
+	struct snmp_work *work = device->current;
+	struct session_answer answer = *told;
+	bool about_uptime = device->with_uptime && told->error_index == 1;
+
+	device->current = NULL;
+	device->failing = is_silence(answer.reason);
+	if (answer.reason != REASON_GOOD) {
+		task_error(work->task, "%s", answer.text);
+		if (answer.reason == REASON_TIMEOUT && work->answered > 0 && work->table != NULL &&
+			loop_mono(device->snmp->loop) >= work->deadline)
+			answer.reason = REASON_BAD_REPLY;
+		work_finish(work, false, answer.reason);
+		return;
+	}
+	work->answered++;
+	strip_uptime(device, &answer);
+	if (answer.error_status == SESSION_ERROR_AUTHORIZATION) {
+		task_error(work->task, "the agent refuses access (authorizationError)");
+		work_finish(work, false, REASON_AUTH);
+		return;
+	}
+	work_turn_over(work,
+		device->probe || ask_again(device, &answer, about_uptime) ? NULL : &answer);
+}
+
+/* Feeds the answer (NULL: the question is put again), then on to the next one. */
+static void
+work_turn_over(struct snmp_work *work, const struct session_answer *answer)
+{
+	struct snmp_device *device = work->device;
+	struct ask ask;
+
+	work->probe = false;
+	if (answer != NULL)
+		work_feed(work, answer);
+	if (!work_next(work, &ask)) {
+		work_finish(work, true, REASON_GOOD);
+		return;
+	}
+	if (loop_mono(device->snmp->loop) >= work->deadline) {
+		char span[32];
+
+		str_time_span(span, sizeof span, task_group(work->task)->interval);
+		task_error(work->task, "asking for everything does not fit into %s", span);
+		work_finish(work, false,
+			work->table != NULL ? REASON_BAD_REPLY : REASON_TIMEOUT);
+		return;
+	}
+	work_queue(work);
+}
+
+static void
+session_exchange(bool answered, int64_t rtt, void *arg)
+{
+	struct snmp_device *device = arg;
+
+	task_exchange(device->current->task, answered, rtt);
+}
+
+static const struct session_events session_events = {
+	.done = session_done,
+	.exchange = session_exchange,
+};
+
+/* ---- the driver ---- */
+
+static void
+driver_detach(void *state)
+{
+	struct snmp_device *device = state;
+
+	if (device == NULL)
+		return;
+	session_close(device->session);
+	free(device->name);
+	free(device);
+}
+
+static void *
+driver_attach(void *env, const struct device *configured, struct fail *why)
+{
+	struct snmp_device *device = mem_zero(sizeof *device);
+
+	device->snmp = env;
+	device->name = mem_text(configured->name);
+	device->options = *(const struct snmp_options *)configured->snmp;
+	TAILQ_INIT(&device->queue);
+	device->session = session_open(device->snmp->sessions, device->name, &device->options,
+		&session_events, device, why);
+	if (device->session == NULL) {
+		driver_detach(device);
+		return NULL;
+	}
+	device->options.community = NULL; /* the configuration's, the session has a copy */
+	epoch_load(device);
+	return device;
+}
+
+/* The session's own deadline ends a request first; this one is for a work that waits behind
+ * others, or that had nothing to ask. */
+static void
+work_timer_ran(void *arg)
+{
+	struct snmp_work *work = arg;
+	struct snmp_device *device = work->device;
+	bool empty = work->state == WORK_EMPTY;
+
+	if (work->state == WORK_QUEUED)
+		TAILQ_REMOVE(&device->queue, work, entry);
+	if (work->state == WORK_ASKING) {
+		session_cancel(device->session);
+		device->current = NULL;
+	}
+	work_finish(work, empty, device->failing ? REASON_TIMEOUT : REASON_OVERRUN);
+}
+
+static void driver_close(void *work);
+
+static void *
+driver_open(void *state, struct task *task)
+{
+	struct snmp_device *device = state;
+	const struct group *group = task_group(task);
+	struct snmp_work *work = mem_zero(sizeof *work);
+	struct fail why;
+
+	work->device = device;
+	work->task = task;
+	loop_timer_init(&work->timer, work_timer_ran, work);
+	if (group->table == NULL) {
+		work->plan = plan_new(group);
+		return work;
+	}
+	work->table = table_new(device->name, group, device->snmp->state, &why);
+	if (work->table == NULL) {
+		log_error("%s: table \"%s\": %s", device->name, group->table, why.text);
+		driver_close(work);
+		return NULL;
+	}
+	return work;
+}
+
+static void
+driver_cancel(void *arg)
+{
+	struct snmp_work *work = arg;
+	struct snmp_device *device = work->device;
+
+	loop_timer_stop(device->snmp->loop, &work->timer);
+	if (work->state == WORK_QUEUED)
+		TAILQ_REMOVE(&device->queue, work, entry);
+	if (work->state == WORK_ASKING) {
+		session_cancel(device->session);
+		device->current = NULL;
+	}
+	work->state = WORK_IDLE;
+	device_turn(device);
+}
+
+static void
+driver_close(void *arg)
+{
+	struct snmp_work *work = arg;
+
+	if (work == NULL)
+		return;
+	if (work->state != WORK_IDLE)
+		driver_cancel(work);
+	plan_free(work->plan);
+	table_free(work->table);
+	free(work);
+}
+
+static void
+driver_start(void *arg, bool cautious)
+{
+	struct snmp_work *work = arg;
+	struct loop *loop = work->device->snmp->loop;
+	struct ask_context context = context_of(work);
+	struct ask ask;
+
+	work->cautious = cautious;
+	work->probe = cautious || asks_one_by_one(work);
+	work->answered = 0;
+	work->deadline = context.now + context.group->interval / 10 * 9;
+	if (work->table != NULL)
+		table_begin(work->table, &context);
+	else
+		plan_begin(work->plan, &context);
+	if (!work_next(work, &ask)) {
+		work->state = WORK_EMPTY;
+		loop_timer_in(loop, &work->timer, 0);
+		return;
+	}
+	loop_timer_at(loop, &work->timer, work->deadline + 2 * LOOP_TICK);
+	work_queue(work);
+}
+
+const struct driver snmp_driver = {
+	.name = "snmp",
+	.attach = driver_attach,
+	.detach = driver_detach,
+	.open = driver_open,
+	.close = driver_close,
+	.start = driver_start,
+	.cancel = driver_cancel,
+};
+
+/* ---- all of it ---- */
+
+struct snmp *
+snmp_new(struct loop *loop, const char *state_dir, struct fail *why)
+{
+	struct snmp *snmp = mem_zero(sizeof *snmp);
+
+	snmp->loop = loop;
+	snmp->mux = mux_new(loop);
+	snmp->sessions = sessions_new(loop, snmp->mux);
+	if (state_dir != NULL) {
+		char *path = mem_format("%s/rows", state_dir);
+
+		snmp->state = state_open(loop, path, why);
+		free(path);
+		if (snmp->state == NULL) {
+			snmp_free(snmp);
+			return NULL;
+		}
+	}
+	return snmp;
+}
+
+void
+snmp_free(struct snmp *snmp)
+{
+	if (snmp == NULL)
+		return;
+	sessions_free(snmp->sessions);
+	mux_free(snmp->mux);
+	if (snmp->state != NULL)
+		state_close(snmp->state);
+	free(snmp);
+}
+
+void
+snmp_tap(struct snmp *snmp,
+	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
+		int64_t mono, void *arg), void *arg)
+{
+	mux_tap(snmp->mux, tap, arg);
+}
+
+struct snmp_counters
+snmp_counters(const struct snmp *snmp)
+{
+	const struct mux_counters *mux = mux_counters(snmp->mux);
+
+	return (struct snmp_counters){
+		.sent = mux->sent,
+		.answered = sessions_answered(snmp->sessions),
+		.retried = sessions_retried(snmp->sessions),
+		.timed_out = sessions_timed_out(snmp->sessions),
+		.strays = mux->strays,
+		.wrong_source = mux->wrong_source,
+		.malformed = mux->malformed,
+	};
+}
+
+struct sessions *
+snmp_sessions(struct snmp *snmp)
+{
+	return snmp->sessions;
+}

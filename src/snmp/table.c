@@ -1,0 +1,738 @@
+#include "snmp/table.h"
+
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/mem.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "core/point.h"
+#include "core/sample.h"
+#include "journal/state.h"
+#include "snmp/oid.h"
+#include "snmp/rows.h"
+
+/* GETBULK's repetitions where the configuration says nothing. */
+#define REPETITIONS 10
+/* Names and the like are read anew every so many polls, and when rows come or go. */
+#define INFO_EVERY 20
+/* An alternative that no row has is left out for so many polls. */
+#define SKIP_POLLS 20
+#define TEXT_MAX 255
+
+enum role { ROLE_KEY, ROLE_MARK, ROLE_INFO, ROLE_POINT };
+
+struct column {
+	const struct snmp_oid *oid;
+	enum role role;
+	size_t of;     /* which info or point */
+	unsigned skip; /* polls for which it is left out */
+	/* in this poll */
+	bool wanted;   /* is being walked, or was */
+	bool done;     /* nothing more to ask */
+	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
+	size_t cells;
+	size_t cursor_count; /* the last OID that was answered; see walk_cursor */
+};
+
+/* Columns of which the first that a row has is used: [first, first + count). */
+struct chain {
+	size_t first, count;
+	size_t next; /* alternatives before it have been tried in this poll */
+};
+
+/* What one row said in one column; struct value packed. */
+struct cell {
+	int64_t received;
+	uint64_t bits;       /* the number, or where octets or arcs lie */
+	uint32_t size;
+	uint16_t generation; /* the device's, when it was read */
+	uint8_t type;        /* enum value_type; VALUE_NONE: nothing */
+};
+
+struct chunk {
+	struct chunk *next;
+	size_t used, size;
+	max_align_t bytes[];
+};
+
+struct table {
+	const struct group *group;
+	const struct snmp_group *wire;
+	struct rows *rows;
+	regex_t include, exclude;
+	bool has_include, has_exclude;
+	struct column *columns;
+	size_t column_count;
+	struct chain *chains; /* the key, then each point */
+	size_t chain_count;
+	size_t speed;         /* the point that tells bit/s; point_count if none does */
+	unsigned polls;
+	size_t expected;      /* rows of the last complete walk */
+	bool infos_due;
+	bool broken;          /* something was wrong in this poll */
+	/* Of this poll only. */
+	uint32_t *cursors;    /* SNMP_OID_MAX for each column */
+	struct cell *cells;   /* column_count for each row, by its slot */
+	size_t cells_room;    /* rows */
+	struct chunk *texts;
+};
+
+/* ---- made of the configuration ---- */
+
+static int
+compile(regex_t *regex, bool *has, const char *text, struct fail *why)
+{
+	char message[160];
+	int error;
+
+	if (text == NULL || text[0] == '\0')
+		return 0;
+	error = regcomp(regex, text, REG_EXTENDED | REG_NOSUB);
+	if (error != 0) {
+		regerror(error, regex, message, sizeof message);
+		fail_set(why, "regular expression \"%s\": %s", text, message);
+		return -1;
+	}
+	*has = true;
+	return 0;
+}
+
+static void
+add_column(struct table *table, const struct snmp_oid *oid, enum role role, size_t of)
+{
+	table->columns[table->column_count++] = (struct column){ .oid = oid, .role = role,
+		.of = of };
+}
+
+static void
+add_chain(struct table *table, const struct snmp_oid *oids, size_t count, enum role role,
+	size_t of)
+{
+	table->chains[table->chain_count++] = (struct chain){ .first = table->column_count,
+		.count = count };
+	for (size_t i = 0; i < count; i++)
+		add_column(table, &oids[i], role, of);
+}
+
+static void
+lay_out(struct table *table)
+{
+	const struct group *group = table->group;
+	const struct snmp_group *wire = table->wire;
+	size_t count = wire->key_count + wire->info_count + 1;
+
+	for (size_t i = 0; i < group->point_count; i++)
+		count += ((const struct snmp_point *)group->points[i].wire)->oid_count;
+	table->columns = mem_array(count, sizeof *table->columns);
+	table->chains = mem_array(group->point_count + 1, sizeof *table->chains);
+	/* Keys and marks come first: they stand in the first requests, next to sysUpTime. */
+	add_chain(table, wire->keys, wire->key_count, ROLE_KEY, 0);
+	if (wire->discontinuity.count > 0)
+		add_column(table, &wire->discontinuity, ROLE_MARK, 0);
+	table->speed = group->point_count;
+	for (size_t i = 0; i < group->point_count; i++) {
+		const struct point *point = &group->points[i];
+		const struct snmp_point *columns = point->wire;
+
+		add_chain(table, columns->oids, columns->oid_count, ROLE_POINT, i);
+		if (point->kind == POINT_GAUGE && strcmp(point->name, "speed") == 0 &&
+			strcmp(point->unit, "bit/s") == 0)
+			table->speed = i;
+	}
+	for (size_t i = 0; i < wire->info_count; i++)
+		add_column(table, &wire->infos[i].oid, ROLE_INFO, i);
+}
+
+struct table *
+table_new(const char *device, const struct group *group, struct state *state, struct fail *why)
+{
+	struct table *table = mem_zero(sizeof *table);
+	char *prefix = mem_format("%s %s", device, group->table);
+
+	table->group = group;
+	table->wire = group->wire;
+	table->infos_due = true;
+	table->rows = rows_new(prefix, group->point_count, state);
+	free(prefix);
+	if (compile(&table->include, &table->has_include, table->wire->include, why) == -1 ||
+		compile(&table->exclude, &table->has_exclude, table->wire->exclude, why) == -1) {
+		table_free(table);
+		return NULL;
+	}
+	lay_out(table);
+	return table;
+}
+
+static void
+drop_poll(struct table *table)
+{
+	struct chunk *chunk;
+
+	while ((chunk = table->texts) != NULL) {
+		table->texts = chunk->next;
+		free(chunk);
+	}
+	free(table->cells);
+	free(table->cursors);
+	table->cells = NULL;
+	table->cells_room = 0;
+	table->cursors = NULL;
+}
+
+void
+table_free(struct table *table)
+{
+	if (table == NULL)
+		return;
+	drop_poll(table);
+	if (table->has_include)
+		regfree(&table->include);
+	if (table->has_exclude)
+		regfree(&table->exclude);
+	rows_free(table->rows);
+	free(table->columns);
+	free(table->chains);
+	free(table);
+}
+
+/* ---- cells ---- */
+
+static void *
+keep_bytes(struct table *table, const void *bytes, size_t size)
+{
+	struct chunk *chunk = table->texts;
+	size_t room = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+	void *to;
+
+	if (chunk == NULL || chunk->size - chunk->used < room) {
+		size_t length = room > 512 ? room : 512;
+
+		chunk = mem_zero(sizeof *chunk + length * sizeof(max_align_t));
+		chunk->size = length;
+		chunk->next = table->texts;
+		table->texts = chunk;
+	}
+	to = chunk->bytes + chunk->used;
+	chunk->used += room;
+	if (size > 0)
+		memcpy(to, bytes, size);
+	return to;
+}
+
+static struct cell *
+cell_at(const struct table *table, const struct row *row, size_t column)
+{
+	return &table->cells[row->slot * table->column_count + column];
+}
+
+static void
+cell_put(struct table *table, struct cell *cell, const struct value *value, int64_t received,
+	uint16_t generation)
+{
+	cell->received = received;
+	cell->generation = generation;
+	cell->type = (uint8_t)value->type;
+	cell->size = 0;
+	switch (value->type) {
+	case VALUE_INTEGER:
+		cell->bits = (uint64_t)value->integer;
+		break;
+	case VALUE_REAL:
+		memcpy(&cell->bits, &value->real, sizeof cell->bits);
+		break;
+	case VALUE_OID:
+		cell->size = (uint32_t)value->size;
+		cell->bits = (uintptr_t)keep_bytes(table, value->ids,
+			value->size * sizeof *value->ids);
+		break;
+	case VALUE_OCTETS:
+	case VALUE_ADDRESS:
+	case VALUE_OPAQUE:
+		cell->size = value->size > TEXT_MAX ? TEXT_MAX : (uint32_t)value->size;
+		cell->bits = (uintptr_t)keep_bytes(table, value->octets, cell->size);
+		break;
+	default:
+		cell->bits = value->count;
+	}
+}
+
+static struct value
+cell_value(const struct cell *cell)
+{
+	struct value value = { .type = cell->type, .size = cell->size, .count = cell->bits,
+		.integer = (int64_t)cell->bits };
+
+	if (value.type == VALUE_REAL)
+		memcpy(&value.real, &cell->bits, sizeof value.real);
+	if (value.type == VALUE_OID)
+		value.ids = (const uint32_t *)(uintptr_t)cell->bits;
+	else if (value.type >= VALUE_OCTETS && value.type <= VALUE_OPAQUE)
+		value.octets = (const uint8_t *)(uintptr_t)cell->bits;
+	return value;
+}
+
+static bool
+cell_is_there(const struct cell *cell)
+{
+	struct value value = { .type = cell->type };
+
+	return value_is_there(&value);
+}
+
+static bool
+cell_has_text(const struct cell *cell)
+{
+	struct value value = cell_value(cell);
+	char text[ROW_KEY + 1];
+
+	return value_is_there(&value) && value_text(text, sizeof text, &value)[0] != '\0';
+}
+
+/* ---- which columns are walked ---- */
+
+/* The next alternative worth asking for; false when there is none. */
+static bool
+chain_advance(struct table *table, struct chain *chain)
+{
+	while (chain->next < chain->count) {
+		struct column *column = &table->columns[chain->first + chain->next++];
+
+		if (column->skip == 0) {
+			column->wanted = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Some row has nothing in the alternatives tried so far. */
+static bool
+chain_lacks(const struct table *table, const struct chain *chain)
+{
+	size_t rows = rows_present(table->rows);
+
+	for (size_t slot = 0; slot < rows; slot++) {
+		const struct row *row = rows_at(table->rows, slot);
+		bool has = false;
+
+		for (size_t i = 0; i < chain->next && !has; i++) {
+			const struct cell *cell = cell_at(table, row, chain->first + i);
+
+			has = table->columns[chain->first].role == ROLE_KEY ?
+				cell_has_text(cell) : cell_is_there(cell);
+		}
+		if (!has)
+			return true;
+	}
+	return rows == 0;
+}
+
+static bool
+next_alternatives(struct table *table)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < table->chain_count; i++)
+		if (table->chains[i].next < table->chains[i].count &&
+			chain_lacks(table, &table->chains[i]))
+			any |= chain_advance(table, &table->chains[i]);
+	return any;
+}
+
+void
+table_begin(struct table *table, const struct ask_context *context)
+{
+	bool infos = table->infos_due || table->polls % INFO_EVERY == 0;
+
+	drop_poll(table);
+	table->polls++;
+	table->broken = false;
+	table->infos_due = false;
+	rows_begin(table->rows, context->now, context->group->retire);
+	table->cursors = mem_array(table->column_count, SNMP_OID_MAX * sizeof *table->cursors);
+	for (size_t i = 0; i < table->column_count; i++) {
+		struct column *column = &table->columns[i];
+
+		column->wanted = column->role == ROLE_MARK || (column->role == ROLE_INFO && infos);
+		column->done = false;
+		column->broken = REASON_GOOD;
+		column->cells = 0;
+		column->cursor_count = 0;
+		if (column->skip > 0)
+			column->skip--;
+	}
+	for (size_t i = 0; i < table->chain_count; i++) {
+		table->chains[i].next = 0;
+		chain_advance(table, &table->chains[i]);
+	}
+}
+
+/* ---- questions ---- */
+
+static uint32_t *
+cursor_of(const struct table *table, size_t column)
+{
+	return table->cursors + column * SNMP_OID_MAX;
+}
+
+static struct snmp_oid
+where(const struct table *table, size_t i)
+{
+	const struct column *column = &table->columns[i];
+
+	if (column->cursor_count == 0)
+		return *column->oid;
+	return (struct snmp_oid){ .ids = cursor_of(table, i), .count = column->cursor_count };
+}
+
+static size_t
+add_columns(const struct table *table, size_t most, struct ask *ask)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < table->column_count && ask->count < most; i++) {
+		const struct column *column = &table->columns[i];
+
+		if (!column->wanted || column->done)
+			continue;
+		/* One row more than last time, to see the end with the same request. */
+		if (table->expected + 1 > column->cells &&
+			table->expected + 1 - column->cells > left)
+			left = table->expected + 1 - column->cells;
+		ask->what[ask->count] = (uint16_t)i;
+		ask->oids[ask->count++] = where(table, i);
+	}
+	return left;
+}
+
+bool
+table_next(struct table *table, const struct ask_context *context,
+	const struct ask_limit *limit, struct ask *ask)
+{
+	size_t most = limit->varbinds < ASK_MAX - 1 ? limit->varbinds : ASK_MAX - 1;
+	size_t repetitions = limit->repetitions > 0 ? limit->repetitions : REPETITIONS, left;
+
+	ask->count = 0;
+	do
+		left = add_columns(table, most, ask);
+	while (ask->count == 0 && next_alternatives(table));
+	if (ask->count == 0)
+		return false;
+	ask->op = context->version == 1 ? SESSION_GETNEXT : SESSION_GETBULK;
+	if (repetitions > limit->varbinds / ask->count)
+		repetitions = limit->varbinds / ask->count;
+	if (table->expected > 0 && left > 0 && repetitions > left)
+		repetitions = left;
+	ask->max_repetitions = repetitions > 1 ? (uint16_t)repetitions : 1;
+	return true;
+}
+
+/* ---- answers ---- */
+
+static void
+break_column(struct table *table, const struct ask_context *context, size_t i, uint8_t reason,
+	const char *what)
+{
+	struct column *column = &table->columns[i];
+	char text[160];
+
+	column->done = true;
+	column->broken = reason;
+	if (!table->broken)
+		task_error(context->task, "table \"%s\": column %s: %s", table->group->table,
+			snmp_oid_text(text, sizeof text, column->oid->ids, column->oid->count),
+			what);
+	table->broken = true;
+}
+
+static void
+stop_all(struct table *table, const struct ask_context *context)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].wanted && !table->columns[i].done)
+			break_column(table, context, i, REASON_BAD_REPLY,
+				"stopped, the table does not end");
+}
+
+static struct cell *
+cell_for(struct table *table, struct row *row, size_t column)
+{
+	if (row->slot >= table->cells_room) {
+		size_t room = table->cells_room * 2 + 64, size = table->column_count;
+
+		table->cells = mem_grow(table->cells, room, size * sizeof *table->cells);
+		memset(table->cells + table->cells_room * size, 0,
+			(room - table->cells_room) * size * sizeof *table->cells);
+		table->cells_room = room;
+	}
+	return cell_at(table, row, column);
+}
+
+static void
+take_varbind(struct table *table, const struct ask_context *context, size_t i,
+	const struct varbind *varbind, int64_t received)
+{
+	struct column *column = &table->columns[i];
+	const struct snmp_oid *oid = column->oid;
+	struct snmp_oid last = where(table, i);
+	struct row *row;
+
+	if (column->done)
+		return;
+	if (varbind->value.type == VALUE_END_OF_VIEW) {
+		column->done = true;
+		return;
+	}
+	if (oid_compare(varbind->ids, varbind->count, last.ids, last.count) <= 0) {
+		break_column(table, context, i, REASON_BAD_REPLY, "stopped, OIDs do not increase");
+		return;
+	}
+	if (!oid_starts_with(varbind->ids, varbind->count, oid->ids, oid->count)) {
+		column->done = true;
+		return;
+	}
+	row = rows_sight(table->rows, varbind->ids + oid->count, varbind->count - oid->count);
+	cell_put(table, cell_for(table, row, i), &varbind->value, received, context->generation);
+	column->cells++;
+	column->cursor_count = varbind->count;
+	memcpy(cursor_of(table, i), varbind->ids, varbind->count * sizeof *varbind->ids);
+	if (rows_present(table->rows) > TABLE_ROWS_MAX)
+		stop_all(table, context);
+}
+
+/* The agent refused: at the end of its objects (v1), or because of one column. */
+static void
+take_error(struct table *table, const struct ask_context *context, const struct ask *ask,
+	const struct session_answer *answer)
+{
+	size_t first = 0, end = ask->count;
+
+	if (answer->error_index > 0) {
+		first = (size_t)answer->error_index - 1;
+		end = first + 1;
+	}
+	for (size_t i = first; i < end; i++) {
+		if (answer->error_status == SESSION_ERROR_NO_SUCH_NAME)
+			table->columns[ask->what[i]].done = true;
+		else
+			break_column(table, context, ask->what[i], REASON_BAD_REPLY,
+				"the agent answered with an error");
+	}
+}
+
+void
+table_feed(struct table *table, const struct ask_context *context, const struct ask *ask,
+	const struct session_answer *answer)
+{
+	if (answer->reason != REASON_GOOD) {
+		break_column(table, context, ask->what[0], answer->reason,
+			"one row of it does not fit into an answer");
+		return;
+	}
+	if (answer->error_status != 0) {
+		take_error(table, context, ask, answer);
+		return;
+	}
+	if (answer->count == 0)
+		for (size_t i = 0; i < ask->count; i++)
+			break_column(table, context, ask->what[i], REASON_BAD_REPLY,
+				"answered nothing");
+	for (size_t i = 0; i < answer->count; i++)
+		take_varbind(table, context, ask->what[i % ask->count], &answer->varbinds[i],
+			answer->received);
+}
+
+/* ---- the join ---- */
+
+/* The row's name by the first key column that has a text. A column before it that was not
+ * read to its end leaves the name unknown: the row must not get another's history. */
+static void
+read_name(const struct table *table, struct row *row)
+{
+	const struct chain *keys = &table->chains[0];
+
+	for (size_t i = keys->first; i < keys->first + keys->count; i++) {
+		const struct column *column = &table->columns[i];
+		const struct cell *cell = cell_at(table, row, i);
+		struct value value = cell_value(cell);
+
+		if (value_is_there(&value) &&
+			value_text(row->text, sizeof row->text, &value)[0] != '\0')
+			return;
+		if (column->skip == 0 && (!column->done || column->broken != REASON_GOOD)) {
+			row->hidden = true;
+			return;
+		}
+	}
+}
+
+static bool
+is_listed(const struct table *table, const char *key)
+{
+	return (!table->has_include || regexec(&table->include, key, 0, NULL, 0) == 0) &&
+		(!table->has_exclude || regexec(&table->exclude, key, 0, NULL, 0) != 0);
+}
+
+/* The cell of the first alternative that the row has, or NULL and why there is none:
+ * REASON_GOOD then means that it was not asked for to the end. */
+static const struct cell *
+pick(const struct table *table, const struct row *row, size_t point, double *scale,
+	uint8_t *reason)
+{
+	const struct chain *chain = &table->chains[1 + point];
+	const struct snmp_point *wire = table->group->points[point].wire;
+
+	*reason = REASON_NO_SUCH_OBJECT;
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct column *column = &table->columns[chain->first + i];
+		const struct cell *cell = cell_at(table, row, chain->first + i);
+
+		if (cell_is_there(cell)) {
+			*scale = wire->scales != NULL ? wire->scales[i] : 1;
+			return cell;
+		}
+		if (column->broken != REASON_GOOD)
+			*reason = column->broken;
+		else if (column->wanted && !column->done)
+			*reason = REASON_GOOD;
+	}
+	return NULL;
+}
+
+/* More octets per second than the interface can carry prove that a counter was reset and
+ * did not go round; a tenth on top for what agents round off. */
+static double
+octets_limit(const struct table *table, const struct row *row)
+{
+	struct reading speed = { .reason = REASON_GOOD };
+	const struct cell *cell;
+	double scale;
+	uint8_t reason;
+	struct value value;
+	char line[32];
+
+	if (table->speed == table->group->point_count)
+		return 0;
+	cell = pick(table, row, table->speed, &scale, &reason);
+	if (cell == NULL)
+		return 0;
+	value = cell_value(cell);
+	value_read(&value, &table->group->points[table->speed], scale, &speed, line, sizeof line);
+	return speed.reason == REASON_GOOD && speed.number > 0 ? speed.number / 8 * 1.1 : 0;
+}
+
+static void
+tell_point(const struct table *table, const struct ask_context *context, const struct row *row,
+	uint32_t number, size_t i, double limit)
+{
+	const struct point *point = &table->group->points[i];
+	struct reading reading = { .row = number, .point = (uint32_t)i,
+		.received = context->now };
+	double scale;
+	const struct cell *cell = pick(table, row, i, &scale, &reading.reason);
+	struct value value;
+	char line[TEXT_MAX + 1];
+
+	if (cell != NULL) {
+		uint16_t generation = (uint16_t)(cell->generation + row->history->resets);
+
+		value = cell_value(cell);
+		reading.received = cell->received;
+		value_read(&value, point, scale, &reading, line, sizeof line);
+		if (reading.reason == REASON_GOOD) {
+			reading.discontinuity = row->history->generations[i] != generation;
+			row->history->generations[i] = generation;
+		}
+		if (point->kind == POINT_COUNTER && strcmp(point->unit, "B/s") == 0)
+			reading.max_rate = limit;
+	} else if (reading.reason == REASON_GOOD) {
+		return;
+	}
+	task_reading(context->task, &reading);
+}
+
+static void
+tell_infos(const struct table *table, const struct ask_context *context, const struct row *row,
+	uint32_t number)
+{
+	char line[TEXT_MAX + 1];
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct column *column = &table->columns[i];
+		struct value value = cell_value(cell_at(table, row, i));
+
+		if (column->role == ROLE_INFO && value_is_there(&value))
+			task_info(context->task, number, table->wire->infos[column->of].name,
+				value_text(line, sizeof line, &value));
+	}
+}
+
+static void
+tell_row(const struct table *table, const struct ask_context *context, struct row *row)
+{
+	uint32_t number = task_row(context->task, row->history->key);
+	double limit = octets_limit(table, row);
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct cell *cell = cell_at(table, row, i);
+
+		if (table->columns[i].role == ROLE_MARK && cell->type == VALUE_TICKS &&
+			counter_reset(&row->history->mark, (uint32_t)cell->bits))
+			row->history->resets++;
+	}
+	for (size_t i = 0; i < table->group->point_count; i++)
+		tell_point(table, context, row, number, i, limit);
+	tell_infos(table, context, row, number);
+}
+
+/* An alternative that nobody has is not asked for again and again. */
+static void
+learn_columns(struct table *table)
+{
+	for (size_t c = 0; c < table->chain_count; c++) {
+		const struct chain *chain = &table->chains[c];
+
+		for (size_t i = chain->first; chain->count > 1 && i < chain->first + chain->count; i++) {
+			struct column *column = &table->columns[i];
+
+			if (column->wanted && column->done && column->broken == REASON_GOOD &&
+				column->cells == 0)
+				column->skip = SKIP_POLLS;
+		}
+	}
+}
+
+uint8_t
+table_end(struct table *table, const struct ask_context *context, bool complete)
+{
+	size_t rows = rows_present(table->rows);
+
+	for (size_t slot = 0; slot < rows; slot++)
+		read_name(table, rows_at(table->rows, slot));
+	rows_name(table->rows);
+	for (size_t slot = 0; slot < rows; slot++) {
+		struct row *row = rows_at(table->rows, slot);
+
+		if (row->history != NULL && is_listed(table, row->history->key))
+			tell_row(table, context, row);
+	}
+	if (complete) {
+		table->infos_due = rows != table->expected;
+		table->expected = rows;
+		learn_columns(table);
+		if (rows == 0 && !table->broken)
+			task_error(context->task, "table \"%s\": the agent has no rows",
+				table->group->table);
+	}
+	drop_poll(table);
+	return table->broken ? REASON_BAD_REPLY : REASON_NO_SUCH_ROW;
+}
+
+size_t
+table_rows(const struct table *table)
+{
+	return rows_present(table->rows);
+}
