@@ -27,7 +27,7 @@
 struct sessions {
 	struct loop *loop;
 	struct mux *mux;
-	netsnmp_large_fd_set ready; /* holds NO_SOCKET */
+	netsnmp_large_fd_set ready;
 	/* The answer being read. */
 	struct varbind *varbinds;
 	uint32_t *ids;
@@ -102,8 +102,6 @@ sessions_new(struct loop *loop, struct mux *mux)
 	sessions->loop = loop;
 	sessions->mux = mux;
 	netsnmp_large_fd_set_init(&sessions->ready, FD_SETSIZE);
-	NETSNMP_LARGE_FD_ZERO(&sessions->ready);
-	NETSNMP_LARGE_FD_SET(NO_SOCKET, &sessions->ready);
 	return sessions;
 }
 
@@ -537,6 +535,8 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	session->understood = false;
 	session->datagram = data;
 	session->datagram_size = size;
+	/* Net-SNMP takes the number out of the set when it has read. */
+	NETSNMP_LARGE_FD_SET(NO_SOCKET, &session->sessions->ready);
 	snmp_sess_read2(session->library, &session->sessions->ready);
 	session->datagram = NULL;
 	if (!session->understood) {

@@ -93,30 +93,34 @@ context_of(const struct snmp_work *work)
 	};
 }
 
-static struct ask_limit
-limit_of(const struct snmp_work *work)
+/* Varbinds in one request or, for a table, in its answer; sysUpTime included. */
+static size_t
+most_varbinds(const struct snmp_work *work)
 {
 	const struct snmp_device *device = work->device;
-	struct ask_limit limit = { .varbinds = ASK_MAX - 1, .bytes = ANSWER_BYTES,
-		.repetitions = device->options.max_repetitions };
+	size_t most = ASK_MAX;
 
 	if (work->table != NULL)
-		limit.varbinds = ANSWER_BYTES / BULK_VARBIND_BYTES;
+		most = ANSWER_BYTES / BULK_VARBIND_BYTES;
 	else if (device->options.max_varbinds > 0)
-		limit.varbinds = device->options.max_varbinds;
-	if (device->varbinds > 0 && device->varbinds < limit.varbinds)
-		limit.varbinds = device->varbinds;
-	/* sysUpTime comes on top, unless there is room for one object only. */
-	if (limit.varbinds > 1 && work->table == NULL)
-		limit.varbinds--;
-	return limit;
+		most = device->options.max_varbinds;
+	return device->varbinds > 0 && device->varbinds < most ? device->varbinds : most;
 }
 
 /* The agent takes one object in a request: sysUpTime has to go alone. */
 static bool
 asks_one_by_one(const struct snmp_work *work)
 {
-	return limit_of(work).varbinds == 1;
+	return most_varbinds(work) == 1;
+}
+
+static struct ask_limit
+limit_of(const struct snmp_work *work)
+{
+	size_t most = most_varbinds(work);
+
+	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = ANSWER_BYTES,
+		.repetitions = work->device->options.max_repetitions };
 }
 
 static bool
@@ -313,15 +317,11 @@ is_silence(uint8_t reason)
 static bool
 shrink(struct snmp_device *device, struct session_answer *answer)
 {
-	size_t asked = device->ask.count *
+	size_t asked = device->with_uptime + device->ask.count *
 		(device->ask.op == SESSION_GETBULK ? device->ask.max_repetitions : 1);
 
 	if (asked > 1) {
 		device->varbinds = asked / 2;
-		return true;
-	}
-	if (device->with_uptime) {
-		device->varbinds = 1;
 		return true;
 	}
 	answer->reason = REASON_TOO_BIG;

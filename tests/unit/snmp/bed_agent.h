@@ -1,0 +1,31 @@
+/* bed_agent.h - agents of the SNMP simulator, put on the network in memory. */
+#ifndef BED_AGENT_H
+#define BED_AGENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+struct loop;
+
+struct bed_agent;
+/* At ADDRESS:161, community "public", interfaces ge-1/1 .. ge-1/ROWS with indexes STEP apart.
+ * Counters run on the loop's wall time. Answers take 1 ms. */
+struct bed_agent *bed_agent_new(struct loop *loop, const char *address, size_t rows,
+	uint32_t step);
+void bed_agent_free(struct bed_agent *agent);
+/* "drop=1 count=2": see the simulator's help. The test fails when it does not know it. */
+void bed_faults(struct bed_agent *agent, const char *words);
+/* Answers come from this address instead; NULL: from the agent's own. */
+void bed_answers_from(struct bed_agent *agent, const char *address, uint16_t port);
+void bed_refuses(struct bed_agent *agent, int error); /* ICMP; 0: no more */
+void bed_max_size(struct bed_agent *agent, size_t octets);
+
+void bed_reboot(struct bed_agent *agent);
+void bed_reset(struct bed_agent *agent); /* counters, with a new discontinuity time */
+void bed_rotate(struct bed_agent *agent);
+void bed_renumber(struct bed_agent *agent, uint32_t shift);
+void bed_remove(struct bed_agent *agent, uint32_t number);
+void bed_set(struct bed_agent *agent, const char *oid, int64_t number);
+
+unsigned bed_requests(const struct bed_agent *agent);
+size_t bed_most_varbinds(const struct bed_agent *agent); /* asked in one request so far */
+#endif

@@ -1,0 +1,508 @@
+/* The driver against simulated agents, in virtual time: scalars, and what the mux refuses. */
+#include <errno.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "bed_agent.h"
+#include "bed_task.h"
+#include "core/sample.h"
+#include "fake/loop_sim.h"
+#include "fake/net_sim.h"
+#include "../check.h"
+
+#define UPTIME "1.3.6.1.2.1.1.3.0"
+#define IN_1 "1.3.6.1.2.1.31.1.1.1.6.1"
+#define IN32_1 "1.3.6.1.2.1.2.2.1.10.1"
+#define OPER_1 "1.3.6.1.2.1.2.2.1.8.1"
+#define NOWHERE "1.3.6.1.4.1.99999.1.0"
+#define NOWHERE_2 "1.3.6.1.4.1.99999.2.0"
+
+static const char *const points[] = { "in=" IN_1 "," IN32_1 " counter B/s",
+	"oper=" OPER_1 " state", "gone=" NOWHERE, "name=1.3.6.1.2.1.1.5.0 text", NULL };
+
+static struct bed {
+	struct loop *loop;
+	struct snmp *snmp;
+	struct bed_agent *agent;
+	struct snmp_options options;
+	struct device device;
+	struct group *group;
+	struct task *task;
+	void *state, *work;
+	int lines; /* warnings in the log */
+} bed;
+
+static void
+count_line(char level, const char *line, void *arg)
+{
+	(void)line, (void)arg;
+	bed.lines += level == 'W';
+}
+
+static void
+open_bed(const char *const *wanted, uint8_t version)
+{
+	struct fail why;
+
+	memset(&bed, 0, sizeof bed);
+	net_sim_reset();
+	net_sim_loss(0, 1);
+	log_catch(count_line, NULL);
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	bed.loop = loop_new(&why);
+	bed.snmp = snmp_new(bed.loop, NULL, &why);
+	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", 4, 1);
+	bed.options = (struct snmp_options){ .version = version, .community = "public",
+		.timeout = LOOP_S, .retries = 1 };
+	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
+	bed.group = bed_group(NULL, 60 * LOOP_S, wanted, NULL, NULL);
+	bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1",
+		.snmp = &bed.options, .groups = bed.group, .group_count = 1 };
+	bed.task = calloc(1, sizeof *bed.task);
+	bed.task->device = &bed.device;
+	bed.task->group = bed.group;
+	bed.task->loop = bed.loop;
+}
+
+static void
+attach(void)
+{
+	struct fail why;
+
+	bed.state = snmp_driver.attach(bed.snmp, &bed.device, &why);
+	CHECK(bed.state != NULL);
+	bed.work = snmp_driver.open(bed.state, bed.task);
+	CHECK(bed.work != NULL);
+}
+
+static void
+close_bed(void)
+{
+	snmp_driver.close(bed.work);
+	snmp_driver.detach(bed.state);
+	snmp_free(bed.snmp);
+	bed_agent_free(bed.agent);
+	loop_free(bed.loop);
+	bed_group_free(bed.group);
+	free(bed.task);
+	log_catch(NULL, NULL);
+}
+
+static void
+poll_once(bool cautious)
+{
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, cautious);
+	CHECK_INT(bed.task->done, 0);
+	loop_sim_for(bed.loop, 60 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+}
+
+static uint8_t
+reason_of(const char *point)
+{
+	const struct reading *reading = bed_reading(bed.task, NULL, point);
+
+	CHECK(reading != NULL);
+	return reading->reason;
+}
+
+static void
+reads_scalars_packed_into_one_request(void)
+{
+	open_bed(points, 2);
+	attach();
+	poll_once(false);
+	CHECK_INT(bed_requests(bed.agent), 1);
+	CHECK_INT(bed_most_varbinds(bed.agent), 5); /* sysUpTime and the four */
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(bed_reading(bed.task, NULL, "in")->bits, 64);
+	CHECK_NEAR(bed_reading(bed.task, NULL, "oper")->number, 1, 0);
+	CHECK_INT(reason_of("gone"), REASON_NO_SUCH_OBJECT);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	CHECK_INT(bed.task->asked, 1);
+	CHECK_INT(bed.task->answered, 1);
+	close_bed();
+}
+
+static void
+a_counter_reading_carries_its_own_time(void)
+{
+	struct reading first, second;
+	double rate;
+
+	open_bed(points, 2);
+	attach();
+	poll_once(false);
+	first = *bed_reading(bed.task, NULL, "in");
+	bed_faults(bed.agent, "delay=700");
+	poll_once(false);
+	second = *bed_reading(bed.task, NULL, "in");
+	CHECK_NEAR((double)(second.received - first.received) / 1e9, 60.7, 0.02);
+	/* The agent counted when it was asked, 700 ms before the answer came. */
+	rate = (double)(second.raw - first.raw) / ((double)(second.received - first.received) / 1e9);
+	CHECK_NEAR(rate, 2000 * 60 / 60.7, 25);
+	CHECK(!second.discontinuity);
+	close_bed();
+}
+
+static void
+an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered(void)
+{
+	open_bed(points, 1);
+	attach();
+	poll_once(false);
+	/* Version 1 has no Counter64: the alternative has 32 bits. */
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(bed_reading(bed.task, NULL, "in")->bits, 32);
+	CHECK_INT(reason_of("gone"), REASON_NO_SUCH_OBJECT);
+	CHECK_INT(reason_of("oper"), REASON_GOOD);
+	CHECK_INT(bed_requests(bed.agent), 3);
+	poll_once(false);
+	CHECK_INT(bed_requests(bed.agent), 4);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(reason_of("gone"), REASON_NO_SUCH_OBJECT);
+	close_bed();
+}
+
+static void
+a_dead_device_is_a_timeout_after_its_tries(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "dead=1");
+	poll_once(false);
+	CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+	CHECK_INT(bed.task->told_count, 0);
+	CHECK_INT(bed_requests(bed.agent), 2);
+	CHECK_INT(bed.task->asked, 2);
+	CHECK_INT(bed.task->answered, 0);
+	CHECK_STR(bed.task->error, "no answer to 2 requests within 1s each");
+	CHECK_INT(snmp_counters(bed.snmp).timed_out, 1);
+	CHECK_INT(snmp_counters(bed.snmp).retried, 1);
+	close_bed();
+}
+
+static void
+a_cautious_poll_sends_one_request_and_goes_on_when_it_is_answered(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "dead=1");
+	poll_once(true);
+	CHECK_INT(bed_requests(bed.agent), 1);
+	CHECK_INT(bed_most_varbinds(bed.agent), 1);
+	CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+	bed_faults(bed.agent, "dead=0");
+	poll_once(true);
+	CHECK_INT(bed_requests(bed.agent), 3);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	close_bed();
+}
+
+static void
+a_lost_datagram_costs_a_try_and_no_value(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "drop=1 count=1");
+	poll_once(false);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(bed.task->asked, 2);
+	CHECK_INT(bed.task->answered, 1);
+	close_bed();
+}
+
+static void
+an_answer_to_a_former_try_is_not_taken(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "delay=1500 count=1");
+	poll_once(false);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(snmp_counters(bed.snmp).strays, 1);
+	close_bed();
+}
+
+static void
+forged_answers_are_dropped_and_the_request_stays_open(void)
+{
+	static const char *const faults[] = { "wrong_id=1 count=1", "wrong_community=1 count=1",
+		"wrong_version=1 count=1", "truncate=1 count=1", "junk=1 count=1",
+		"garbage=1 count=1" };
+
+	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+		struct snmp_counters counters;
+
+		open_bed(points, 2);
+		attach();
+		bed_faults(bed.agent, faults[i]);
+		poll_once(false);
+		counters = snmp_counters(bed.snmp);
+		CHECK_INT(counters.strays + counters.malformed, 1);
+		CHECK_INT(bed.task->asked, 2); /* the first ran into its deadline */
+		CHECK_INT(reason_of("in"), REASON_GOOD);
+		close_bed();
+	}
+}
+
+static void
+an_answer_from_another_address_or_port_is_refused_and_named(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_answers_from(bed.agent, "10.1.3.2", 161);
+	poll_once(false);
+	CHECK_INT(bed.task->rest, REASON_WRONG_SOURCE);
+	CHECK_STR(bed.task->error,
+		"the answer came from 10.1.3.2:161 instead, set any_source to accept it");
+	CHECK_INT(bed.lines, 1);
+	poll_once(false);
+	CHECK_INT(bed.lines, 1); /* told once */
+	bed_answers_from(bed.agent, "10.1.3.1", 1161);
+	poll_once(false);
+	CHECK_INT(bed.task->rest, REASON_WRONG_SOURCE);
+	CHECK_INT(bed.lines, 2);
+	CHECK_INT(snmp_counters(bed.snmp).wrong_source, 4); /* a silent device is asked once */
+	close_bed();
+}
+
+static void
+any_source_takes_answers_from_another_address(void)
+{
+	open_bed(points, 2);
+	bed.options.any_source = true;
+	attach();
+	bed_answers_from(bed.agent, "10.1.3.2", 161);
+	poll_once(false);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	close_bed();
+}
+
+static void
+answers_with_other_objects_are_bad_replies(void)
+{
+	static const char *const faults[] = { "wrong_oid=1", "reorder=1", "short=1" };
+
+	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+		open_bed(points, 2);
+		attach();
+		bed_faults(bed.agent, faults[i]);
+		poll_once(false);
+		CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+		CHECK_INT(bed.task->told_count, 0);
+		CHECK_STR(bed.task->error, "answered other objects than it was asked for");
+		close_bed();
+	}
+}
+
+static void
+a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_refuses(bed.agent, ECONNREFUSED);
+	poll_once(false);
+	CHECK_INT(bed.task->rest, REASON_REFUSED);
+	bed_refuses(bed.agent, EHOSTUNREACH);
+	poll_once(false);
+	CHECK_INT(bed.task->rest, REASON_UNREACHABLE);
+	close_bed();
+}
+
+static void
+toobig_halves_the_request_and_is_remembered(void)
+{
+	unsigned before;
+
+	open_bed(points, 2);
+	attach();
+	bed_max_size(bed.agent, 90);
+	poll_once(false);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(reason_of("oper"), REASON_GOOD);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	before = bed_requests(bed.agent);
+	poll_once(false);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	CHECK(bed_requests(bed.agent) - before < before);
+	close_bed();
+}
+
+static void
+an_agent_with_room_for_one_object_gets_them_one_by_one(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "toobig=1");
+	poll_once(false);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	poll_once(false);
+	CHECK_INT(bed.task->asked, 5); /* sysUpTime and each of the four */
+	close_bed();
+}
+
+static void
+an_object_too_big_for_any_answer_is_told_as_such(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_max_size(bed.agent, 50);
+	poll_once(false);
+	CHECK_INT(reason_of("in"), REASON_TOO_BIG);
+	close_bed();
+}
+
+static void
+generr_for_one_object_costs_only_that_one(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "generr=1 count=1");
+	poll_once(false);
+	/* sysUpTime was the first one: the request is put again without it. */
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	close_bed();
+}
+
+static void
+max_varbinds_is_kept_to_even_at_one(void)
+{
+	for (uint16_t most = 1; most <= 3; most++) {
+		open_bed(points, 2);
+		bed.options.max_varbinds = most;
+		attach();
+		poll_once(false);
+		CHECK_INT(bed_most_varbinds(bed.agent), most);
+		CHECK_INT(reason_of("in"), REASON_GOOD);
+		CHECK_INT(reason_of("name"), REASON_GOOD);
+		close_bed();
+	}
+}
+
+static void
+a_restart_of_the_device_is_a_discontinuity_once(void)
+{
+	open_bed(points, 2);
+	attach();
+	poll_once(false);
+	poll_once(false);
+	CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	bed_reboot(bed.agent);
+	poll_once(false);
+	CHECK(bed_reading(bed.task, NULL, "in")->discontinuity);
+	poll_once(false);
+	CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	close_bed();
+}
+
+static void
+max_rate_keeps_requests_apart(void)
+{
+	open_bed(points, 2);
+	bed.options.max_rate = 0.5;
+	bed.options.max_varbinds = 2;
+	attach();
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 5 * LOOP_S);
+	CHECK_INT(bed_requests(bed.agent), 3); /* at 0, 2 and 4 s */
+	loop_sim_for(bed.loop, 55 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	close_bed();
+}
+
+static void
+cancel_ends_a_poll_without_a_word(void)
+{
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "delay=500");
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 100 * LOOP_MS);
+	snmp_driver.cancel(bed.work);
+	loop_sim_for(bed.loop, 60 * LOOP_S);
+	CHECK_INT(bed.task->done, 0);
+	CHECK_INT(bed.task->told_count, 0);
+	bed_faults(bed.agent, "delay=0");
+	poll_once(false);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	close_bed();
+}
+
+static void
+groups_of_one_device_follow_one_another(void)
+{
+	struct task *second;
+	void *work;
+
+	open_bed(points, 2);
+	attach();
+	second = calloc(1, sizeof *second);
+	second->device = &bed.device;
+	second->group = bed.group;
+	second->loop = bed.loop;
+	work = snmp_driver.open(bed.state, second);
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	snmp_driver.start(work, false);
+	loop_sim_for(bed.loop, LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	CHECK_INT(second->done, 1);
+	CHECK_INT(bed_requests(bed.agent), 2);
+	/* A dead device costs the second group one probe only. */
+	bed_faults(bed.agent, "dead=1");
+	bed_task_begin(bed.task);
+	bed_task_begin(second);
+	snmp_driver.start(bed.work, false);
+	snmp_driver.start(work, false);
+	loop_sim_for(bed.loop, 60 * LOOP_S);
+	CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+	CHECK_INT(second->rest, REASON_TIMEOUT);
+	CHECK_INT(second->asked, 1);
+	snmp_driver.close(work);
+	free(second);
+	close_bed();
+}
+
+static void
+a_poll_ends_before_its_interval(void)
+{
+	open_bed(points, 2);
+	bed.group->interval = 2 * LOOP_S;
+	bed.options.timeout = 5 * LOOP_S;
+	attach();
+	bed_faults(bed.agent, "dead=1");
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 2 * LOOP_S - LOOP_TICK);
+	CHECK_INT(bed.task->done, 1);
+	CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+	close_bed();
+}
+
+RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
+	TEST(a_counter_reading_carries_its_own_time),
+	TEST(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
+	TEST(a_dead_device_is_a_timeout_after_its_tries),
+	TEST(a_cautious_poll_sends_one_request_and_goes_on_when_it_is_answered),
+	TEST(a_lost_datagram_costs_a_try_and_no_value),
+	TEST(an_answer_to_a_former_try_is_not_taken),
+	TEST(forged_answers_are_dropped_and_the_request_stays_open),
+	TEST(an_answer_from_another_address_or_port_is_refused_and_named),
+	TEST(any_source_takes_answers_from_another_address),
+	TEST(answers_with_other_objects_are_bad_replies),
+	TEST(a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable),
+	TEST(toobig_halves_the_request_and_is_remembered),
+	TEST(an_agent_with_room_for_one_object_gets_them_one_by_one),
+	TEST(an_object_too_big_for_any_answer_is_told_as_such),
+	TEST(generr_for_one_object_costs_only_that_one),
+	TEST(max_varbinds_is_kept_to_even_at_one),
+	TEST(a_restart_of_the_device_is_a_discontinuity_once),
+	TEST(max_rate_keeps_requests_apart), TEST(cancel_ends_a_poll_without_a_word),
+	TEST(groups_of_one_device_follow_one_another), TEST(a_poll_ends_before_its_interval))
