@@ -16,8 +16,13 @@ findings=$(find src tests -name '*.c' | sort | xargs awk '
 	}' /dev/null)
 none "no function has more than 120 lines" "$findings"
 
-findings=$(find src -name '*.c' | sort | xargs grep -nE \
-	'^(static |const |struct |enum |unsigned |void |int |bool |char |double |u?int[0-9]+_t |s?size_t )[^=;]*\)( \{)?$' /dev/null |
-	grep -vE '__attribute__|^[^:]*:[0-9]*:[^(]*\(\*')
+# A definition whose first line has type and name, or whose body opens at the end of a line.
+findings=$(find src tests -name '*.c' | sort | xargs awk '
+	function report(line) { print FILENAME ":" line ": " text }
+	FNR == 1 { text = "" }
+	/^[A-Za-z_].*\) *\{$/ && !/=/ { text = $0; report(FNR) }
+	/^\{/ && text ~ /^[a-z]/ { report(at) }
+	/^[A-Za-z_][A-Za-z0-9_ ]* \*?[a-z_][a-z0-9_]*\(/ && !/;$/ { text = $0; at = FNR; next }
+	/^[^\t ]|^$/ { text = "" }' /dev/null)
 none "the name of a function stands at the left edge, so that grep finds it" "$findings"
 finish

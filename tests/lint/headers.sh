@@ -7,7 +7,7 @@ flags=${PW_CPPFLAGS:-"-D_GNU_SOURCE -Isrc $(pkg-config --cflags netsnmp libmodbu
 	libevent_core librrd libconfig jansson cmocka)"}
 headers=$(find src tests -name '*.h' | sort)
 none "every header compiles alone" \
-	"$(${CC:-gcc} $flags -fsyntax-only -Wall -x c $headers 2>&1)"
+	"$(${CC:-gcc} $flags -Itests -fsyntax-only -Wall -x c $headers 2>&1)"
 
 findings=$(for header in $headers; do
 	awk -v file="$header" '
