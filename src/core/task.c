@@ -225,17 +225,22 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 	double *rate)
 {
 	struct latest *latest = task->poller->parts.latest;
-	struct latest_base base, now = { true, reading->raw, wall_of(task, reading->received),
+	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
+	struct latest_base base, now = { true, count, wall_of(task, reading->received),
 		reading->received };
-	struct rate_step step = { .raw = reading->raw, .at = reading->received,
+	struct rate_step step = { .raw = count, .at = reading->received,
 		.bits = reading->bits, .discontinuity = reading->discontinuity,
 		.max_rate = reading->max_rate, .step = task->group->interval };
+	uint8_t reason;
 
 	step.known = latest_base_get(latest, track->series->id, &base);
 	step.former = base.raw;
 	step.former_at = base.mono;
 	latest_base_set(latest, track->series->id, &now);
-	return rate_of(&step, rate);
+	reason = rate_of(&step, rate);
+	if (reading->milli > 0)
+		*rate /= 1000;
+	return reason;
 }
 
 void

@@ -24,7 +24,7 @@ static struct {
 	uint8_t rest;
 	bool answers, row_seen;
 	double value;
-	uint64_t count;
+	uint64_t count, milli;
 	int starts, cancels, cautious;
 } script;
 
@@ -49,7 +49,8 @@ script_answer(void *arg)
 	struct task *task = work->task;
 	bool table = task_group(task)->table != NULL;
 	struct reading reading = { .reason = REASON_GOOD, .received = loop_mono(task_loop(task)),
-		.number = script.value, .raw = script.count, .bits = 64, .row = TASK_SCALAR };
+		.number = script.value, .raw = script.count, .milli = script.milli,
+		.bits = 64, .row = TASK_SCALAR };
 
 	work->busy = false;
 	task_exchange(task, script.answers, 3 * LOOP_MS);
@@ -291,6 +292,22 @@ a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate(void)
 }
 
 static void
+a_count_that_is_a_float_keeps_its_fraction_in_the_rate(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	for (int i = 0; i < 10; i++) {
+		script.milli += 250;
+		script.count = script.milli / 1000;
+		loop_sim_for(loop, 10 * LOOP_S);
+		if (i > 0)
+			CHECK_NEAR(seen.value[id_of("press-3/pieces")], 0.025, 1e-9);
+	}
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_GOOD), 9);
+	finish();
+}
+
+static void
 a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously(void)
 {
 	begin("press-3", 1);
@@ -440,6 +457,7 @@ a_number_that_is_none_is_invalid_and_not_good(void)
 }
 
 RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
+	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
 	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
