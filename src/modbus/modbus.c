@@ -162,18 +162,28 @@ asked_block(const struct work *work)
 						 &work->blocks[work->at];
 }
 
+/* Meters keep their kWh as floats: a quarter of an hour is a few of them, so the fraction
+ * counts. Above 2^53 a double has none, and a meter that far is broken. */
+static void
+count_real(double number, struct reading *reading)
+{
+	if (number < 0 || number > 0x1p53) {
+		reading->reason = REASON_INVALID_VALUE;
+		return;
+	}
+	reading->raw = (uint64_t)number;
+	reading->milli = (uint64_t)(number * 1000 + 0.5);
+	reading->bits = 64;
+}
+
 static void
 read_number(const struct point *point, const struct regs_spec *spec, uint8_t bits,
 	const struct regs_value *value, struct reading *reading)
 {
 	reading->number = value->number;
 	if (spec->type == REGS_F32 || spec->type == REGS_F64) {
-		/* A count kept as a float: whole units of the register are what is left of it. */
-		if (point->kind == POINT_COUNTER && value->number < 0)
-			reading->reason = REASON_INVALID_VALUE;
-		else if (point->kind == POINT_COUNTER)
-			reading->raw = value->number < 0x1p64 ? (uint64_t)value->number : 0;
-		reading->bits = 64;
+		if (point->kind == POINT_COUNTER)
+			count_real(value->number, reading);
 		return;
 	}
 	reading->raw = value->raw;

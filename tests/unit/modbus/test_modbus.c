@@ -289,6 +289,45 @@ reads_numbers_bits_and_text(void)
 	finish();
 }
 
+static bool
+meter(struct server *self, const struct server_request *request)
+{
+	/* 123456.75 as ABCD, then -1 and 1e30 */
+	static const uint8_t body[] = { 0, 0, 0, 15, 2, 3, 12, 0x47, 0xF1, 0x20, 0x60, 0xBF, 0x80,
+		0, 0, 0x71, 0x49, 0xF2, 0xCA };
+	uint8_t answer[2 + sizeof(body)] = { (uint8_t)(request->tid >> 8), (uint8_t)request->tid };
+
+	memcpy(answer + 2, body, sizeof(body));
+	server_send(self, request, answer, sizeof(answer));
+	return true;
+}
+
+static void
+keeps_the_fraction_of_a_count_that_is_a_float(void)
+{
+	struct plant *plant;
+	struct task *task;
+
+	begin();
+	server.special = meter;
+	plant = plant_new(2);
+	for (uint16_t i = 0; i < 3; i++) {
+		add(plant, 3, (uint16_t)(100 + 2 * i), REGS_F32);
+		plant->points[i].kind = POINT_COUNTER;
+		plant->points[i].scale = 1000; /* kWh to Wh: of the rate, not ours */
+	}
+	plant_open(plant);
+	task = polled(plant, false);
+	CHECK_INT(task->readings[0].reason, REASON_GOOD);
+	CHECK_INT(task->readings[0].raw, 123456);
+	CHECK_INT(task->readings[0].milli, 123456750);
+	CHECK_INT(task->readings[0].bits, 64);
+	CHECK_INT(task->readings[1].reason, REASON_INVALID_VALUE);
+	CHECK_INT(task->readings[2].reason, REASON_INVALID_VALUE);
+	plant_close(plant);
+	finish();
+}
+
 static void
 keeps_the_neighbours_of_a_missing_register_good(void)
 {
@@ -696,6 +735,7 @@ closes_each_poll_once_whatever_the_device_does(void)
 }
 
 RUN_TESTS(TEST(asks_neighbours_in_one_request), TEST(reads_numbers_bits_and_text),
+	TEST(keeps_the_fraction_of_a_count_that_is_a_float),
 	TEST(keeps_the_neighbours_of_a_missing_register_good),
 	TEST(does_not_break_up_for_ever_what_is_refused_altogether),
 	TEST(learns_how_much_a_device_can_take), TEST(stops_filling_gaps_when_that_is_refused),
