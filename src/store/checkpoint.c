@@ -15,7 +15,7 @@
 #include "journal/segment.h"
 
 #define MAGIC "PWCKPT01"
-#define HEAD 36
+#define HEAD 44
 
 static int
 fail_errno(struct fail *why, const char *path)
@@ -55,6 +55,7 @@ parse(const uint8_t *bytes, size_t size, struct checkpoint *checkpoint)
 	if (size < HEAD + 4 || memcmp(bytes, MAGIC, 8) != 0 ||
 		str_crc32c(0, bytes, size - 4) != record_get_u32(&crc))
 		return -1;
+	checkpoint->generation = record_get_u64(&at);
 	checkpoint->position.segment = record_get_u64(&at);
 	checkpoint->position.offset = record_get_u64(&at);
 	checkpoint->ledger_length = record_get_u64(&at);
@@ -95,6 +96,7 @@ static void
 build(struct record_buffer *buffer, const struct checkpoint *checkpoint)
 {
 	record_put(buffer, MAGIC, 8);
+	record_put_u64(buffer, checkpoint->generation);
 	record_put_u64(buffer, checkpoint->position.segment);
 	record_put_u64(buffer, checkpoint->position.offset);
 	record_put_u64(buffer, checkpoint->ledger_length);

@@ -1,8 +1,8 @@
 /* checkpoint.h - from where the store must read again after it died. One file,
  * STATE_DIR/checkpoint, replaced as a whole (temporary file, fsync, rename, fsync of the
  * directory), little-endian:
- *   "PWCKPT01", u64 segment, u64 offset, u64 length of ledger/runs, u32 count,
- *   count open runs of 24 bytes as in ledger.h, u32 crc32c over all before.
+ *   "PWCKPT01", u64 generation, u64 segment, u64 offset, u64 length of ledger/runs,
+ *   u32 count, count open runs of 24 bytes as in ledger.h, u32 crc32c over all before.
  *
  * The position is that of the oldest record of which a row is not yet in its RRD file; the
  * ledger is further on (up to the last record read) and so ignores what comes twice. */
@@ -16,6 +16,7 @@
 struct fail;
 
 struct checkpoint {
+	uint64_t generation; /* grows by one; the entries of undo.h name it */
 	struct reader_position position; /* segment 0: from the oldest one */
 	uint64_t ledger_length;
 	struct ledger_run *open; /* free() it */

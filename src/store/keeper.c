@@ -21,6 +21,7 @@
 #include "store/pending.h"
 #include "store/rrd.h"
 #include "store/store.h"
+#include "store/undo.h"
 
 #define SECOND INT64_C(1000000000)
 #define CHECKPOINT_INTERVAL (60 * SECOND)
@@ -42,6 +43,8 @@ struct keeper {
 	struct pending *pending;
 	struct ledger *ledger;
 	struct reader *reader;
+	struct undo *undo;
+	uint64_t generation; /* of the checkpoint on disk */
 	int64_t mono, wall;
 	int64_t received; /* of the newest sample read */
 	bool caught_up, dirty; /* dirty: something was read since the last checkpoint */
@@ -70,8 +73,38 @@ restore(struct keeper *keeper, struct fail *why)
 			ledger_restore(keeper->ledger, &checkpoint.open[i]);
 		keeper->reader = reader_open(keeper->state_dir, &checkpoint.position, why);
 	}
+	keeper->generation = checkpoint.generation;
 	free(checkpoint.open);
 	return keeper->reader == NULL ? -1 : 0;
+}
+
+static int
+sync_whole(struct keeper *keeper, struct fail *why)
+{
+	int fd = open(keeper->rrd_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
+
+	result = fd == -1 ? -1 : syncfs(fd);
+	if (result == -1)
+		fail_set(why, "%s: %s", keeper->rrd_dir, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	return result;
+}
+
+/* Files go back to where they were at the checkpoint, and the journal goes on from there. */
+static int
+take_files_back(struct keeper *keeper, struct fail *why)
+{
+	size_t restored = 0;
+
+	keeper->undo = undo_open(keeper->state_dir, keeper->rrd_dir, keeper->generation, &restored,
+		why);
+	if (keeper->undo == NULL)
+		return -1;
+	if (restored > 0)
+		log_info("%zu files taken back to the last checkpoint, the journal is replayed",
+			restored);
+	return restored > 0 ? sync_whole(keeper, why) : 0;
 }
 
 static void
@@ -99,7 +132,7 @@ keeper_open(const struct store_options *options, struct fail *why)
 	keeper->state_dir = mem_text(options->state_dir);
 	keeper->rrd_dir = mem_text(options->rrd_dir);
 	keeper->pending = pending_new();
-	if (restore(keeper, why) == -1) {
+	if (restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
 		keeper_close(keeper);
 		return NULL;
 	}
@@ -115,6 +148,7 @@ keeper_close(struct keeper *keeper)
 	pending_free(keeper->pending);
 	reader_close(keeper->reader);
 	ledger_close(keeper->ledger);
+	undo_close(keeper->undo);
 	series_close(keeper->catalogue);
 	free(keeper->unreadable);
 	free(keeper->state_dir);
@@ -216,6 +250,7 @@ create_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		file->ds[i].in_file = true;
 	file->written = first - 1;
 	file->open = true;
+	file->kept = false;
 	return RRD_DONE;
 }
 
@@ -226,6 +261,14 @@ shape_has(const struct rrd_shape *shape, const char *ds)
 		if (strcmp(shape->ds[i], ds) == 0)
 			return true;
 	return false;
+}
+
+/* The file is a new one after that, so is its head. */
+static enum rrd_result
+add_ds(struct keeper *keeper, struct pending_file *file, const char *ds, struct fail *why)
+{
+	file->kept = false;
+	return rrd_file_add(place_of(keeper, file), ds, step_seconds(file), why);
 }
 
 static enum rrd_result
@@ -243,8 +286,7 @@ take_shape(struct keeper *keeper, struct pending_file *file, const struct rrd_sh
 	file->written = shape->last / shape->step;
 	for (size_t i = 0; i < file->ds_count && result == RRD_DONE; i++) {
 		if (!shape_has(shape, file->ds[i].name))
-			result = rrd_file_add(place_of(keeper, file), file->ds[i].name, shape->step,
-				why);
+			result = add_ds(keeper, file, file->ds[i].name, why);
 		file->ds[i].in_file = result == RRD_DONE;
 	}
 	return result;
@@ -362,7 +404,7 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 			why);
 		if (result == RRD_DONE) {
 			keeper->updates += sheet->count;
-			file->unsynced = true;
+			keeper->dirty = true;
 			file->written = sheet->last;
 			pending_forget(keeper->pending, file, sheet->last);
 		}
@@ -381,14 +423,31 @@ slot_limit(const struct keeper *keeper, const struct pending_file *file)
 	return complete < believed ? complete : believed;
 }
 
+/* Opens the file and sees to its head in the undo log, where it is durable after undo_sync. */
+static enum rrd_result
+prepare_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	enum rrd_result result = file->open ? RRD_DONE : open_file(keeper, file, why);
+
+	if (result != RRD_DONE || file->kept)
+		return result;
+	if (undo_keep(keeper->undo, file->name, why) == -1) {
+		file->open = false;
+		return RRD_LATER;
+	}
+	file->kept = true;
+	return RRD_DONE;
+}
+
 static enum rrd_result
 write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
 {
-	enum rrd_result result = RRD_DONE;
+	enum rrd_result result;
 
 	whereabouts_enter_file(file->name);
-	if (!file->open)
-		result = open_file(keeper, file, why);
+	result = prepare_file(keeper, file, why);
+	if (result == RRD_DONE && undo_sync(keeper->undo, why) == -1)
+		result = RRD_LATER;
 	if (result == RRD_DONE && file->written < upto) {
 		result = write_rows(keeper, file, upto, why);
 		/* Some rows may be in: the file itself says up to where. */
@@ -403,6 +462,18 @@ static bool
 killed_predecessors(const struct keeper *keeper, const struct pending_file *file)
 {
 	return keeper->unreadable != NULL && strcmp(keeper->unreadable, file->name) == 0;
+}
+
+/* So that one sync of the undo log does for all the files of a round. What cannot be prepared
+ * says so when it is to be written. */
+static void
+prepare_files(struct keeper *keeper, bool (*wanted)(const struct keeper *, const struct pending_file *))
+{
+	struct pending_file *file;
+
+	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
+		if (file->open && !file->kept && !file->quarantined && wanted(keeper, file))
+			prepare_file(keeper, file, NULL);
 }
 
 /* Writes what is whole. 1 written, 0 nothing to do, -1 and why: it waits, or never will be. */
@@ -549,6 +620,12 @@ memory_is_short(const struct keeper *keeper)
 		pending_bytes(keeper->pending) > (size_t)keeper->options.memory;
 }
 
+static bool
+has_rows(const struct keeper *keeper, const struct pending_file *file)
+{
+	return file->row_count > 0 && file->retry_at <= keeper->mono;
+}
+
 static void
 make_room(struct keeper *keeper)
 {
@@ -558,9 +635,10 @@ make_room(struct keeper *keeper)
 
 	if (keeper->refused && keeper->mono < keeper->refused_until)
 		return;
+	prepare_files(keeper, has_rows);
 	for (; file != NULL && pending_bytes(keeper->pending) > enough; file = file->hh.next)
-		if (file->row_count > 0 && file->retry_at <= keeper->mono &&
-			write_file(keeper, file, &why) == -1 && keeper->refused)
+		if (has_rows(keeper, file) && write_file(keeper, file, &why) == -1 &&
+			keeper->refused)
 			break;
 }
 
@@ -595,35 +673,21 @@ keeper_read(struct keeper *keeper, unsigned records)
 /* ---- checkpoint ---- */
 
 static int
-sync_whole(struct keeper *keeper, struct fail *why)
-{
-	int fd = open(keeper->rrd_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
-
-	result = fd == -1 ? -1 : syncfs(fd);
-	if (result == -1)
-		fail_set(why, "%s: %s", keeper->rrd_dir, strerror(errno));
-	if (fd != -1)
-		close(fd);
-	return result;
-}
-
-static int
 sync_files(struct keeper *keeper, struct fail *why)
 {
 	struct pending_file *file;
 	size_t unsynced = 0;
 
 	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
-		unsynced += file->unsynced;
+		unsynced += file->kept;
 	if (unsynced > SYNC_SINGLY && sync_whole(keeper, why) == -1)
 		return -1;
 	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next) {
-		if (!file->unsynced)
+		if (!file->kept)
 			continue;
 		if (unsynced <= SYNC_SINGLY &&
 			rrd_file_sync(place_of(keeper, file), why) == RRD_LATER)
 			return -1;
-		file->unsynced = false;
 	}
 	return 0;
 }
@@ -659,6 +723,16 @@ drop_segments(struct keeper *keeper, struct reader_position position)
 	reader_drop_before(keeper->state_dir, position.segment);
 }
 
+static void
+void_undo(struct keeper *keeper)
+{
+	struct pending_file *file;
+
+	undo_begin(keeper->undo, keeper->generation);
+	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
+		file->kept = false;
+}
+
 static int
 make_checkpoint(struct keeper *keeper)
 {
@@ -672,6 +746,7 @@ make_checkpoint(struct keeper *keeper)
 	if (result == 0)
 		result = ledger_sync(keeper->ledger, &checkpoint.ledger_length, &why);
 	if (result == 0) {
+		checkpoint.generation = keeper->generation + 1;
 		collect_open_runs(keeper->ledger, &checkpoint);
 		result = checkpoint_write(keeper->state_dir, &checkpoint, &why);
 		free(checkpoint.open);
@@ -685,12 +760,28 @@ make_checkpoint(struct keeper *keeper)
 		log_info("%s: checkpoints are made again", keeper->state_dir);
 	keeper->checkpoint_failing = result == -1;
 	keeper->dirty = result == -1;
-	if (result == 0)
+	if (result == 0) {
+		keeper->generation++;
+		void_undo(keeper);
 		drop_segments(keeper, checkpoint.position);
+	}
 	return result;
 }
 
 /* ---- what the role asks for ---- */
+
+static bool
+is_due(const struct keeper *keeper, const struct pending_file *file)
+{
+	return file->touched && file->due <= keeper->mono && file->retry_at <= keeper->mono;
+}
+
+static bool
+is_touched(const struct keeper *keeper, const struct pending_file *file)
+{
+	(void)keeper;
+	return file->touched;
+}
 
 void
 keeper_round(struct keeper *keeper)
@@ -698,12 +789,13 @@ keeper_round(struct keeper *keeper)
 	struct pending_file *file = pending_files(keeper->pending);
 	struct fail why;
 
-	if (keeper->caught_up && !(keeper->refused && keeper->mono < keeper->refused_until))
+	if (keeper->caught_up && !(keeper->refused && keeper->mono < keeper->refused_until)) {
+		prepare_files(keeper, is_due);
 		for (; file != NULL; file = file->hh.next)
-			if (file->touched && file->due <= keeper->mono &&
-				file->retry_at <= keeper->mono &&
-				write_file(keeper, file, &why) == -1 && keeper->refused)
+			if (is_due(keeper, file) && write_file(keeper, file, &why) == -1 &&
+				keeper->refused)
 				break;
+	}
 	if (keeper->mono < keeper->checkpoint_at)
 		return;
 	keeper->checkpoint_at = keeper->mono + CHECKPOINT_INTERVAL;
@@ -736,6 +828,7 @@ keeper_flush_all(struct keeper *keeper, struct fail *why)
 	int result = 0;
 
 	read_to_the_end(keeper);
+	prepare_files(keeper, is_touched);
 	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next) {
 		int done = file->touched ? write_file(keeper, file, why) : 0;
 

@@ -43,7 +43,8 @@ struct pending_file {
 	int64_t due;     /* mono; when touched */
 	bool open;       /* the file is there, has our shape, and `written` is right */
 	int64_t written; /* last slot in the file, when open */
-	bool unsynced, quarantined;
+	bool kept;       /* its head is in the undo log: it may be updated, and needs a sync */
+	bool quarantined;
 	int64_t retry_at;
 	UT_hash_handle hh;
 };

@@ -344,6 +344,106 @@ rrd_file_sync(struct rrd_place place, struct fail *why)
 	return result == -1 ? RRD_LATER : RRD_DONE;
 }
 
+/* ---- heads, see undo.h; offsets of librrd's rrd_format.h on a 64-bit system ---- */
+
+#define STATIC_HEAD 128
+#define AT_DS_COUNT 24
+#define AT_RRA_COUNT 32
+#define COUNT_MAX 100000
+
+static uint64_t
+number_at(const uint8_t *bytes, size_t at)
+{
+	uint64_t value;
+
+	/* RRD files are in the byte order of the machine. */
+	memcpy(&value, bytes + at, sizeof value);
+	return value;
+}
+
+/* Where the time of the last update stands. */
+static size_t
+live_head_at(const uint8_t *start)
+{
+	return STATIC_HEAD + 120 * (number_at(start, AT_DS_COUNT) + number_at(start, AT_RRA_COUNT));
+}
+
+static size_t
+head_size(const uint8_t start[STATIC_HEAD])
+{
+	uint64_t ds = number_at(start, AT_DS_COUNT), rra = number_at(start, AT_RRA_COUNT);
+
+	if (memcmp(start, "RRD", 4) != 0 || ds == 0 || rra == 0 || ds > COUNT_MAX || rra > 1000)
+		return 0;
+	return live_head_at(start) + 16 + 112 * ds + 80 * ds * rra + 8 * rra;
+}
+
+/* The head of an open file; 0, or -1 when it has none. */
+static int
+read_head(int fd, struct rrd_head *head)
+{
+	uint8_t start[STATIC_HEAD];
+	struct stat info;
+
+	*head = (struct rrd_head){ 0 };
+	if (fstat(fd, &info) == -1 || pread(fd, start, sizeof start, 0) != (ssize_t)sizeof start)
+		return -1;
+	head->inode = (uint64_t)info.st_ino;
+	head->size = head_size(start);
+	if (head->size == 0 || (off_t)head->size > info.st_size)
+		return -1;
+	head->bytes = mem_zero(head->size);
+	if (pread(fd, head->bytes, head->size, 0) == (ssize_t)head->size)
+		return 0;
+	free(head->bytes);
+	head->bytes = NULL;
+	return -1;
+}
+
+int
+rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why)
+{
+	char path[PATH_SIZE];
+	int fd, result;
+
+	make_path(path, place);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	result = read_head(fd, head);
+	if (result == -1)
+		fail_set(why, "%s: no RRD file of ours", path);
+	close(fd);
+	return result;
+}
+
+bool
+rrd_file_restore(struct rrd_place place, const struct rrd_head *head)
+{
+	struct rrd_head now = { 0 };
+	char path[PATH_SIZE];
+	bool restored = false;
+	size_t live;
+	int fd;
+
+	make_path(path, place);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return false;
+	if (head->size >= STATIC_HEAD && head_size(head->bytes) == head->size &&
+		read_head(fd, &now) == 0 && now.inode == head->inode && now.size == head->size) {
+		live = live_head_at(head->bytes);
+		restored = memcmp(now.bytes, head->bytes, live) == 0 &&
+			number_at(now.bytes, live) >= number_at(head->bytes, live) &&
+			pwrite(fd, head->bytes, head->size, 0) == (ssize_t)head->size;
+	}
+	free(now.bytes);
+	close(fd);
+	return restored;
+}
+
 /* librrd's temporary files: ".rrd" or the file's own name, and six letters. */
 void
 rrd_file_sweep(struct rrd_place place)

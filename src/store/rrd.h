@@ -5,6 +5,7 @@
 #ifndef PW_RRD_H
 #define PW_RRD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 struct fail;
@@ -43,6 +44,17 @@ enum rrd_result rrd_file_update(struct rrd_place place, const char *names,
 	const char *const *rows, size_t count, struct fail *why);
 /* fdatasync. */
 enum rrd_result rrd_file_sync(struct rrd_place place, struct fail *why);
+
+/* All of a file that is not rows: shape, last update, consolidation under way, row pointers. */
+struct rrd_head {
+	uint64_t inode;
+	uint8_t *bytes; /* free() it */
+	size_t size;
+};
+int rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why); /* -1 */
+/* Puts a head back, if it is still that file, of that shape, and not older than the head. */
+bool rrd_file_restore(struct rrd_place place, const struct rrd_head *head);
+
 /* Removes what a killed rrd_file_create or _add left beside that file. */
 void rrd_file_sweep(struct rrd_place place);
 #endif

@@ -675,6 +675,88 @@ kills_at_random_lose_no_row_and_change_none(void)
 		play_with_kills(with);
 }
 
+/* ---- power cuts ---- */
+
+#define PAGE 4096
+
+static uint8_t *
+read_rrd(const char *file, size_t *size)
+{
+	struct stat info;
+	uint8_t *bytes;
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	fd = open(path, O_RDONLY);
+	CHECK(fd != -1 && fstat(fd, &info) == 0);
+	*size = (size_t)info.st_size;
+	bytes = malloc(*size);
+	CHECK(read(fd, bytes, *size) == info.st_size);
+	close(fd);
+	return bytes;
+}
+
+/* Each page is the older or the newer one, as the disk had got to. */
+static void
+tear_rrd(const char *file, const uint8_t *older, const uint8_t *newer, size_t size)
+{
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	fd = open(path, O_WRONLY);
+	CHECK(fd != -1);
+	for (size_t at = 0; at < size; at += PAGE) {
+		size_t length = size - at < PAGE ? size - at : PAGE;
+
+		CHECK(pwrite(fd, (random_below(2) ? older : newer) + at, length, (off_t)at) ==
+			(ssize_t)length);
+	}
+	close(fd);
+}
+
+static void
+a_file_torn_page_by_page_comes_back_byte_by_byte(void)
+{
+	const struct series *series[12];
+	uint8_t *older, *newer, *again;
+	size_t size, size_again;
+
+	seed = 4;
+	begin();
+	for (int i = 0; i < 12; i++) {
+		char path[20];
+
+		snprintf(path, sizeof path, "d/v%d", i);
+		series[i] = add_series(path, "d/points.rrd", strchr(path, 'v'), STEP);
+	}
+	for (int slot = 1; slot <= 1000; slot++)
+		for (int i = 0; i < 12; i++)
+			put(series[i], slot, random_below(5) == 0 ? (double)NAN : random_below(100));
+	commit();
+	CHECK(keeper_finish(keeper) == 0);
+	older = read_rrd("d/points.rrd", &size);
+	for (int slot = 1001; slot <= 1900; slot++)
+		for (int i = 0; i < 12; i++)
+			put(series[i], slot, random_below(5) == 0 ? (double)NAN : random_below(100));
+	flush("d/points.rrd");
+	newer = read_rrd("d/points.rrd", &size);
+	CHECK(memcmp(older, newer, size) != 0);
+	for (int round = 0; round < 30; round++) {
+		keeper_close(keeper);
+		tear_rrd("d/points.rrd", older, newer, size);
+		open_keeper();
+		flush("d/points.rrd");
+		again = read_rrd("d/points.rrd", &size_again);
+		CHECK(size_again == size && memcmp(again, newer, size) == 0);
+		free(again);
+	}
+	free(older);
+	free(newer);
+	end();
+}
+
 RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_run_of_lost_slots_leaves_both_neighbours_whole),
 	TEST(a_value_lost_in_one_point_leaves_the_others_of_that_slot),
@@ -690,4 +772,5 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(segments_go_after_a_checkpoint_and_not_before),
-	TEST(kills_at_random_lose_no_row_and_change_none))
+	TEST(kills_at_random_lose_no_row_and_change_none),
+	TEST(a_file_torn_page_by_page_comes_back_byte_by_byte))

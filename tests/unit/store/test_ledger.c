@@ -263,7 +263,8 @@ static void
 a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed(void)
 {
 	struct ledger_run open = { 3, REASON_GOOD, 5, 9 };
-	struct checkpoint checkpoint = { { 4, 77 }, 0, &open, 1 }, back;
+	struct checkpoint checkpoint = { .generation = 9, .position = { 4, 77 }, .open = &open,
+		.open_count = 1 }, back;
 	struct fail why;
 	FILE *file;
 
@@ -271,7 +272,7 @@ a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed(void)
 	CHECK(checkpoint_read(scratch, &back, &why) == 0);
 	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
 	CHECK(checkpoint_read(scratch, &back, &why) == 1);
-	CHECK(back.position.segment == 4 && back.open_count == 1 && back.open[0].last == 9);
+	CHECK(back.generation == 9 && back.position.segment == 4 && back.open_count == 1 && back.open[0].last == 9);
 	free(back.open);
 	for (long at = 0; at < 64; at++) {
 		int byte;
