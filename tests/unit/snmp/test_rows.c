@@ -1,0 +1,185 @@
+/* Names of rows: duplicates, renumbering, restarts of the poller. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "fake/loop_sim.h"
+#include "journal/state.h"
+#include "snmp/rows.h"
+#include "../check.h"
+
+static struct rows *rows;
+
+/* One poll: "INDEX=TEXT" for each row. */
+static void
+poll_rows(const char *const *told)
+{
+	rows_begin(rows, 1, 0);
+	for (; *told != NULL; told++) {
+		unsigned index;
+		char text[ROW_KEY + 1] = "";
+		uint32_t id;
+		struct row *row;
+
+		CHECK(sscanf(*told, "%u=%80[^\n]", &index, text) >= 1);
+		id = index;
+		row = rows_sight(rows, &id, 1);
+		memcpy(row->text, text, sizeof text);
+	}
+	rows_name(rows);
+}
+#define POLL(...) poll_rows((const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *
+key_of(uint32_t index)
+{
+	const struct row *row;
+
+	for (size_t i = 0; i < rows_present(rows); i++) {
+		row = rows_at(rows, i);
+		if (row->index_count == 1 && row->index[0] == index)
+			return row->history != NULL ? row->history->key : "hidden";
+	}
+	return "absent";
+}
+
+static void
+a_row_is_named_by_its_text(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=ge-1/1", "2=ge-1/2");
+	CHECK_STR(key_of(1), "ge-1/1");
+	CHECK_STR(key_of(2), "ge-1/2");
+	rows_free(rows);
+}
+
+static void
+a_row_without_a_text_is_named_by_its_index(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("7=", "8=port");
+	CHECK_STR(key_of(7), "7");
+	rows_free(rows);
+}
+
+static void
+the_first_of_several_with_one_text_keeps_it_whatever_the_order_of_sight(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("9=eth", "3=eth", "5=eth");
+	CHECK_STR(key_of(3), "eth");
+	CHECK_STR(key_of(5), "eth#5");
+	CHECK_STR(key_of(9), "eth#9");
+	/* One that comes later does not take the name away, and going does not pass it on. */
+	POLL("9=eth", "3=eth", "5=eth", "1=eth");
+	CHECK_STR(key_of(3), "eth");
+	CHECK_STR(key_of(1), "eth#1");
+	POLL("9=eth", "5=eth");
+	CHECK_STR(key_of(5), "eth#5");
+	CHECK_STR(key_of(9), "eth#9");
+	rows_free(rows);
+}
+
+static void
+a_text_that_looks_like_a_duplicate_stays_apart(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=eth", "2=eth#3", "3=eth");
+	CHECK_STR(key_of(1), "eth");
+	CHECK_STR(key_of(2), "eth#3");
+	CHECK(strcmp(key_of(3), "eth#3") != 0);
+	CHECK(strncmp(key_of(3), "eth#", 4) == 0);
+	rows_free(rows);
+}
+
+static void
+renumbering_moves_the_history_with_the_name(void)
+{
+	struct row_history *history;
+
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=ge-1/1", "2=ge-1/2", "3=ge-1/3");
+	history = rows_at(rows, 0)->history;
+	history->generations[0] = 77;
+	POLL("1=ge-1/3", "2=ge-1/1", "3=ge-1/2");
+	CHECK_STR(key_of(1), "ge-1/3");
+	CHECK_STR(key_of(2), "ge-1/1");
+	CHECK(rows_at(rows, 1)->history == history);
+	CHECK_INT(history->generations[0], 77);
+	POLL("101=ge-1/1", "102=ge-1/2");
+	CHECK_STR(key_of(101), "ge-1/1");
+	CHECK(rows_at(rows, 0)->history == history);
+	rows_free(rows);
+}
+
+static void
+a_hidden_row_gets_no_name(void)
+{
+	uint32_t one = 1;
+
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=ge-1/1");
+	rows_begin(rows, 2, 0);
+	rows_sight(rows, &one, 1)->hidden = true;
+	rows_name(rows);
+	CHECK_STR(key_of(1), "hidden");
+	rows_free(rows);
+}
+
+static void
+long_texts_stay_apart(void)
+{
+	char a[128], b[128];
+
+	memset(a, 'x', sizeof a);
+	memcpy(a, "11=", 3);
+	a[90] = '\0';
+	memcpy(b, a, sizeof b);
+	b[1] = '2';
+	rows = rows_new("sw if", 1, NULL);
+	POLL(a, b);
+	CHECK_INT(strlen(key_of(11)), ROW_KEY);
+	CHECK_INT(strlen(key_of(12)), ROW_KEY);
+	CHECK_STR(key_of(12) + ROW_KEY - 3, "#12");
+	rows_free(rows);
+}
+
+static void
+names_of_duplicates_outlive_the_poller(void)
+{
+	char path[] = "/tmp/pollwerk-rows-XXXXXX";
+	struct loop *loop;
+	struct state *state;
+	struct fail why;
+
+	CHECK(mkdtemp(path) != NULL);
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	loop = loop_new(&why);
+	for (int run = 0; run < 2; run++) {
+		char file[64];
+
+		snprintf(file, sizeof file, "%s/rows", path);
+		state = state_open(loop, file, &why);
+		CHECK(state != NULL);
+		rows = rows_new("sw if", 1, state);
+		if (run == 0)
+			POLL("3=eth", "5=eth");
+		POLL("1=eth", "3=eth", "5=eth");
+		CHECK_STR(key_of(3), "eth");
+		CHECK_STR(key_of(5), "eth#5");
+		CHECK_STR(key_of(1), "eth#1");
+		rows_free(rows);
+		CHECK(state_close(state));
+		if (run == 1)
+			unlink(file);
+	}
+	loop_free(loop);
+	CHECK(rmdir(path) == 0);
+}
+
+RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_by_its_index),
+	TEST(the_first_of_several_with_one_text_keeps_it_whatever_the_order_of_sight),
+	TEST(a_text_that_looks_like_a_duplicate_stays_apart),
+	TEST(renumbering_moves_the_history_with_the_name), TEST(a_hidden_row_gets_no_name),
+	TEST(long_texts_stay_apart), TEST(names_of_duplicates_outlive_the_poller))

@@ -1,0 +1,605 @@
+/* The driver against simulated agents, in virtual time: tables. What the simulator cannot
+ * do (empty cells, columns of different rows) is fed to the walk directly. */
+#include "base/fail.h"
+#include "base/loop.h"
+#include "bed_agent.h"
+#include "bed_task.h"
+#include "core/sample.h"
+#include "fake/loop_sim.h"
+#include "fake/net_sim.h"
+#include "snmp/table.h"
+#include "../check.h"
+
+#define IF_TABLE "1.3.6.1.2.1.2.2.1."
+#define IF_X_TABLE "1.3.6.1.2.1.31.1.1.1."
+#define KEYS IF_X_TABLE "1," IF_TABLE "2"
+
+static const char *const points[] = {
+	"in_octets=" IF_X_TABLE "6," IF_TABLE "10 counter B/s",
+	"out_octets=" IF_X_TABLE "10," IF_TABLE "16 counter B/s",
+	"in_errors=" IF_TABLE "14 counter",
+	"oper=" IF_TABLE "8 state",
+	"speed=" IF_X_TABLE "15," IF_TABLE "5 gauge bit/s",
+	NULL,
+};
+static const double speed_scales[] = { 1e6, 1 };
+
+static struct bed {
+	struct loop *loop;
+	struct snmp *snmp;
+	struct bed_agent *agent;
+	struct snmp_options options;
+	struct device device;
+	struct group *group;
+	struct task *task;
+	void *state, *work;
+} bed;
+
+static void
+open_bed(size_t rows, uint8_t version)
+{
+	struct fail why;
+
+	memset(&bed, 0, sizeof bed);
+	net_sim_reset();
+	net_sim_loss(0, 1);
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	bed.loop = loop_new(&why);
+	bed.snmp = snmp_new(bed.loop, NULL, &why);
+	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", rows, 3);
+	bed.options = (struct snmp_options){ .version = version, .community = "public",
+		.timeout = LOOP_S, .retries = 1 };
+	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
+	bed.group = bed_group("if", 60 * LOOP_S, points, KEYS, IF_X_TABLE "19");
+	bed_scales(bed.group, "speed", speed_scales);
+	bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1",
+		.snmp = &bed.options, .groups = bed.group, .group_count = 1 };
+	bed.task = calloc(1, sizeof *bed.task);
+	bed.task->device = &bed.device;
+	bed.task->group = bed.group;
+	bed.task->loop = bed.loop;
+}
+
+static void
+attach(void)
+{
+	struct fail why;
+
+	bed.state = snmp_driver.attach(bed.snmp, &bed.device, &why);
+	CHECK(bed.state != NULL);
+	bed.work = snmp_driver.open(bed.state, bed.task);
+	CHECK(bed.work != NULL);
+}
+
+static void
+close_bed(void)
+{
+	snmp_driver.close(bed.work);
+	snmp_driver.detach(bed.state);
+	snmp_free(bed.snmp);
+	bed_agent_free(bed.agent);
+	loop_free(bed.loop);
+	bed_group_free(bed.group);
+	free(bed.task);
+}
+
+static void
+poll_once(void)
+{
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 60 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+}
+
+static struct reading
+reading_of(const char *key, const char *point)
+{
+	const struct reading *reading = bed_reading(bed.task, key, point);
+
+	if (reading == NULL)
+		fail_msg("%s/%s was not told", key, point);
+	return *reading;
+}
+
+static void
+joins_the_columns_of_both_interface_tables_by_row(void)
+{
+	open_bed(30, 2);
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	CHECK_STR(bed.task->error, "");
+	CHECK_INT(bed.task->row_count, 30);
+	CHECK_INT(bed.task->told_count, 30 * 5);
+	for (size_t i = 0; i < bed.task->told_count; i++)
+		CHECK_INT(bed.task->told[i].reading.reason, REASON_GOOD);
+	CHECK_INT(reading_of("ge-1/30", "in_octets").bits, 64);
+	/* in(1, 29) = 1000 x 30 + 1 - 1 octets/s, counted for an hour. */
+	CHECK_NEAR((double)reading_of("ge-1/30", "in_octets").raw, 31000.0 * 3600, 31000);
+	CHECK(reading_of("ge-1/30", "speed").number >= 1e6);
+	CHECK_NEAR(reading_of("ge-1/30", "in_octets").max_rate,
+		reading_of("ge-1/30", "speed").number / 8 * 1.1, 1);
+	CHECK_NEAR(reading_of("ge-1/30", "in_errors").max_rate, 0, 0);
+	close_bed();
+}
+
+static void
+a_second_walk_asks_no_more_than_it_needs(void)
+{
+	unsigned first, second;
+
+	open_bed(30, 2);
+	attach();
+	poll_once();
+	first = bed_requests(bed.agent);
+	poll_once();
+	second = bed_requests(bed.agent) - first;
+	CHECK(second <= first);
+	/* Seven columns by 8 rows a request. */
+	CHECK(second <= 5);
+	CHECK_INT(bed.task->told_count, 30 * 5);
+	close_bed();
+}
+
+static void
+an_old_agent_is_walked_row_by_row_with_32_bit_counters(void)
+{
+	open_bed(5, 1);
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	CHECK_INT(bed.task->told_count, 5 * 5);
+	CHECK_INT(reading_of("ge-1/5", "in_octets").reason, REASON_GOOD);
+	CHECK_INT(reading_of("ge-1/5", "in_octets").bits, 32);
+	poll_once();
+	CHECK_INT(reading_of("ge-1/5", "in_octets").reason, REASON_GOOD);
+	CHECK(!reading_of("ge-1/5", "in_octets").discontinuity);
+	close_bed();
+}
+
+static void
+a_renumbered_switch_keeps_its_names_and_values(void)
+{
+	uint64_t before[3], after[3];
+	static const char *const keys[] = { "ge-1/1", "ge-1/2", "ge-1/3" };
+
+	open_bed(3, 2);
+	attach();
+	poll_once();
+	for (int i = 0; i < 3; i++)
+		before[i] = reading_of(keys[i], "in_octets").raw;
+	bed_renumber(bed.agent, 1000);
+	poll_once();
+	for (int i = 0; i < 3; i++) {
+		after[i] = reading_of(keys[i], "in_octets").raw;
+		CHECK_NEAR((double)(after[i] - before[i]), (i + 2) * 1000.0 * 60, 3000);
+		CHECK(!reading_of(keys[i], "in_octets").discontinuity);
+	}
+	/* The same indexes, each names the next interface now. */
+	bed_rotate(bed.agent);
+	poll_once();
+	CHECK_INT(bed.task->row_count, 3);
+	for (int i = 0; i < 3; i++)
+		CHECK_NEAR((double)(reading_of(keys[i], "in_octets").raw - after[i]),
+			(i + 2) * 1000.0 * 60, 3000);
+	close_bed();
+}
+
+static void
+a_vanished_row_is_told_by_nobody_and_closed_as_no_such_row(void)
+{
+	open_bed(4, 2);
+	attach();
+	poll_once();
+	bed_remove(bed.agent, 2);
+	poll_once();
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	CHECK(bed_reading(bed.task, "ge-1/2", "oper") == NULL);
+	CHECK_INT(bed.task->told_count, 3 * 5);
+	close_bed();
+}
+
+static void
+a_reset_of_counters_is_a_discontinuity_of_those_rows(void)
+{
+	open_bed(3, 2);
+	attach();
+	poll_once();
+	poll_once();
+	CHECK(!reading_of("ge-1/1", "in_octets").discontinuity);
+	bed_reset(bed.agent);
+	poll_once();
+	CHECK(reading_of("ge-1/1", "in_octets").discontinuity);
+	poll_once();
+	CHECK(!reading_of("ge-1/1", "in_octets").discontinuity);
+	close_bed();
+}
+
+static void
+a_restart_in_the_middle_of_a_walk_is_seen_in_the_same_poll(void)
+{
+	size_t fresh = 0;
+
+	open_bed(40, 2);
+	attach();
+	poll_once();
+	bed_faults(bed.agent, "delay=100");
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 250 * LOOP_MS);
+	bed_reboot(bed.agent);
+	loop_sim_for(bed.loop, 59 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	for (size_t i = 0; i < bed.task->told_count; i++) {
+		const struct reading *reading = &bed.task->told[i].reading;
+
+		/* in_octets counts upwards from 0 again after the restart. */
+		if (reading->point == 0 && reading->raw < 2000 * 3600)
+			CHECK(reading->discontinuity);
+		fresh += reading->discontinuity;
+	}
+	CHECK(fresh > 0);
+	close_bed();
+}
+
+static void
+oids_that_do_not_increase_stop_the_column_and_what_was_read_stays(void)
+{
+	open_bed(20, 2);
+	attach();
+	poll_once();
+	bed_task_begin(bed.task);
+	bed_faults(bed.agent, "delay=50");
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 70 * LOOP_MS);
+	bed_faults(bed.agent, "nonincreasing=1");
+	loop_sim_for(bed.loop, 60 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+	CHECK(strstr(bed.task->error, "do not increase") != NULL);
+	CHECK(bed_reading(bed.task, "ge-1/1", "in_octets") != NULL);
+	CHECK(bed_reading(bed.task, "ge-1/20", "in_octets") == NULL);
+	close_bed();
+}
+
+static void
+an_endless_table_is_stopped_before_the_next_poll(void)
+{
+	open_bed(20, 2);
+	bed_wire(bed.group)->include = "^ge-1/1$";
+	attach();
+	bed_faults(bed.agent, "endless=1 delay=40");
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 60 * LOOP_S - LOOP_TICK);
+	CHECK_INT(bed.task->done, 1);
+	CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+	CHECK_STR(bed.task->error, "asking for everything does not fit into 1m");
+	CHECK_INT(reading_of("ge-1/1", "in_octets").reason, REASON_GOOD);
+	close_bed();
+}
+
+static void
+include_and_exclude_choose_rows_by_their_name(void)
+{
+	open_bed(12, 2);
+	bed_wire(bed.group)->include = "^ge-1/1";
+	bed_wire(bed.group)->exclude = "2$";
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->row_count, 3); /* 1, 10, 11 */
+	close_bed();
+}
+
+static void
+a_wrong_expression_is_named(void)
+{
+	struct fail why;
+
+	open_bed(1, 2);
+	attach();
+	bed_wire(bed.group)->include = "ge[";
+	CHECK(table_new("sw-1", bed.group, NULL, &why) == NULL);
+	CHECK(strncmp(why.text, "regular expression \"ge[\": ", 26) == 0);
+	close_bed();
+}
+
+static void
+a_device_that_dies_in_the_middle_keeps_what_it_told(void)
+{
+	open_bed(40, 2);
+	attach();
+	bed_faults(bed.agent, "delay=50");
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 130 * LOOP_MS);
+	bed_faults(bed.agent, "dead=1");
+	loop_sim_for(bed.loop, 59 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+	CHECK_INT(reading_of("ge-1/1", "in_octets").reason, REASON_GOOD);
+	CHECK(bed_reading(bed.task, "ge-1/40", "in_octets") == NULL);
+	close_bed();
+}
+
+static void
+a_long_walk_does_not_keep_a_short_group_waiting(void)
+{
+	static const char *const uptime[] = { "up=1.3.6.1.2.1.1.3.0", NULL };
+	struct group *group = bed_group(NULL, LOOP_S, uptime, NULL, NULL);
+	struct task *task = calloc(1, sizeof *task);
+	void *work;
+
+	open_bed(400, 2);
+	attach();
+	bed_faults(bed.agent, "delay=20");
+	*task = (struct task){ .device = &bed.device, .group = group, .loop = bed.loop };
+	work = snmp_driver.open(bed.state, task);
+	bed_wire(bed.group)->include = "";
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 110 * LOOP_MS);
+	snmp_driver.start(work, false);
+	loop_sim_for(bed.loop, 100 * LOOP_MS);
+	CHECK_INT(task->done, 1);
+	CHECK_INT(bed.task->done, 0);
+	snmp_driver.cancel(bed.work);
+	snmp_driver.close(work);
+	bed_group_free(group);
+	free(task);
+	close_bed();
+}
+
+/* ---- fed directly ---- */
+
+static struct ask_context context;
+static const struct ask_limit limit = { .varbinds = 50 };
+
+/* Answers a GETBULK from "COLUMN.INDEX=TEXT" or "=number" lines in order of OIDs. */
+struct line {
+	const char *oid, *text;
+	int64_t number;
+};
+
+static const struct line *
+line_after(const struct line *lines, const struct snmp_oid *oid, uint32_t *ids, size_t *count)
+{
+	struct fail why;
+
+	for (; lines->oid != NULL; lines++) {
+		size_t common;
+		int order = 0;
+
+		CHECK(snmp_oid_parse(lines->oid, ids, count, &why) == 0);
+		common = *count < oid->count ? *count : oid->count;
+		for (size_t i = 0; i < common && order == 0; i++)
+			order = ids[i] < oid->ids[i] ? -1 : ids[i] > oid->ids[i];
+		if (order > 0 || (order == 0 && *count > oid->count))
+			return lines;
+	}
+	return NULL;
+}
+
+static void
+answer_from(struct table *table, const struct line *lines, const struct ask *ask)
+{
+	static uint32_t ids[4096][SNMP_OID_MAX];
+	static struct varbind varbinds[4096];
+	struct session_answer answer = { .reason = REASON_GOOD, .text = "",
+		.varbinds = varbinds, .received = 5 };
+
+	for (size_t r = 0; r < ask->max_repetitions; r++)
+		for (size_t i = 0; i < ask->count; i++, answer.count++) {
+			struct varbind *varbind = &varbinds[answer.count];
+			struct snmp_oid after = r == 0 ? ask->oids[i] :
+				(struct snmp_oid){ varbinds[answer.count - ask->count].ids,
+					varbinds[answer.count - ask->count].count };
+			const struct line *line = line_after(lines, &after, ids[answer.count],
+				&varbind->count);
+
+			varbind->ids = ids[answer.count];
+			varbind->value = (struct value){ .type = VALUE_END_OF_VIEW };
+			if (line == NULL) {
+				memcpy(ids[answer.count], after.ids, after.count * sizeof(uint32_t));
+				varbind->count = after.count;
+			} else if (line->text != NULL) {
+				varbind->value = (struct value){ .type = VALUE_OCTETS,
+					.octets = (const uint8_t *)line->text,
+					.size = strlen(line->text) };
+			} else {
+				varbind->value = (struct value){ .type = VALUE_INTEGER,
+					.integer = line->number };
+			}
+		}
+	table_feed(table, &context, ask, &answer);
+}
+
+static const char *const simple[] = { "oper=" IF_TABLE "8 state", "alt=" IF_TABLE "9,"
+	IF_TABLE "10", NULL };
+
+static struct table *
+walk_lines(struct table *table, const struct line *lines)
+{
+	struct ask ask;
+	int requests = 0;
+
+	if (table == NULL) {
+		struct fail why;
+
+		bed.task = calloc(1, sizeof *bed.task);
+		bed.group = bed_group("if", 60 * LOOP_S, simple, KEYS, NULL);
+		bed.task->group = bed.group;
+		context = (struct ask_context){ .task = bed.task, .group = bed.group, .now = 5,
+			.version = 2 };
+		table = table_new("sw-1", bed.group, NULL, &why);
+	}
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	while (table_next(table, &context, &limit, &ask)) {
+		CHECK(++requests < 50);
+		answer_from(table, lines, &ask);
+	}
+	bed.task->rest = table_end(table, &context, true);
+	return table;
+}
+
+static void
+end_lines(struct table *table)
+{
+	table_free(table);
+	bed_group_free(bed.group);
+	free(bed.task);
+}
+
+static void
+an_empty_cell_costs_only_that_cell(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.3", NULL, 2 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "1.2", "b", 0 },
+		{ IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	CHECK_NEAR(reading_of("a", "oper").number, 1, 0);
+	CHECK_INT(reading_of("b", "oper").reason, REASON_NO_SUCH_OBJECT);
+	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+	CHECK_NEAR(reading_of("c", "oper").number, 2, 0);
+	CHECK_INT(reading_of("c", "alt").reason, REASON_NO_SUCH_OBJECT);
+	end_lines(table);
+}
+
+static void
+each_row_uses_the_first_alternative_that_it_has(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "2.2", "eth", 0 },
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 1 },
+		{ IF_TABLE "9.1", NULL, 10 },
+		{ IF_TABLE "10.1", NULL, 100 }, { IF_TABLE "10.2", NULL, 200 },
+		{ IF_X_TABLE "1.1", "", 0 }, { IF_X_TABLE "1.2", "second", 0 },
+		{ NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+
+	/* Row 1 has no ifName: ifDescr names it. */
+	CHECK_NEAR(reading_of("eth", "alt").number, 10, 0);
+	CHECK_NEAR(reading_of("second", "alt").number, 200, 0);
+	end_lines(table);
+}
+
+static void
+rows_are_found_in_any_column_and_named_by_index_without_a_key(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "8.5", NULL, 1 }, { IF_TABLE "9.83890086", NULL, 7 },
+		{ NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+
+	CHECK_NEAR(reading_of("5", "oper").number, 1, 0);
+	CHECK_NEAR(reading_of("83890086", "alt").number, 7, 0);
+	end_lines(table);
+}
+
+static void
+columns_that_nobody_has_are_not_asked_for_each_time(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "10.1", NULL, 100 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+	struct ask ask;
+
+	CHECK_NEAR(reading_of("a", "alt").number, 100, 0);
+	table_begin(table, &context);
+	CHECK(table_next(table, &context, &limit, &ask));
+	CHECK_INT(ask.count, 3); /* ifName, oper and the alternative that is there */
+	table_end(table, &context, false);
+	walk_lines(table, lines);
+	CHECK_NEAR(reading_of("a", "alt").number, 100, 0);
+	end_lines(table);
+}
+
+static void
+a_row_whose_name_could_not_be_read_is_not_told_under_another(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "8.1", NULL, 1 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+	struct session_answer broken = { .reason = REASON_GOOD, .text = "", .error_status = 5,
+		.error_index = 1, .received = 5 };
+	struct ask ask;
+
+	CHECK_INT(reading_of("a", "oper").reason, REASON_GOOD);
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	CHECK(table_next(table, &context, &limit, &ask));
+	table_feed(table, &context, &ask, &broken); /* ifName: genErr */
+	while (table_next(table, &context, &limit, &ask))
+		answer_from(table, lines, &ask);
+	CHECK_INT(table_end(table, &context, true), REASON_BAD_REPLY);
+	CHECK_INT(bed.task->told_count, 0);
+	CHECK_STR(bed.task->error, "table \"if\": column 1.3.6.1.2.1.31.1.1.1.1: the agent "
+		"answered with an error");
+	end_lines(table);
+}
+
+/* An agent whose columns go on for ever, as fast as it is asked. */
+static void
+an_endless_table_is_stopped_at_its_largest_number_of_rows(void)
+{
+	static const struct line none[] = { { NULL, NULL, 0 } };
+	static uint32_t ids[ASK_MAX * 2][SNMP_OID_MAX];
+	static struct varbind varbinds[ASK_MAX * 2];
+	struct table *table = walk_lines(NULL, none);
+	struct session_answer answer = { .reason = REASON_GOOD, .text = "",
+		.varbinds = varbinds, .received = 5 };
+	uint32_t index = 0;
+	struct ask ask;
+
+	table_free(table);
+	bed_wire(bed.group)->include = "^never$";
+	table = table_new("sw-1", bed.group, NULL, NULL);
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	while (table_next(table, &context, &limit, &ask)) {
+		answer.count = ask.count * ask.max_repetitions;
+		for (size_t i = 0; i < answer.count; i++) {
+			const struct snmp_oid *column = &ask.oids[i % ask.count];
+			size_t count = index == 0 ? column->count : column->count - 1;
+
+			memcpy(ids[i], column->ids, count * sizeof ids[i][0]);
+			ids[i][count] = index + 1 + (uint32_t)(i / ask.count);
+			varbinds[i] = (struct varbind){ .ids = ids[i], .count = count + 1,
+				.value = { .type = VALUE_INTEGER, .integer = 1 } };
+		}
+		index += ask.max_repetitions;
+		table_feed(table, &context, &ask, &answer);
+		CHECK(index < TABLE_ROWS_MAX + 100);
+	}
+	CHECK_INT(table_rows(table), TABLE_ROWS_MAX + 1);
+	CHECK_INT(table_end(table, &context, true), REASON_BAD_REPLY);
+	CHECK(strstr(bed.task->error, "the table does not end") != NULL);
+	end_lines(table);
+}
+
+RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
+	TEST(a_second_walk_asks_no_more_than_it_needs),
+	TEST(an_old_agent_is_walked_row_by_row_with_32_bit_counters),
+	TEST(a_renumbered_switch_keeps_its_names_and_values),
+	TEST(a_vanished_row_is_told_by_nobody_and_closed_as_no_such_row),
+	TEST(a_reset_of_counters_is_a_discontinuity_of_those_rows),
+	TEST(a_restart_in_the_middle_of_a_walk_is_seen_in_the_same_poll),
+	TEST(oids_that_do_not_increase_stop_the_column_and_what_was_read_stays),
+	TEST(an_endless_table_is_stopped_before_the_next_poll),
+	TEST(an_endless_table_is_stopped_at_its_largest_number_of_rows),
+	TEST(include_and_exclude_choose_rows_by_their_name), TEST(a_wrong_expression_is_named),
+	TEST(a_device_that_dies_in_the_middle_keeps_what_it_told),
+	TEST(a_long_walk_does_not_keep_a_short_group_waiting),
+	TEST(an_empty_cell_costs_only_that_cell),
+	TEST(each_row_uses_the_first_alternative_that_it_has),
+	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
+	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
+	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another))
