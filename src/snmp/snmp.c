@@ -338,6 +338,23 @@ ask_again(struct snmp_device *device, struct session_answer *answer, bool about_
 	return answer->error_status != 0 && about_uptime;
 }
 
+static bool
+is_overdue(const struct snmp_work *work)
+{
+	return loop_mono(work->device->snmp->loop) >= work->deadline;
+}
+
+/* The device answers, but so slowly, or so much, that the next poll is near. */
+static void
+give_up_overdue(struct snmp_work *work)
+{
+	char span[32];
+
+	str_time_span(span, sizeof span, task_group(work->task)->interval);
+	task_error(work->task, "asking for everything does not fit into %s", span);
+	work_finish(work, false, work->table != NULL ? REASON_BAD_REPLY : REASON_TIMEOUT);
+}
+
 static void
 session_done(const struct session_answer *told, void *arg)
 {
@@ -349,10 +366,11 @@ session_done(const struct session_answer *told, void *arg)
 	device->current = NULL;
 	device->failing = is_silence(answer.reason);
 	if (answer.reason != REASON_GOOD) {
+		if (answer.reason == REASON_TIMEOUT && work->answered > 0 && is_overdue(work)) {
+			give_up_overdue(work);
+			return;
+		}
 		task_error(work->task, "%s", answer.text);
-		if (answer.reason == REASON_TIMEOUT && work->answered > 0 && work->table != NULL &&
-			loop_mono(device->snmp->loop) >= work->deadline)
-			answer.reason = REASON_BAD_REPLY;
 		work_finish(work, false, answer.reason);
 		return;
 	}
@@ -371,7 +389,6 @@ session_done(const struct session_answer *told, void *arg)
 static void
 work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 {
-	struct snmp_device *device = work->device;
 	struct ask ask;
 
 	work->probe = false;
@@ -381,16 +398,10 @@ work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 		work_finish(work, true, REASON_GOOD);
 		return;
 	}
-	if (loop_mono(device->snmp->loop) >= work->deadline) {
-		char span[32];
-
-		str_time_span(span, sizeof span, task_group(work->task)->interval);
-		task_error(work->task, "asking for everything does not fit into %s", span);
-		work_finish(work, false,
-			work->table != NULL ? REASON_BAD_REPLY : REASON_TIMEOUT);
-		return;
-	}
-	work_queue(work);
+	if (is_overdue(work))
+		give_up_overdue(work);
+	else
+		work_queue(work);
 }
 
 static void
