@@ -146,6 +146,8 @@ inventory_build(struct conf *conf, struct conf_errors *errors)
 
 	build.inventory = arena_zero(build.arena, sizeof *build.inventory);
 	build.inventory->arena = build.arena;
+	build.inventory->free = inventory_free;
+	build.inventory->references = 1;
 	build_daemon(&build);
 	templates = conf_sections(conf, "templates", build.arena);
 	templates_build(&build.templates, templates.items, templates.count, build.arena, errors);

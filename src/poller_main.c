@@ -1,0 +1,383 @@
+/* The poller: built in order, wired, run, stopped in reverse. What happens to a sample:
+ *
+ *   a driver's task_reading -> poller (slot, rate, reason) -> feed, in this order:
+ *     latest  what everybody may read at once
+ *     journal committed every 100 ms; the store reads it and writes RRDs and ledger
+ *     paths   whether the data of a path flows, and which hop is at fault
+ *     alarms  thresholds, silence, devices down; each change is a journal record
+ *   committed journal -> notify: traps and informs to the receivers */
+#include "role.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/conf.h"
+#include "core/device.h"
+#include "core/feed.h"
+#include "core/latest.h"
+#include "core/poller.h"
+#include "core/series.h"
+#include "journal/reader.h"
+#include "journal/whereabouts.h"
+#include "journal/writer.h"
+#include "modbus/modbus.h"
+#include "reach/reach.h"
+#include "snmp/snmp.h"
+
+struct main {
+	const struct role_poller *given;
+	struct inventory *inventory; /* the one in force; poller holds a reference of its own */
+	struct loop *loop;
+	struct loop_watch *supervisor;
+	struct loop_timer beat;
+	struct series_catalogue *catalogue;
+	struct latest *latest;
+	struct writer *writer;
+	struct snmp *snmp;
+	struct modbus *modbus;
+	struct reach *reach;
+	struct poller *poller;
+	struct feed feed;
+	/* What the journal says of slots, until the poller has taken it over. */
+	int64_t *next;
+	size_t next_count;
+	uint64_t sequence; /* of the newest record */
+	bool configured;
+};
+
+static struct inventory *
+load_inventory(int bundle_fd)
+{
+	struct conf_errors errors = { 0 };
+	struct conf *conf = conf_load_bundle(bundle_fd, &errors);
+	struct inventory *inventory = conf == NULL ? NULL : conf_inventory(conf);
+
+	for (size_t i = 0; i < errors.count; i++)
+		log_error("%s:%d: %s", errors.items[i].file, errors.items[i].line,
+			errors.items[i].text);
+	conf_errors_free(&errors);
+	conf_free(conf);
+	return inventory;
+}
+
+/* ---- replay: where the journal's account ends ---- */
+
+static void
+note_next(struct main *m, uint32_t series, int64_t next)
+{
+	if (series >= m->next_count) {
+		size_t count = (size_t)series + 1024;
+
+		if (series_get(m->catalogue, series) == NULL)
+			return; /* no entry: it cannot have been committed */
+		m->next = mem_grow(m->next, count, sizeof *m->next);
+		memset(m->next + m->next_count, 0, (count - m->next_count) * sizeof *m->next);
+		m->next_count = count;
+	}
+	if (next > m->next[series])
+		m->next[series] = next;
+}
+
+static void
+replay_slots(struct main *m, const struct record *record)
+{
+	struct record_cursor cursor = { record->body, record->body + record->size, false };
+	struct record_samples walk;
+	struct record_sample sample;
+	struct record_run run;
+
+	if (record->kind == KIND_SAMPLES && record_samples_open(record, &walk) == 0) {
+		while (record_samples_next(&walk, &sample))
+			note_next(m, sample.series, sample.slot + 1);
+	} else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0) {
+		note_next(m, run.series, run.last + 1);
+	} else if (record->kind == KIND_NEXT_SLOTS) {
+		while (cursor.at < cursor.end && !cursor.failed) {
+			uint32_t series = record_get_u32(&cursor);
+
+			record_get_u32(&cursor);
+			note_next(m, series, (int64_t)record_get_u64(&cursor));
+		}
+	}
+}
+
+static int
+replay(struct main *m, struct fail *why)
+{
+	const char *dir = m->inventory->poller.state_dir;
+	struct reader_position from = { reader_newest_snapshot(dir, why), 0 };
+	struct reader *reader = reader_open(dir, &from, why);
+	struct record record;
+	int got;
+
+	if (reader == NULL)
+		return -1;
+	while ((got = reader_next(reader, &record, why)) == 1) {
+		m->sequence = record.sequence;
+		replay_slots(m, &record);
+	}
+	reader_close(reader);
+	return got;
+}
+
+/* ---- journal ---- */
+
+#define SLOTS_A_RECORD 4096
+
+struct next_slots {
+	struct writer *writer;
+	struct record_buffer body;
+};
+
+static void
+put_next(uint32_t series, int64_t next, void *arg)
+{
+	struct next_slots *slots = arg;
+
+	record_put_u32(&slots->body, series);
+	record_put_u32(&slots->body, 0);
+	record_put_u64(&slots->body, (uint64_t)next);
+	if (slots->body.used >= SLOTS_A_RECORD * 16) {
+		writer_record(slots->writer, KIND_NEXT_SLOTS, slots->body.bytes, slots->body.used);
+		slots->body.used = 0;
+	}
+}
+
+static void
+snapshot(struct writer *writer, void *arg)
+{
+	struct main *m = arg;
+	struct next_slots slots = { .writer = writer };
+
+	if (m->configured)
+		poller_next_slots(m->poller, put_next, &slots);
+	else
+		for (uint32_t id = 1; id < m->next_count; id++)
+			if (m->next[id] != 0)
+				put_next(id, m->next[id], &slots);
+	if (slots.body.used > 0)
+		writer_record(writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
+	record_buffer_free(&slots.body);
+}
+
+static void
+committed(uint64_t sequence, void *arg)
+{
+	(void)sequence;
+	(void)arg;
+}
+
+static void
+journal_health(const char *why, void *arg)
+{
+	(void)arg;
+	if (why != NULL)
+		log_error("journal: %s: polling and alarms go on, samples wait in memory", why);
+	else
+		log_info("journal: takes records again");
+}
+
+static int
+sync_catalogue(void *arg, struct fail *why)
+{
+	struct main *m = arg;
+
+	return series_sync(m->catalogue, why);
+}
+
+static bool
+journal_full(void *arg)
+{
+	struct main *m = arg;
+
+	return writer_full(m->writer);
+}
+
+/* ---- supervisor, signals, clock ---- */
+
+static void
+stop(int number, void *arg)
+{
+	struct main *m = arg;
+
+	(void)number;
+	loop_stop(m->loop);
+}
+
+static void
+take_configuration(struct main *m, int bundle_fd)
+{
+	struct inventory *inventory = load_inventory(bundle_fd);
+
+	close(bundle_fd);
+	if (inventory == NULL) {
+		log_error("reload: the checked configuration does not read, the old one goes on");
+		return;
+	}
+	poller_configure(m->poller, inventory_ref(inventory));
+	inventory_unref(m->inventory);
+	m->inventory = inventory;
+	log_info("reloaded: %zu devices", inventory->device_count);
+}
+
+static void
+hear_supervisor(int fd, unsigned what, void *arg)
+{
+	static char text[ROLE_TEXT];
+	struct main *m = arg;
+	enum role_message kind;
+	struct fail why;
+	int passed, got = role_receive(fd, &kind, text, sizeof text, &passed, &why);
+
+	(void)what;
+	if (got != 1) {
+		log_error("the supervisor has gone, ending");
+		loop_stop(m->loop);
+	} else if (kind == ROLE_CONFIG && passed != -1) {
+		take_configuration(m, passed);
+	}
+}
+
+static void
+clock_stepped(int64_t delta, bool held, void *arg)
+{
+	struct main *m = arg;
+	char span[32];
+
+	str_time_span(span, sizeof span, delta < 0 ? -delta : delta);
+	if (held) {
+		log_error("the system's clock was set by %s%s: not believed, going on with our own "
+			"(restart pollwerkd if it is right)", delta < 0 ? "-" : "+", span);
+		return;
+	}
+	log_warn("the system's clock was set by %s%s: %s", delta < 0 ? "-" : "+", span,
+		delta < 0 ? "running slower until it is met" : "slots in between are clock-step");
+	poller_clock_stepped(m->poller, delta);
+}
+
+static void
+beat(void *arg)
+{
+	struct main *m = arg;
+
+	latest_beat(m->latest, loop_wall(m->loop));
+	loop_timer_in(m->loop, &m->beat, LOOP_S);
+}
+
+/* ---- build and take down ---- */
+
+static int
+open_drivers(struct main *m, struct fail *why)
+{
+	m->snmp = snmp_new(m->loop, m->inventory->poller.state_dir, why);
+	if (m->snmp == NULL)
+		return -1;
+	m->modbus = modbus_new(m->loop);
+	m->reach = reach_new(m->loop, m->given->icmp4, m->given->icmp6);
+	return 0;
+}
+
+static int
+open_data(struct main *m, struct fail *why)
+{
+	const struct poller_options *places = &m->inventory->poller;
+
+	whereabouts_open(places->run_dir);
+	m->catalogue = series_open(places->state_dir, true, why);
+	if (m->catalogue == NULL)
+		return -1;
+	m->latest = latest_open_writer(places->run_dir, why);
+	return m->latest == NULL ? -1 : 0;
+}
+
+static int
+open_journal(struct main *m, struct fail *why)
+{
+	struct writer_options options = { .state_dir = m->inventory->poller.state_dir };
+	struct writer_events events = { .snapshot = snapshot, .committed = committed,
+		.health = journal_health, .before_write = sync_catalogue, .arg = m };
+
+	if (replay(m, why) == -1)
+		return -1;
+	m->writer = writer_open(m->loop, &options, &events, m->sequence + 1, why);
+	return m->writer == NULL ? -1 : 0;
+}
+
+static void
+wire(struct main *m)
+{
+	struct feed_listener latest = latest_listener(m->latest);
+	struct feed_listener journal = writer_listener(m->writer);
+	struct poller_parts parts = { .loop = m->loop, .catalogue = m->catalogue,
+		.latest = m->latest, .feed = &m->feed, .store_full = journal_full, .store_arg = m,
+		.drivers = { { &snmp_driver, m->snmp }, { &modbus_driver, m->modbus },
+			{ &reach_driver, m->reach } }, .driver_count = 3 };
+
+	feed_add(&m->feed, &latest);
+	feed_add(&m->feed, &journal);
+	m->poller = poller_new(&parts);
+	for (uint32_t id = 1; id < m->next_count; id++)
+		if (m->next[id] != 0)
+			poller_recover(m->poller, id, m->next[id]);
+	poller_configure(m->poller, inventory_ref(m->inventory));
+	m->configured = true;
+	loop_on_signal(m->loop, SIGTERM, stop, m);
+	loop_on_signal(m->loop, SIGINT, stop, m);
+	loop_on_step(m->loop, clock_stepped, m);
+	m->supervisor = loop_watch_new(m->loop, m->given->alive_fd, LOOP_READ, hear_supervisor, m);
+	loop_timer_init(&m->beat, beat, m);
+	beat(m);
+}
+
+static void
+take_down(struct main *m)
+{
+	loop_watch_free(m->supervisor);
+	poller_free(m->poller);
+	reach_free(m->reach);
+	modbus_free(m->modbus);
+	snmp_free(m->snmp);
+	if (m->writer != NULL) {
+		writer_record(m->writer, KIND_STOP, NULL, 0);
+		writer_close(m->writer);
+	}
+	if (m->loop != NULL)
+		loop_timer_stop(m->loop, &m->beat);
+	latest_close(m->latest);
+	series_close(m->catalogue);
+	loop_free(m->loop);
+	free(m->next);
+	inventory_unref(m->inventory);
+}
+
+int
+poller_main(const struct role_poller *given)
+{
+	struct main m = { .given = given };
+	struct fail why;
+	int status = 1;
+
+	signal(SIGPIPE, SIG_IGN);
+	m.inventory = load_inventory(given->bundle_fd);
+	if (m.inventory == NULL)
+		goto out;
+	m.loop = loop_new(&why);
+	if (m.loop == NULL || open_data(&m, &why) == -1 || open_journal(&m, &why) == -1 ||
+		open_drivers(&m, &why) == -1) {
+		log_error("cannot start: %s", why.text);
+		goto out;
+	}
+	wire(&m);
+	loop_run(m.loop);
+	status = 0;
+out:
+	take_down(&m);
+	return status;
+}
