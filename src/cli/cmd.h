@@ -1,0 +1,44 @@
+/* cmd.h - one command, one file: cmd_NAME.c has one struct cmd; pollwerk.c lists them.
+ *
+ * Data goes to stdout, messages to stderr. Exit status: 0 ok, 1 negative result, 2 usage,
+ * 3 daemon not reachable. */
+#ifndef PW_CMD_H
+#define PW_CMD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+struct inventory;
+
+enum { CMD_OK = 0, CMD_NEGATIVE = 1, CMD_USAGE = 2, CMD_NO_DAEMON = 3 };
+
+struct cmd_context {
+	const char *config; /* file name */
+	bool json;
+};
+
+struct cmd {
+	const char *name;
+	const char *usage; /* arguments */
+	const char *help;  /* one line */
+	/* argv[0] is the command's name. */
+	int (*run)(const struct cmd_context *context, int argc, char **argv);
+};
+
+extern const struct cmd cmd_check, cmd_values, cmd_where, cmd_gaps, cmd_status, cmd_devices,
+	cmd_alarms, cmd_paths, cmd_reload;
+
+/* "pollwerk NAME: ..." on stderr; CMD_USAGE. */
+int cmd_usage(const struct cmd *cmd, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void cmd_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The checked configuration; NULL after its mistakes were printed. inventory_unref it. */
+struct inventory *cmd_inventory(const struct cmd_context *context);
+
+/* Prints the document and a newline; takes the reference. */
+void cmd_print_json(json_t *document);
+/* A number, or null where there is none. */
+json_t *cmd_json_number(double value);
+/* The text; bytes that are no UTF-8 become '?'. */
+json_t *cmd_json_text(const char *text);
+#endif

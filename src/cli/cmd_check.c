@@ -1,0 +1,47 @@
+/* pollwerk check: reads the configuration as the daemon would and says everything that is
+ * wrong in one run. */
+#include <stdio.h>
+
+#include "cli/cmd.h"
+#include "config/conf.h"
+#include "core/device.h"
+
+static json_t *
+errors_json(const struct conf_errors *errors)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < errors->count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:i, s:o}", "file",
+			cmd_json_text(errors->items[i].file), "line", errors->items[i].line, "text",
+			cmd_json_text(errors->items[i].text)));
+	return list;
+}
+
+static int
+check(const struct cmd_context *context, int argc, char **argv)
+{
+	struct conf_errors errors = { 0 };
+	struct inventory *inventory = NULL;
+	struct conf *conf;
+	char summary[200];
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return cmd_usage(&cmd_check, "one file at most");
+	conf = conf_load(argc == 2 ? argv[1] : context->config, &errors);
+	if (conf != NULL)
+		inventory = conf_inventory(conf);
+	if (context->json)
+		cmd_print_json(errors_json(&errors));
+	else
+		conf_report(&errors, stderr);
+	if (inventory != NULL && !context->json)
+		printf("%s\n", conf_summary(inventory, summary, sizeof summary));
+	inventory_unref(inventory);
+	conf_errors_free(&errors);
+	conf_free(conf);
+	return inventory != NULL ? CMD_OK : CMD_NEGATIVE;
+}
+
+const struct cmd cmd_check = { "check", "[FILE]", "read the configuration and say what is wrong",
+	check };
