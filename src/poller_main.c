@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alarm/alarms.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -28,6 +29,7 @@
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
 #include "modbus/modbus.h"
+#include "path/paths.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
 
@@ -44,6 +46,8 @@ struct main {
 	struct modbus *modbus;
 	struct reach *reach;
 	struct poller *poller;
+	struct paths *paths;
+	struct alarms *alarms;
 	struct feed feed;
 	/* What the journal says of slots, until the poller has taken it over. */
 	int64_t *next;
@@ -122,6 +126,9 @@ replay(struct main *m, struct fail *why)
 	while ((got = reader_next(reader, &record, why)) == 1) {
 		m->sequence = record.sequence;
 		replay_slots(m, &record);
+		if (paths_replay(m->paths, &record) == -1 || alarms_replay(m->alarms, &record) == -1)
+			log_error("journal: record %llu is damaged, left out",
+				(unsigned long long)record.sequence);
 	}
 	reader_close(reader);
 	return got;
@@ -150,6 +157,12 @@ put_next(uint32_t series, int64_t next, void *arg)
 	}
 }
 
+static uint64_t
+put_record(void *arg, enum record_kind kind, const void *body, size_t size)
+{
+	return writer_record(arg, kind, body, size);
+}
+
 static void
 snapshot(struct writer *writer, void *arg)
 {
@@ -165,6 +178,8 @@ snapshot(struct writer *writer, void *arg)
 	if (slots.body.used > 0)
 		writer_record(writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
 	record_buffer_free(&slots.body);
+	paths_snapshot(m->paths, put_record, writer);
+	alarms_snapshot(m->alarms, put_record, writer);
 }
 
 static void
@@ -200,6 +215,37 @@ journal_full(void *arg)
 	return writer_full(m->writer);
 }
 
+/* ---- paths and alarms ---- */
+
+static uint64_t
+record_alarm(void *arg, enum record_kind kind, const void *body, size_t size)
+{
+	struct main *m = arg;
+
+	return writer_record(m->writer, kind, body, size);
+}
+
+static const struct series *
+series_of(void *arg, uint32_t id)
+{
+	struct main *m = arg;
+
+	return series_get(m->catalogue, id);
+}
+
+static void
+open_alarms(struct main *m)
+{
+	struct paths_options paths = { m->loop, series_of, m };
+	struct alarms_options alarms = { .loop = m->loop, .record = record_alarm,
+		.series = series_of, .arg = m };
+
+	m->paths = paths_new(&paths, m->inventory);
+	alarms.paths = m->paths;
+	m->alarms = alarms_new(&alarms, m->inventory);
+	paths_on_change(m->paths, alarms_path_changed, m->alarms);
+}
+
 /* ---- supervisor, signals, clock ---- */
 
 static void
@@ -221,6 +267,8 @@ take_configuration(struct main *m, int bundle_fd)
 		log_error("reload: the checked configuration does not read, the old one goes on");
 		return;
 	}
+	paths_configure(m->paths, inventory);
+	alarms_configure(m->alarms, inventory);
 	poller_configure(m->poller, inventory_ref(inventory));
 	inventory_unref(m->inventory);
 	m->inventory = inventory;
@@ -304,6 +352,7 @@ open_journal(struct main *m, struct fail *why)
 	struct writer_events events = { .snapshot = snapshot, .committed = committed,
 		.health = journal_health, .before_write = sync_catalogue, .arg = m };
 
+	open_alarms(m);
 	if (replay(m, why) == -1)
 		return -1;
 	m->writer = writer_open(m->loop, &options, &events, m->sequence + 1, why);
@@ -315,6 +364,8 @@ wire(struct main *m)
 {
 	struct feed_listener latest = latest_listener(m->latest);
 	struct feed_listener journal = writer_listener(m->writer);
+	struct feed_listener paths = paths_listener(m->paths);
+	struct feed_listener alarms = alarms_listener(m->alarms);
 	struct poller_parts parts = { .loop = m->loop, .catalogue = m->catalogue,
 		.latest = m->latest, .feed = &m->feed, .store_full = journal_full, .store_arg = m,
 		.drivers = { { &snmp_driver, m->snmp }, { &modbus_driver, m->modbus },
@@ -322,6 +373,10 @@ wire(struct main *m)
 
 	feed_add(&m->feed, &latest);
 	feed_add(&m->feed, &journal);
+	feed_add(&m->feed, &paths);
+	feed_add(&m->feed, &alarms);
+	paths_begin(m->paths);
+	alarms_begin(m->alarms);
 	m->poller = poller_new(&parts);
 	for (uint32_t id = 1; id < m->next_count; id++)
 		if (m->next[id] != 0)
@@ -341,6 +396,8 @@ take_down(struct main *m)
 {
 	loop_watch_free(m->supervisor);
 	poller_free(m->poller);
+	alarms_free(m->alarms);
+	paths_free(m->paths);
 	reach_free(m->reach);
 	modbus_free(m->modbus);
 	snmp_free(m->snmp);
