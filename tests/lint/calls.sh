@@ -22,7 +22,6 @@ without "no string function without a bound" '(sprintf|vsprintf|strcpy|strcat|st
 without "no shell is ever run" '(system|popen|wordexp|execlp|execvp|execvpe) *\('
 without "no blocking name lookup, no blocking sleep, no select" \
 	'(gethostbyname2?(_r)?|gethostbyaddr|select|pselect|sleep|usleep) *\('
-without "no process goes to the background on its own" 'daemon *\('
 
 none "no file names a place of the machine it was written on" \
 	"$(grep -rnE '/(work|root)/|/home/[a-z]' src conf man mibs contrib tests README.md \

@@ -57,17 +57,16 @@ may()
 }
 findings=$(echo "$includes" | while read -r file line header; do
 	[ -n "$file" ] || continue
+	case $file in
+	*/*) room=${file%%/*} ;;
+	*) continue ;;
+	esac
 	case $header in
 	*/*) to=${header%%/*} ;;
 	*) echo "$file:$line: \"$header\": include it as \"room/file.h\""; continue ;;
 	esac
-	case $file in
-	*/*) room=${file%%/*} ;;
-	*) room=. ;;
-	esac
 	rules=$(echo "$files" | sed -n "s,^$file:,-,p")
 	[ -n "$rules" ] || rules=$(echo "$table" | sed -n "s,^$room:,-,p")
-	[ "$room" != . ] || continue
 	if [ -z "$rules" ]; then
 		echo "$file:$line: room \"$room\" is not in the table of src/README"
 	elif ! may "$room" "$to" "$header" ${rules#-}; then
