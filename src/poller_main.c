@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "config/conf.h"
+#include "control/server.h"
 #include "core/device.h"
 #include "core/feed.h"
 #include "core/latest.h"
@@ -48,6 +49,8 @@ struct main {
 	struct poller *poller;
 	struct paths *paths;
 	struct alarms *alarms;
+	struct server *server;
+	char trouble[256]; /* of the journal's disk; "" */
 	struct feed feed;
 	/* What the journal says of slots, until the poller has taken it over. */
 	int64_t *next;
@@ -192,7 +195,9 @@ committed(uint64_t sequence, void *arg)
 static void
 journal_health(const char *why, void *arg)
 {
-	(void)arg;
+	struct main *m = arg;
+
+	str_copy(m->trouble, sizeof m->trouble, why != NULL ? why : "");
 	if (why != NULL)
 		log_error("journal: %s: polling and alarms go on, samples wait in memory", why);
 	else
@@ -257,6 +262,24 @@ stop(int number, void *arg)
 	loop_stop(m->loop);
 }
 
+static const char *
+journal_trouble(void *arg)
+{
+	struct main *m = arg;
+
+	return m->trouble[0] != '\0' ? m->trouble : NULL;
+}
+
+static void
+ask_for_reload(void *arg)
+{
+	struct main *m = arg;
+	struct fail why;
+
+	if (role_send(m->given->alive_fd, ROLE_RELOAD, "", -1, &why) == -1)
+		server_reloaded(m->server, why.text);
+}
+
 static void
 take_configuration(struct main *m, int bundle_fd)
 {
@@ -265,6 +288,7 @@ take_configuration(struct main *m, int bundle_fd)
 	close(bundle_fd);
 	if (inventory == NULL) {
 		log_error("reload: the checked configuration does not read, the old one goes on");
+		server_reloaded(m->server, "the checked configuration does not read");
 		return;
 	}
 	paths_configure(m->paths, inventory);
@@ -272,7 +296,9 @@ take_configuration(struct main *m, int bundle_fd)
 	poller_configure(m->poller, inventory_ref(inventory));
 	inventory_unref(m->inventory);
 	m->inventory = inventory;
+	server_rename(m->server, inventory->poller.name, inventory->poller.run_dir);
 	log_info("reloaded: %zu devices", inventory->device_count);
+	server_reloaded(m->server, NULL);
 }
 
 static void
@@ -290,6 +316,8 @@ hear_supervisor(int fd, unsigned what, void *arg)
 		loop_stop(m->loop);
 	} else if (kind == ROLE_CONFIG && passed != -1) {
 		take_configuration(m, passed);
+	} else if (kind == ROLE_REFUSED) {
+		server_reloaded(m->server, text);
 	}
 }
 
@@ -392,8 +420,20 @@ wire(struct main *m)
 }
 
 static void
+open_control(struct main *m)
+{
+	struct server_options options = { .loop = m->loop, .fd = m->given->ctl_fd,
+		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
+		.poller = m->poller, .alarms = m->alarms, .paths = m->paths,
+		.journal_trouble = journal_trouble, .reload = ask_for_reload, .arg = m };
+
+	m->server = server_new(&options);
+}
+
+static void
 take_down(struct main *m)
 {
+	server_free(m->server);
 	loop_watch_free(m->supervisor);
 	poller_free(m->poller);
 	alarms_free(m->alarms);
@@ -432,6 +472,7 @@ poller_main(const struct role_poller *given)
 		goto out;
 	}
 	wire(&m);
+	open_control(&m);
 	loop_run(m.loop);
 	status = 0;
 out:

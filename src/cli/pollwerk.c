@@ -9,7 +9,8 @@
 #include "cli/cmd.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_check, &cmd_values, &cmd_where, &cmd_gaps, NULL
+	&cmd_check, &cmd_status, &cmd_devices, &cmd_values, &cmd_where, &cmd_gaps, &cmd_alarms,
+	&cmd_paths, &cmd_reload, NULL
 };
 
 /* Names that the contract has and this version does not. */

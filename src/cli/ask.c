@@ -1,0 +1,122 @@
+#include "cli/ask.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "control/client.h"
+#include "core/device.h"
+
+int
+ask(const struct cmd_context *context, const char *command, int timeout, json_t **answer)
+{
+	struct inventory *inventory = cmd_inventory(context);
+	const char *error;
+	struct fail why;
+
+	*answer = NULL;
+	if (inventory == NULL)
+		return CMD_NEGATIVE;
+	*answer = client_call(inventory->poller.run_dir, command, timeout * LOOP_S, &why);
+	inventory_unref(inventory);
+	if (*answer == NULL) {
+		cmd_error("daemon not reachable: %s", why.text);
+		return CMD_NO_DAEMON;
+	}
+	error = json_string_value(json_object_get(*answer, "error"));
+	if (error == NULL)
+		return CMD_OK;
+	cmd_error("%s", error);
+	json_decref(*answer);
+	*answer = NULL;
+	return CMD_NEGATIVE;
+}
+
+int
+ask_filter(const struct cmd *cmd, int argc, char **argv, struct ask_filter *filter)
+{
+	*filter = (struct ask_filter){ NULL, NULL, NULL, NULL, NULL };
+	for (int i = 1; i < argc; i++) {
+		const struct {
+			const char *name;
+			const char **value;
+		} options[] = { { "--place", &filter->place }, { "--owner", &filter->owner },
+			{ "--state", &filter->state }, { "--severity", &filter->severity } };
+		size_t o = 0;
+
+		while (o < 4 && strcmp(argv[i], options[o].name) != 0)
+			o++;
+		if (o < 4 && i + 1 < argc)
+			*options[o].value = argv[++i];
+		else if (argv[i][0] != '-' && filter->glob == NULL)
+			filter->glob = argv[i];
+		else
+			return cmd_usage(cmd, "unknown argument \"%s\"", argv[i]);
+	}
+	return CMD_OK;
+}
+
+static bool
+equals(const json_t *object, const char *member, const char *wanted)
+{
+	const char *value = json_string_value(json_object_get(object, member));
+
+	return wanted == NULL || (value != NULL && strcmp(value, wanted) == 0);
+}
+
+/* "werk1/hall3" holds "werk1/hall3/line-b" but not "werk1/hall31". */
+static bool
+lies_in(const json_t *object, const char *place)
+{
+	const char *value = json_string_value(json_object_get(object, "place"));
+	size_t length = place == NULL ? 0 : strlen(place);
+
+	return place == NULL || (value != NULL && strncmp(value, place, length) == 0 &&
+		(value[length] == '\0' || value[length] == '/'));
+}
+
+static bool
+passes(const json_t *object, const struct ask_filter *filter)
+{
+	const char *name = json_string_value(json_object_get(object, "name"));
+
+	if (name == NULL)
+		name = json_string_value(json_object_get(object, "key"));
+	if (filter->glob != NULL && (name == NULL || !str_glob(filter->glob, name)))
+		return false;
+	return lies_in(object, filter->place) && equals(object, "owner", filter->owner) &&
+		equals(object, "state", filter->state) &&
+		equals(object, "severity", filter->severity);
+}
+
+void
+ask_apply(json_t *list, const struct ask_filter *filter)
+{
+	for (size_t i = json_array_size(list); i-- > 0;)
+		if (!passes(json_array_get(list, i), filter))
+			json_array_remove(list, i);
+}
+
+const char *
+ask_text(const json_t *object, const char *member)
+{
+	const char *value = json_string_value(json_object_get(object, member));
+
+	return value == NULL || *value == '\0' ? "-" : value;
+}
+
+const char *
+ask_number(char *to, size_t size, const json_t *object, const char *member, double factor,
+	const char *unit)
+{
+	const json_t *value = json_object_get(object, member);
+
+	if (!json_is_number(value))
+		snprintf(to, size, "-");
+	else
+		snprintf(to, size, "%.6g%s", json_number_value(value) * factor, unit);
+	return to;
+}

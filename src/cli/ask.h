@@ -1,0 +1,26 @@
+/* ask.h - commands that show what the daemon says: one question, then JSON or a table. */
+#ifndef PW_ASK_H
+#define PW_ASK_H
+
+#include <jansson.h>
+struct cmd;
+struct cmd_context;
+
+/* CMD_OK and a new reference; else the exit status after a message. timeout in seconds. */
+int ask(const struct cmd_context *context, const char *command, int timeout, json_t **answer);
+
+struct ask_filter {
+	const char *glob;  /* over "name", or "key" where there is none; NULL: all */
+	const char *place; /* that place and what lies below it */
+	const char *owner, *state, *severity;
+};
+/* Reads [GLOB] [--place P] [--owner O] [--state S] [--severity S]; CMD_OK or CMD_USAGE. */
+int ask_filter(const struct cmd *cmd, int argc, char **argv, struct ask_filter *filter);
+/* Takes out of the list what the filter does not let through. */
+void ask_apply(json_t *list, const struct ask_filter *filter);
+
+/* For tables: a member as text, "-" when null or missing. Numbers with `unit` behind them. */
+const char *ask_text(const json_t *object, const char *member);
+const char *ask_number(char *to, size_t size, const json_t *object, const char *member,
+	double factor, const char *unit);
+#endif

@@ -1,0 +1,45 @@
+/* pollwerk devices: state of each device. Exit 1 when nothing matches. */
+#include <stdio.h>
+
+#include "cli/ask.h"
+#include "cli/cmd.h"
+
+static void
+print_device(const json_t *d)
+{
+	char rtt[40], loss[40], age[40];
+
+	printf("%-20s %-9s %-24s %10s %7s %9s  %s\n", ask_text(d, "name"), ask_text(d, "state"),
+		ask_text(d, "address"), ask_number(rtt, sizeof rtt, d, "rtt", 1000, " ms"),
+		ask_number(loss, sizeof loss, d, "loss", 1, " %"),
+		ask_number(age, sizeof age, d, "age", 1, " s"), ask_text(d, "last_error"));
+}
+
+static int
+devices(const struct cmd_context *context, int argc, char **argv)
+{
+	struct ask_filter filter;
+	json_t *list;
+	size_t count;
+	int result = ask_filter(&cmd_devices, argc, argv, &filter);
+
+	if (result == CMD_OK)
+		result = ask(context, "devices", 5, &list);
+	if (result != CMD_OK)
+		return result;
+	ask_apply(list, &filter);
+	count = json_array_size(list);
+	if (context->json) {
+		cmd_print_json(list);
+	} else {
+		printf("%-20s %-9s %-24s %10s %7s %9s  %s\n", "device", "state", "address", "rtt",
+			"loss", "age", "last error");
+		for (size_t i = 0; i < count; i++)
+			print_device(json_array_get(list, i));
+		json_decref(list);
+	}
+	return count > 0 ? CMD_OK : CMD_NEGATIVE;
+}
+
+const struct cmd cmd_devices = { "devices", "[GLOB] [--place P] [--owner O] [--state S]",
+	"state, round trip and last error of each device", devices };

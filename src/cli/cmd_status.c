@@ -1,0 +1,59 @@
+/* pollwerk status: is the poller well? Exit 1 when its health is not "ok". */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/ask.h"
+#include "cli/cmd.h"
+
+static void
+print_status(const json_t *s)
+{
+	const json_t *polls = json_object_get(s, "polls"), *store = json_object_get(s, "store");
+	char span[32], a[40], b[40], c[40];
+	double up = json_number_value(json_object_get(s, "time")) -
+		json_number_value(json_object_get(s, "started"));
+
+	printf("poller     %s (pollwerkd %s), running for %s\n", ask_text(s, "name"),
+		ask_text(s, "version"), str_time_span(span, sizeof span, (int64_t)(up * 1e9)));
+	printf("health     %s\n", ask_text(s, "health"));
+	printf("devices    %s, %s down; %s points\n", ask_number(a, sizeof a, s, "devices", 1, ""),
+		ask_number(b, sizeof b, s, "devices_down", 1, ""),
+		ask_number(c, sizeof c, s, "series", 1, ""));
+	printf("alarms     %s open\n", ask_number(a, sizeof a, s, "alarms", 1, ""));
+	printf("polls      %s done, %s overruns, worst start %s late\n",
+		ask_number(a, sizeof a, polls, "finished", 1, ""),
+		ask_number(b, sizeof b, polls, "overruns", 1, ""),
+		ask_number(c, sizeof c, polls, "worst_start", 1000, " ms"));
+	printf("journal    %s\n", json_is_null(json_object_get(s, "journal")) ? "ok" :
+		ask_text(s, "journal"));
+	printf("store      %s", ask_text(store, "state"));
+	if (strcmp(ask_text(store, "reason"), "-") != 0)
+		printf(": %s", ask_text(store, "reason"));
+	putchar('\n');
+}
+
+static int
+status(const struct cmd_context *context, int argc, char **argv)
+{
+	json_t *answer;
+	bool ok;
+	int result;
+
+	(void)argv;
+	if (argc > 1)
+		return cmd_usage(&cmd_status, "no arguments, please");
+	result = ask(context, "status", 5, &answer);
+	if (result != CMD_OK)
+		return result;
+	ok = strcmp(ask_text(answer, "health"), "ok") == 0;
+	if (context->json) {
+		cmd_print_json(answer);
+	} else {
+		print_status(answer);
+		json_decref(answer);
+	}
+	return ok ? CMD_OK : CMD_NEGATIVE;
+}
+
+const struct cmd cmd_status = { "status", "", "is the poller well? exit 1 when it is not", status };

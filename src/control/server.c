@@ -1,0 +1,242 @@
+#include "control/server.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/net.h"
+#include "control/views.h"
+
+#define CLIENTS 32
+#define REQUEST 65536
+#define PATIENCE (5 * LOOP_S)
+#define RELOAD_PATIENCE (60 * LOOP_S)
+
+struct client {
+	struct client *next, **link;
+	struct server *server;
+	struct net_stream *stream;
+	struct loop_timer deadline;
+	char *request;
+	size_t size;
+	bool waits_for_reload;
+};
+
+struct server {
+	struct server_options options;
+	struct net_listener *listener;
+	struct client *clients;
+	int count;
+	int64_t started;
+};
+
+static void
+drop_client(struct client *client)
+{
+	struct server *server = client->server;
+
+	*client->link = client->next;
+	if (client->next != NULL)
+		client->next->link = client->link;
+	loop_timer_stop(server->options.loop, &client->deadline);
+	net_stream_finish(client->stream);
+	free(client->request);
+	free(client);
+	server->count--;
+}
+
+static void
+answer(struct client *client, json_t *document)
+{
+	char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15));
+
+	json_decref(document);
+	if (text != NULL) {
+		net_stream_send(client->stream, text, strlen(text));
+		net_stream_send(client->stream, "\n", 1);
+		free(text);
+	}
+	drop_client(client);
+}
+
+static void
+refuse(struct client *client, const char *text)
+{
+	answer(client, json_pack("{s:s}", "error", text));
+}
+
+static bool
+may_operate(const struct client *client)
+{
+	uid_t uid;
+	gid_t gid;
+
+	return net_stream_peer(client->stream, &uid, &gid) == 0 && (uid == 0 || uid == geteuid());
+}
+
+static void
+reload(struct client *client)
+{
+	struct server *server = client->server;
+	bool asked = false;
+
+	if (!may_operate(client)) {
+		refuse(client, "reload needs the role operate: root, or the daemon's own user");
+		return;
+	}
+	for (struct client *c = server->clients; c != NULL; c = c->next)
+		asked |= c->waits_for_reload;
+	client->waits_for_reload = true;
+	loop_timer_in(server->options.loop, &client->deadline, RELOAD_PATIENCE);
+	if (!asked)
+		server->options.reload(server->options.arg);
+}
+
+void
+server_reloaded(struct server *server, const char *refused)
+{
+	for (struct client *c = server->clients, *next; c != NULL; c = next) {
+		next = c->next;
+		if (c->waits_for_reload)
+			answer(c, json_pack("{s:b, s:s}", "ok", refused == NULL, "text",
+				refused != NULL ? refused : ""));
+	}
+}
+
+static json_t *
+view_for(struct server *server, const char *command)
+{
+	const struct server_options *o = &server->options;
+	struct view_status status = { .name = o->name, .run_dir = o->run_dir,
+		.started = server->started, .now = loop_wall(o->loop), .poller = o->poller,
+		.alarms = o->alarms, .journal_trouble = o->journal_trouble(o->arg) };
+
+	if (strcmp(command, "status") == 0)
+		return view_status(&status);
+	if (strcmp(command, "devices") == 0)
+		return view_devices(o->poller);
+	if (strcmp(command, "alarms") == 0)
+		return view_alarms(o->alarms);
+	if (strcmp(command, "paths") == 0)
+		return view_paths(o->paths);
+	return NULL;
+}
+
+static void
+serve(struct client *client)
+{
+	json_t *request = json_loads(client->request, 0, NULL), *document;
+	const char *command = json_string_value(json_object_get(request, "command"));
+	char name[40] = "";
+
+	if (command != NULL)
+		snprintf(name, sizeof name, "%s", command);
+	json_decref(request);
+	if (command == NULL) {
+		refuse(client, "not understood: expected {\"command\": \"status\"}");
+		return;
+	}
+	if (strcmp(name, "reload") == 0) {
+		reload(client);
+		return;
+	}
+	document = view_for(client->server, name);
+	if (document != NULL)
+		answer(client, document);
+	else
+		refuse(client, "no such command");
+}
+
+static void
+received(const uint8_t *data, size_t size, int64_t mono, void *arg)
+{
+	struct client *client = arg;
+	const uint8_t *end = memchr(data, '\n', size);
+	size_t part = end != NULL ? (size_t)(end - data) : size;
+
+	(void)mono;
+	if (client->waits_for_reload)
+		return;
+	if (client->size + part >= REQUEST) {
+		refuse(client, "request too long");
+		return;
+	}
+	client->request = mem_grow(client->request, client->size + part + 1, 1);
+	memcpy(client->request + client->size, data, part);
+	client->size += part;
+	client->request[client->size] = '\0';
+	if (end != NULL)
+		serve(client);
+}
+
+static void
+closed(int error, void *arg)
+{
+	(void)error;
+	drop_client(arg);
+}
+
+static void
+too_slow(void *arg)
+{
+	drop_client(arg);
+}
+
+static void
+accepted(struct net_stream *stream, void *arg)
+{
+	static const struct net_stream_events events = { NULL, received, closed };
+	struct server *server = arg;
+	struct client *client;
+
+	if (server->count >= CLIENTS) {
+		net_stream_close(stream);
+		return;
+	}
+	client = mem_zero(sizeof *client);
+	client->server = server;
+	client->stream = stream;
+	client->next = server->clients;
+	client->link = &server->clients;
+	if (client->next != NULL)
+		client->next->link = &client->next;
+	server->clients = client;
+	server->count++;
+	loop_timer_init(&client->deadline, too_slow, client);
+	loop_timer_in(server->options.loop, &client->deadline, PATIENCE);
+	net_stream_adopt(stream, &events, client);
+}
+
+struct server *
+server_new(const struct server_options *options)
+{
+	struct server *server = mem_zero(sizeof *server);
+
+	server->options = *options;
+	server->started = loop_wall(options->loop);
+	server->listener = net_listener_new(options->loop, options->fd, accepted, server);
+	return server;
+}
+
+void
+server_rename(struct server *server, const char *name, const char *run_dir)
+{
+	server->options.name = name;
+	server->options.run_dir = run_dir;
+}
+
+void
+server_free(struct server *server)
+{
+	if (server == NULL)
+		return;
+	while (server->clients != NULL)
+		drop_client(server->clients);
+	net_listener_free(server->listener);
+	free(server);
+}

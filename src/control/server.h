@@ -1,0 +1,39 @@
+/* server.h - the poller's side of RUN_DIR/ctl.sock: answers what only the poller knows.
+ *
+ * One line of JSON asks ({"command": "status"}), one JSON document answers, then the stream
+ * ends. Reading is for everybody who may connect (the socket's mode decides); acting needs
+ * uid 0 or the daemon's own. A request is bounded in size and time, and so is the number of
+ * clients: nobody can hold up polling here. */
+#ifndef PW_SERVER_H
+#define PW_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+struct alarms;
+struct loop;
+struct paths;
+struct poller;
+struct server;
+
+struct server_options {
+	struct loop *loop;
+	int fd;                    /* listening; closed in server_free */
+	const char *name;          /* poller.name */
+	const char *run_dir;       /* store.health lies there */
+	struct poller *poller;
+	const struct alarms *alarms;
+	const struct paths *paths;
+	/* What the journal's disk says: NULL when it takes records. */
+	const char *(*journal_trouble)(void *arg);
+	/* Asks for a reload; server_reloaded tells how it went. */
+	void (*reload)(void *arg);
+	void *arg;
+};
+
+struct server *server_new(const struct server_options *options);
+void server_free(struct server *server); /* NULL is fine */
+/* refused: what is wrong, a line each; NULL when the new configuration is in force. Answers
+ * everybody who waits. */
+void server_reloaded(struct server *server, const char *refused);
+void server_rename(struct server *server, const char *name, const char *run_dir); /* after a reload */
+#endif
