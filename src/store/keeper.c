@@ -16,6 +16,7 @@
 #include "journal/reader.h"
 #include "journal/whereabouts.h"
 #include "store/checkpoint.h"
+#include "store/health.h"
 #include "store/layout.h"
 #include "store/ledger.h"
 #include "store/pending.h"
@@ -48,11 +49,12 @@ struct keeper {
 	int64_t mono, wall;
 	int64_t received; /* of the newest sample read */
 	bool caught_up, dirty; /* dirty: something was read since the last checkpoint */
-	int64_t checkpoint_at, refused_until;
+	int64_t checkpoint_at, refused_until, refused_since;
 	bool refused, reader_failing, checkpoint_failing;
 	char *unreadable; /* file that killed our predecessors, or NULL */
 	struct fail reason;
 	uint64_t updates, errors, quarantined, locked, damaged, strangers;
+	uint64_t given_up;
 };
 
 /* ---- opening ---- */
@@ -181,8 +183,10 @@ quarantine(struct keeper *keeper, struct pending_file *file, const struct fail *
 static void
 folder_refuses(struct keeper *keeper, const struct fail *why)
 {
-	if (!keeper->refused)
+	if (!keeper->refused) {
 		log_error("%s: nothing is written, the journal holds the samples", why->text);
+		keeper->refused_since = keeper->mono;
+	}
 	keeper->reason = *why;
 	keeper->refused = true;
 	keeper->refused_until = keeper->mono + RETRY_FOLDER;
@@ -200,8 +204,11 @@ folder_takes(struct keeper *keeper)
 static void
 file_waits(struct keeper *keeper, struct pending_file *file, const struct fail *why)
 {
-	if (file->retry_at == 0 && keeper->locked++ == 0)
-		log_warn("%s: waits, tried again each 10 s", why->text);
+	if (file->retry_at == 0) {
+		file->waits_since = keeper->mono;
+		if (keeper->locked++ == 0)
+			log_warn("%s: waits, tried again each 10 s", why->text);
+	}
 	keeper->reason = *why;
 	file->retry_at = keeper->mono + RETRY_FILE;
 }
@@ -211,7 +218,31 @@ file_goes_on(struct keeper *keeper, struct pending_file *file)
 {
 	if (file->retry_at != 0 && --keeper->locked == 0)
 		log_info("%s/%s: is written again", keeper->rrd_dir, file->name);
-	file->retry_at = 0;
+	file->retry_at = file->waits_since = 0;
+}
+
+/* Drops rows that have waited for longer than the journal may be kept: they would hold back
+ * the checkpoint, and so every segment, until the disk is full. */
+static void
+give_up_rows(struct keeper *keeper)
+{
+	int64_t budget = keeper->options.journal_budget;
+	uint64_t before = pending_count_rows(keeper->pending), gone;
+	struct pending_file *file = pending_files(keeper->pending);
+
+	if (budget <= 0)
+		return;
+	for (; file != NULL; file = file->hh.next) {
+		int64_t since = keeper->refused ? keeper->refused_since : file->waits_since;
+
+		if (since != 0 && keeper->mono - since >= budget)
+			pending_forget(keeper->pending, file, (keeper->wall - budget) / file->step);
+	}
+	gone = before - pending_count_rows(keeper->pending);
+	if (gone > 0 && keeper->given_up == 0)
+		log_error("%s: rows that waited for longer than journal_budget are given up",
+			keeper->reason.text);
+	keeper->given_up += gone;
 }
 
 /* ---- one file ---- */
@@ -276,11 +307,18 @@ take_shape(struct keeper *keeper, struct pending_file *file, const struct rrd_sh
 	struct fail *why)
 {
 	enum rrd_result result = RRD_DONE;
+	char when[40];
 
 	if (shape->step != step_seconds(file)) {
 		fail_set(why, "%s/%s: has a step of %lld s, the configuration says %lld s",
 			keeper->rrd_dir, file->name, (long long)shape->step,
 			(long long)step_seconds(file));
+		return RRD_BAD;
+	}
+	if (shape->last > (keeper->wall + AHEAD) / SECOND) {
+		fail_set(why, "%s/%s: its last update lies in the future (%s): the clock was wrong then; move the file away",
+			keeper->rrd_dir, file->name,
+			str_utc(when, sizeof when, shape->last * SECOND));
 		return RRD_BAD;
 	}
 	file->written = shape->last / shape->step;
@@ -799,6 +837,7 @@ keeper_round(struct keeper *keeper)
 	if (keeper->mono < keeper->checkpoint_at)
 		return;
 	keeper->checkpoint_at = keeper->mono + CHECKPOINT_INTERVAL;
+	give_up_rows(keeper);
 	if (keeper->dirty)
 		make_checkpoint(keeper);
 }
@@ -862,12 +901,13 @@ keeper_finish(struct keeper *keeper)
 }
 
 void
-keeper_health(const struct keeper *keeper, struct keeper_health *health)
+keeper_health(const struct keeper *keeper, struct store_health *health)
 {
-	*health = (struct keeper_health){ .rows = pending_count_rows(keeper->pending),
+	*health = (struct store_health){ .rows = pending_count_rows(keeper->pending),
 		.files = pending_count_files(keeper->pending), .updates = keeper->updates,
 		.errors = keeper->errors, .quarantined = keeper->quarantined,
-		.locked = keeper->locked, .damaged = keeper->damaged };
+		.locked = keeper->locked, .damaged = keeper->damaged,
+		.given_up = keeper->given_up, .time = keeper->wall / SECOND };
 	health->degraded = keeper->refused || keeper->reader_failing ||
 		keeper->checkpoint_failing || keeper->quarantined > 0 || keeper->locked > 0 ||
 		keeper->strangers > 0 || keeper->damaged > 0;

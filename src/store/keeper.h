@@ -9,8 +9,10 @@
  * crash makes come twice is recognised by the file's own last slot and by the ledger.
  *
  * While the folder is missing or read-only everything waits in the journal; when it is back,
- * it is written. A file that somebody has locked waits alone. A damaged file, or one of
- * another step, is left as it is and quarantined: its slots still count in the ledger. */
+ * it is written; what has waited for longer than journal_budget is given up, counted and
+ * logged, so that the journal does not fill the disk. A file that somebody has locked waits
+ * alone. A damaged file, one of another step, or one whose last update lies in the future is
+ * left as it is and quarantined: its slots still count in the ledger. */
 #ifndef PW_KEEPER_H
 #define PW_KEEPER_H
 
@@ -18,20 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 struct fail;
-struct store_options;
 struct keeper;
-
-struct keeper_health {
-	bool degraded;
-	char reason[400];  /* "" when not degraded */
-	double lag;        /* seconds of journal not yet read; 0 when at its end */
-	uint64_t rows;     /* pending */
-	uint64_t files;
-	uint64_t updates;  /* rows written since the start */
-	uint64_t errors;   /* failed calls since the start */
-	uint64_t quarantined, locked; /* files */
-	uint64_t damaged;  /* journal records that could not be read */
-};
+struct store_health;
+struct store_options;
 
 struct keeper *keeper_open(const struct store_options *options, struct fail *why);
 void keeper_close(struct keeper *keeper); /* writes nothing: keeper_finish does */
@@ -50,5 +41,5 @@ int keeper_flush_all(struct keeper *keeper, struct fail *why);
 size_t keeper_pending(struct keeper *keeper, const char *file);
 /* Reads, writes and checkpoints; -1 when something has to wait for the next start. */
 int keeper_finish(struct keeper *keeper);
-void keeper_health(const struct keeper *keeper, struct keeper_health *health);
+void keeper_health(const struct keeper *keeper, struct store_health *health);
 #endif

@@ -45,7 +45,7 @@ struct pending_file {
 	int64_t written; /* last slot in the file, when open */
 	bool kept;       /* its head is in the undo log: it may be updated, and needs a sync */
 	bool quarantined;
-	int64_t retry_at;
+	int64_t retry_at, waits_since; /* mono; 0 when it does not wait for somebody's lock */
 	UT_hash_handle hh;
 };
 

@@ -18,6 +18,7 @@
 #include "base/net.h"
 #include "base/str.h"
 #include "journal/whereabouts.h"
+#include "store/health.h"
 #include "store/keeper.h"
 
 #define READ_INTERVAL (100 * LOOP_MS)
@@ -217,30 +218,14 @@ accept_client(struct net_stream *stream, void *arg)
 
 /* ---- health ---- */
 
-/* For the poller's status; lost with the machine, so it is not synced. */
 static void
 write_health(const struct store *store)
 {
-	char path[512], temporary[512], lag[40];
-	struct keeper_health health;
-	FILE *file;
+	struct store_health health;
 
 	keeper_health(store->keeper, &health);
-	snprintf(path, sizeof path, "%s/store.health", store->options.run_dir);
-	snprintf(temporary, sizeof temporary, "%s/store.health.new", store->options.run_dir);
-	file = fopen(temporary, "we");
-	if (file == NULL)
-		return;
-	fprintf(file, "state=%s\nreason=%s\nlag=%s\nrows=%llu\nfiles=%llu\nupdates=%llu\nerrors=%llu\n",
-		health.degraded ? "degraded" : "ok", health.reason,
-		str_number(lag, sizeof lag, health.lag), (unsigned long long)health.rows,
-		(unsigned long long)health.files, (unsigned long long)health.updates,
-		(unsigned long long)health.errors);
-	fprintf(file, "quarantined=%llu\nlocked=%llu\ndamaged=%llu\ntime=%lld\n",
-		(unsigned long long)health.quarantined, (unsigned long long)health.locked,
-		(unsigned long long)health.damaged, (long long)(loop_wall(store->loop) / LOOP_S));
-	if (fclose(file) == 0 && rename(temporary, path) == -1)
-		log_debug("%s: %s", path, strerror(errno));
+	if (store_health_write(store->options.run_dir, &health) == -1)
+		log_debug("%s/store.health: %s", store->options.run_dir, strerror(errno));
 }
 
 /* ---- the role ---- */

@@ -19,6 +19,7 @@
 #include "fake/loop_sim.h"
 #include "journal/reader.h"
 #include "journal/writer.h"
+#include "store/health.h"
 #include "store/keeper.h"
 #include "store/ledger.h"
 #include "store/store.h"
@@ -364,7 +365,7 @@ the_ledger_counts_text_points_and_no_file_is_made_for_them(void)
 static void
 a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back(void)
 {
-	struct keeper_health health;
+	struct store_health health;
 	const struct series *a;
 	struct fail why;
 
@@ -480,7 +481,7 @@ static void
 a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count(void)
 {
 	const char *definition[] = { "DS:a:GAUGE:60:U:U", "RRA:AVERAGE:0.5:1:100" };
-	struct keeper_health health;
+	struct store_health health;
 	const struct series *a, *b, *c;
 	struct ledger_view *view;
 	struct tally tally = { { 0 } };
@@ -516,6 +517,61 @@ a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count(v
 	ledger_tally(view, a, 0, INT64_MAX / 2, &tally);
 	CHECK_INT(tally_good(&tally), 5);
 	ledger_close_reader(view);
+	end();
+}
+
+static void
+a_file_from_the_future_is_left_alone_and_named_with_its_date(void)
+{
+	const struct series *a;
+	struct fail why;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	put(a, 500000, 1);
+	commit();
+	CHECK(keeper_finish(keeper) == 0);
+	kill_keeper();
+	keeper_now(keeper, mono, (FIRST + 10) * STEP);
+	put(a, 11, 1);
+	commit();
+	CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+	CHECK(strstr(why.text, "its last update lies in the future (2024-01-11T") != NULL);
+	end();
+}
+
+static void
+what_waits_for_longer_than_the_budget_is_given_up_and_counted(void)
+{
+	struct store_health health;
+	const struct series *a;
+	uint64_t *numbers;
+	size_t kept;
+
+	begin();
+	keeper_close(keeper);
+	options.journal_budget = 3600 * LOOP_S;
+	open_keeper();
+	CHECK(rmdir(options.rrd_dir) == 0);
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	for (int slot = 1; slot <= 2000; slot++) {
+		put(a, slot, slot);
+		if (slot % 10 == 0)
+			commit();
+		mono += STEP;
+		keeper_now(keeper, mono, (FIRST + slot) * STEP);
+		keeper_read(keeper, 100);
+		keeper_round(keeper);
+	}
+	keeper_health(keeper, &health);
+	CHECK(health.given_up >= 2000 - 360 - 20 && health.given_up <= 2000 - 360);
+	kept = reader_segments(scratch, &numbers);
+	free(numbers);
+	CHECK(kept < 4);
+	CHECK(mkdir(options.rrd_dir, 0700) == 0);
+	flush("d/points.rrd");
+	for (int slot = 1641; slot <= 2000; slot++)
+		CHECK(fetch("d/points.rrd", "a", slot) == slot);
 	end();
 }
 
@@ -769,6 +825,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal),
 	TEST(a_locked_file_waits_alone_and_keeps_its_order),
 	TEST(a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count),
+	TEST(a_file_from_the_future_is_left_alone_and_named_with_its_date),
+	TEST(what_waits_for_longer_than_the_budget_is_given_up_and_counted),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(segments_go_after_a_checkpoint_and_not_before),

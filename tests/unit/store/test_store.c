@@ -18,6 +18,7 @@
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
 #include "store/flush.h"
+#include "store/health.h"
 #include "store/ledger.h"
 #include "store/store.h"
 
@@ -221,6 +222,8 @@ a_store_that_does_not_answer_is_given_up_in_time(void)
 static void
 sigterm_writes_everything_and_makes_a_checkpoint(void)
 {
+	struct store_health health;
+
 	begin();
 	poll_slots(300);
 	start_store();
@@ -230,7 +233,9 @@ sigterm_writes_everything_and_makes_a_checkpoint(void)
 	CHECK_INT(wait_for_end(), 0);
 	CHECK_INT(all_wrong_rows(), 0);
 	CHECK(access(scratch_path("checkpoint"), R_OK) == 0);
-	CHECK(access(scratch_path("store.health"), R_OK) == 0);
+	CHECK(store_health_read(scratch, &health, NULL) == 0);
+	CHECK(!health.degraded && health.files == FILES && health.rows == 0 && health.time > 0);
+	CHECK_INT(health.updates, FILES * 400);
 	end();
 }
 
