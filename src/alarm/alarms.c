@@ -561,7 +561,7 @@ alarms_new(const struct alarms_options *options, const struct inventory *invento
 	alarms->options = *options;
 	alarms->inventory = inventory;
 	alarms->book = (struct book){ .loop = options->loop, .next_sequence = 1, .next_id = 1,
-		.record = options->record, .changed = options->changed, .arg = options->arg };
+		.began = loop_mono(options->loop), .record = options->record, .changed = options->changed, .arg = options->arg };
 	alarms->outages = (struct outages){ .book = &alarms->book, .describe = describe,
 		.arg = alarms };
 	outages_open(&alarms->outages, inventory);

@@ -52,6 +52,7 @@ write_down(struct book *book, struct transition *transition)
 	uint64_t journal;
 
 	transition->time = loop_wall(book->loop);
+	transition->uptime = (uint32_t)((loop_mono(book->loop) - book->began) / (LOOP_S / 100));
 	transition->sequence = transition->suppressed ? 0 : book->next_sequence;
 	transition_put(transition, &body);
 	journal = book->record(book->arg, KIND_ALARM, body.bytes, body.used);

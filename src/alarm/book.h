@@ -20,6 +20,7 @@ struct book {
 	struct loop *loop;
 	struct alarm *open;     /* in the order of raising */
 	uint32_t next_sequence, next_id;
+	int64_t began;          /* mono ns when this poller began */
 	uint64_t (*record)(void *arg, enum record_kind kind, const void *body, size_t size);
 	void (*changed)(void *arg, const struct transition *transition, uint64_t journal);
 	void *arg;

@@ -95,6 +95,7 @@ transition_put(const struct transition *transition, struct record_buffer *body)
 	record_put_u16(body, transition->cause);
 	record_put_u32(body, transition->open);
 	record_put_u32(body, transition->lost);
+	record_put_u32(body, transition->uptime);
 	record_put_u64(body, (uint64_t)transition->time);
 	record_put_u64(body, (uint64_t)transition->since);
 	for (size_t i = 0; i < TEXT_FIELDS; i++)
@@ -114,6 +115,7 @@ transition_get(struct transition *transition, struct record_cursor *cursor)
 	transition->cause = record_get_u16(cursor);
 	transition->open = record_get_u32(cursor);
 	transition->lost = record_get_u32(cursor);
+	transition->uptime = record_get_u32(cursor);
 	transition->time = (int64_t)record_get_u64(cursor);
 	transition->since = (int64_t)record_get_u64(cursor);
 	for (size_t i = 0; i < TEXT_FIELDS; i++)

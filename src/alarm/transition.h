@@ -45,6 +45,7 @@ struct transition {
 	uint16_t cause;      /* PwCause */
 	uint32_t open;       /* started, stopping: alarms open */
 	uint32_t lost;       /* started, stopping: notices given up so far */
+	uint32_t uptime;     /* hundredths of a second since the poller began, for sysUpTime */
 	int64_t time;        /* wall ns of the decision */
 	int64_t since;       /* wall ns when it was raised */
 	char key[ALARM_KEY + 1];
@@ -56,7 +57,7 @@ struct transition {
 
 /* Body of KIND_ALARM and of each open alarm in KIND_ALARM_STATE, numbers little-endian:
  *   u32 sequence, u32 id, u8 kind, u8 condition, u8 suppressed, u8 severity, u16 cause,
- *   u32 open, u32 lost, i64 time, i64 since, then as texts (u32 length, bytes): key, point,
+ *   u32 open, u32 lost, u32 uptime, i64 time, i64 since, then as texts (u32 length, bytes): key, point,
  *   device, address, path, object, value, threshold, unit, text, root, budget, owner, place */
 void transition_put(const struct transition *transition, struct record_buffer *body);
 int transition_get(struct transition *transition, struct record_cursor *cursor); /* -1 damaged */

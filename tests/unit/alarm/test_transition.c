@@ -1,4 +1,4 @@
-#include "unit/check.h"
+#include "../check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ comes_back_from_the_journal_as_it_went(void)
 {
 	struct transition in = { .sequence = 7, .id = 3, .kind = TRANSITION_CLEAR,
 		.condition = CONDITION_THRESHOLD, .suppressed = true, .severity = SEVERITY_MINOR,
-		.cause = 549, .open = 2, .lost = 9, .time = 1234567890123, .since = -5 };
+		.cause = 549, .open = 2, .lost = 9, .uptime = 4711, .time = 1234567890123, .since = -5 };
 	struct transition out;
 	struct record_buffer body = { 0 };
 	struct record_cursor cursor;

@@ -1,5 +1,5 @@
-#include "unit/check.h"
-#include "unit/plant.h"
+#include "../check.h"
+#include "../plant.h"
 
 #include "path/paths.h"
 
