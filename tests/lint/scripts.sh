@@ -21,6 +21,7 @@ findings=$(for file in $(find src tests -name '*.[ch]') $(find tests contrib mib
 	case $file in tests/unit/*/test_* | */__pycache__/*) continue ;; esac
 	echo "$lists" | grep -qF "$file" && continue
 	echo "$lists" | grep -qF "${file%/*}/\$" && continue
+	echo "$lists" | grep -qxF "EXTRA_DIST += ${file%/*}" && continue # a whole directory
 	echo "$file"
 done | sort -u)
 none "make dist leaves no file behind" "$findings"
