@@ -31,24 +31,25 @@ struct reader {
 	struct {
 		dev_t device;
 		ino_t inode;
-
 	} seen[FILES_MAX];
 	size_t seen_count;
 	/* Those being read now, by their number in seen: one met again is a loop. */
 	size_t stack[INCLUDE_DEPTH + 1];
 };
 
+/* A file that cannot be read is told at the place that names it. */
 static void
 complain(struct reader *reader, const struct config_setting_t *from, const char *path,
-	const char *format, const char *detail)
+	const char *why)
 {
-	char text[400];
+	const char *key;
 
-	snprintf(text, sizeof text, "%s%s", format, detail);
-	if (from != NULL)
-		node_error(from, reader->errors, "%s: %s", path, text);
-	else
-		conf_error(reader->errors, path, 0, "%s", text);
+	if (from == NULL) {
+		conf_error(reader->errors, path, 0, "%s", why);
+		return;
+	}
+	key = node_name(from)[0] != '\0' ? node_name(from) : node_name(from->parent);
+	node_error(from, reader->errors, "%s \"%s\": %s", key, path, why);
 }
 
 /* False, reported, when the file was read before. */
@@ -67,12 +68,12 @@ first_time(struct reader *reader, const char *path, const struct config_setting_
 			continue;
 		for (int k = 0; k < depth; k++)
 			inside = inside || reader->stack[k] == i;
-		complain(reader, from, path, inside ? "includes itself, a loop"
-			: "is read already: two patterns name it", "");
+		complain(reader, from, path, inside ? "includes itself, a loop" :
+			"is read already: it is named twice");
 		return false;
 	}
 	if (reader->seen_count == FILES_MAX) {
-		complain(reader, from, path, "too many files: at most 1,000", "");
+		complain(reader, from, path, "too many files: at most 1,000");
 		return false;
 	}
 	reader->stack[depth] = reader->seen_count;
@@ -91,7 +92,7 @@ read_file(struct reader *reader, const char *path, enum bundle_kind kind,
 	char *text = bundle_read(path, kind, &size, &why);
 
 	if (text == NULL) {
-		complain(reader, from, path, why.text, "");
+		complain(reader, from, path, why.text);
 		return NULL;
 	}
 	file = bundle_add(&reader->conf->bundle, kind, path, text, size);
@@ -193,7 +194,7 @@ read_templates(struct reader *reader, const char *directory, const struct config
 	if (count == -1) {
 		/* Nobody asked for the default directory: it need not be there. */
 		if (from != NULL)
-			complain(reader, from, directory, "templates: ", strerror(errno));
+			complain(reader, from, directory, strerror(errno));
 		return;
 	}
 	for (int i = 0; i < count; i++) {
@@ -260,8 +261,9 @@ check_files(struct conf *conf, struct conf_errors *errors)
 
 			if (conf->trees[i]->file->kind == BUNDLE_TEMPLATE &&
 				strcmp(node_name(node), "templates") != 0)
-				node_error(node, errors, "section \"%s\": a file of templates has "
-					"only the section \"templates\"", node_name(node));
+				conf_error(errors, node_path(node), node_line(node), "section \"%s\": "
+					"a file of templates has only the section \"templates\"",
+					node_name(node));
 		}
 		schema_check(root, "", false, errors);
 	}
@@ -331,6 +333,7 @@ conf_load(const char *path, struct conf_errors *errors)
 	if (fine)
 		check_history(conf->inventory, errors);
 	fine = fine && errors->count == before;
+	conf_errors_sort(errors);
 out:
 	free(reader);
 	if (!fine) {

@@ -125,7 +125,7 @@ check_parameters(struct build *build, const struct config_setting_t *device,
 			found = found || template_parameter(units[k].tmpl, name) != NULL;
 		if (!found)
 			node_error(node_at(given, i), build->errors,
-				"parameters: none of its templates has a parameter \"%s\"", name);
+				"none of its templates has a parameter \"%s\"", name);
 	}
 	for (size_t k = 0; k < count; k++) {
 		for (const struct template *at = units[k].tmpl; at != NULL; at = at->parent) {

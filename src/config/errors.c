@@ -40,6 +40,39 @@ conf_error(struct conf_errors *errors, const char *file, int line, const char *f
 	};
 }
 
+static size_t
+first_of_file(const struct conf_errors *errors, const char *file)
+{
+	size_t i = 0;
+
+	while (strcmp(errors->items[i].file, file) != 0)
+		i++;
+	return i;
+}
+
+void
+conf_errors_sort(struct conf_errors *errors)
+{
+	size_t *files = mem_array(errors->count, sizeof *files);
+
+	for (size_t i = 0; i < errors->count; i++)
+		files[i] = first_of_file(errors, errors->items[i].file);
+	/* Few, and what stands at one line keeps its order. */
+	for (size_t i = 1; i < errors->count; i++) {
+		struct conf_error item = errors->items[i];
+		size_t file = files[i], k = i;
+
+		for (; k > 0 && (files[k - 1] > file || (files[k - 1] == file &&
+			errors->items[k - 1].line > item.line)); k--) {
+			errors->items[k] = errors->items[k - 1];
+			files[k] = files[k - 1];
+		}
+		errors->items[k] = item;
+		files[k] = file;
+	}
+	free(files);
+}
+
 void
 conf_report(const struct conf_errors *errors, FILE *to)
 {

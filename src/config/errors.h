@@ -20,6 +20,8 @@ struct conf_errors {
 /* Adds one; the very same text at the same place is added once. Never a secret. */
 void conf_error(struct conf_errors *errors, const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* By line within each file; files stay in the order in which they were first told of. */
+void conf_errors_sort(struct conf_errors *errors);
 /* One line each: "file:line: text", or "file: text" without a line. */
 void conf_report(const struct conf_errors *errors, FILE *to);
 void conf_errors_free(struct conf_errors *errors); /* what is in it */

@@ -24,6 +24,11 @@ struct token {
 	bool spans;   /* strings: over more than one line */
 };
 
+struct source_fault {
+	int line; /* 0: nothing found */
+	char text[256];
+};
+
 /* What was opened and is not closed yet. */
 enum { DEPTH_MAX = 200 };
 
@@ -265,6 +270,8 @@ parse_separator(struct scanner *s, char end, const struct token *open)
 	}
 	if (s->token.kind == TOKEN_OPEN_STRING || s->token.kind == TOKEN_OPEN_COMMENT)
 		report_open(s);
+	else if (s->token.kind == TOKEN_MARK && is_value(&s->token))
+		fault(s, s->token.line, "missing comma before '%c'", *s->token.start);
 	else if (is_value(&s->token))
 		fault(s, s->token.line, "missing comma before %s", shown(&s->token, word));
 	else if (s->token.kind == TOKEN_END)
@@ -330,6 +337,22 @@ parse_value(struct scanner *s)
 		next(s); /* the closing one */
 }
 
+static bool
+touches(const struct token *one, const struct token *other)
+{
+	return one->start + one->length == other->start;
+}
+
+/* 10s, 10.0.0.1: begins like a number and goes on. */
+static void
+unquoted_fault(struct scanner *s)
+{
+	size_t length = strcspn(s->previous.start, " \t\r\n,;(){}[]\"");
+
+	fault(s, s->previous.line, "text without quotes: write \"%.*s\"",
+		(int)(length < 60 ? length : 60), s->previous.start);
+}
+
 static void
 name_fault(struct scanner *s, const struct token *open)
 {
@@ -342,6 +365,8 @@ name_fault(struct scanner *s, const struct token *open)
 		report_open(s);
 	else if (s->token.kind == TOKEN_END)
 		fault(s, open->line, "bracket '%c' is never closed", *open->start);
+	else if (s->previous.kind == TOKEN_NUMBER && touches(&s->previous, &s->token))
+		unquoted_fault(s);
 	else if (s->token.kind == TOKEN_NUMBER && is_mark(&s->previous, ','))
 		fault(s, s->token.line, "decimal comma? write a point, as in 0.%s", word);
 	else if (is_mark(&s->token, ';'))
@@ -390,6 +415,9 @@ parse_settings(struct scanner *s, char end, const struct token *open)
 			next(s); /* texts in a row are one, so long descriptions can be wrapped */
 		if (s->fault->line == 0 && (is_mark(&s->token, ';') || is_mark(&s->token, ',')))
 			next(s);
+		else if (s->fault->line == 0 && s->token.kind == TOKEN_NAME &&
+			s->previous.kind == TOKEN_NUMBER && touches(&s->previous, &s->token))
+			unquoted_fault(s);
 	}
 }
 
@@ -416,14 +444,13 @@ check_include(const char *path, const char *text, struct conf_errors *errors)
 }
 
 bool
-source_check(const char *path, const char *text, size_t size, struct conf_errors *errors,
-	struct source_fault *first)
+source_check(const char *path, const char *text, size_t size, struct conf_errors *errors)
 {
+	struct source_fault first = { 0 };
 	struct scanner s = {
-		.at = text, .line = 1, .path = path, .errors = errors, .fault = first,
+		.at = text, .line = 1, .path = path, .errors = errors, .fault = &first,
 	};
 
-	*first = (struct source_fault){ 0 };
 	if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
 		conf_error(errors, path, 1, "the file begins with a byte order mark (BOM): save it "
 			"as UTF-8 without BOM");
@@ -438,5 +465,10 @@ source_check(const char *path, const char *text, size_t size, struct conf_errors
 		return false;
 	next(&s);
 	parse_settings(&s, '\0', NULL);
-	return true;
+	if (first.line == 0)
+		return true;
+	/* libconfig would say less, leak what it holds of an open string, and take an open
+	 * comment for the end of the file without a word. */
+	conf_error(errors, path, first.line, "syntax: %s", first.text);
+	return false;
 }

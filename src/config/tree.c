@@ -10,9 +10,9 @@
 #include "config/errors.h"
 #include "config/source.h"
 
+/* What source_check lets through and libconfig does not. */
 static void
-report_syntax(const struct bundle_file *file, config_t *config,
-	const struct source_fault *cause, struct conf_errors *errors)
+report_syntax(const struct bundle_file *file, config_t *config, struct conf_errors *errors)
 {
 	int line = config_error_line(config);
 	const char *text = config_error_text(config);
@@ -23,8 +23,6 @@ report_syntax(const struct bundle_file *file, config_t *config,
 	else if (text != NULL && strstr(text, "mismatched") != NULL)
 		conf_error(errors, file->path, line, "syntax: values of different types in one "
 			"[ ]: use ( ) for a mixed list");
-	else if (cause->line > 0)
-		conf_error(errors, file->path, cause->line, "syntax: %s", cause->text);
 	else
 		conf_error(errors, file->path, line, "syntax: not understood here or in the line "
 			"before");
@@ -33,19 +31,16 @@ report_syntax(const struct bundle_file *file, config_t *config,
 struct tree *
 tree_parse(const struct bundle_file *file, struct conf_errors *errors)
 {
-	struct source_fault cause;
 	struct tree *tree;
-	size_t before = errors->count;
 
-	if (!source_check(file->path, file->text, file->size, errors, &cause))
+	if (!source_check(file->path, file->text, file->size, errors))
 		return NULL;
 	tree = mem_zero(sizeof *tree);
 	tree->file = file;
 	config_init(&tree->config);
 	if (config_read_string(&tree->config, file->text) == CONFIG_TRUE)
 		return tree;
-	if (errors->count == before || cause.line > 0)
-		report_syntax(file, &tree->config, &cause, errors);
+	report_syntax(file, &tree->config, errors);
 	tree_free(tree);
 	return NULL;
 }

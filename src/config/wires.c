@@ -69,7 +69,7 @@ find_line(struct build *build, const struct config_setting_t *device,
 		if (node_get(modbus, line_keys[i]) != NULL &&
 			strcmp(line_keys[i], "timeout") != 0)
 			node_error(node_get(modbus, line_keys[i]), build->errors,
-				"modbus: %s: belongs to line \"%s\", not to its device", line_keys[i],
+				"%s: belongs to line \"%s\", not to its device", line_keys[i],
 				node_text(name));
 	}
 	if (node_get(device, "address") != NULL && node_get(device, "snmp") == NULL &&
@@ -97,6 +97,7 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 	const struct config_setting_t *modbus = node_get(device, "modbus"), *line;
 	struct scope scope = build_scope(build, "modbus", modbus), limits = scope;
 
+	options->line = "";
 	if (modbus == NULL) {
 		node_error(device, build->errors, "missing key \"modbus\" ({ unit_id = ..; }): its "
 			"points are asked by Modbus");
@@ -105,7 +106,8 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 	line = find_line(build, device, modbus);
 	scope_push(&scope, line);
 	line_options(&scope, options);
-	options->line = line == NULL ? "" : build_text(build, &scope, "line");
+	if (line != NULL)
+		options->line = build_text(build, &scope, "line");
 	if (line == NULL && node_get(modbus, "line") == NULL)
 		device_address(build, device, (uint16_t)scope_int(&scope, "port"), "modbus",
 			&options->address);
