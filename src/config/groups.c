@@ -13,6 +13,7 @@
 #include "core/driver.h"
 #include "core/series.h"
 #include "modbus/modbus.h"
+#include "reach/reach.h"
 #include "snmp/snmp.h"
 
 struct work {
@@ -312,6 +313,16 @@ check_rows(struct work *work)
 	}
 }
 
+/* Without points: up, rtt and loss come from what the driver tells of its exchanges. */
+static void
+add_reach(struct work *work, const struct device *device)
+{
+	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
+	work->groups[work->count++] = (struct group){ .name = "reach", .suffix = "",
+		.interval = device->interval, .align = device->align, .driver = &reach_driver,
+		.profile = work->profile };
+}
+
 void
 build_groups(struct build *build, struct device *device, const struct unit *units,
 	size_t count, const struct scope *scope)
@@ -338,6 +349,8 @@ build_groups(struct build *build, struct device *device, const struct unit *unit
 			device->interval = work.groups[i].interval;
 	}
 	device->align = work.align && device->interval >= INT64_C(60000000000);
+	if (node_get(work.node, "reach") != NULL)
+		add_reach(&work, device);
 	device->groups = arena_copy(build->arena, work.groups, work.count * sizeof *work.groups);
 	device->group_count = work.count;
 	free(work.groups);
