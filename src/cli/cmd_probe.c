@@ -1,0 +1,350 @@
+/* pollwerk probe: reads one address of a Modbus device, and its two neighbours, and shows
+ * all that it could mean. For the day on which the manual and the device disagree. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "core/device.h"
+#include "core/point.h"
+#include "journal/state.h"
+#include "modbus/modbus.h"
+#include "modbus/probe.h"
+
+struct request {
+	const struct device *device;
+	const struct modbus_options *options;
+	enum adu_function function; /* 0: not given */
+	uint16_t address;
+	bool identify, beside;
+	const char *device_name, *address_text;
+};
+
+/* ---- what to ask ---- */
+
+/* 5 or 6 digits, the first of which names the kind: 40100, 400100, 30013. */
+static int
+modicon_address(const char *text, struct request *request, struct fail *why)
+{
+	static const enum adu_function kinds[] = { ADU_COILS, ADU_DISCRETE_INPUTS, 0,
+		ADU_INPUT_REGISTERS, ADU_HOLDING_REGISTERS };
+	size_t digits = strlen(text);
+	uint64_t number = 0;
+
+	if ((digits != 5 && digits != 6) || text[0] < '0' || text[0] > '4' || text[0] == '2' ||
+		str_uint(text + 1, &number, NULL) == -1 || number < 1 || number > 65536) {
+		fail_set(why, "modicon address \"%s\": expected 5 or 6 digits like 40100 or 300013",
+			text);
+		return -1;
+	}
+	request->function = kinds[text[0] - '0'];
+	request->address = (uint16_t)(number - 1);
+	return 0;
+}
+
+/* A point by its name, as it is configured. */
+static int
+point_address(struct request *request, struct fail *why)
+{
+	for (size_t g = 0; g < request->device->group_count; g++) {
+		const struct group *group = &request->device->groups[g];
+
+		for (size_t i = 0; i < group->point_count; i++) {
+			const struct modbus_point *wire = group->points[i].wire;
+
+			if (group->driver != &modbus_driver ||
+				strcmp(group->points[i].name, request->address_text) != 0)
+				continue;
+			request->address = wire->pdu;
+			if (request->function == 0)
+				request->function = (enum adu_function)wire->function;
+			return 0;
+		}
+	}
+	fail_set(why, "\"%s\": expected a PDU address (0 to 65535), register=N, modicon=N, or the "
+		"name of a point of \"%s\"", request->address_text, request->device->name);
+	return -1;
+}
+
+static int
+parse_address(struct request *request, struct fail *why)
+{
+	const char *text = request->address_text;
+	bool from_1 = strncmp(text, "register=", 9) == 0;
+	uint64_t number;
+
+	if (strncmp(text, "modicon=", 8) == 0) {
+		if (request->function == 0)
+			return modicon_address(text + 8, request, why);
+		fail_set(why, "%s: its first digit is the function already", text);
+		return -1;
+	}
+	if (strncmp(text, "pdu=", 4) == 0)
+		text += 4;
+	else if (from_1)
+		text += 9;
+	if (str_uint(text, &number, NULL) == -1)
+		return point_address(request, why);
+	if (number < from_1 || number > 65535u + from_1) {
+		fail_set(why, "%s: expected %d to %u", request->address_text, from_1,
+			65535u + from_1);
+		return -1;
+	}
+	request->address = (uint16_t)(number - from_1);
+	if (request->function == 0)
+		request->function = ADU_HOLDING_REGISTERS;
+	return 0;
+}
+
+static int
+parse_arguments(struct request *request, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		uint64_t function = 0;
+
+		if (strcmp(argv[i], "--identify") == 0) {
+			request->identify = true;
+		} else if (strcmp(argv[i], "--beside") == 0) {
+			request->beside = true;
+		} else if (strcmp(argv[i], "--function") == 0) {
+			if (i + 1 == argc || str_uint(argv[++i], &function, NULL) == -1 ||
+				function < 1 || function > 4)
+				return cmd_usage(&cmd_probe, "--function is 1, 2, 3 or 4");
+			request->function = (enum adu_function)function;
+		} else if (argv[i][0] == '-') {
+			return cmd_usage(&cmd_probe, "unknown option %s", argv[i]);
+		} else if (request->device_name == NULL) {
+			request->device_name = argv[i];
+		} else if (request->address_text == NULL) {
+			request->address_text = argv[i];
+		} else {
+			return cmd_usage(&cmd_probe, "one device and one address, please");
+		}
+	}
+	if (request->address_text == NULL)
+		return cmd_usage(&cmd_probe, "which device, and which address?");
+	return CMD_OK;
+}
+
+static int
+find_device(struct request *request, const struct inventory *inventory, struct fail *why)
+{
+	request->device = inventory_find(inventory, request->device_name);
+	if (request->device == NULL) {
+		fail_set(why, "no device \"%s\" in the configuration", request->device_name);
+		return -1;
+	}
+	request->options = request->device->modbus;
+	if (request->options == NULL) {
+		fail_set(why, "\"%s\" is not asked by Modbus; probe knows nothing else",
+			request->device_name);
+		return -1;
+	}
+	return parse_address(request, why);
+}
+
+/* A controller may have room for one connection only, and the daemon has it. */
+static int
+keep_daemon_out(const struct request *request, const struct inventory *inventory,
+	struct fail *why)
+{
+	const char *dir = inventory->poller.state_dir;
+
+	if (request->beside || access(dir, F_OK) == -1)
+		return 0;
+	if (state_lock(dir, why) != -1)
+		return 0; /* held until this process ends */
+	fail_prefix(why, "the device may have room for one connection only (--beside opens a "
+		"second one all the same)");
+	return -1;
+}
+
+/* ---- what came back ---- */
+
+struct answer {
+	struct loop *loop;
+	const struct probe_result *result;
+};
+
+static void
+on_done(const struct probe_result *result, void *arg)
+{
+	struct answer *answer = arg;
+
+	answer->result = result;
+	loop_stop(answer->loop);
+}
+
+static bool
+is_bits(const struct request *request)
+{
+	return request->function <= ADU_DISCRETE_INPUTS;
+}
+
+static void
+print_decoding(const char *type, const char *order, const char *text, void *arg)
+{
+	const char **last = arg;
+
+	if (strcmp(*last, type) != 0)
+		printf("%s    %-7s", **last != '\0' ? "\n" : "", type);
+	printf("  %s %s", order, text);
+	*last = type;
+}
+
+static void
+print_reading(const struct request *request, const struct probe_reading *reading)
+{
+	static const char first_digit[] = "?0143"; /* by function */
+	const char *last = "";
+
+	printf("%s pdu %d = register %d = modicon %c%05d:", reading->address == request->address ?
+		"=>" : "  ", reading->address, reading->address + 1, first_digit[request->function],
+		reading->address + 1);
+	if (reading->count == 0) {
+		printf(" %s\n", reading->why);
+		return;
+	}
+	if (is_bits(request)) {
+		for (unsigned i = 0; i < reading->count; i++)
+			printf(" %d", adu_bit(reading->bytes, i));
+		printf("\n");
+		return;
+	}
+	for (unsigned i = 0; i < reading->count; i++)
+		printf(" %02x%02x", reading->bytes[2 * i], reading->bytes[2 * i + 1]);
+	printf("\n");
+	probe_decodings(reading, print_decoding, &last);
+	printf("\n");
+}
+
+static void
+print_text(const struct request *request, const struct probe_result *result)
+{
+	printf("%s (%s), unit id %d, function %d\n", request->device->name,
+		request->device->address, request->options->unit_id, request->function);
+	for (int i = 0; i < PROBE_BASES; i++)
+		if (result->at[i].possible)
+			print_reading(request, &result->at[i]);
+	if (!request->identify)
+		return;
+	for (size_t i = 0; i < result->object_count; i++)
+		printf("identification %d %s: %s\n", result->objects[i].id,
+			probe_object_name(result->objects[i].id), result->objects[i].text);
+	if (result->identify_why[0] != '\0')
+		printf("identification (43/14): %s\n", result->identify_why);
+	printf("server id (17): %s\n", result->server_id[0] != '\0' || result->server_id_why[0] == '\0' ?
+		result->server_id : result->server_id_why);
+}
+
+static void
+add_decoding(const char *type, const char *order, const char *text, void *arg)
+{
+	json_array_append_new(arg, json_pack("{s:s, s:s, s:o}", "type", type, "order", order,
+		"value", cmd_json_text(text)));
+}
+
+static json_t *
+reading_json(const struct request *request, const struct probe_reading *reading)
+{
+	json_t *object = json_pack("{s:i, s:i}", "pdu", reading->address, "register",
+		reading->address + 1);
+	json_t *raw = json_array(), *decodings = json_array();
+
+	for (unsigned i = 0; i < reading->count; i++)
+		json_array_append_new(raw, json_integer(is_bits(request) ?
+			adu_bit(reading->bytes, i) :
+			reading->bytes[2 * i] << 8 | reading->bytes[2 * i + 1]));
+	if (!is_bits(request) && reading->count > 0)
+		probe_decodings(reading, add_decoding, decodings);
+	json_object_set_new(object, "raw", raw);
+	json_object_set_new(object, "decodings", decodings);
+	json_object_set_new(object, "error",
+		reading->count > 0 ? json_null() : cmd_json_text(reading->why));
+	return object;
+}
+
+static void
+print_json(const struct request *request, const struct probe_result *result)
+{
+	json_t *document = json_pack("{s:o, s:i, s:i}", "device",
+		cmd_json_text(request->device->name), "unit_id", request->options->unit_id,
+		"function", (int)request->function);
+	json_t *readings = json_array(), *objects = json_array();
+
+	for (int i = 0; i < PROBE_BASES; i++)
+		if (result->at[i].possible)
+			json_array_append_new(readings, reading_json(request, &result->at[i]));
+	for (size_t i = 0; i < result->object_count; i++)
+		json_array_append_new(objects, json_pack("{s:i, s:s, s:o}", "id",
+			result->objects[i].id, "name", probe_object_name(result->objects[i].id),
+			"text", cmd_json_text(result->objects[i].text)));
+	json_object_set_new(document, "readings", readings);
+	json_object_set_new(document, "identification", objects);
+	json_object_set_new(document, "server_id", cmd_json_text(result->server_id));
+	cmd_print_json(document);
+}
+
+/* ---- the command ---- */
+
+static int
+ask(const struct cmd_context *context, const struct request *request)
+{
+	struct probe_options options = { .device = request->options,
+		.function = request->function, .address = request->address,
+		.identify = request->identify };
+	struct answer answer = { 0 };
+	struct probe *probe;
+	struct fail why;
+	bool read = false;
+
+	answer.loop = loop_new(&why);
+	if (answer.loop == NULL) {
+		cmd_error("%s", why.text);
+		return CMD_NEGATIVE;
+	}
+	probe = probe_new(answer.loop, &options, on_done, &answer);
+	loop_run(answer.loop);
+	for (int i = 0; i < PROBE_BASES; i++)
+		read = read || answer.result->at[i].count > 0;
+	if (context->json)
+		print_json(request, answer.result);
+	else
+		print_text(request, answer.result);
+	probe_free(probe);
+	loop_free(answer.loop);
+	return read ? CMD_OK : CMD_NEGATIVE;
+}
+
+static int
+run(const struct cmd_context *context, int argc, char **argv)
+{
+	struct request request = { 0 };
+	struct inventory *inventory;
+	struct fail why;
+	int status = parse_arguments(&request, argc, argv);
+
+	if (status != CMD_OK)
+		return status;
+	inventory = cmd_inventory(context);
+	if (inventory == NULL)
+		return CMD_NEGATIVE;
+	if (find_device(&request, inventory, &why) == -1) {
+		status = cmd_usage(&cmd_probe, "%s", why.text);
+	} else if (keep_daemon_out(&request, inventory, &why) == -1) {
+		cmd_error("%s", why.text);
+		status = CMD_NEGATIVE;
+	} else {
+		status = ask(context, &request);
+	}
+	inventory_unref(inventory);
+	return status;
+}
+
+const struct cmd cmd_probe = { "probe",
+	"[--function N] [--identify] [--beside] DEVICE ADDRESS|POINT",
+	"read a Modbus address in every way it could be meant", run };
