@@ -20,7 +20,7 @@
 enum {
 	TIMEOUTS_TO_RECONNECT = 3, /* in a row over all units: the connection is dead */
 	SILENCES_TO_DOUBT = 3,     /* in a row: the unit is dead, its requests are probes */
-	PROBE_SHARE = 4,           /* a silent probe of 1 s is followed by 4 s without one */
+	PROBE_SHARE = 1,           /* a silent probe of 1 s is followed by 1 s without one */
 	LATE_TIDS = 32
 };
 
@@ -229,7 +229,7 @@ unit_silent(struct line *line, struct line_unit *unit, int64_t now)
 }
 
 /* Each dead unit behind a gateway costs its whole time-out, and the living wait meanwhile.
- * So where somebody lives, all dead units together get a fifth of the line, in turns: who
+ * So where somebody lives, all dead units together get half of the line, in turns: who
  * was refused and has waited longest goes first (a refusal counts for two minutes, then
  * its owner is taken to be gone). */
 static bool
