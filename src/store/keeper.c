@@ -21,6 +21,7 @@
 #include "store/ledger.h"
 #include "store/pending.h"
 #include "store/rrd.h"
+#include "store/sheet.h"
 #include "store/store.h"
 #include "store/undo.h"
 
@@ -32,7 +33,6 @@
 #define DEATHS 3
 /* A slot further ahead of the clock is not believed: librrd would refuse all before it. */
 #define AHEAD (3600 * SECOND)
-#define CALL_ROWS 100 /* rows in one update: more gains nothing */
 /* Up to here each written file is synced alone, above that the file system as a whole. */
 #define SYNC_SINGLY 64
 
@@ -351,95 +351,15 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	return RRD_DONE;
 }
 
-/* Arguments for one update. */
-struct sheet {
-	char *text;
-	size_t used, room;
-	size_t at[CALL_ROWS]; /* offsets of rows in text */
-	const char *rows[CALL_ROWS];
-	size_t count;
-	int64_t last; /* slot of the last row */
-};
-
-static void
-sheet_begin_row(struct sheet *sheet, const struct pending_file *file, int64_t slot)
-{
-	size_t most = 24 + 26 * file->ds_count;
-
-	if (sheet->room - sheet->used < most) {
-		sheet->room = sheet->used + most * CALL_ROWS;
-		sheet->text = mem_grow(sheet->text, sheet->room, 1);
-	}
-	sheet->at[sheet->count++] = sheet->used;
-	sheet->used += (size_t)snprintf(sheet->text + sheet->used, 24, "%lld",
-		(long long)(slot * step_seconds(file)));
-	sheet->last = slot;
-}
-
-/* row NULL: unknown in all data sources. */
-static void
-sheet_add(struct sheet *sheet, const struct pending_file *file, int64_t slot,
-	const struct pending_row *row)
-{
-	sheet_begin_row(sheet, file, slot);
-	for (size_t i = 0; i < file->ds_count; i++) {
-		if (row != NULL && i < row->width && !isnan(row->values[i]))
-			sheet->used += (size_t)snprintf(sheet->text + sheet->used, 26, ":%.17g",
-				row->values[i]);
-		else
-			sheet->used += (size_t)snprintf(sheet->text + sheet->used, 3, ":U");
-	}
-	sheet->used++; /* the NUL */
-}
-
-/* Puts down the slots behind `written` up to `upto`: a run without values as one unknown row
- * at its last slot, as a slot left out would make its neighbour unknown too. */
-static void
-fill_sheet(struct sheet *sheet, const struct pending_file *file, int64_t upto)
-{
-	int64_t written = file->written;
-	size_t i = 0;
-
-	sheet->count = sheet->used = 0;
-	while (sheet->count < CALL_ROWS && written < upto) {
-		bool has_row = i < file->row_count && file->rows[i]->slot <= upto;
-		int64_t next = has_row ? file->rows[i]->slot : upto + 1;
-
-		if (next > written + 1) {
-			written = next - 1;
-			sheet_add(sheet, file, written, NULL);
-		} else {
-			written = next;
-			sheet_add(sheet, file, written, file->rows[i++]);
-		}
-	}
-	for (size_t n = 0; n < sheet->count; n++)
-		sheet->rows[n] = sheet->text + sheet->at[n];
-}
-
-static char *
-join_names(const struct pending_file *file)
-{
-	char *names = mem_zero(file->ds_count * RRD_DS_NAME + 1);
-	size_t used = 0;
-
-	for (size_t i = 0; i < file->ds_count; i++)
-		used += (size_t)snprintf(names + used, RRD_DS_NAME + 1, "%s%s", i > 0 ? ":" : "",
-			file->ds[i].name);
-	return names;
-}
-
 static enum rrd_result
 write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
 {
-	struct sheet *sheet = mem_zero(sizeof *sheet);
-	char *names = join_names(file);
+	struct sheet *sheet = sheet_new(file);
 	enum rrd_result result = RRD_DONE;
 
-	while (file->written < upto && result == RRD_DONE) {
-		fill_sheet(sheet, file, upto);
-		result = rrd_file_update(place_of(keeper, file), names, sheet->rows, sheet->count,
-			why);
+	while (result == RRD_DONE && sheet_fill(sheet, file, upto) > 0) {
+		result = rrd_file_update(place_of(keeper, file), sheet->names, sheet->rows,
+			sheet->count, why);
 		if (result == RRD_DONE) {
 			keeper->updates += sheet->count;
 			keeper->dirty = true;
@@ -447,9 +367,7 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 			pending_forget(keeper->pending, file, sheet->last);
 		}
 	}
-	free(names);
-	free(sheet->text);
-	free(sheet);
+	sheet_free(sheet);
 	return result;
 }
 

@@ -25,13 +25,15 @@
 #define ROUND_INTERVAL LOOP_S
 /* Records in one turn, so that a FLUSH is heard during a long replay. */
 #define TURN 2000
+#define RETRY_INTERVAL (5 * LOOP_S)
 #define LINE 2048
 
 struct store {
 	struct store_options options;
 	char real_rrd_dir[PATH_MAX]; /* rrdtool sends resolved paths */
 	struct loop *loop;
-	struct keeper *keeper;
+	struct keeper *keeper; /* NULL while STATE_DIR refuses: tried again */
+	struct fail refusal;   /* why, then */
 	struct net_listener *listener;
 	struct loop_timer read_timer, round_timer;
 	struct client *clients;
@@ -141,6 +143,14 @@ tell_pending(struct client *client, const char *path)
 		file == NULL ? 0 : keeper_pending(client->store->keeper, file));
 }
 
+static bool
+is_open(struct client *client)
+{
+	if (client->store->keeper == NULL)
+		answer(client, "-1 %s", client->store->refusal.text);
+	return client->store->keeper != NULL;
+}
+
 /* False when the client has gone. Words are taken in any case, as rrdcached does. */
 static bool
 serve_line(struct client *client, char *line)
@@ -155,14 +165,16 @@ serve_line(struct client *client, char *line)
 		client_close(client, true);
 		return false;
 	}
-	if (strcasecmp(line, "FLUSH") == 0 && *argument != '\0')
+	if (strcasecmp(line, "PING") == 0)
+		answer(client, "0 PONG");
+	else if (!is_open(client))
+		return true;
+	else if (strcasecmp(line, "FLUSH") == 0 && *argument != '\0')
 		flush_one(client, argument);
 	else if (strcasecmp(line, "FLUSHALL") == 0)
 		flush_all(client);
 	else if (strcasecmp(line, "PENDING") == 0 && *argument != '\0')
 		tell_pending(client, argument);
-	else if (strcasecmp(line, "PING") == 0)
-		answer(client, "0 PONG");
 	else
 		answer(client, "-1 Unknown command: %s", line);
 	return true;
@@ -221,14 +233,33 @@ accept_client(struct net_stream *stream, void *arg)
 static void
 write_health(const struct store *store)
 {
-	struct store_health health;
+	struct store_health health = { .degraded = true,
+		.time = loop_wall(store->loop) / LOOP_S };
 
-	keeper_health(store->keeper, &health);
+	if (store->keeper != NULL)
+		keeper_health(store->keeper, &health);
+	else
+		str_copy(health.reason, sizeof health.reason, store->refusal.text);
 	if (store_health_write(store->options.run_dir, &health) == -1)
 		log_debug("%s/store.health: %s", store->options.run_dir, strerror(errno));
 }
 
 /* ---- the role ---- */
+
+/* A state_dir that is full or read-only at the start is no reason to end: FLUSH and health
+ * then have somebody who says so. */
+static bool
+try_open(struct store *store)
+{
+	bool said = store->refusal.text[0] != '\0';
+
+	store->keeper = keeper_open(&store->options, &store->refusal);
+	if (store->keeper == NULL && !said)
+		log_error("%s: nothing is stored, tried again each 5 s", store->refusal.text);
+	else if (store->keeper != NULL && said)
+		log_info("%s: is used again", store->options.state_dir);
+	return store->keeper != NULL;
+}
 
 static void
 read_journal(void *arg)
@@ -236,6 +267,10 @@ read_journal(void *arg)
 	struct store *store = arg;
 	bool all;
 
+	if (store->keeper == NULL && !try_open(store)) {
+		loop_timer_in(store->loop, &store->read_timer, RETRY_INTERVAL);
+		return;
+	}
 	tell_time(store);
 	all = keeper_read(store->keeper, TURN);
 	/* Each tick while there is more, or until what fills the memory can be written. */
@@ -247,8 +282,10 @@ do_round(void *arg)
 {
 	struct store *store = arg;
 
-	tell_time(store);
-	keeper_round(store->keeper);
+	if (store->keeper != NULL) {
+		tell_time(store);
+		keeper_round(store->keeper);
+	}
 	write_health(store);
 	loop_timer_in(store->loop, &store->round_timer, ROUND_INTERVAL);
 }
@@ -278,14 +315,11 @@ static int
 serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
 {
 	struct loop_watch *alive;
-	int result;
 
 	store->loop = loop_new(why);
 	if (store->loop == NULL)
 		return -1;
-	store->keeper = keeper_open(&store->options, why);
-	if (store->keeper == NULL)
-		return -1;
+	try_open(store);
 	alive = alive_fd < 0 ? NULL :
 		loop_watch_new(store->loop, alive_fd, LOOP_READ, stop_by_supervisor, store);
 	if (flush_fd >= 0)
@@ -298,11 +332,11 @@ serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
 	loop_timer_in(store->loop, &store->round_timer, ROUND_INTERVAL);
 	loop_run(store->loop);
 	loop_watch_free(alive);
-	tell_time(store);
-	result = keeper_finish(store->keeper);
-	write_health(store);
-	if (result == -1)
+	if (store->keeper != NULL)
+		tell_time(store);
+	if (store->keeper == NULL || keeper_finish(store->keeper) == -1)
 		log_warn("not everything could be written: the journal keeps it for the next start");
+	write_health(store);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <rrd.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "../scratch.h"
@@ -648,6 +649,80 @@ segments_go_after_a_checkpoint_and_not_before(void)
 	end();
 }
 
+/* ---- disks that refuse ---- */
+
+/* A file system of its own below rrd_dir; false, and said, where that is not allowed. */
+static bool
+mount_small(const char *size)
+{
+	if (mount("tmpfs", options.rrd_dir, "tmpfs", 0, size) == 0)
+		return true;
+	print_message("skipped: no file system can be mounted here: %s\n", strerror(errno));
+	return false;
+}
+
+static void
+a_read_only_disk_keeps_everything_until_it_takes_again(void)
+{
+	struct store_health health;
+	const struct series *a;
+	struct fail why;
+
+	begin();
+	if (mount_small("size=4m")) {
+		a = add_series("d/a", "d/points.rrd", "a", STEP);
+		put(a, 1, 1);
+		flush("d/points.rrd");
+		CHECK(mount(NULL, options.rrd_dir, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+		put(a, 2, 2);
+		commit();
+		CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+		CHECK(strstr(why.text, "Read-only file system") != NULL);
+		keeper_health(keeper, &health);
+		CHECK(health.degraded && health.rows == 1);
+		CHECK(mount(NULL, options.rrd_dir, NULL, MS_REMOUNT, NULL) == 0);
+		put(a, 3, 3);
+		flush("d/points.rrd");
+		CHECK(fetch("d/points.rrd", "a", 2) == 2 && fetch("d/points.rrd", "a", 3) == 3);
+		CHECK(umount2(options.rrd_dir, MNT_DETACH) == 0);
+	}
+	end();
+}
+
+static void
+a_full_disk_makes_a_new_file_wait_and_the_others_go_on(void)
+{
+	const struct series *a, *b;
+	struct fail why;
+	char path[400];
+	int fd;
+
+	begin();
+	if (mount_small("size=1m")) {
+		a = add_series("d/a", "d/points.rrd", "a", STEP);
+		b = add_series("e/b", "e/points.rrd", "b", STEP);
+		put(a, 1, 1);
+		put(b, 1, 10);
+		flush("d/points.rrd");
+		snprintf(path, sizeof path, "%s/ballast", options.rrd_dir);
+		fd = open(path, O_WRONLY | O_CREAT, 0600);
+		while (write(fd, path, sizeof path) > 0)
+			;
+		close(fd);
+		CHECK(keeper_flush(keeper, "e/points.rrd", &why) == -1);
+		CHECK(strstr(why.text, "No space left on device") != NULL);
+		put(a, 2, 2);
+		put(b, 2, 20);
+		flush("d/points.rrd");
+		CHECK(fetch("d/points.rrd", "a", 2) == 2);
+		CHECK(unlink(path) == 0);
+		flush("e/points.rrd");
+		CHECK(fetch("e/points.rrd", "b", 1) == 10 && fetch("e/points.rrd", "b", 2) == 20);
+		CHECK(umount2(options.rrd_dir, MNT_DETACH) == 0);
+	}
+	end();
+}
+
 /* ---- kills ---- */
 
 /* librrd multiplies by the step and divides again: the last bits may differ. */
@@ -830,5 +905,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(segments_go_after_a_checkpoint_and_not_before),
+	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
+	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
 	TEST(kills_at_random_lose_no_row_and_change_none),
 	TEST(a_file_torn_page_by_page_comes_back_byte_by_byte))

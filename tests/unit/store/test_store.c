@@ -314,9 +314,37 @@ a_file_at_which_three_stores_died_is_left_alone(void)
 	end();
 }
 
+static void
+a_state_folder_that_refuses_is_told_to_who_asks_and_the_store_stays(void)
+{
+	struct store_health health;
+	struct fail why = { "" };
+	FILE *file;
+
+	begin();
+	poll_slots(10);
+	file = fopen(scratch_path("ledger"), "w"); /* where a folder should be */
+	fclose(file);
+	start_store();
+	CHECK(store_flush_client(scratch, NULL, 10 * LOOP_S, &why) == -1);
+	CHECK(strstr(why.text, "/ledger/runs: Not a directory") != NULL);
+	kill(child, SIGTERM);
+	CHECK_INT(wait_for_end(), 0);
+	CHECK(store_health_read(scratch, &health, NULL) == 0);
+	CHECK(health.degraded && strstr(health.reason, "Not a directory") != NULL);
+	CHECK(unlink(scratch_path("ledger")) == 0);
+	start_store();
+	CHECK(store_flush_client(scratch, NULL, 10 * LOOP_S, &why) == 0);
+	CHECK_INT(all_wrong_rows(), 0);
+	kill(child, SIGTERM);
+	CHECK_INT(wait_for_end(), 0);
+	end();
+}
+
 RUN_TESTS(TEST(a_flush_writes_what_the_journal_holds_at_that_moment),
 	TEST(a_store_that_does_not_answer_is_given_up_in_time),
 	TEST(sigterm_writes_everything_and_makes_a_checkpoint),
 	TEST(it_ends_with_its_supervisor_and_writes_everything_before),
 	TEST(kill_9_at_any_moment_loses_no_row_and_counts_none_twice),
-	TEST(a_file_at_which_three_stores_died_is_left_alone))
+	TEST(a_file_at_which_three_stores_died_is_left_alone),
+	TEST(a_state_folder_that_refuses_is_told_to_who_asks_and_the_store_stays))

@@ -1,0 +1,26 @@
+/* sheet.h - the arguments of one update call: rows of a file as librrd's text.
+ *
+ * A slot is time and values; a run of slots without any value is one unknown row at its last
+ * slot, as a slot that is left out would make its neighbour unknown as well. */
+#ifndef PW_SHEET_H
+#define PW_SHEET_H
+
+#include <stddef.h>
+#include <stdint.h>
+struct pending_file;
+
+#define SHEET_ROWS 100 /* in one call: more gains nothing */
+struct sheet {
+	char *names; /* "DS:DS:.." */
+	const char *rows[SHEET_ROWS];
+	size_t count;
+	int64_t last; /* slot of the last row */
+	char *text;   /* what rows point into */
+	size_t used, room;
+};
+
+struct sheet *sheet_new(const struct pending_file *file);
+void sheet_free(struct sheet *sheet);
+/* Puts down the slots behind file->written up to `upto`, as many as fit; how many rows. */
+size_t sheet_fill(struct sheet *sheet, const struct pending_file *file, int64_t upto);
+#endif
