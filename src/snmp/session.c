@@ -78,11 +78,13 @@ session_library_prepare(void)
 	prepared = true;
 	/* Otherwise it reads /etc/snmp, ~/.snmp and all MIB files, writes /var/lib/snmp and
 	 * takes SIGALRM. */
+	/* Below /dev/null nothing can be made: its index of certificates would else be put
+	 * into the root directory. */
 	setenv("MIBS", "", 1);
 	setenv("MIBDIRS", "", 1);
 	setenv("MIBFILES", "", 1);
 	setenv("SNMPCONFPATH", "", 1);
-	setenv("SNMP_PERSISTENT_DIR", "", 1);
+	setenv("SNMP_PERSISTENT_DIR", "/dev/null", 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
 	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);
