@@ -40,6 +40,7 @@ struct build {
 	size_t rule_count;
 	struct known *known;        /* on the heap */
 	size_t known_count;
+	size_t *known_first;        /* of each device */
 	struct scope poller;
 };
 

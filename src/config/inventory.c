@@ -166,6 +166,7 @@ inventory_build(struct conf *conf, struct conf_errors *errors)
 	build_receivers(&build);
 	free(build.rules);
 	free(build.known);
+	free(build.known_first);
 	if (errors->count == before)
 		return build.inventory;
 	inventory_free(build.inventory);

@@ -30,9 +30,11 @@ known_build(struct build *build)
 {
 	static const char *const own[] = { "up", "rtt", "loss" };
 
+	build->known_first = mem_array(build->device_count, sizeof *build->known_first);
 	for (size_t i = 0; i < build->device_count; i++) {
 		const struct device *device = &build->devices[i];
 
+		build->known_first[i] = build->known_count;
 		for (size_t k = 0; k < 3; k++)
 			add(build, device, NULL, own[k], device->interval,
 				k == 0 ? POINT_STATE : POINT_GAUGE);
@@ -82,9 +84,28 @@ known_meets(const char *glob, const char *other)
 	return result;
 }
 
+/* Known paths stand by device: a glob that names one need not be held against the others. */
+static size_t
+first_of_device(const struct build *build, const char *glob)
+{
+	size_t length = strcspn(glob, "*?/");
+
+	if (glob[length] != '/')
+		return 0;
+	for (size_t i = 0; i < build->device_count; i++) {
+		const char *name = build->devices[i].name;
+
+		if (strncmp(name, glob, length) == 0 && name[length] == '\0')
+			return build->known_first[i];
+	}
+	return 0;
+}
+
 size_t
 known_match(const struct build *build, const char *glob, size_t from)
 {
+	if (from == 0)
+		from = first_of_device(build, glob);
 	while (from < build->known_count && !known_meets(glob, build->known[from].text))
 		from++;
 	return from;

@@ -377,6 +377,35 @@ counts_what_is_configured(void)
 	inventory_free(inventory);
 }
 
+static void
+inherits_points_and_replaces_those_of_the_same_name(void)
+{
+	struct inventory *inventory = load(
+		"poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
+		"devices: ( { name = \"m\"; address = \"10.0.0.1\"; modbus = { unit_id = 1; };\n"
+		"  templates = [ \"new\" ]; } );\n"
+		"templates: ( { name = \"new\"; inherit = \"old\"; max_gap = 8;\n"
+		"    points = ( { name = \"p\"; pdu = 4; type = \"f32\"; }, { name = \"r\"; pdu = 6; type = \"s16\"; } ); },\n"
+		"  { name = \"old\"; protocol = \"modbus\"; function = 4; order = \"CDAB\";\n"
+		"    points = ( { name = \"p\"; pdu = 2; type = \"f32\"; }, { name = \"q\"; pdu = 0; type = \"u16\"; } );\n"
+		"    thresholds = ( { name = \"t\"; on = \"q\"; above = 1; } ); } );\n");
+	const struct device *m = device(inventory, "m");
+	const struct modbus_point *p = m->groups[0].points[0].wire;
+
+	CHECK_INT(m->group_count, 1);
+	CHECK_STR(m->groups[0].name, "new");
+	CHECK_INT(m->groups[0].point_count, 3);
+	CHECK_STR(m->groups[0].points[0].name, "p");
+	CHECK_INT(p->pdu, 4);
+	CHECK_INT(p->function, 4);
+	CHECK_INT(p->spec.order.swap, 2);
+	CHECK_STR(m->groups[0].points[1].name, "q");
+	CHECK_STR(m->groups[0].points[2].name, "r");
+	CHECK_INT(((const struct modbus_options *)m->modbus)->max_gap, 8);
+	CHECK_STR(((const struct rule_options *)inventory->thresholds)->on, "m/q");
+	inventory_free(inventory);
+}
+
 static int
 make_directory(void **state)
 {
@@ -409,6 +438,7 @@ main(void)
 		TEST(gives_the_same_inventory_from_its_bundle),
 		TEST(tells_what_a_new_configuration_changes),
 		TEST(counts_what_is_configured),
+		TEST(inherits_points_and_replaces_those_of_the_same_name),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
