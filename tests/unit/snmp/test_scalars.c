@@ -1,5 +1,7 @@
 /* The driver against simulated agents, in virtual time: scalars, and what the mux refuses. */
 #include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -486,6 +488,43 @@ a_poll_ends_before_its_interval(void)
 	close_bed();
 }
 
+static void
+poll_in_a_new_process(const char *dir)
+{
+	struct fail why;
+
+	snmp_driver.close(bed.work);
+	snmp_driver.detach(bed.state);
+	snmp_free(bed.snmp);
+	bed.snmp = snmp_new(bed.loop, dir, &why);
+	CHECK(bed.snmp != NULL);
+	attach();
+	poll_once(false);
+}
+
+static void
+a_restart_while_no_poller_ran_is_a_discontinuity(void)
+{
+	char dir[] = "/tmp/pollwerk-snmp-XXXXXX", file[64];
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_bed(points, 2);
+	attach();
+	poll_in_a_new_process(dir);
+	poll_in_a_new_process(dir);
+	CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	bed_reboot(bed.agent);
+	loop_sim_for(bed.loop, 7200 * LOOP_S); /* sysUpTime is past its old value by then */
+	poll_in_a_new_process(dir);
+	CHECK(bed_reading(bed.task, NULL, "in")->discontinuity);
+	poll_in_a_new_process(dir);
+	CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	close_bed();
+	snprintf(file, sizeof file, "%s/rows", dir);
+	unlink(file);
+	CHECK(rmdir(dir) == 0);
+}
+
 RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
 	TEST(a_counter_reading_carries_its_own_time),
 	TEST(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
@@ -505,4 +544,5 @@ RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
 	TEST(max_varbinds_is_kept_to_even_at_one),
 	TEST(a_restart_of_the_device_is_a_discontinuity_once),
 	TEST(max_rate_keeps_requests_apart), TEST(cancel_ends_a_poll_without_a_word),
-	TEST(groups_of_one_device_follow_one_another), TEST(a_poll_ends_before_its_interval))
+	TEST(groups_of_one_device_follow_one_another), TEST(a_poll_ends_before_its_interval),
+	TEST(a_restart_while_no_poller_ran_is_a_discontinuity))

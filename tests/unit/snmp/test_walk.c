@@ -6,6 +6,7 @@
 #include "core/sample.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
+#include "snmp/look.h"
 #include "snmp/walk.h"
 #include "../check.h"
 
@@ -164,6 +165,80 @@ a_silent_agent_is_named_as_such(void)
 	close_bed();
 }
 
+/* ---- a first look ---- */
+
+static struct look_result seen;
+static struct snmp_look *looking;
+
+static void
+looked(const struct look_result *result, void *arg)
+{
+	(void)arg;
+	bed.done++;
+	seen = *result;
+	snmp_look_free(looking);
+}
+
+static void
+look(void)
+{
+	struct fail why;
+
+	bed.done = 0;
+	looking = snmp_look_start(bed.snmp, "sw-1", &bed.options, looked, NULL, &why);
+	CHECK(looking != NULL);
+	loop_sim_for(bed.loop, 60 * LOOP_S);
+	CHECK_INT(bed.done, 1);
+}
+
+static void
+a_look_tells_who_answers_and_what_it_has(void)
+{
+	open_bed(2);
+	look();
+	CHECK_INT(seen.reason, REASON_GOOD);
+	CHECK_INT(seen.version, 2);
+	CHECK(!seen.other_version);
+	CHECK(seen.descr[0] != '\0');
+	CHECK(seen.has_uptime);
+	CHECK_NEAR(seen.uptime, 3600, 1);
+	CHECK_INT(seen.interfaces, 40);
+	CHECK_INT(seen.counters64, 40);
+	CHECK(seen.answered == seen.sent);
+	CHECK_NEAR((double)seen.rtt_max, 1e6, 1e6);
+	close_bed();
+}
+
+static void
+a_look_at_an_old_agent_finds_no_64_bit_counters(void)
+{
+	open_bed(1);
+	look();
+	CHECK_INT(seen.reason, REASON_GOOD);
+	CHECK_INT(seen.interfaces, 40);
+	CHECK_INT(seen.counters64, 0);
+	close_bed();
+}
+
+static void
+a_look_at_a_silent_agent_tries_the_other_version_once(void)
+{
+	open_bed(2);
+	bed_faults(bed.agent, "drop=1 count=2");
+	look();
+	CHECK_INT(seen.reason, REASON_GOOD);
+	CHECK(seen.other_version);
+	CHECK_INT(seen.version, 1);
+	bed_faults(bed.agent, "dead=1");
+	look();
+	CHECK_INT(seen.reason, REASON_TIMEOUT);
+	CHECK_STR(seen.why, "no answer to 2 requests within 1s each");
+	CHECK_INT(seen.sent, 3);
+	close_bed();
+}
+
 RUN_TESTS(TEST(reads_a_subtree_to_its_end_with_either_version), TEST(reads_all_that_an_agent_has),
 	TEST(an_instance_is_read_by_itself), TEST(stops_where_oids_do_not_increase),
-	TEST(stops_after_as_many_objects_as_wanted), TEST(a_silent_agent_is_named_as_such))
+	TEST(stops_after_as_many_objects_as_wanted), TEST(a_silent_agent_is_named_as_such), TEST(a_look_tells_who_answers_and_what_it_has),
+	TEST(a_look_at_an_old_agent_finds_no_64_bit_counters),
+	TEST(a_look_at_a_silent_agent_tries_the_other_version_once))
