@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/fail.h"
 #include "base/loop.h"
@@ -21,34 +20,6 @@ struct gaps {
 	int64_t from, to;
 	const char *glob;
 };
-
-/* Unix seconds, "2026-11-22T01:02:03Z", or a duration back from now: "-2h". */
-static int
-parse_time(const char *text, int64_t *wall)
-{
-	struct tm utc = { 0 };
-	const char *end;
-	double seconds;
-	int64_t back;
-
-	if (text[0] == '-' && str_duration(text + 1, &back, NULL) == 0) {
-		*wall = place_now() - back;
-		return 0;
-	}
-	if (strcmp(text, "now") == 0) {
-		*wall = place_now();
-		return 0;
-	}
-	if (str_double(text, &seconds, NULL) == 0) {
-		*wall = (int64_t)(seconds * 1e9);
-		return 0;
-	}
-	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	if (end == NULL || *end != '\0')
-		return -1;
-	*wall = (int64_t)timegm(&utc) * LOOP_S;
-	return 0;
-}
 
 static json_t *
 reasons_json(const struct tally *tally)
@@ -112,7 +83,7 @@ read_arguments(struct gaps *gaps, int argc, char **argv)
 		bool from = strcmp(argv[i], "--from") == 0;
 
 		if ((from || strcmp(argv[i], "--to") == 0) && i + 1 < argc) {
-			if (parse_time(argv[++i], from ? &gaps->from : &gaps->to) == -1)
+			if (place_time(argv[++i], from ? &gaps->from : &gaps->to) == -1)
 				return cmd_usage(&cmd_gaps, "\"%s\" is no time: expected \"-2h\", "
 					"\"2026-11-22T06:00:00Z\" or Unix seconds", argv[i]);
 		} else if (argv[i][0] == '-' || gaps->glob != NULL) {

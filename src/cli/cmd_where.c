@@ -3,31 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fail.h"
-#include "base/loop.h"
 #include "cli/cmd.h"
 #include "cli/place.h"
 #include "core/device.h"
 #include "core/series.h"
-#include "store/flush.h"
-
-/* Once a file; the list is by path, so a file's points stand together. */
-static void
-flush_files(const struct place *place, const struct series **list, size_t count)
-{
-	const char *last = "";
-	struct fail why;
-
-	for (size_t i = 0; i < count; i++) {
-		if (*list[i]->file == '\0' || strcmp(list[i]->file, last) == 0)
-			continue;
-		last = list[i]->file;
-		if (store_flush_client(place->inventory->poller.run_dir, last, 5 * LOOP_S, &why) == -1) {
-			cmd_error("not flushed, the newest rows may be missing: %s", why.text);
-			return;
-		}
-	}
-}
 
 static int
 where(const struct cmd_context *context, int argc, char **argv)
@@ -53,7 +32,7 @@ where(const struct cmd_context *context, int argc, char **argv)
 		return CMD_NEGATIVE;
 	list = place_find(&place, glob, &count);
 	if (flush)
-		flush_files(&place, list, count);
+		place_flush(&place, list, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct series *s = list[i];
 		char file[1024];

@@ -5,12 +5,14 @@
 #include <time.h>
 
 #include "base/fail.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "core/device.h"
 #include "core/latest.h"
 #include "core/series.h"
+#include "store/flush.h"
 
 int
 place_open(struct place *place, const struct cmd_context *context, bool with_latest)
@@ -73,4 +75,48 @@ place_now(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int
+place_time(const char *text, int64_t *wall)
+{
+	struct tm utc = { 0 };
+	const char *end;
+	double seconds;
+	int64_t back;
+
+	if (text[0] == '-' && str_duration(text + 1, &back, NULL) == 0) {
+		*wall = place_now() - back;
+		return 0;
+	}
+	if (strcmp(text, "now") == 0) {
+		*wall = place_now();
+		return 0;
+	}
+	if (str_double(text, &seconds, NULL) == 0) {
+		*wall = (int64_t)(seconds * 1e9);
+		return 0;
+	}
+	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	if (end == NULL || *end != '\0')
+		return -1;
+	*wall = (int64_t)timegm(&utc) * LOOP_S;
+	return 0;
+}
+
+void
+place_flush(const struct place *place, const struct series *const *list, size_t count)
+{
+	const char *last = "";
+	struct fail why;
+
+	for (size_t i = 0; i < count; i++) {
+		if (*list[i]->file == '\0' || strcmp(list[i]->file, last) == 0)
+			continue;
+		last = list[i]->file;
+		if (store_flush_client(place->inventory->poller.run_dir, last, 5 * LOOP_S, &why) == -1) {
+			cmd_error("not flushed, the newest rows may be missing: %s", why.text);
+			return;
+		}
+	}
 }

@@ -24,4 +24,10 @@ void place_close(struct place *place);
 /* Series whose path matches (NULL: all), by path; free() the list. */
 const struct series **place_find(const struct place *place, const char *glob, size_t *count);
 int64_t place_now(void); /* wall ns */
+/* Unix seconds, "2026-11-22T01:02:03Z", "now", or a duration back from now: "-2h". -1 when it
+ * is none of them. */
+int place_time(const char *text, int64_t *wall);
+/* Has the store write the pending rows of these series' files, once a file (points of one
+ * file stand together); a store that does not answer is a message, no failure. */
+void place_flush(const struct place *place, const struct series *const *list, size_t count);
 #endif

@@ -1,0 +1,210 @@
+/* pollwerk graph: a picture of one or several points, with their thresholds drawn in. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alarm/rule.h"
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "cli/place.h"
+#include "core/device.h"
+#include "core/series.h"
+#include "graph/graph.h"
+#include "graph/picture.h"
+
+#define LIMITS 8
+
+struct graph {
+	struct place place;
+	struct picture picture;
+	struct picture_limit limits[LIMITS];
+	char *files[PICTURE_SERIES];
+	const char *globs[PICTURE_SERIES];
+	size_t glob_count;
+	const char *output;
+	char made_up[300];
+	bool flush;
+};
+
+static int
+read_number(const char *text, int *number)
+{
+	int64_t value;
+
+	if (str_int(text, &value, NULL) == -1 || value < 50 || value > 8000)
+		return -1;
+	*number = (int)value;
+	return 0;
+}
+
+/* 1 an option with its value was taken, 0 it is none, -1 the value is wrong. */
+static int
+take_value(struct graph *g, const char *name, const char *value)
+{
+	if (strcmp(name, "--from") == 0)
+		return place_time(value, &g->picture.from) == 0 ? 1 : -1;
+	if (strcmp(name, "--to") == 0)
+		return place_time(value, &g->picture.to) == 0 ? 1 : -1;
+	if (strcmp(name, "--width") == 0)
+		return read_number(value, &g->picture.width) == 0 ? 1 : -1;
+	if (strcmp(name, "--height") == 0)
+		return read_number(value, &g->picture.height) == 0 ? 1 : -1;
+	if (strcmp(name, "--title") == 0)
+		g->picture.title = value;
+	else if (strcmp(name, "-o") == 0)
+		g->output = value;
+	else
+		return 0;
+	return 1;
+}
+
+static bool
+take_switch(struct graph *g, const char *name)
+{
+	if (strcmp(name, "--svg") == 0)
+		g->picture.svg = true;
+	else if (strcmp(name, "--dark") == 0)
+		g->picture.dark = true;
+	else if (strcmp(name, "--no-flush") == 0)
+		g->flush = false;
+	else
+		return false;
+	return true;
+}
+
+static int
+read_arguments(struct graph *g, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		int taken = i + 1 < argc ? take_value(g, argv[i], argv[i + 1]) : 0;
+
+		if (taken == -1)
+			return cmd_usage(&cmd_graph, "%s \"%s\": expected a time (\"-2h\", "
+				"\"2026-11-22T06:00:00Z\") or a size from 50 to 8000", argv[i], argv[i + 1]);
+		i += taken;
+		if (taken == 1 || take_switch(g, argv[i]))
+			continue;
+		if (argv[i][0] == '-' || g->glob_count == PICTURE_SERIES)
+			return cmd_usage(&cmd_graph, "unknown argument \"%s\"", argv[i]);
+		g->globs[g->glob_count++] = argv[i];
+	}
+	if (g->glob_count == 0)
+		return cmd_usage(&cmd_graph, "which points?");
+	if (g->picture.from >= g->picture.to)
+		return cmd_usage(&cmd_graph, "--from is not before --to");
+	return CMD_OK;
+}
+
+static int
+choose(struct graph *g)
+{
+	struct picture *p = &g->picture;
+
+	for (size_t i = 0; i < g->glob_count; i++) {
+		size_t count;
+		const struct series **list = place_find(&g->place, g->globs[i], &count);
+
+		for (size_t k = 0; k < count; k++) {
+			if (*list[k]->file == '\0')
+				continue; /* a text has no history */
+			if (p->count == PICTURE_SERIES) {
+				cmd_error("more than %d points: only the first are drawn", PICTURE_SERIES);
+				break;
+			}
+			g->files[p->count] = mem_format("%s/%s",
+				g->place.inventory->poller.rrd_dir, list[k]->file);
+			p->files[p->count] = g->files[p->count];
+			p->series[p->count++] = list[k];
+		}
+		free(list);
+	}
+	if (p->count == 0)
+		cmd_error("no stored point matches \"%s\"", g->globs[0]);
+	return p->count > 0 ? 0 : -1;
+}
+
+static void
+find_limits(struct graph *g)
+{
+	const struct rule_options *rules = g->place.inventory->thresholds;
+
+	g->picture.limits = g->limits;
+	for (size_t i = 0; i < g->place.inventory->threshold_count; i++) {
+		bool drawn = false;
+
+		for (size_t k = 0; k < g->picture.count; k++)
+			drawn |= str_glob(rules[i].on, g->picture.series[k]->path);
+		if (!drawn || rules[i].kind == RULE_NO_DATA || g->picture.limit_count == LIMITS)
+			continue;
+		g->limits[g->picture.limit_count++] = (struct picture_limit){ rules[i].name,
+			rules[i].limit, rules[i].clear };
+	}
+}
+
+static void
+name_output(struct graph *g)
+{
+	size_t length = g->output != NULL ? strlen(g->output) : 0;
+	char name[200];
+
+	if (length > 4 && strcmp(g->output + length - 4, ".svg") == 0)
+		g->picture.svg = true;
+	if (g->output != NULL)
+		return;
+	snprintf(g->made_up, sizeof g->made_up, "%s.%s",
+		str_file_name(name, sizeof name, g->picture.series[0]->path),
+		g->picture.svg ? "svg" : "png");
+	g->output = g->made_up;
+}
+
+static int
+draw(const struct cmd_context *context, struct graph *g)
+{
+	struct fail why;
+
+	if (place_open(&g->place, context, false) == -1)
+		return CMD_NEGATIVE;
+	if (choose(g) == -1)
+		return CMD_NEGATIVE;
+	find_limits(g);
+	name_output(g);
+	if (g->flush)
+		place_flush(&g->place, g->picture.series, g->picture.count);
+	if (graph_draw(&g->picture, g->output, &why) == -1) {
+		cmd_error("%s", why.text);
+		return CMD_NEGATIVE;
+	}
+	if (context->json)
+		cmd_print_json(json_pack("[{s:o, s:i}]", "file", cmd_json_text(g->output), "points",
+			(int)g->picture.count));
+	else
+		printf("%s\n", g->output);
+	return CMD_OK;
+}
+
+static int
+run_graph(const struct cmd_context *context, int argc, char **argv)
+{
+	struct graph g = { .flush = true };
+	int status;
+
+	g.picture.to = place_now();
+	g.picture.from = g.picture.to - 4 * 3600 * LOOP_S;
+	g.picture.width = 600;
+	g.picture.height = 180;
+	status = read_arguments(&g, argc, argv);
+	if (status != CMD_OK)
+		return status;
+	status = draw(context, &g);
+	for (size_t i = 0; i < g.picture.count; i++)
+		free(g.files[i]);
+	place_close(&g.place);
+	return status;
+}
+
+const struct cmd cmd_graph = { "graph", "GLOB... [-o FILE] [--from TIME] [--to TIME] [--width N] "
+	"[--height N] [--title TEXT] [--svg] [--dark] [--no-flush]",
+	"draw points as PNG or SVG, with their thresholds", run_graph };

@@ -1,0 +1,126 @@
+#include "graph/graph.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <rrd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "graph/picture.h"
+
+#define PATIENCE_MS 10000
+
+static int
+is_font(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+	const char *dot = strrchr(path, '.');
+
+	(void)status;
+	(void)walk;
+	return kind == FTW_F && dot != NULL &&
+		(strcmp(dot, ".ttf") == 0 || strcmp(dot, ".otf") == 0 || strcmp(dot, ".pfb") == 0 ||
+			strcmp(dot, ".ttc") == 0);
+}
+
+int
+graph_check_fonts(struct fail *why)
+{
+	static const char *const places[] = { "/usr/share/fonts", "/usr/local/share/fonts" };
+
+	for (int i = 0; i < 2; i++)
+		if (nftw(places[i], is_font, 16, FTW_PHYS) == 1)
+			return 0;
+	fail_set(why, "no fonts installed, the text would be boxes: apt-get install fonts-dejavu-core");
+	return -1;
+}
+
+static void
+set_limits(void)
+{
+	struct rlimit cpu = { 8, 10 }, memory = { (rlim_t)1 << 30, (rlim_t)1 << 30 };
+	struct rlimit core = { 0, 0 };
+
+	setrlimit(RLIMIT_CPU, &cpu);
+	setrlimit(RLIMIT_AS, &memory);
+	setrlimit(RLIMIT_CORE, &core);
+}
+
+static _Noreturn void
+draw_in_child(const struct picture *picture, const char *output, int report)
+{
+	int count;
+	char **arguments = picture_arguments(picture, output, &count);
+	rrd_info_t *info;
+
+	set_limits();
+	rrd_clear_error();
+	info = rrd_graph_v(count, arguments);
+	if (info == NULL || rrd_test_error())
+		dprintf(report, "%s", rrd_get_error());
+	_exit(info == NULL ? 1 : 0);
+}
+
+/* What the child said until it closed the pipe; false when it took too long. */
+static bool
+read_report(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (;;) {
+		struct pollfd ready = { .fd = fd, .events = POLLIN };
+		ssize_t got;
+
+		if (poll(&ready, 1, PATIENCE_MS) <= 0)
+			return false;
+		got = read(fd, text + used, size - 1 - used);
+		if (got <= 0)
+			break;
+		used += (size_t)got;
+	}
+	text[used] = '\0';
+	return true;
+}
+
+int
+graph_draw(const struct picture *picture, const char *output, struct fail *why)
+{
+	char text[400] = "";
+	int report[2], status = 0;
+	bool in_time;
+	pid_t pid;
+
+	if (graph_check_fonts(why) == -1)
+		return -1;
+	if (pipe2(report, O_CLOEXEC) == -1) {
+		fail_set(why, "pipe: %s", strerror(errno));
+		return -1;
+	}
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		close(report[0]);
+		draw_in_child(picture, output, report[1]);
+	}
+	close(report[1]);
+	in_time = pid != -1 && read_report(report[0], text, sizeof text);
+	close(report[0]);
+	if (pid != -1 && !in_time)
+		kill(pid, SIGKILL);
+	while (pid != -1 && waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	if (pid != -1 && in_time && status == 0)
+		return 0;
+	fail_set(why, "%s: %s", output, !in_time ? "drawing took too long" :
+		text[0] != '\0' ? text : "drawing ended the drawing process");
+	return -1;
+}
