@@ -22,6 +22,7 @@ wait_for()
 	done
 }
 
+: >"$work/ready"
 tests/sim/libmodbus_server --listen 127.0.0.1:0 --refuse 9 --silent 8 --log "$work/log" \
 	>"$work/ready" 2>&1 &
 server=$!
@@ -65,7 +66,10 @@ good_values()
 {
 	$pollwerk --json values >"$work/values.json" &&
 		grep -q '"good/u64_fehgbadc"[^}]*"quality":"good"' "$work/values.json" &&
+		grep -q '"refusing/a"[^}]*"reason":"exception-2"' "$work/values.json" &&
+		grep -q '"refusing/up"[^}]*"quality":"good"' "$work/values.json" &&
 		grep -q '"silent/a"[^}]*"reason":"timeout"' "$work/values.json" &&
+		grep -q '"silent/up"[^}]*"quality":"good"' "$work/values.json" &&
 		grep -q '"hop/loss"[^}]*"quality":"good"' "$work/values.json"
 }
 check "the values come within 10 s" wait_for 10 good_values

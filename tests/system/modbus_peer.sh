@@ -8,6 +8,7 @@ work=$(mktemp -d)
 server=
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
 
+: >"$work/ready"
 tests/sim/libmodbus_server --listen 127.0.0.1:0 --refuse 9 --silent 8 --log "$work/log" \
 	>"$work/ready" 2>&1 &
 server=$!
