@@ -10,8 +10,9 @@ if ! ls src/config/schema*.c >/dev/null 2>&1; then
 fi
 # An entry of the table is S("SECTION", "KEY", TYPE, ...). LATER is refused with a sentence,
 # so it needs no page of the manual.
-keys=$(sed -n 's/^[[:space:]]*S("\([a-z_]*\)", *"\([a-z][a-z0-9_]*\)", *\([A-Z]*\).*/\1 \2 \3/p' \
-	src/config/schema*.c | awk '$NF != "LATER" { print $(NF - 1) }' | sort -u)
+entries=$(sed -n 's/^[[:space:]]*S("\([a-z_]*\)", *"\([a-z][a-z0-9_]*\)", *\([A-Z]*\).*/\1.\2 \3/p' \
+	src/config/schema*.c | awk '$2 != "LATER" { print $1 }' | sort -u)
+keys=$(echo "$entries" | sed 's/.*\.//' | sort -u)
 count=$(echo "$keys" | grep -c .)
 if [ "$count" -lt 50 ]; then
 	not_ok "the keys are found in the schema ($count, are its lines still S(\"section\", \"key\", TYPE?)"
@@ -20,12 +21,18 @@ fi
 
 page=man/pollwerk.conf.5
 if [ -e $page ]; then
-	# A word of its own: "interval" is not explained by "intervals".
-	none "$page explains each of the $count keys" "$(for key in $keys; do
-		sed 's/\\-/-/g; s/\\&//g' $page | grep -qwF -e "$key" || echo "$key"
+	# Explained is a tag of its own below the heading of its section, which may be in the
+	# plural: "receiver" and its key "name" below "receivers".
+	explained=$(awk '
+		/^\.Ss / { section = $2 == "Sections" ? "" : $2 }
+		/^\.It Ic / { for (i = 3; i <= NF; i++) print section "." $i }' $page)
+	none "$page explains each key in its section" "$(for entry in $entries; do
+		section=${entry%.*} key=${entry#*.}
+		echo "$explained" | grep -qxF -e "$section.$key" -e "${section}s.$key" ||
+			echo "${section:-(top level)}: $key"
 	done)"
 else
-	skip "$page explains each of the $count keys (it does not exist yet)"
+	skip "$page explains each key in its section (it does not exist yet)"
 fi
 example=conf/pollwerk.conf.example
 if [ -e $example ]; then
