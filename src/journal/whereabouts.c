@@ -1,6 +1,7 @@
 #include "journal/whereabouts.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/str.h"
 
 static struct whereabouts *page;
+static bool died_in_update; /* our predecessor */
 
 void
 whereabouts_open(const char *run_dir)
@@ -45,14 +47,30 @@ whereabouts_set(enum whereabouts_role role, enum whereabouts_code code)
 		__atomic_store_n(&page->code[role], (uint64_t)code, __ATOMIC_RELAXED);
 }
 
+void
+whereabouts_begin(enum whereabouts_role role)
+{
+	uint64_t code;
+
+	if (page == NULL)
+		return;
+	code = page->code[role] & 7;
+	page->died[role][code]++;
+	page->code[role] = WHERE_ELSE;
+	if (role != WHERE_STORE)
+		return;
+	died_in_update = code == WHERE_RRD_UPDATE;
+	if (died_in_update)
+		page->deaths++;
+}
+
 const char *
 whereabouts_died_at(unsigned *times)
 {
-	if (page == NULL || page->code[WHERE_STORE] != WHERE_RRD_UPDATE)
+	if (page == NULL || !died_in_update)
 		return NULL;
 	page->file[WHEREABOUTS_FILE - 1] = '\0';
-	page->code[WHERE_STORE] = WHERE_ELSE;
-	*times = ++page->deaths;
+	*times = page->deaths;
 	return page->file;
 }
 

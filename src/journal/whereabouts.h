@@ -18,11 +18,11 @@ enum whereabouts_code {
 };
 
 #define WHEREABOUTS_FILE 240
-/* The page: 8 bytes a role (little-endian code), at 64 the store's file and how many
- * processes have died in a row inside an update of it. */
+/* The page, in the machine's byte order. */
 struct whereabouts {
-	uint64_t code[8];
-	uint32_t deaths;
+	uint64_t code[8];    /* by role */
+	uint64_t died[8][8]; /* by role and code: how often a process found that its predecessor had ended there */
+	uint32_t deaths;     /* stores that died in a row inside an update of `file` */
 	uint32_t pad;
 	char file[WHEREABOUTS_FILE];
 };
@@ -32,8 +32,10 @@ void whereabouts_open(const char *run_dir);
 void whereabouts_close(void);
 void whereabouts_set(enum whereabouts_role role, enum whereabouts_code code);
 
-/* The store, once at its start: the file inside whose update its predecessors died, and how
- * often in a row; NULL when the last one did not end like that. */
+/* Once at the start of a role: counts where its predecessor ended. */
+void whereabouts_begin(enum whereabouts_role role);
+/* The store, after that: the file inside whose update its predecessors died, and how often in
+ * a row; NULL when the last one did not end like that. */
 const char *whereabouts_died_at(unsigned *times);
 void whereabouts_enter_file(const char *file); /* before an update; WHERE_RRD_UPDATE */
 void whereabouts_leave_file(void);             /* it came back: deaths begin at 0 again */

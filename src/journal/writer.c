@@ -315,6 +315,7 @@ writer_open(struct loop *loop, const struct writer_options *options,
 	writer->segment = count > 0 ? numbers[count - 1] : 0;
 	writer->first_batch = true;
 	free(numbers);
+	whereabouts_begin(WHERE_JOURNAL);
 	loop_timer_init(&writer->commit, commit, writer);
 	writer->worker = loop_worker_new(loop, write_batch, batch_done, writer, why);
 	if (writer->worker == NULL)

@@ -106,7 +106,12 @@ take_files_back(struct keeper *keeper, struct fail *why)
 	if (restored > 0)
 		log_info("%zu files taken back to the last checkpoint, the journal is replayed",
 			restored);
-	return restored > 0 ? sync_whole(keeper, why) : 0;
+	if (restored > UNDO_SYNCED && sync_whole(keeper, why) == -1)
+		return -1;
+	/* They stand as at the checkpoint, so their entries have done their work. */
+	if (restored > 0)
+		undo_begin(keeper->undo, keeper->generation);
+	return 0;
 }
 
 static void

@@ -352,6 +352,7 @@ store_main(const struct store_options *options, int alive_fd, int flush_fd)
 	if (realpath(options->rrd_dir, store.real_rrd_dir) == NULL)
 		store.real_rrd_dir[0] = '\0';
 	whereabouts_open(options->run_dir);
+	whereabouts_begin(WHERE_STORE);
 	result = serve(&store, alive_fd, flush_fd, &why);
 	if (result == -1)
 		log_error("%s", why.text);

@@ -34,8 +34,9 @@ fail_errno(const struct undo *undo, struct fail *why)
 
 /* True when the head was put back. */
 static bool
-restore_entry(const struct undo *undo, const uint8_t *bytes, size_t size)
+restore_entry(const struct undo *undo, const uint8_t *bytes, size_t size, bool sync)
 {
+	struct rrd_place place = { .root = undo->rrd_dir };
 	struct record_cursor at = { bytes, bytes + size, false };
 	struct rrd_head head;
 	char name[NAME_MAX_BYTES];
@@ -47,7 +48,12 @@ restore_entry(const struct undo *undo, const uint8_t *bytes, size_t size)
 		return false;
 	head.bytes = (uint8_t *)at.at;
 	head.size = (size_t)(at.end - at.at);
-	return rrd_file_restore((struct rrd_place){ undo->rrd_dir, name }, &head);
+	place.file = name;
+	if (!rrd_file_restore(place, &head))
+		return false;
+	if (sync)
+		rrd_file_sync(place, NULL);
+	return true;
 }
 
 /* What is torn or damaged was not synced, so its file was not yet updated. */
@@ -62,7 +68,7 @@ restore_all(struct undo *undo, const uint8_t *bytes, size_t size)
 
 		if (rest > size - at - 8 || str_crc32c(0, bytes + at + 8, rest) != crc)
 			break;
-		restored += restore_entry(undo, bytes + at + 8, rest);
+		restored += restore_entry(undo, bytes + at + 8, rest, restored < UNDO_SYNCED);
 		at += 8 + rest;
 	}
 	/* Entries to come are put behind the good ones. */

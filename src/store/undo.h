@@ -19,7 +19,9 @@
 struct fail;
 struct undo;
 
-/* Puts back what belongs to that generation; *restored files (not yet synced). */
+/* Puts back what belongs to that generation: *restored files, the first UNDO_SYNCED of them
+ * synced. When all are, undo_begin with the same generation begins the log anew. */
+#define UNDO_SYNCED 64
 struct undo *undo_open(const char *state_dir, const char *rrd_dir, uint64_t generation,
 	size_t *restored, struct fail *why);
 void undo_close(struct undo *undo);
