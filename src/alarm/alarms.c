@@ -22,6 +22,17 @@
 #define CAUSE_LATE 603
 #define CAUSE_MISSING 606
 
+/* No slot of a series for four steps and this long: it is polled no longer. Not heard at all
+ * since the start: a day and more, for the slowest that are asked. */
+#define RETIRED_AFTER (600 * LOOP_S)
+#define RETIRED_UNHEARD (26 * 3600 * LOOP_S)
+
+static int64_t
+retired_after(int64_t step)
+{
+	return 4 * step + RETIRED_AFTER;
+}
+
 /* One rule on one series. */
 struct watch {
 	const struct rule_options *rule;
@@ -33,6 +44,7 @@ struct subject {
 	struct host *host;           /* NULL: device not in the inventory */
 	bool is_up;
 	int64_t seen_at, good_at;    /* wall ns: first told in this run; newest good sample */
+	int64_t told_at;             /* wall ns: newest slot */
 	struct watch *watches;
 	uint32_t watch_count;
 	uint32_t stale_rules;        /* no-data rules among them */
@@ -246,6 +258,8 @@ check_stale(struct alarms *alarms, struct subject *subject, struct watch *watch,
 	if (alarms->begun > base)
 		base = alarms->begun;
 	watch->state.open = false;
+	if (now - subject->told_at > retired_after(subject->series->step))
+		return; /* polled no longer: nothing is expected */
 	if (rule_age(watch->rule, &watch->state, now - base) == RULE_RAISE)
 		raise_stale(alarms, subject, watch, now - base);
 }
@@ -357,6 +371,7 @@ tell(struct alarms *alarms, const struct series *series, const struct told *told
 {
 	struct subject *subject = see(alarms, series);
 
+	subject->told_at = loop_wall(alarms->options.loop);
 	if (subject->host != NULL && reason_class(told->reason) == CLASS_LOST)
 		subject->host->reason = told->reason;
 	if (subject->is_up && subject->host != NULL)
@@ -366,9 +381,16 @@ tell(struct alarms *alarms, const struct series *series, const struct told *told
 		if (subject->stale_rules > 0 && alarms->begun != 0)
 			check_all_stale(alarms, subject, loop_wall(alarms->options.loop));
 	}
-	for (uint32_t w = 0; w < subject->watch_count; w++)
-		if (subject->watches[w].rule->kind != RULE_NO_DATA)
-			tell_watch(alarms, subject, &subject->watches[w], told->value, told->at);
+	for (uint32_t w = 0; w < subject->watch_count; w++) {
+		struct watch *watch = &subject->watches[w];
+
+		if (watch->rule->kind != RULE_NO_DATA)
+			tell_watch(alarms, subject, watch, told->value, told->at);
+		if (watch->alarm != NULL) {
+			watch->alarm->heard_at = subject->told_at;
+			watch->alarm->step = series->step;
+		}
+	}
 }
 
 static void
@@ -464,6 +486,19 @@ alarms_path_changed(void *arg, const struct path_view *view)
 
 /* ---- what is watched no longer ---- */
 
+static struct watch *
+find_watch(struct alarms *alarms, const struct alarm *alarm)
+{
+	for (uint32_t id = 0; id < alarms->subject_count; id++) {
+		struct subject *subject = &alarms->subjects[id];
+
+		for (uint32_t w = 0; w < subject->watch_count; w++)
+			if (subject->watches[w].alarm == alarm)
+				return &subject->watches[w];
+	}
+	return NULL;
+}
+
 static const char *
 no_longer(const struct alarms *alarms, const struct transition *open)
 {
@@ -492,6 +527,15 @@ no_longer(const struct alarms *alarms, const struct transition *open)
 	return "rule removed";
 }
 
+static bool
+clear_orphan(struct alarms *alarms, struct alarm *alarm, const char *why)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "CLEARED %s: %s", alarm->last.key, why);
+	return book_clear(&alarms->book, alarm, NULL, text);
+}
+
 static void
 clear_orphans(struct alarms *alarms)
 {
@@ -499,12 +543,31 @@ clear_orphans(struct alarms *alarms)
 
 	HASH_ITER(hh, alarms->book.open, alarm, next) {
 		const char *why = no_longer(alarms, &alarm->last);
-		char text[256];
 
-		if (why == NULL)
+		if (why != NULL)
+			clear_orphan(alarms, alarm, why);
+	}
+}
+
+/* A row that vanished for good has no slots any more, so nothing else would ever end its
+ * alarm. */
+static void
+clear_retired(struct alarms *alarms, int64_t now)
+{
+	struct alarm *alarm, *next;
+
+	HASH_ITER(hh, alarms->book.open, alarm, next) {
+		int64_t heard = alarm->heard_at != 0 ? alarm->heard_at : alarms->begun;
+		int64_t patience = alarm->step != 0 ? retired_after(alarm->step) :
+			RETIRED_UNHEARD;
+
+		struct watch *watch;
+
+		if (alarm->last.point[0] == '\0' || now - heard <= patience)
 			continue;
-		snprintf(text, sizeof text, "CLEARED %s: %s", alarm->last.key, why);
-		book_clear(&alarms->book, alarm, NULL, text);
+		watch = find_watch(alarms, alarm);
+		if (clear_orphan(alarms, alarm, "no longer polled") && watch != NULL)
+			watch->alarm = NULL;
 	}
 }
 
@@ -544,6 +607,7 @@ on_timer(void *arg)
 
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
 	outages_tick(&alarms->outages);
+	clear_retired(alarms, now);
 	for (uint32_t id = 0; id < alarms->subject_count; id++)
 		if (alarms->subjects[id].stale_rules > 0)
 			check_all_stale(alarms, &alarms->subjects[id], now);
@@ -601,6 +665,7 @@ static void
 keep_states(struct subject *subject, const struct subject *old)
 {
 	subject->seen_at = old->seen_at;
+	subject->told_at = old->told_at;
 	subject->good_at = old->good_at;
 	for (uint32_t w = 0; w < subject->watch_count; w++)
 		for (uint32_t o = 0; o < old->watch_count; o++)

@@ -14,6 +14,8 @@ struct loop;
 
 struct alarm {
 	struct transition last; /* what was journalled last; severity is the alarm's */
+	int64_t heard_at;       /* wall ns when a slot of its series was told last, 0 never */
+	int64_t step;           /* ns, of that series */
 	UT_hash_handle hh;      /* by last.key */
 };
 struct book {

@@ -83,7 +83,7 @@ look_at_parents(const struct outages *outages, const struct host *host, const ch
 			return PARENTS_ALIVE;
 		if (parent->alarm != NULL) {
 			if (*root == NULL)
-				*root = parent->alarm->last.root[0] != '\0' ?
+				*root = parent->alarm->last.suppressed ?
 					parent->alarm->last.root : parent->device->name;
 			continue;
 		}

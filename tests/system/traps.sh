@@ -20,11 +20,18 @@ free_port()
 	python3 -c 'import socket; s = socket.socket(2, 2); s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
-# receive NAME PORT: appends one line a notice to $work/NAME, varbinds by number.
+# receive NAME PORT: appends one line a notice to $work/NAME, varbinds by number. A TRAP that
+# comes before the socket is there is gone for ever, so wait for it.
 receive()
 {
+	hex=$(printf ':%04X ' "$2")
+	tries=0
 	snmptrapd -f -Lf "$work/$1" -n -m '' -C -c "$work/snmptrapd.conf" -OnQ \
 		-F 'notice %v\n' "udp:127.0.0.1:$2" >"$work/errors-$1" 2>&1 &
+	until grep -q "0100007F$hex" /proc/net/udp || [ $tries -ge 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
 }
 inform_port=$(free_port)
 trap_port=$(free_port)

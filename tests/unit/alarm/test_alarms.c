@@ -322,6 +322,29 @@ missing_data_of_a_dead_device_is_not_told_besides(void)
 }
 
 static void
+an_alarm_of_a_point_that_is_polled_no_longer_ends(void)
+{
+	start(&whole);
+	slot("press-3/pieces", 1);
+	slot("press-3/oil_level", 4);
+	for (int i = 0; i < 14; i++) {
+		loop_sim_for(loop, S5);
+		plant_lost(&journal, loop, "press-3/pieces", S5, REASON_NO_SUCH_ROW);
+	}
+	CHECK_INT(told_count, 2);
+	loop_sim_for(loop, 700 * LOOP_S);
+	CHECK_INT(told_count, 4);
+	CHECK_STR(told[2].text, "CLEARED oil-low/press-3/oil_level: no longer polled");
+	CHECK_STR(told[3].text, "CLEARED no-pieces/press-3/pieces: no longer polled");
+	loop_sim_for(loop, 700 * LOOP_S);
+	CHECK_INT(told_count, 4);
+	/* The row is there again, and breached: that is news. */
+	slot("press-3/oil_level", 4);
+	CHECK_INT(told_count, 5);
+	end();
+}
+
+static void
 a_restart_neither_raises_again_nor_forgets(void)
 {
 	start(&whole);
@@ -612,6 +635,7 @@ RUN_TESTS(TEST(a_breach_says_everything_and_ends_at_its_clear_value),
 	TEST(a_device_whose_parent_nobody_polls_is_told_after_a_while),
 	TEST(missing_data_is_told_after_its_time_and_ends_with_the_next_good_sample),
 	TEST(missing_data_of_a_dead_device_is_not_told_besides),
+	TEST(an_alarm_of_a_point_that_is_polled_no_longer_ends),
 	TEST(a_restart_neither_raises_again_nor_forgets),
 	TEST(a_snapshot_holds_open_alarms_running_timers_and_silent_devices),
 	TEST(a_sample_in_the_journal_stops_a_timer_of_the_snapshot),
