@@ -30,6 +30,7 @@
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
 #include "modbus/modbus.h"
+#include "notify/notify.h"
 #include "path/paths.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
@@ -49,6 +50,7 @@ struct main {
 	struct poller *poller;
 	struct paths *paths;
 	struct alarms *alarms;
+	struct notify *notify;
 	struct server *server;
 	char trouble[256]; /* of the journal's disk; "" */
 	struct feed feed;
@@ -129,7 +131,8 @@ replay(struct main *m, struct fail *why)
 	while ((got = reader_next(reader, &record, why)) == 1) {
 		m->sequence = record.sequence;
 		replay_slots(m, &record);
-		if (paths_replay(m->paths, &record) == -1 || alarms_replay(m->alarms, &record) == -1)
+		if (paths_replay(m->paths, &record) == -1 || alarms_replay(m->alarms, &record) == -1 ||
+			notify_replay(m->notify, &record) == -1)
 			log_error("journal: record %llu is damaged, left out",
 				(unsigned long long)record.sequence);
 	}
@@ -183,13 +186,15 @@ snapshot(struct writer *writer, void *arg)
 	record_buffer_free(&slots.body);
 	paths_snapshot(m->paths, put_record, writer);
 	alarms_snapshot(m->alarms, put_record, writer);
+	notify_snapshot(m->notify, put_record, writer);
 }
 
 static void
 committed(uint64_t sequence, void *arg)
 {
-	(void)sequence;
-	(void)arg;
+	struct main *m = arg;
+
+	notify_committed(m->notify, sequence);
 }
 
 static void
@@ -220,7 +225,7 @@ journal_full(void *arg)
 	return writer_full(m->writer);
 }
 
-/* ---- paths and alarms ---- */
+/* ---- paths, alarms, notices ---- */
 
 static uint64_t
 record_alarm(void *arg, enum record_kind kind, const void *body, size_t size)
@@ -239,16 +244,26 @@ series_of(void *arg, uint32_t id)
 }
 
 static void
+alarm_changed(void *arg, const struct transition *transition, uint64_t journal)
+{
+	struct main *m = arg;
+
+	notify_changed(m->notify, transition, journal);
+}
+
+static void
 open_alarms(struct main *m)
 {
 	struct paths_options paths = { m->loop, series_of, m };
 	struct alarms_options alarms = { .loop = m->loop, .record = record_alarm,
-		.series = series_of, .arg = m };
+		.changed = alarm_changed, .series = series_of, .arg = m };
+	struct notify_options notify = { m->loop, record_alarm, m };
 
 	m->paths = paths_new(&paths, m->inventory);
 	alarms.paths = m->paths;
 	m->alarms = alarms_new(&alarms, m->inventory);
 	paths_on_change(m->paths, alarms_path_changed, m->alarms);
+	m->notify = notify_new(&notify, m->inventory);
 }
 
 /* ---- supervisor, signals, clock ---- */
@@ -293,6 +308,7 @@ take_configuration(struct main *m, int bundle_fd)
 	}
 	paths_configure(m->paths, inventory);
 	alarms_configure(m->alarms, inventory);
+	notify_configure(m->notify, inventory);
 	poller_configure(m->poller, inventory_ref(inventory));
 	inventory_unref(m->inventory);
 	m->inventory = inventory;
@@ -404,7 +420,9 @@ wire(struct main *m)
 	feed_add(&m->feed, &paths);
 	feed_add(&m->feed, &alarms);
 	paths_begin(m->paths);
+	notify_begin(m->notify);
 	alarms_begin(m->alarms);
+	alarms_announce(m->alarms, CONDITION_STARTED, (uint32_t)notify_lost(m->notify));
 	m->poller = poller_new(&parts);
 	for (uint32_t id = 1; id < m->next_count; id++)
 		if (m->next[id] != 0)
@@ -424,7 +442,7 @@ open_control(struct main *m)
 {
 	struct server_options options = { .loop = m->loop, .fd = m->given->ctl_fd,
 		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
-		.poller = m->poller, .alarms = m->alarms, .paths = m->paths,
+		.poller = m->poller, .alarms = m->alarms, .paths = m->paths, .notify = m->notify,
 		.journal_trouble = journal_trouble, .reload = ask_for_reload, .arg = m };
 
 	m->server = server_new(&options);
@@ -436,15 +454,18 @@ take_down(struct main *m)
 	server_free(m->server);
 	loop_watch_free(m->supervisor);
 	poller_free(m->poller);
-	alarms_free(m->alarms);
-	paths_free(m->paths);
 	reach_free(m->reach);
 	modbus_free(m->modbus);
-	snmp_free(m->snmp);
 	if (m->writer != NULL) {
+		/* The last commit still reaches notify: what it sends now goes out with the rest. */
+		alarms_announce(m->alarms, CONDITION_STOPPING, (uint32_t)notify_lost(m->notify));
 		writer_record(m->writer, KIND_STOP, NULL, 0);
 		writer_close(m->writer);
 	}
+	notify_free(m->notify);
+	alarms_free(m->alarms);
+	paths_free(m->paths);
+	snmp_free(m->snmp);
 	if (m->loop != NULL)
 		loop_timer_stop(m->loop, &m->beat);
 	latest_close(m->latest);

@@ -31,6 +31,14 @@ print_status(const json_t *s)
 	if (strcmp(ask_text(store, "reason"), "-") != 0)
 		printf(": %s", ask_text(store, "reason"));
 	putchar('\n');
+	for (size_t i = 0; i < json_array_size(json_object_get(s, "receivers")); i++) {
+		const json_t *r = json_array_get(json_object_get(s, "receivers"), i);
+
+		printf("receiver   %s (%s): %s sent, %s waiting, %s lost%s\n", ask_text(r, "name"),
+			ask_text(r, "address"), ask_number(a, sizeof a, r, "done", 1, ""),
+			ask_number(b, sizeof b, r, "waiting", 1, ""), ask_number(c, sizeof c, r, "lost", 1, ""),
+			json_is_true(json_object_get(r, "silent")) ? ", does not answer" : "");
+	}
 }
 
 static int

@@ -114,7 +114,7 @@ view_for(struct server *server, const char *command)
 	const struct server_options *o = &server->options;
 	struct view_status status = { .name = o->name, .run_dir = o->run_dir,
 		.started = server->started, .now = loop_wall(o->loop), .poller = o->poller,
-		.alarms = o->alarms, .journal_trouble = o->journal_trouble(o->arg) };
+		.alarms = o->alarms, .notify = o->notify, .journal_trouble = o->journal_trouble(o->arg) };
 
 	if (strcmp(command, "status") == 0)
 		return view_status(&status);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 struct alarms;
 struct loop;
+struct notify;
 struct paths;
 struct poller;
 struct server;
@@ -23,6 +24,7 @@ struct server_options {
 	struct poller *poller;
 	const struct alarms *alarms;
 	const struct paths *paths;
+	struct notify *notify;
 	/* What the journal's disk says: NULL when it takes records. */
 	const char *(*journal_trouble)(void *arg);
 	/* Asks for a reload; server_reloaded tells how it went. */

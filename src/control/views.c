@@ -8,6 +8,7 @@
 #include "alarm/alarms.h"
 #include "base/mem.h"
 #include "core/poller.h"
+#include "notify/notify.h"
 #include "path/path.h"
 #include "path/paths.h"
 
@@ -70,16 +71,29 @@ store_health(const char *run_dir)
 	return health;
 }
 
+static void
+add_receiver(void *arg, const struct receiver_view *r)
+{
+	char address[80];
+
+	json_array_append_new(arg, json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
+		"name", r->name, "address", net_addr_text(address, sizeof address, &r->address, true),
+		"inform", r->inform, "silent", r->silent, "waiting", (json_int_t)r->waiting,
+		"sent", (json_int_t)r->sent, "done", (json_int_t)r->done,
+		"repeated", (json_int_t)r->repeated, "lost", (json_int_t)r->lost));
+}
+
 json_t *
 view_status(const struct view_status *status)
 {
 	struct poller_counters c = poller_counters(status->poller);
-	json_t *store = store_health(status->run_dir);
+	json_t *store = store_health(status->run_dir), *receivers = json_array();
 	const char *store_state = json_string_value(json_object_get(store, "state"));
 	bool degraded = status->journal_trouble != NULL || store_state == NULL ||
 		strcmp(store_state, "ok") != 0;
 
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o,"
+	notify_each(status->notify, add_receiver, receivers);
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o,"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}}",
 		"name", text(status->name), "version", PW_VERSION,
 		"health", degraded ? "degraded" : "ok", "time", seconds(status->now),
@@ -88,7 +102,7 @@ view_status(const struct view_status *status)
 		"tasks", (json_int_t)c.tasks, "series", (json_int_t)c.series,
 		"alarms", (json_int_t)alarms_count(status->alarms),
 		"journal", status->journal_trouble != NULL ? text(status->journal_trouble) : json_null(),
-		"store", store,
+		"store", store, "receivers", receivers,
 		"polls", "started", (json_int_t)c.started, "finished", (json_int_t)c.finished,
 		"overruns", (json_int_t)c.overruns, "late", (json_int_t)c.late,
 		"samples", (json_int_t)c.samples, "exchanges", (json_int_t)c.exchanges,

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdint.h>
 struct alarms;
+struct notify;
 struct paths;
 struct poller;
 
@@ -14,6 +15,7 @@ struct view_status {
 	int64_t started, now; /* wall ns */
 	struct poller *poller;
 	const struct alarms *alarms;
+	struct notify *notify;
 	const char *journal_trouble; /* NULL: none */
 };
 
