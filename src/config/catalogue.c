@@ -53,13 +53,30 @@ is_point(const struct group *group, const struct point *point, const char *rest,
 	return true;
 }
 
+/* up, rtt and loss, which every device has. */
+static bool
+is_own(const char *point)
+{
+	return strcmp(point, "up") == 0 || strcmp(point, "rtt") == 0 || strcmp(point, "loss") == 0;
+}
+
 static void
 check_step(const struct device *device, const struct series *series, int64_t step,
 	struct conf_errors *errors)
 {
 	char is[40], was[40];
+	const char *rest = series->path + strlen(device->name) + 1;
 
-	if (series->step != step)
+	if (series->step == step)
+		return;
+	if (is_own(rest))
+		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored "
+			"every %s, and follows the device's shortest interval, which is %s now; "
+			"changing it needs a migration, which this version does not have: keep that "
+			"interval, or remove RRD and series entry", device->name, series->path,
+			str_time_span(was, sizeof was, series->step),
+			str_time_span(is, sizeof is, step));
+	else
 		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored "
 			"every %s and would be every %s now; changing the interval needs a migration, "
 			"which this version does not have: use another point name or remove RRD and "
@@ -94,7 +111,7 @@ check_series(const struct device *device, const struct series *series,
 	const char *rest = series->path + strlen(device->name) + 1;
 	char row[256] = "";
 
-	if (strcmp(rest, "up") == 0 || strcmp(rest, "rtt") == 0 || strcmp(rest, "loss") == 0)
+	if (is_own(rest))
 		check_step(device, series, device->interval, errors);
 	for (size_t g = 0; g < device->group_count; g++) {
 		const struct group *group = &device->groups[g];

@@ -95,6 +95,11 @@ add_name(struct build *build, const struct config_setting_t *node, const char **
 	if (name == NULL)
 		return;
 	names[(*count)++] = arena_text(build->arena, name);
+	if (str_is_glob(name)) {
+		node_error(node, build->errors, "hop \"%s\": * and ? are not possible here: name one "
+			"device or point, or alternatives as ( \"a\", \"b\" )", name);
+		return;
+	}
 	if (is_hop(build, name))
 		return;
 	near = nearest_hop(build, name);

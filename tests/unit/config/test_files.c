@@ -257,12 +257,14 @@ refuses_another_interval_than_was_stored(void)
 
 	store("a/p", "a/t.rrd", 60);
 	store("a/if[x/1]/p", "a/if/x%2F1.rrd", 60);
+	store("a/up", "a/device.rrd", 60);
 	CHECK_STR(load(text, &conf), "");
 	conf_free(conf);
 	free(text);
 	text = stored_conf("30s");
 	check_refused(text, "main.conf:2: device \"a\": a/p has been stored every 60s");
 	check_refused(text, "device \"a\": a/if[x/1]/p has been stored every");
+	check_refused(text, "a/up has been stored every 60s, and follows the device's shortest");
 	check_refused(text, "use another point name or remove RRD and series entry");
 	free(text);
 	unlink(path);
