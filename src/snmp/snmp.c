@@ -47,6 +47,7 @@ struct snmp_device {
 	struct snmp_work *current; /* whose request is under way */
 	bool failing;              /* the last request was not answered */
 	size_t varbinds;           /* learned from tooBig; 0 = no limit known */
+	bool has_uptime;           /* it has told sysUpTime */
 	int64_t no_uptime_until;
 	struct counter_epoch epoch;
 	uint16_t generation;       /* counts restarts */
@@ -267,16 +268,22 @@ epoch_save(const struct snmp_device *device)
 	state_save(device->snmp->state);
 }
 
-static void
+/* False when another object stands there although the device has sysUpTime: then the rest of
+ * the answer deserves no trust either. */
+static bool
 uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64_t received)
 {
 	bool known = device->epoch.known;
 
+	if (!oid_starts_with(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT - 1) &&
+		device->has_uptime)
+		return false;
 	if (varbind->value.type != VALUE_TICKS ||
 		oid_compare(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT) != 0) {
-		device->no_uptime_until = received + NO_UPTIME;
-		return;
+		device->no_uptime_until = device->has_uptime ? 0 : received + NO_UPTIME;
+		return true;
 	}
+	device->has_uptime = true;
 	if (counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received)) {
 		device->generation++;
 		log_info("%s: restarted %lu s ago", device->name,
@@ -285,20 +292,32 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 	} else if (!known) {
 		epoch_save(device);
 	}
+	return true;
+}
+
+/* The agent answered sysUpTime with an error. Where that is not its habit, it is asked for
+ * again soon: without it a restart would pass unseen. */
+static void
+uptime_refused(struct snmp_device *device, int64_t deadline, int64_t received)
+{
+	device->no_uptime_until = device->has_uptime ? deadline : received + NO_UPTIME;
 }
 
 /* Takes sysUpTime off the answer, so that the rest fits what the work asked. */
 static void
-strip_uptime(struct snmp_device *device, struct session_answer *answer)
+strip_uptime(struct snmp_device *device, struct session_answer *answer, int64_t deadline)
 {
 	if (!device->with_uptime)
 		return;
-	if (answer->error_status == 0 && answer->reason == REASON_GOOD) {
-		uptime_answered(device, &answer->varbinds[0], answer->received);
+	if (answer->error_status == 0) {
+		if (!uptime_answered(device, &answer->varbinds[0], answer->received)) {
+			answer->reason = REASON_BAD_REPLY;
+			answer->text = "answered something else instead of sysUpTime";
+		}
 		answer->varbinds++;
 		answer->count--;
 	} else if (answer->error_index == 1) {
-		device->no_uptime_until = answer->received + NO_UPTIME;
+		uptime_refused(device, deadline, answer->received);
 	}
 	if (answer->error_index > 0)
 		answer->error_index--;
@@ -355,34 +374,42 @@ give_up_overdue(struct snmp_work *work)
 	work_finish(work, false, work->table != NULL ? REASON_BAD_REPLY : REASON_TIMEOUT);
 }
 
+/* The request ended in something that ends the poll as well. */
+static void
+give_up(struct snmp_work *work, const struct session_answer *answer)
+{
+	if (answer->reason == REASON_TIMEOUT && work->answered > 0 && is_overdue(work)) {
+		give_up_overdue(work);
+		return;
+	}
+	task_error(work->task, "%s", answer->text);
+	work_finish(work, false, answer->reason);
+}
+
 static void
 session_done(const struct session_answer *told, void *arg)
 {
 	struct snmp_device *device = arg;
 	struct snmp_work *work = device->current;
 	struct session_answer answer = *told;
-	bool about_uptime = device->with_uptime && told->error_index == 1;
+	bool about_uptime = device->with_uptime && told->error_index == 1, again;
 
 	device->current = NULL;
 	device->failing = is_silence(answer.reason);
-	if (answer.reason != REASON_GOOD) {
-		if (answer.reason == REASON_TIMEOUT && work->answered > 0 && is_overdue(work)) {
-			give_up_overdue(work);
-			return;
-		}
-		task_error(work->task, "%s", answer.text);
-		work_finish(work, false, answer.reason);
-		return;
+	if (answer.reason == REASON_GOOD) {
+		work->answered++;
+		strip_uptime(device, &answer, work->deadline);
 	}
-	work->answered++;
-	strip_uptime(device, &answer);
 	if (answer.error_status == SESSION_ERROR_AUTHORIZATION) {
-		task_error(work->task, "the agent refuses access (authorizationError)");
-		work_finish(work, false, REASON_AUTH);
+		answer.reason = REASON_AUTH;
+		answer.text = "the agent refuses access (authorizationError)";
+	}
+	if (answer.reason != REASON_GOOD) {
+		give_up(work, &answer);
 		return;
 	}
-	work_turn_over(work,
-		device->probe || ask_again(device, &answer, about_uptime) ? NULL : &answer);
+	again = device->probe || ask_again(device, &answer, about_uptime);
+	work_turn_over(work, again ? NULL : &answer);
 }
 
 /* Feeds the answer (NULL: the question is put again), then on to the next one. */

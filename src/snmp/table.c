@@ -29,6 +29,7 @@ struct column {
 	enum role role;
 	size_t of;     /* which info or point */
 	unsigned skip; /* polls for which it is left out */
+	uint8_t type;  /* of its first cell ever, enum value_type; for keys */
 	/* in this poll */
 	bool wanted;   /* is being walked, or was */
 	bool done;     /* nothing more to ask */
@@ -497,6 +498,8 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 	row = rows_sight(table->rows, varbind->ids + oid->count, varbind->count - oid->count);
 	cell_put(table, cell_for(table, row, i), &varbind->value, received, context->generation);
 	column->cells++;
+	if (column->type == VALUE_NONE && value_is_there(&varbind->value))
+		column->type = (uint8_t)varbind->value.type;
 	column->cursor_count = varbind->count;
 	memcpy(cursor_of(table, i), varbind->ids, varbind->count * sizeof *varbind->ids);
 	if (rows_present(table->rows) > TABLE_ROWS_MAX)
@@ -550,7 +553,7 @@ table_feed(struct table *table, const struct ask_context *context, const struct 
 /* The row's name by the first key column that has a text. A column before it that was not
  * read to its end leaves the name unknown: the row must not get another's history. */
 static void
-read_name(const struct table *table, struct row *row)
+read_name(struct table *table, const struct ask_context *context, struct row *row)
 {
 	const struct chain *keys = &table->chains[0];
 
@@ -559,6 +562,13 @@ read_name(const struct table *table, struct row *row)
 		const struct cell *cell = cell_at(table, row, i);
 		struct value value = cell_value(cell);
 
+		/* Nobody's name is a text today and a number tomorrow. */
+		if (value_is_there(&value) && cell->type != column->type) {
+			row->hidden = true;
+			break_column(table, context, i, REASON_BAD_REPLY,
+				"a name is of another type than before");
+			return;
+		}
 		if (value_is_there(&value) &&
 			value_text(row->text, sizeof row->text, &value)[0] != '\0')
 			return;
@@ -711,7 +721,7 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 	size_t rows = rows_present(table->rows);
 
 	for (size_t slot = 0; slot < rows; slot++)
-		read_name(table, rows_at(table->rows, slot));
+		read_name(table, context, rows_at(table->rows, slot));
 	rows_name(table->rows);
 	for (size_t slot = 0; slot < rows; slot++) {
 		struct row *row = rows_at(table->rows, slot);

@@ -1,5 +1,7 @@
 /* The driver against simulated agents, in virtual time: tables. What the simulator cannot
  * do (empty cells, columns of different rows) is fed to the walk directly. */
+#include <stdio.h>
+
 #include "base/fail.h"
 #include "base/loop.h"
 #include "bed_agent.h"
@@ -351,6 +353,59 @@ a_long_walk_does_not_keep_a_short_group_waiting(void)
 	close_bed();
 }
 
+static void
+varbinds_out_of_order_give_no_row_another_name(void)
+{
+	open_bed(20, 2);
+	attach();
+	poll_once();
+	bed_faults(bed.agent, "reorder=0.5");
+	for (int i = 0; i < 50; i++) {
+		poll_once();
+		CHECK_INT(bed.task->row_count, 20);
+	}
+	CHECK_INT(bed.task->rest == REASON_BAD_REPLY || bed.task->rest == REASON_NO_SUCH_ROW, 1);
+	close_bed();
+}
+
+/* Whatever the network and the agent do: each poll ends once, in time, and what is told as
+ * good is what the formula says. */
+static void
+a_noisy_network_yields_right_values_or_none(void)
+{
+	unsigned good = 0, polls = 400;
+
+	open_bed(20, 2);
+	bed.options.retries = 2;
+	attach();
+	poll_once();
+	bed_faults(bed.agent, "drop=0.05 jitter=300 duplicate=0.1 wrong_id=0.05 truncate=0.05 "
+		"wrong_community=0.05 wrong_version=0.05 junk=0.05 garbage=0.05 oversize=0.02 "
+		"short=0.02 wrong_type=0.02 generr=0.02 nonincreasing=0.02");
+	net_sim_loss(0.02, 7);
+	for (unsigned i = 0; i < polls; i++) {
+		poll_once();
+		for (size_t k = 0; k < bed.task->told_count; k++) {
+			const struct reading *reading = &bed.task->told[k].reading;
+			unsigned number;
+			double at;
+
+			if (reading->point != 0 || reading->reason != REASON_GOOD)
+				continue;
+			CHECK(sscanf(bed.task->keys[reading->row], "ge-1/%u", &number) == 1);
+			/* The agent began an hour before the bed did. */
+			at = (double)reading->received / 1e9 - 1000 + 3600;
+			CHECK_NEAR((double)reading->raw / ((number + 1) * 1000.0), at, 0.4);
+			CHECK_INT(reading->bits, 64);
+			CHECK(!reading->discontinuity);
+			good++;
+		}
+	}
+	CHECK_INT(bed.task->row_count, 20);
+	CHECK(good > polls * 20 / 3);
+	close_bed();
+}
+
 /* ---- fed directly ---- */
 
 static struct ask_context context;
@@ -598,6 +653,8 @@ RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(include_and_exclude_choose_rows_by_their_name), TEST(a_wrong_expression_is_named),
 	TEST(a_device_that_dies_in_the_middle_keeps_what_it_told),
 	TEST(a_long_walk_does_not_keep_a_short_group_waiting),
+	TEST(varbinds_out_of_order_give_no_row_another_name),
+	TEST(a_noisy_network_yields_right_values_or_none),
 	TEST(an_empty_cell_costs_only_that_cell),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
 	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
