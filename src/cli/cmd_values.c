@@ -55,7 +55,9 @@ raw_json(const struct latest_row *row)
 static const char *
 reason_of(const struct value *value)
 {
-	return !value->row.known ? "poller-down" : reason_word(value->row.reason);
+	bool closed = value->row.known && strcmp(value->quality, "stale") != 0;
+
+	return closed ? reason_word(value->row.reason) : "poller-down";
 }
 
 static json_t *
