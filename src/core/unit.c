@@ -63,7 +63,6 @@ close_one(struct unit *unit, int which, uint8_t reason, double value)
 
 	if (track->series == NULL || track->next > unit->slot)
 		return;
-	track_close_until(unit->poller, track, unit->slot, unit->gap);
 	track_close(unit->poller, track, &sample);
 }
 
@@ -130,7 +129,6 @@ judge(struct unit *unit)
 	unit->rtt_sum = 0;
 	unit->slot = 0;
 	unit->pending = 0;
-	unit->gap = REASON_OVERRUN;
 }
 
 void
@@ -138,6 +136,11 @@ unit_begin(struct unit *unit, int64_t slot)
 {
 	if (unit->slot != slot) {
 		judge(unit);
+		/* Now and not at the end of this poll: what is set until then (a clock step) is
+		 * about slots behind it. */
+		for (int i = 0; i < UNIT_TRACKS; i++)
+			track_close_until(unit->poller, &unit->tracks[i], slot, unit->gap);
+		unit->gap = REASON_OVERRUN;
 		unit->slot = slot;
 		unit->excuse = REASON_CONFIG;
 		unit->degraded = false;
