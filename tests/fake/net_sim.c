@@ -8,7 +8,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-#define LATENCY (LOOP_MS / 2)
+#define LATENCY NET_SIM_LATENCY
 
 struct host {
 	struct host *next;
@@ -88,7 +88,23 @@ static struct {
 	struct delivery *pending;
 	uint64_t numbers, random;
 	double loss;
+	void (*seen)(enum net_sim_event event, const struct net_addr *at, void *arg);
+	void *seen_arg;
 } net;
+
+void
+net_sim_watch(void (*seen)(enum net_sim_event, const struct net_addr *, void *), void *arg)
+{
+	net.seen = seen;
+	net.seen_arg = arg;
+}
+
+static void
+tell(enum net_sim_event event, const struct net_addr *at)
+{
+	if (net.seen != NULL)
+		net.seen(event, at, net.seen_arg);
+}
 
 static size_t
 bucket_of(const struct net_addr *at)
@@ -212,8 +228,10 @@ void
 net_sim_udp_reply(struct net_sim_client *client, const struct net_addr *from,
 	const void *data, size_t size, int64_t delay)
 {
-	if (lost())
+	if (lost()) {
+		tell(NET_SIM_LOST_BACK, &client->to);
 		return;
+	}
 	post(client->udp->loop, client->udp->number, TO_UDP, from, data, size, 0,
 		loop_mono(client->udp->loop) + LATENCY + delay);
 }
@@ -252,7 +270,11 @@ net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data, s
 	struct net_sim_client client = { udp, *to, data, size };
 
 	(void)why;
-	if (host != NULL && host->kind == HOST_UDP && !lost())
+	if (host == NULL || host->kind != HOST_UDP)
+		return 0;
+	if (lost())
+		tell(NET_SIM_LOST_THERE, to);
+	else
 		host->request(&client, data, size, host->arg);
 	return 0;
 }
@@ -375,6 +397,7 @@ net_stream_connect(struct loop *loop, const struct net_addr *to,
 	stream->next = net.streams;
 	net.streams = stream;
 	host->connects++;
+	tell(NET_SIM_CONNECT, to);
 	if (host->kind == HOST_TCP)
 		post(loop, stream->number, CONNECTED, NULL, NULL, 0, 0, loop_mono(loop) + 2 * LATENCY);
 	else if (host->kind == HOST_REFUSING)
@@ -543,8 +566,11 @@ net_icmp_send(struct net_icmp *icmp, const struct net_addr *to, uint16_t sequenc
 	if (size > sizeof padded)
 		size = sizeof padded;
 	memcpy(padded, data, size);
-	if (host == NULL || host->delay < 0 || lost() || lost())
+	if (host == NULL || host->delay < 0 || lost() || lost()) {
+		tell(NET_SIM_ECHO_LOST, &address);
 		return 0;
+	}
+	tell(NET_SIM_ECHO, &address);
 	/* The sequence number travels in the delivery's error field. */
 	post(icmp->loop, icmp->number, TO_ICMP, &address, padded, sizeof padded, sequence,
 		loop_mono(icmp->loop) + LATENCY + host->delay);

@@ -10,6 +10,19 @@
 #include <stdint.h>
 #include "base/net.h"
 
+#define NET_SIM_LATENCY INT64_C(500000) /* ns, each way, before any delay of the test's */
+
+/* What the network itself did, told as it happens: a test's own log of losses and connects. */
+enum net_sim_event {
+	NET_SIM_CONNECT,    /* somebody tries to connect; told before the outcome is known */
+	NET_SIM_LOST_THERE, /* a datagram to that host never arrived */
+	NET_SIM_LOST_BACK,  /* an answer of that host never arrived */
+	NET_SIM_ECHO,       /* a ping that comes back */
+	NET_SIM_ECHO_LOST   /* one that does not */
+};
+void net_sim_watch(void (*seen)(enum net_sim_event event, const struct net_addr *at, void *arg),
+	void *arg); /* NULL ends it */
+
 void net_sim_reset(void); /* forgets all peers, impairments and pending deliveries' targets */
 
 /* ---- UDP ---- */
