@@ -313,11 +313,7 @@ parse_value(struct scanner *s)
 	struct token open = s->token;
 	char end;
 
-	if (s->depth >= DEPTH_MAX) {
-		fault(s, s->token.line, "more than %d brackets inside each other", DEPTH_MAX);
-		return;
-	}
-	if (!is_value(&s->token)) {
+	if (!is_value(&s->token) || s->depth >= DEPTH_MAX) {
 		value_fault(s);
 		return;
 	}

@@ -1,0 +1,287 @@
+#include "scenario/process.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "core/device.h"
+#include "core/feed.h"
+#include "core/latest.h"
+#include "core/poller.h"
+#include "core/series.h"
+#include "journal/reader.h"
+#include "journal/writer.h"
+#include "modbus/modbus.h"
+#include "reach/reach.h"
+
+#define SLOTS_A_RECORD 4096
+
+struct process {
+	struct process_options given;
+	struct loop *loop;
+	struct series_catalogue *catalogue;
+	struct latest *latest;
+	struct writer *writer;
+	struct modbus *modbus;
+	struct reach *reach;
+	struct poller *poller;
+	struct feed feed;
+	int64_t *next; /* by series, until the poller has taken it over */
+	size_t next_count;
+	uint64_t sequence;
+	bool configured;
+	struct fail why;
+};
+
+/* ---- replay ---- */
+
+static void
+note_next(struct process *p, uint32_t series, int64_t next)
+{
+	if (series >= p->next_count) {
+		size_t count = (size_t)series + 1024;
+
+		p->next = mem_grow(p->next, count, sizeof *p->next);
+		memset(p->next + p->next_count, 0, (count - p->next_count) * sizeof *p->next);
+		p->next_count = count;
+	}
+	if (next > p->next[series])
+		p->next[series] = next;
+}
+
+static void
+replay_record(struct process *p, const struct record *record)
+{
+	struct record_cursor cursor = { record->body, record->body + record->size, false };
+	struct record_samples walk;
+	struct record_sample sample;
+	struct record_run run;
+
+	if (record->kind == KIND_SAMPLES && record_samples_open(record, &walk) == 0) {
+		while (record_samples_next(&walk, &sample))
+			note_next(p, sample.series, sample.slot + 1);
+	} else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0) {
+		note_next(p, run.series, run.last + 1);
+	} else if (record->kind == KIND_NEXT_SLOTS) {
+		while (cursor.at < cursor.end && !cursor.failed) {
+			uint32_t series = record_get_u32(&cursor);
+
+			record_get_u32(&cursor);
+			note_next(p, series, (int64_t)record_get_u64(&cursor));
+		}
+	}
+}
+
+static int
+replay(struct process *p)
+{
+	const char *dir = p->given.state_dir;
+	struct reader_position from = { reader_newest_snapshot(dir, &p->why), 0 };
+	struct reader *reader = reader_open(dir, &from, &p->why);
+	struct record record;
+	int got;
+
+	if (reader == NULL)
+		return -1;
+	while ((got = reader_next(reader, &record, &p->why)) == 1) {
+		p->sequence = record.sequence;
+		replay_record(p, &record);
+	}
+	reader_close(reader);
+	return got;
+}
+
+/* ---- journal ---- */
+
+struct next_slots {
+	struct writer *writer;
+	struct record_buffer body;
+};
+
+static void
+put_next(uint32_t series, int64_t next, void *arg)
+{
+	struct next_slots *slots = arg;
+
+	record_put_u32(&slots->body, series);
+	record_put_u32(&slots->body, 0);
+	record_put_u64(&slots->body, (uint64_t)next);
+	if (slots->body.used >= SLOTS_A_RECORD * 16) {
+		writer_record(slots->writer, KIND_NEXT_SLOTS, slots->body.bytes, slots->body.used);
+		slots->body.used = 0;
+	}
+}
+
+static void
+snapshot(struct writer *writer, void *arg)
+{
+	struct process *p = arg;
+	struct next_slots slots = { .writer = writer };
+
+	if (p->configured)
+		poller_next_slots(p->poller, put_next, &slots);
+	else
+		for (uint32_t id = 1; id < p->next_count; id++)
+			if (p->next[id] != 0)
+				put_next(id, p->next[id], &slots);
+	if (slots.body.used > 0)
+		writer_record(writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
+	record_buffer_free(&slots.body);
+}
+
+static int
+sync_catalogue(void *arg, struct fail *why)
+{
+	struct process *p = arg;
+
+	return series_sync(p->catalogue, why);
+}
+
+static bool
+journal_full(void *arg)
+{
+	struct process *p = arg;
+
+	return writer_full(p->writer);
+}
+
+/* ---- life ---- */
+
+static void
+clock_stepped(int64_t delta, bool held, void *arg)
+{
+	struct process *p = arg;
+	int64_t wall = loop_wall(p->loop);
+
+	if (held)
+		return;
+	p->given.stepped(delta > 0 ? wall - delta : wall, wall, p->given.arg);
+	poller_clock_stepped(p->poller, delta);
+}
+
+static int
+open_parts(struct process *p)
+{
+	struct writer_options options = { .state_dir = p->given.state_dir };
+	struct writer_events events = { .snapshot = snapshot, .before_write = sync_catalogue,
+		.arg = p };
+
+	p->loop = loop_new(&p->why);
+	p->catalogue = series_open(p->given.state_dir, true, &p->why);
+	if (p->catalogue == NULL)
+		return -1;
+	p->latest = latest_open_writer(p->given.run_dir, &p->why);
+	if (p->latest == NULL || replay(p) == -1)
+		return -1;
+	p->writer = writer_open(p->loop, &options, &events, p->sequence + 1, &p->why);
+	p->modbus = modbus_new(p->loop);
+	p->reach = reach_new(p->loop, 3, -1);
+	return p->writer == NULL ? -1 : 0;
+}
+
+static void
+wire(struct process *p)
+{
+	struct feed_listener latest = latest_listener(p->latest);
+	struct feed_listener journal = writer_listener(p->writer);
+	struct poller_parts parts = { .loop = p->loop, .catalogue = p->catalogue,
+		.latest = p->latest, .feed = &p->feed, .store_full = journal_full, .store_arg = p,
+		.drivers = { { &modbus_driver, p->modbus }, { &reach_driver, p->reach } },
+		.driver_count = 2 };
+
+	feed_add(&p->feed, &latest);
+	feed_add(&p->feed, &journal);
+	feed_add(&p->feed, p->given.listener);
+	p->poller = poller_new(&parts);
+	for (uint32_t id = 1; id < p->next_count; id++)
+		if (p->next[id] != 0) {
+			p->given.recovered(id, p->next[id], p->given.arg);
+			poller_recover(p->poller, id, p->next[id]);
+		}
+	poller_configure(p->poller, p->given.inventory);
+	p->configured = true;
+	loop_on_step(p->loop, clock_stepped, p);
+}
+
+/* Everything but the journal. */
+static void
+drop_parts(struct process *p)
+{
+	poller_free(p->poller);
+	reach_free(p->reach);
+	modbus_free(p->modbus);
+}
+
+static void
+drop_rest(struct process *p)
+{
+	latest_close(p->latest);
+	series_close(p->catalogue);
+	loop_free(p->loop);
+	free(p->next);
+	free(p);
+}
+
+struct process *
+process_start(struct process_options *options)
+{
+	struct process *p = mem_zero(sizeof *p);
+
+	p->given = *options;
+	if (open_parts(p) == -1) {
+		options->failed = mem_text(p->why.text);
+		process_kill(p);
+		return NULL;
+	}
+	wire(p);
+	return p;
+}
+
+void
+process_reload(struct process *p, struct inventory *inventory)
+{
+	poller_configure(p->poller, inventory);
+}
+
+void
+process_stop(struct process *p)
+{
+	drop_parts(p);
+	writer_record(p->writer, KIND_STOP, NULL, 0);
+	writer_close(p->writer);
+	drop_rest(p);
+}
+
+void
+process_kill(struct process *p)
+{
+	drop_parts(p);
+	writer_abandon(p->writer);
+	drop_rest(p);
+}
+
+struct loop *
+process_loop(struct process *p)
+{
+	return p->loop;
+}
+
+struct series_catalogue *
+process_catalogue(struct process *p)
+{
+	return p->catalogue;
+}
+
+uint64_t
+process_polls(struct process *p)
+{
+	return poller_counters(p->poller).finished;
+}
+
+uint64_t
+process_samples(struct process *p)
+{
+	return poller_counters(p->poller).samples;
+}

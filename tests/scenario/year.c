@@ -1,0 +1,671 @@
+/* A year of plant life on virtual time: the real poller, journal and ledger against a
+ * simulated plant that keeps its own log. Losses, deaths, restarts, kills, clock steps and
+ * reloads come from one seed, which is printed; the ledger has to equal the plant's log. */
+#include <errno.h>
+#include <ftw.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/feed.h"
+#include "core/series.h"
+#include "core/tally.h"
+#include "fake/loop_sim.h"
+#include "fake/net_sim.h"
+#include "scenario/plant.h"
+#include "scenario/plc.h"
+#include "scenario/process.h"
+#include "store/ledger.h"
+
+#define MINUTE (60 * LOOP_S)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define BEGIN (INT64_C(1767225600) * LOOP_S) /* 2026-01-01 */
+
+enum { SINGLES = 44, GATEWAYS = 4, UNITS = 4, PLCS = SINGLES + GATEWAYS * UNITS };
+
+enum event_kind { HOST_STATE, DEAD, GATEWAY_DEAD, BUSY, ILLEGAL, BOOT, KILL, STOP, STEP, RELOAD,
+	CHECK };
+struct event {
+	int64_t at; /* mono */
+	enum event_kind kind;
+	size_t which;
+	int64_t value;
+};
+
+static struct {
+	uint64_t seed;
+	int64_t days;
+	struct plant plant;
+	struct process *process;
+	struct process_options options;
+	struct feed_listener listener;
+	struct event *events;
+	size_t event_count, event_room;
+	char dir[64];
+	int64_t held_from, held_to; /* mono: the clock is ten years ahead */
+	/* counted */
+	uint64_t polls, samples, kills, stops, steps, reloads, checks;
+	uint64_t slots, either_end, either_step, by_reason[256];
+	unsigned failures;
+} year;
+
+/* ---- report ---- */
+
+static void
+report(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+report(bool good, const char *format, ...)
+{
+	va_list args;
+
+	printf("%s - ", good ? "ok" : "not ok");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+	year.failures += !good;
+}
+
+/* ---- the plant ---- */
+
+/* Units behind one gateway are asked one after the other: their times must not meet, or a dead
+ * one's probes would cost the others their turn (that is the line's own test). */
+static void
+name_device(struct plant_device *device, const char *stem, size_t number, int64_t step)
+{
+	for (char suffix = 'a'; suffix <= 'z'; suffix++) {
+		bool meets = false;
+
+		snprintf(device->name, sizeof device->name, "%s-%zu%c", stem, number, suffix);
+		truth_init(&device->truth, device->name, step, device->point_count + HEALTH_COUNT,
+			BEGIN - DAY, BEGIN + (year.days + 10) * DAY);
+		for (struct plant_device *d = year.plant.devices; d < device; d++) {
+			int64_t apart = (d->truth.phase - device->truth.phase) % (15 * MINUTE);
+
+			apart = apart < 0 ? apart + 15 * MINUTE : apart;
+			meets |= d->host == device->host &&
+				(apart < 40 * LOOP_S || apart > 15 * MINUTE - 40 * LOOP_S);
+		}
+		if (!meets)
+			return;
+		truth_free(&device->truth);
+	}
+	abort();
+}
+
+static void
+configure_device(struct plant_device *device, int64_t step)
+{
+	static const char *const no_parents[] = { NULL };
+
+	device->timeout = LOOP_S;
+	device->modbus = (struct modbus_options){ .line = "", .address = device->host->at,
+		.unit_id = device->unit_id, .timeout = device->timeout,
+		.connect_timeout = 3 * LOOP_S };
+	for (size_t i = 0; i < device->point_count; i++) {
+		const struct plant_point *p = &device->points[i];
+
+		device->modbus_points[i] = (struct modbus_point){ .function = p->function,
+			.pdu = p->address, .bits = p->bits, .spec.type = p->real ? REGS_F32 :
+			p->width == 4 ? REGS_U64 : p->width == 2 ? REGS_U32 :
+			p->is_signed ? REGS_S16 : REGS_U16 };
+		device->config_points[i] = (struct point){ .name = p->name, .unit = "", .text = "",
+			.kind = p->kind, .scale = p->scale, .wire = &device->modbus_points[i] };
+	}
+	device->group = (struct group){ .name = "points", .interval = step, .suffix = "",
+		.profile = "standard", .driver = &modbus_driver, .points = device->config_points,
+		.point_count = device->point_count, .retire = DAY };
+	net_addr_text(device->address, sizeof device->address, &device->host->at, true);
+	device->config = (struct device){ .name = device->name, .address = device->address,
+		.protocol = "modbus", .place = "", .owner = "", .asset = "", .text = "",
+		.parents = no_parents, .interval = step, .profile = "standard",
+		.modbus = &device->modbus, .groups = &device->group, .group_count = 1 };
+	device->version = 1;
+}
+
+static void
+add_plc(struct plant_host *host, uint8_t unit, size_t number)
+{
+	struct plant_device *device = &year.plant.devices[year.plant.device_count];
+	bool meter = plant_random(&year.plant) % 2 == 0;
+	int64_t step = plant_random(&year.plant) % 3 == 0 ? HOUR : 15 * MINUTE;
+
+	device->host = host;
+	host->units++;
+	device->unit_id = unit;
+	device->points = meter ? plc_meter : plc_press;
+	device->point_count = meter ? PLC_METER_POINTS : PLC_PRESS_POINTS;
+	device->silence = 0.01 + 0.04 * plant_chance(&year.plant);
+	device->boot_at = loop_sim_now();
+	name_device(device, meter ? "meter" : "press", number, step);
+	configure_device(device, step);
+	/* A fifth stands shortly before its 32-bit counters go round, and never restarts. */
+	for (size_t i = 0; i < device->point_count; i++)
+		device->start[i] = number % 5 == 0 && device->points[i].bits == 32 ?
+			UINT64_C(0x100000000) - (uint64_t)((double)year.days * 86400 *
+				device->points[i].rate * plant_chance(&year.plant)) :
+			plant_random(&year.plant) % UINT64_C(0x7fffffff);
+	device->active = number >= 4; /* the first come by a reload */
+	year.plant.device_count++;
+}
+
+static void
+build_plant(void)
+{
+	year.plant.random = year.seed;
+	year.plant.devices = mem_array(PLCS + 4, sizeof *year.plant.devices);
+	year.plant.hosts = mem_array(SINGLES + GATEWAYS + 4, sizeof *year.plant.hosts);
+	for (size_t i = 0; i < SINGLES + GATEWAYS; i++) {
+		struct plant_host *host = &year.plant.hosts[year.plant.host_count++];
+		char text[32];
+
+		snprintf(text, sizeof text, "10.1.%zu.%zu", i / 100, i % 100 + 1);
+		net_addr_parse(text, 502, &host->at, NULL);
+		for (uint8_t unit = 1; unit <= (i < SINGLES ? 1 : UNITS); unit++)
+			add_plc(host, unit, year.plant.device_count);
+	}
+	plc_open(&year.plant);
+}
+
+/* ---- inventories ---- */
+
+static void
+free_inventory(struct inventory *inventory)
+{
+	free((void *)inventory->devices);
+	free(inventory);
+}
+
+static struct inventory *
+make_inventory(void)
+{
+	struct inventory *inventory = mem_zero(sizeof *inventory);
+	struct device *devices = mem_array(year.plant.device_count, sizeof *devices);
+
+	for (size_t i = 0; i < year.plant.device_count; i++) {
+		struct plant_device *device = &year.plant.devices[i];
+
+		if (!device->active)
+			continue;
+		device->config.fingerprint = device->version;
+		devices[inventory->device_count++] = device->config;
+	}
+	inventory->devices = devices;
+	inventory->references = 1;
+	inventory->free = free_inventory;
+	return inventory;
+}
+
+/* ---- the poller's life ---- */
+
+static void
+on_stepped(int64_t from, int64_t to, void *arg)
+{
+	(void)arg;
+	plant_stepped(&year.plant, from, to);
+}
+
+static void
+on_recovered(uint32_t series, int64_t next, void *arg)
+{
+	(void)arg;
+	plant_recovered(&year.plant, series, next);
+}
+
+static void
+start(void)
+{
+	year.options = (struct process_options){ .state_dir = year.dir, .run_dir = year.dir,
+		.inventory = make_inventory(), .listener = &year.listener, .stepped = on_stepped,
+		.recovered = on_recovered };
+	year.process = process_start(&year.options);
+	if (year.process == NULL) {
+		report(false, "the poller starts: %s", year.options.failed);
+		exit(1);
+	}
+	plant_started(&year.plant, process_loop(year.process));
+}
+
+static void
+end(bool orderly)
+{
+	year.polls += process_polls(year.process);
+	year.samples += process_samples(year.process);
+	plant_ended(&year.plant, orderly);
+	if (orderly)
+		process_stop(year.process);
+	else
+		process_kill(year.process);
+	year.process = NULL;
+}
+
+/* ---- the ledger against the log ---- */
+
+struct comparison {
+	const struct series *series;
+	const struct truth *truth;
+	size_t index;
+	int64_t next, limit; /* slots */
+	struct tally tally;
+	char first[300];
+	uint64_t differences;
+};
+
+static void
+differs(struct comparison *c, int64_t slot, const char *ledger)
+{
+	const struct truth_cell *cell = truth_cell(c->truth, c->index, slot);
+	char at[40];
+
+	if (c->differences++ == 0)
+		snprintf(c->first, sizeof c->first, "%s slot %lld (%s): the ledger says %s, "
+			"the plant's log %s%s%s", c->series->path, (long long)slot,
+			str_utc(at, sizeof at, slot * c->truth->step), ledger,
+			cell->reason == TRUTH_OPEN ? "nothing" : reason_word(cell->reason),
+			cell->other == TRUTH_OPEN ? "" : " or ",
+			cell->other == TRUTH_OPEN ? "" : reason_word(cell->other));
+}
+
+static void
+compare_until(struct comparison *c, int64_t slot)
+{
+	for (; c->next < slot && c->next < c->limit; c->next++)
+		if (truth_cell(c->truth, c->index, c->next)->reason != TRUTH_OPEN)
+			differs(c, c->next, "nothing");
+}
+
+static void
+compare_span(const struct ledger_run *run, void *arg)
+{
+	struct comparison *c = arg;
+
+	compare_until(c, run->first);
+	for (; c->next <= run->last && c->next < c->limit; c->next++) {
+		const struct truth_cell *cell = truth_cell(c->truth, c->index, c->next);
+
+		if (!truth_allows(cell, run->reason))
+			differs(c, c->next, reason_word(run->reason));
+		if (cell->other == TRUTH_ANY)
+			year.either_step++;
+		else if (cell->other != TRUTH_OPEN)
+			year.either_end++;
+		tally_add(&c->tally, run->reason, 1);
+		year.by_reason[run->reason]++;
+		year.slots++;
+	}
+}
+
+/* The catalogue is read as the ledger's readers do, from its file. */
+static void
+compare(const char *when)
+{
+	struct fail why;
+	struct ledger_view *view = ledger_open_reader(year.dir, &why);
+	struct series_catalogue *catalogue = series_open(year.dir, false, &why);
+	struct comparison first = { .differences = 0 };
+	uint64_t differences = 0;
+
+	if (view == NULL || catalogue == NULL) {
+		report(false, "the ledger can be read: %s", why.text);
+		exit(1);
+	}
+	memset(year.by_reason, 0, sizeof year.by_reason);
+	year.slots = year.either_end = year.either_step = 0;
+	for (uint32_t id = 1; id <= series_last_id(catalogue); id++) {
+		struct comparison c = { .series = series_get(catalogue, id) };
+		struct plant_device *device = plant_series(&year.plant, c.series, &c.index);
+
+		c.truth = &device->truth;
+		c.next = c.truth->base;
+		c.limit = plant_settled_until(&year.plant, device);
+		if (c.limit > c.truth->base + (int64_t)c.truth->slots)
+			c.limit = c.truth->base + (int64_t)c.truth->slots;
+		ledger_spans(view, c.series, 0, BEGIN + (year.days + 400) * DAY, compare_span, &c);
+		compare_until(&c, c.limit);
+		if (differences == 0 && c.differences > 0)
+			first = c;
+		differences += c.differences;
+	}
+	report(differences == 0 && ledger_damaged(view) == 0,
+		"%s: the ledger equals the plant's own log in %llu slots of %u series", when,
+		(unsigned long long)year.slots, series_last_id(catalogue));
+	if (differences > 0)
+		printf("    seed %llu: %llu slots differ, the first: %s\n",
+			(unsigned long long)year.seed, (unsigned long long)differences, first.first);
+	year.checks++;
+	series_close(catalogue);
+	ledger_close_reader(view);
+}
+
+/* ---- what happens in the year ---- */
+
+static void
+plan(int64_t at, enum event_kind kind, size_t which, int64_t value)
+{
+	if (year.event_count == year.event_room) {
+		year.event_room = year.event_room * 2 + 1024;
+		year.events = mem_grow(year.events, year.event_room, sizeof *year.events);
+	}
+	year.events[year.event_count++] = (struct event){ at, kind, which, value };
+}
+
+/* Spells of a fault, not overlapping: every `mean` on average, each `low` to `high` long. */
+static void
+plan_spells(enum event_kind kind, size_t which, int64_t value, int64_t mean, int64_t low,
+	int64_t high)
+{
+	int64_t at = loop_sim_now(), last = at + year.days * DAY;
+
+	for (;;) {
+		at += plant_between(&year.plant, mean / 10, 2 * mean);
+		if (at >= last)
+			return;
+		plan(at, kind, which, value);
+		at += plant_between(&year.plant, low, plant_between(&year.plant, low, high));
+		plan(at, kind, which, 0);
+	}
+}
+
+static void
+plan_faults(void)
+{
+	for (size_t i = 0; i < year.plant.host_count; i++) {
+		plan_spells(HOST_STATE, i, i % 3 == 0 ? HOST_REFUSES : HOST_OFF, 25 * DAY, MINUTE,
+			3 * DAY);
+	}
+	for (size_t i = 0; i < year.plant.device_count; i++) {
+		plan_spells(i % 2 == 0 ? DEAD : GATEWAY_DEAD, i, 1, 30 * DAY, 5 * MINUTE, 2 * DAY);
+		plan_spells(BUSY, i, 1, 60 * DAY, 10 * MINUTE, 8 * HOUR);
+		plan_spells(ILLEGAL, i, 1 + (int64_t)(i % 3), 50 * DAY, 20 * MINUTE, DAY);
+		for (int64_t at = 0; i % 5 != 0 && at < year.days * DAY;) {
+			at += plant_between(&year.plant, 3 * DAY, 60 * DAY);
+			plan(loop_sim_now() + at, BOOT, i, 0);
+		}
+	}
+}
+
+/* At random times, but for those in which the clock is not to be believed. */
+static void
+plan_often(enum event_kind kind, int64_t in_a_year)
+{
+	int64_t count = (in_a_year * year.days + 364) / 365;
+
+	for (int64_t n = 0; n < count; n++) {
+		int64_t at = loop_sim_now() +
+			plant_between(&year.plant, HOUR, year.days * DAY - 3 * HOUR);
+		int64_t value = 0;
+
+		if (kind == STEP && plant_random(&year.plant) % 2 == 0)
+			value = plant_between(&year.plant, 2 * LOOP_S, 6 * HOUR);
+		else if (kind == STEP)
+			value = -plant_between(&year.plant, 2 * LOOP_S, 2 * HOUR);
+		if (at > year.held_from - HOUR && at < year.held_to + HOUR && kind != RELOAD)
+			continue;
+		plan(at, kind, 0, value);
+	}
+}
+
+static int
+earlier(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static void
+plan_year(void)
+{
+	int64_t begin = loop_sim_now(), all = year.days * DAY;
+
+	year.held_from = begin + plant_between(&year.plant, all / 4, all / 2);
+	year.held_to = year.held_from + plant_between(&year.plant, HOUR, all / 20);
+	plan(year.held_from, STEP, 1, 3652 * DAY);
+	plan(year.held_to, STEP, 1, -3652 * DAY);
+	plan_faults();
+	plan_often(KILL, 50);
+	plan_often(STOP, 10);
+	plan_often(STEP, 12);
+	plan_often(RELOAD, 10);
+	for (int i = 1; i < 4; i++)
+		plan(begin + all * i / 4, CHECK, 0, 0);
+	qsort(year.events, year.event_count, sizeof *year.events, earlier);
+}
+
+static void
+reload(void)
+{
+	struct plant_device *changed[3];
+	bool was[3];
+
+	/* one changes, two come or go */
+	for (int i = 0; i < 3; i++) {
+		do
+			changed[i] = &year.plant.devices[plant_random(&year.plant) %
+				year.plant.device_count];
+		while ((i == 0 && !changed[i]->active) || (i > 0 && changed[i] == changed[0]) ||
+			(i > 1 && changed[i] == changed[1]));
+		was[i] = changed[i]->active;
+		plant_device_changed(&year.plant, changed[i], was[i], i == 0 ? true : !was[i]);
+		changed[i]->version++;
+	}
+	process_reload(year.process, make_inventory());
+	year.reloads++;
+}
+
+/* What a down poller cannot see goes on meanwhile; it comes back after seconds to hours. */
+static void run_event(const struct event *event);
+
+static void
+stay_down(size_t *next)
+{
+	int64_t until = loop_sim_now() + (plant_random(&year.plant) % 2 == 0 ?
+		plant_between(&year.plant, LOOP_S, 2 * MINUTE) :
+		plant_between(&year.plant, MINUTE, 5 * HOUR));
+
+	while (*next < year.event_count && year.events[*next].at <= until) {
+		const struct event *event = &year.events[(*next)++];
+
+		loop_sim_begin(event->at, loop_sim_real() + event->at - loop_sim_now());
+		if (event->kind < KILL || event->kind == STEP)
+			run_event(event);
+	}
+	loop_sim_begin(until, loop_sim_real() + until - loop_sim_now());
+}
+
+static void
+run_fault(const struct event *event)
+{
+	struct plant_device *device = &year.plant.devices[event->which];
+
+	switch (event->kind) {
+	case HOST_STATE:
+		plc_set(&year.plant, &year.plant.hosts[event->which], (int)event->value);
+		break;
+	case DEAD:
+		device->dead = event->value != 0;
+		break;
+	case GATEWAY_DEAD:
+		device->gateway_dead = event->value != 0;
+		break;
+	case BUSY:
+		device->busy = event->value != 0;
+		break;
+	case ILLEGAL:
+		device->illegal = (uint32_t)event->value;
+		break;
+	default:
+		plant_boot(&year.plant, device);
+		break;
+	}
+}
+
+static void
+run_event(const struct event *event)
+{
+	if (event->kind < KILL) {
+		run_fault(event);
+	} else if (event->kind == STEP) {
+		loop_sim_step_clock(year.process != NULL ? process_loop(year.process) : NULL,
+			event->value);
+		year.steps++;
+	} else if (event->kind == RELOAD) {
+		reload();
+	} else if (event->kind == CHECK) {
+		char when[40];
+
+		loop_sim_for(process_loop(year.process), LOOP_S);
+		plant_look(&year.plant);
+		str_time_span(when, sizeof when, loop_sim_now() - 1000 * LOOP_S);
+		compare(when);
+	}
+}
+
+static void
+live(void)
+{
+	int64_t last = loop_sim_now() + year.days * DAY;
+	size_t next = 0;
+
+	start();
+	while (next < year.event_count && year.events[next].at < last) {
+		const struct event *event = &year.events[next++];
+
+		if (event->at > loop_sim_now())
+			loop_sim_until(process_loop(year.process), event->at);
+		if (event->kind == KILL || event->kind == STOP) {
+			end(event->kind == STOP);
+			year.kills += event->kind == KILL;
+			year.stops += event->kind == STOP;
+			stay_down(&next);
+			start();
+		} else {
+			run_event(event);
+		}
+	}
+	loop_sim_until(process_loop(year.process), last);
+	end(true);
+}
+
+/* ---- main ---- */
+
+static int
+remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+	(void)info, (void)kind, (void)where;
+	return remove(path);
+}
+
+static void
+remove_dir(void)
+{
+	nftw(year.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static void
+make_dir(void)
+{
+	snprintf(year.dir, sizeof year.dir, "%s/pollwerk-year-XXXXXX",
+		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	if (mkdtemp(year.dir) == NULL) {
+		fprintf(stderr, "year: %s: %s\n", year.dir, strerror(errno));
+		exit(1);
+	}
+	atexit(remove_dir);
+}
+
+static void
+read_options(int argc, char **argv)
+{
+	static const struct option options[] = { { "days", required_argument, NULL, 'd' },
+		{ "seed", required_argument, NULL, 's' }, { 0 } };
+	int option;
+
+	year.days = 30;
+	year.seed = (uint64_t)time(NULL) * 1000 + (uint64_t)getpid() % 1000;
+	while ((option = getopt_long(argc, argv, "d:s:", options, NULL)) != -1) {
+		if (option == 'd')
+			year.days = strtoll(optarg, NULL, 10);
+		else if (option == 's')
+			year.seed = strtoull(optarg, NULL, 10);
+		else
+			exit(2);
+	}
+	if (year.days < 2 || year.days > 3660) {
+		fprintf(stderr, "usage: year [--days 2..3660] [--seed N]\n");
+		exit(2);
+	}
+}
+
+static double
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void
+summarise(double took)
+{
+	const struct plant *plant = &year.plant;
+
+	report(plant->wrong_values == 0, "0 wrong values among %llu compared with what was served "
+		"(%llu wrong)", (unsigned long long)plant->values_checked,
+		(unsigned long long)plant->wrong_values);
+	if (plant->wrong_values > 0)
+		printf("    seed %llu: the first: %s\n", (unsigned long long)year.seed,
+			plant->first_wrong);
+	report(plant->order_errors == 0, "every slot was closed once and in order");
+	report(plant->strays == 0, "nobody was asked who was not configured");
+	printf("    %lld days, %zu devices: %llu polls, %llu requests, %llu samples; %llu kills, "
+		"%llu orderly restarts, %llu clock steps, %llu reloads; %.1f s\n",
+		(long long)year.days, plant->device_count, (unsigned long long)year.polls,
+		(unsigned long long)plant->requests, (unsigned long long)year.samples,
+		(unsigned long long)year.kills, (unsigned long long)year.stops,
+		(unsigned long long)year.steps, (unsigned long long)year.reloads, took);
+	printf("    either way is right: %llu slots under way or not yet "
+		"committed when the poller ended or was reloaded (%llu were told and not committed), %llu slots under way when the clock was set\n",
+		(unsigned long long)year.either_end, (unsigned long long)plant->uncommitted,
+		(unsigned long long)year.either_step);
+	printf("    ledger:");
+	for (int reason = 0; reason < 256; reason++)
+		if (year.by_reason[reason] > 0)
+			printf(" %s %llu", reason_word((uint8_t)reason),
+				(unsigned long long)year.by_reason[reason]);
+	printf("\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	double began = now();
+
+	read_options(argc, argv);
+	printf("seed %llu\n", (unsigned long long)year.seed);
+	fflush(stdout);
+	log_open(LOG_TARGET_NONE, "");
+	make_dir();
+	loop_sim_begin(1000 * LOOP_S, BEGIN);
+	build_plant();
+	year.listener = plant_listener(&year.plant);
+	plan_year();
+	live();
+	compare("at the end");
+	summarise(now() - began);
+	return year.failures > 0;
+}
