@@ -371,6 +371,8 @@ name_fault(struct scanner *s, const struct token *open)
 		fault(s, s->token.line, "decimal comma? write a point, as in 0.%s", word);
 	else if (is_mark(&s->token, ';'))
 		fault(s, s->token.line, "a second ';'");
+	else if (s->token.kind == TOKEN_BOOL)
+		fault(s, s->token.line, "\"%s\" is a value and cannot be a key", word);
 	else if (s->token.kind == TOKEN_STRING)
 		fault(s, s->token.line, "key in quotes: write the key without them, %s", word);
 	else if (s->token.kind == TOKEN_MARK && open == NULL)
@@ -393,7 +395,7 @@ parse_settings(struct scanner *s, char end, const struct token *open)
 	while (s->fault->line == 0) {
 		if (end == '\0' ? s->token.kind == TOKEN_END : is_mark(&s->token, end))
 			return;
-		if (s->token.kind != TOKEN_NAME && s->token.kind != TOKEN_BOOL) {
+		if (s->token.kind != TOKEN_NAME) {
 			name_fault(s, open);
 			return;
 		}
