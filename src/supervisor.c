@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -482,11 +483,24 @@ block_signals(struct supervisor *s)
 	return s->signal_fd == -1 ? -1 : 0;
 }
 
+/* A line each for hundreds of PLCs needs more descriptors than the usual 1024. */
+static void
+raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static int
 begin(struct supervisor *s, char *text, size_t size)
 {
 	struct fail why;
 
+	raise_file_limit();
 	if (block_signals(s) == -1) {
 		snprintf(text, size, "signals: %s", strerror(errno));
 		return -1;
@@ -528,6 +542,8 @@ supervisor_main(const struct supervisor_options *options)
 		}
 		log_open(LOG_TARGET_SYSLOG, "");
 	}
+	if (geteuid() == 0 && *s.inventory->poller.user == '\0')
+		log_warn("running as root: set poller.user to a user of its own");
 	log_info("pollwerkd %s: %zu devices, %s", PW_VERSION, s.inventory->device_count,
 		options->config);
 	while (!s.stopping)

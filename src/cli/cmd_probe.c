@@ -1,5 +1,6 @@
 /* pollwerk probe: reads one address of a Modbus device, and its two neighbours, and shows
- * all that it could mean. For the day on which the manual and the device disagree. */
+ * all that it could mean. For the day on which the manual and the device disagree. Of an SNMP
+ * device it shows who answers and what it has: probe_snmp.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/loop.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/probe_snmp.h"
 #include "core/device.h"
 #include "core/point.h"
 #include "journal/state.h"
@@ -125,8 +127,8 @@ parse_arguments(struct request *request, int argc, char **argv)
 			return cmd_usage(&cmd_probe, "one device and one address, please");
 		}
 	}
-	if (request->address_text == NULL)
-		return cmd_usage(&cmd_probe, "which device, and which address?");
+	if (request->device_name == NULL)
+		return cmd_usage(&cmd_probe, "which device?");
 	return CMD_OK;
 }
 
@@ -140,8 +142,14 @@ find_device(struct request *request, const struct inventory *inventory, struct f
 	}
 	request->options = request->device->modbus;
 	if (request->options == NULL) {
-		fail_set(why, "\"%s\" is not asked by Modbus; probe knows nothing else",
+		fail_set(why, request->device->snmp != NULL ?
+			"\"%s\" is asked by SNMP: leave the address away" :
+			"\"%s\" is asked neither by Modbus nor by SNMP; probe knows nothing else",
 			request->device_name);
+		return -1;
+	}
+	if (request->address_text == NULL) {
+		fail_set(why, "which address of \"%s\"?", request->device_name);
 		return -1;
 	}
 	return parse_address(request, why);
@@ -324,6 +332,7 @@ static int
 run(const struct cmd_context *context, int argc, char **argv)
 {
 	struct request request = { 0 };
+	const struct device *device;
 	struct inventory *inventory;
 	struct fail why;
 	int status = parse_arguments(&request, argc, argv);
@@ -333,7 +342,10 @@ run(const struct cmd_context *context, int argc, char **argv)
 	inventory = cmd_inventory(context);
 	if (inventory == NULL)
 		return CMD_NEGATIVE;
-	if (find_device(&request, inventory, &why) == -1) {
+	device = inventory_find(inventory, request.device_name);
+	if (device != NULL && device->snmp != NULL && request.address_text == NULL) {
+		status = probe_snmp(context, device);
+	} else if (find_device(&request, inventory, &why) == -1) {
 		status = cmd_usage(&cmd_probe, "%s", why.text);
 	} else if (keep_daemon_out(&request, inventory, &why) == -1) {
 		cmd_error("%s", why.text);
@@ -346,5 +358,6 @@ run(const struct cmd_context *context, int argc, char **argv)
 }
 
 const struct cmd cmd_probe = { "probe",
-	"[--function N] [--identify] [--beside] DEVICE ADDRESS|POINT",
-	"read a Modbus address in every way it could be meant", run };
+	"DEVICE | [--function N] [--identify] [--beside] DEVICE ADDRESS|POINT",
+	"see what an SNMP agent is, or read a Modbus address in every way it could be meant",
+	run };

@@ -70,28 +70,62 @@ point_json(const struct value *value)
 		"quality", value->quality, "reason", reason_of(value));
 }
 
-/* The words of an enumeration stand in the configuration, by the point's name. */
+/* The device of a path; series come by path, so mostly it is the same as before. */
+static const struct device *
+device_of(const struct inventory *inventory, const struct series *series)
+{
+	static const struct device *last;
+	const char *slash = strchr(series->path, '/');
+	size_t length = slash != NULL ? (size_t)(slash - series->path) : 0;
+	char name[64];
+
+	if (last != NULL && strlen(last->name) == length &&
+		strncmp(last->name, series->path, length) == 0)
+		return last;
+	snprintf(name, sizeof name, "%.*s", (int)length, series->path);
+	return last = inventory_find(inventory, name);
+}
+
+/* The configured point behind a series; NULL for up, rtt and loss, and for what is history. */
+static const struct point *
+point_of(const struct device *device, const struct series *series)
+{
+	const char *rest = strchr(series->path, '/') + 1, *name = strrchr(series->path, '/') + 1;
+
+	for (size_t g = 0; g < device->group_count; g++) {
+		const struct group *group = &device->groups[g];
+		size_t length = group->table != NULL ? strlen(group->table) : 0;
+
+		if (group->table == NULL ? rest != name :
+			strncmp(rest, group->table, length) != 0 || rest[length] != '[')
+			continue;
+		for (size_t p = 0; p < group->point_count; p++)
+			if (strcmp(group->points[p].name, name) == 0)
+				return &group->points[p];
+	}
+	return NULL;
+}
+
+/* What was taken out of the configuration has a history, but no newest value. */
+static bool
+is_configured(const struct inventory *inventory, const struct series *series)
+{
+	const struct device *device = device_of(inventory, series);
+	const char *rest = strchr(series->path, '/') + 1;
+
+	return device != NULL && (point_of(device, series) != NULL || strcmp(rest, "up") == 0 ||
+		strcmp(rest, "rtt") == 0 || strcmp(rest, "loss") == 0);
+}
+
 static const char *
 state_word(const struct inventory *inventory, const struct series *series, double number)
 {
-	const char *slash = strchr(series->path, '/'), *name = strrchr(series->path, '/');
-	char device[64];
-	const struct device *found;
+	const struct device *device = device_of(inventory, series);
+	const struct point *point = device != NULL ? point_of(device, series) : NULL;
 
-	if (slash == NULL || series->kind != POINT_STATE)
-		return NULL;
-	snprintf(device, sizeof device, "%.*s", (int)(slash - series->path), series->path);
-	found = inventory_find(inventory, device);
-	for (size_t g = 0; found != NULL && g < found->group_count; g++)
-		for (size_t p = 0; p < found->groups[g].point_count; p++) {
-			const struct point *point = &found->groups[g].points[p];
-
-			if (strcmp(point->name, name + 1) != 0)
-				continue;
-			for (size_t i = 0; i < point->state_count; i++)
-				if ((double)point->states[i].value == number)
-					return point->states[i].word;
-		}
+	for (size_t i = 0; point != NULL && i < point->state_count; i++)
+		if ((double)point->states[i].value == number)
+			return point->states[i].word;
 	return NULL;
 }
 
@@ -125,7 +159,7 @@ values(const struct cmd_context *context, int argc, char **argv)
 	struct place place;
 	const struct series **list;
 	json_t *document = json_array();
-	size_t count;
+	size_t count, shown = 0;
 
 	if (argc > 2)
 		return cmd_usage(&cmd_values, "one glob at most; quote it for the shell");
@@ -135,6 +169,9 @@ values(const struct cmd_context *context, int argc, char **argv)
 	for (size_t i = 0; i < count; i++) {
 		struct value value = { .series = list[i] };
 
+		if (!is_configured(place.inventory, list[i]))
+			continue;
+		shown++;
 		if (place.latest != NULL)
 			latest_read(place.latest, list[i]->id, &value.row);
 		value.quality = quality_of(list[i], &value.row, place_now());
@@ -147,11 +184,11 @@ values(const struct cmd_context *context, int argc, char **argv)
 		cmd_print_json(document);
 	else
 		json_decref(document);
-	if (count == 0)
+	if (shown == 0)
 		cmd_error("no point matches \"%s\"", argv[1] != NULL ? argv[1] : "*");
 	free(list);
 	place_close(&place);
-	return count > 0 ? CMD_OK : CMD_NEGATIVE;
+	return shown > 0 ? CMD_OK : CMD_NEGATIVE;
 }
 
 const struct cmd cmd_values = { "values", "[GLOB]", "newest value of each point, or why there is none",

@@ -10,7 +10,8 @@
 
 static const struct cmd *const commands[] = {
 	&cmd_check, &cmd_status, &cmd_devices, &cmd_values, &cmd_where, &cmd_gaps, &cmd_alarms,
-	&cmd_paths, &cmd_graph, &cmd_probe, &cmd_reload, NULL
+	&cmd_paths, &cmd_graph, &cmd_probe, &cmd_walk,
+	&cmd_reload, NULL
 };
 
 /* Names that the contract has and this version does not. */

@@ -9,7 +9,9 @@
 struct conf_errors;
 struct fail;
 
-enum bundle_kind { BUNDLE_MAIN, BUNDLE_INCLUDE, BUNDLE_TEMPLATE, BUNDLE_SECRETS, BUNDLE_CREDENTIAL };
+enum bundle_kind {
+	BUNDLE_MAIN, BUNDLE_INCLUDE, BUNDLE_TEMPLATE, BUNDLE_SECRETS, BUNDLE_CREDENTIAL
+};
 
 struct bundle_file {
 	enum bundle_kind kind;

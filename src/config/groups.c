@@ -245,44 +245,50 @@ group_unit(struct work *work, const struct unit *unit)
 		node_error(unit->tmpl->node, build->errors, "has neither points nor tables");
 }
 
-/* Two templates of one device: the same path twice, or the same table. */
 static void
-check_clashes(struct work *work)
+check_own(struct work *work, const struct group *group)
 {
 	static const char *const own[] = { "up", "rtt", "loss" };
 
-	for (size_t i = 0; i < work->count; i++) {
-		const struct group *one = &work->groups[i];
-
-		for (size_t p = 0; p < one->point_count && one->table == NULL; p++) {
-			for (size_t k = 0; k < 3; k++) {
-				if (strcmp(one->points[p].name, own[k]) == 0)
-					node_error(work->node, work->build->errors, "point \"%s\" of "
-						"\"%s\": every device has one of this name already",
-						own[k], one->name);
-			}
+	for (size_t p = 0; p < group->point_count && group->table == NULL; p++) {
+		for (size_t k = 0; k < 3; k++) {
+			if (strcmp(group->points[p].name, own[k]) == 0)
+				node_error(work->node, work->build->errors, "point \"%s\" of \"%s\": "
+					"every device has one of this name already", own[k],
+					group->name);
 		}
-		for (size_t j = 0; j < i; j++) {
-			const struct group *other = &work->groups[j];
+	}
+}
 
-			if (one->table != NULL && other->table != NULL && one->name != other->name &&
-				strcmp(one->name, other->name) != 0 &&
-				strcmp(one->table, other->table) == 0)
+/* Two templates of one device: the same path twice, or the same table. */
+static void
+check_pair(struct work *work, const struct group *one, const struct group *other)
+{
+	if (strcmp(one->name, other->name) == 0)
+		return; /* check_names has looked */
+	if (one->table != NULL && other->table != NULL && strcmp(one->table, other->table) == 0)
+		node_error(work->node, work->build->errors,
+			"templates \"%s\" and \"%s\" both have a table \"%s\"", other->name, one->name,
+			one->table);
+	if (one->table != NULL || other->table != NULL)
+		return;
+	for (size_t p = 0; p < one->point_count; p++) {
+		for (size_t q = 0; q < other->point_count; q++) {
+			if (strcmp(one->points[p].name, other->points[q].name) == 0)
 				node_error(work->node, work->build->errors,
-					"templates \"%s\" and \"%s\" both have a table \"%s\"",
-					other->name, one->name, one->table);
-			if (one->table != NULL || other->table != NULL ||
-				strcmp(one->name, other->name) == 0)
-				continue;
-			for (size_t p = 0; p < one->point_count; p++) {
-				for (size_t q = 0; q < other->point_count; q++) {
-					if (strcmp(one->points[p].name, other->points[q].name) == 0)
-						node_error(work->node, work->build->errors,
-							"\"%s\" and \"%s\" both have a point \"%s\"",
-							other->name, one->name, one->points[p].name);
-				}
-			}
+					"\"%s\" and \"%s\" both have a point \"%s\"", other->name,
+					one->name, one->points[p].name);
 		}
+	}
+}
+
+static void
+check_clashes(struct work *work)
+{
+	for (size_t i = 0; i < work->count; i++) {
+		check_own(work, &work->groups[i]);
+		for (size_t j = 0; j < i; j++)
+			check_pair(work, &work->groups[i], &work->groups[j]);
 	}
 }
 

@@ -234,6 +234,28 @@ split_modicon(int64_t number, int *function, int64_t *pdu)
 	return true;
 }
 
+/* pdu: the modicon number on entry, the address on return. */
+static bool
+build_modicon(struct build *build, const struct config_setting_t *node, int *function,
+	int64_t *pdu)
+{
+	long long number = *pdu;
+	int by_digit;
+
+	if (!split_modicon(number, &by_digit, pdu)) {
+		node_error(node, build->errors, "modicon %lld: expected 1..9999, 1xxxx, 3xxxx, 4xxxx, "
+			"or six digits up to x65536", number);
+		return false;
+	}
+	if (node_get(node, "function") != NULL && *function != by_digit) {
+		node_error(node, build->errors, "function %d: modicon %lld already means function %d",
+			*function, number, by_digit);
+		return false;
+	}
+	*function = by_digit;
+	return true;
+}
+
 static bool
 build_address(struct build *build, const struct scope *scope, const struct scope *around,
 	struct modbus_point *wire)
@@ -241,7 +263,7 @@ build_address(struct build *build, const struct scope *scope, const struct scope
 	static const char *const ways[] = { "pdu", "register", "modicon" };
 	const struct config_setting_t *node = scope->levels[0], *value = NULL;
 	const char *way = NULL;
-	int function = (int)scope_int(around, "function"), count = 0, by_digit;
+	int function = (int)scope_int(around, "function"), count = 0;
 	int64_t pdu;
 
 	for (size_t i = 0; i < 3; i++) {
@@ -261,19 +283,8 @@ build_address(struct build *build, const struct scope *scope, const struct scope
 	pdu = node_integer(value);
 	if (strcmp(way, "register") == 0)
 		pdu -= 1;
-	if (strcmp(way, "modicon") == 0) {
-		if (!split_modicon(pdu, &by_digit, &pdu)) {
-			node_error(node, build->errors, "modicon %lld: expected 1..9999, 1xxxx, 3xxxx, "
-				"4xxxx, or six digits up to x65536", node_integer(value));
-			return false;
-		}
-		if (node_get(node, "function") != NULL && function != by_digit) {
-			node_error(node, build->errors, "function %d: modicon %lld already means "
-				"function %d", function, node_integer(value), by_digit);
-			return false;
-		}
-		function = by_digit;
-	}
+	if (strcmp(way, "modicon") == 0 && !build_modicon(build, node, &function, &pdu))
+		return false;
 	if (function < 1 || function > 4) {
 		if (scope_find(around, "function") == NULL)
 			node_error(node, build->errors, "missing key \"function\" (1 coils, 2 inputs, "

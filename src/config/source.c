@@ -313,7 +313,11 @@ parse_value(struct scanner *s)
 	struct token open = s->token;
 	char end;
 
-	if (!is_value(&s->token) || s->depth >= DEPTH_MAX) {
+	if (s->depth >= DEPTH_MAX) {
+		fault(s, s->token.line, "more than %d brackets inside each other", DEPTH_MAX);
+		return;
+	}
+	if (!is_value(&s->token)) {
 		value_fault(s);
 		return;
 	}

@@ -77,7 +77,8 @@ find_protocol(struct template *tmpl, struct conf_errors *errors)
 		word = node_get_text(at->node, "protocol", NULL);
 	if (word == NULL) {
 		if (node_get(tmpl->node, "protocol") == NULL)
-			node_error(tmpl->node, errors, "missing key \"protocol\" (\"snmp\" or \"modbus\")");
+			node_error(tmpl->node, errors,
+				"missing key \"protocol\" (\"snmp\" or \"modbus\")");
 		return;
 	}
 	if (strcmp(word, "snmp") == 0)

@@ -29,11 +29,13 @@ const char *node_name(const struct config_setting_t *node); /* "" when it has no
 /* Members of a group, entries of a list or array; 0 and NULL for anything else. */
 int node_count(const struct config_setting_t *node);
 const struct config_setting_t *node_at(const struct config_setting_t *node, int index);
-const struct config_setting_t *node_get(const struct config_setting_t *group, const char *key); /* NULL: not there, or no group */
+/* NULL: not there, or no group. */
+const struct config_setting_t *node_get(const struct config_setting_t *group, const char *key);
 
 /* NULL when it is no text; text of a member, or the fallback. */
 const char *node_text(const struct config_setting_t *node);
-const char *node_get_text(const struct config_setting_t *group, const char *key, const char *fallback);
+const char *node_get_text(const struct config_setting_t *group, const char *key,
+	const char *fallback);
 bool node_is_number(const struct config_setting_t *node);
 double node_number(const struct config_setting_t *node); /* any number; 0 else */
 long long node_integer(const struct config_setting_t *node); /* 0 for what is no integer */
@@ -41,6 +43,7 @@ long long node_integer(const struct config_setting_t *node); /* 0 for what is no
 /* 'device "press-3": point "oil_temp": ': all named groups around the node, and itself. */
 const char *node_label(const struct config_setting_t *node, char *to, size_t size);
 /* Reports "file:line: LABELtext". */
-void node_error(const struct config_setting_t *node, struct conf_errors *errors, const char *format, ...)
+void node_error(const struct config_setting_t *node, struct conf_errors *errors,
+	const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 #endif

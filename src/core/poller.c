@@ -173,17 +173,22 @@ start_unit(struct unit *unit)
 }
 
 static void
-drop_changed(struct poller *poller, struct inventory *inventory)
+drop_changed(struct poller *poller, const struct inventory *inventory)
 {
 	struct unit *unit, *next;
 
-	HASH_ITER(hh, poller->units, unit, next) {
-		const struct device *now = inventory_find(inventory, unit->device->name);
+	HASH_ITER(hh, poller->units, unit, next)
+		unit->kept = false;
+	for (size_t i = 0; i < inventory->device_count; i++) {
+		const struct device *device = &inventory->devices[i];
 
-		unit->kept = now != NULL && now->fingerprint == unit->device->fingerprint;
+		HASH_FIND_STR(poller->units, device->name, unit);
+		if (unit != NULL)
+			unit->kept = unit->device->fingerprint == device->fingerprint;
+	}
+	HASH_ITER(hh, poller->units, unit, next)
 		if (!unit->kept)
 			remove_unit(poller, unit);
-	}
 }
 
 void

@@ -488,6 +488,35 @@ a_poll_ends_before_its_interval(void)
 	close_bed();
 }
 
+static int taps[2];
+static int64_t tap_times[2];
+
+static void
+tap(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
+	void *arg)
+{
+	CHECK(arg == &bed);
+	CHECK(net_addr_equal(peer, &bed.options.address));
+	CHECK(size > 20 && bytes[0] == 0x30);
+	taps[sent]++;
+	tap_times[sent] = mono;
+}
+
+static void
+the_tap_sees_each_datagram_with_its_time(void)
+{
+	open_bed(points, 2);
+	attach();
+	snmp_tap(bed.snmp, tap, &bed);
+	taps[0] = taps[1] = 0;
+	bed_faults(bed.agent, "duplicate=1");
+	poll_once(false);
+	CHECK_INT(taps[true], 1);
+	CHECK_INT(taps[false], 2); /* what is dropped later, too */
+	CHECK_NEAR((double)(tap_times[false] - tap_times[true]), 1e6, 5e5);
+	close_bed();
+}
+
 static void
 poll_in_a_new_process(const char *dir)
 {
@@ -545,4 +574,5 @@ RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
 	TEST(a_restart_of_the_device_is_a_discontinuity_once),
 	TEST(max_rate_keeps_requests_apart), TEST(cancel_ends_a_poll_without_a_word),
 	TEST(groups_of_one_device_follow_one_another), TEST(a_poll_ends_before_its_interval),
+	TEST(the_tap_sees_each_datagram_with_its_time),
 	TEST(a_restart_while_no_poller_ran_is_a_discontinuity))

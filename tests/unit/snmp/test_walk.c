@@ -165,6 +165,21 @@ a_silent_agent_is_named_as_such(void)
 	close_bed();
 }
 
+static void
+agents_with_ipv6_addresses_are_asked_as_well(void)
+{
+	struct fail why;
+
+	open_bed(2);
+	bed_agent_free(bed.agent);
+	bed.agent = bed_agent_new(bed.loop, "2001:db8::1", 3, 1);
+	CHECK(net_addr_parse("2001:db8::1", 161, &bed.options.address, &why) == 0);
+	walk("1.3.6.1.2.1.2.2.1.8", 0);
+	CHECK_INT(bed.reason, REASON_GOOD);
+	CHECK_INT(bed.count, 3);
+	close_bed();
+}
+
 /* ---- a first look ---- */
 
 static struct look_result seen;
@@ -239,6 +254,7 @@ a_look_at_a_silent_agent_tries_the_other_version_once(void)
 
 RUN_TESTS(TEST(reads_a_subtree_to_its_end_with_either_version), TEST(reads_all_that_an_agent_has),
 	TEST(an_instance_is_read_by_itself), TEST(stops_where_oids_do_not_increase),
-	TEST(stops_after_as_many_objects_as_wanted), TEST(a_silent_agent_is_named_as_such), TEST(a_look_tells_who_answers_and_what_it_has),
+	TEST(stops_after_as_many_objects_as_wanted), TEST(a_silent_agent_is_named_as_such),
+	TEST(agents_with_ipv6_addresses_are_asked_as_well), TEST(a_look_tells_who_answers_and_what_it_has),
 	TEST(a_look_at_an_old_agent_finds_no_64_bit_counters),
 	TEST(a_look_at_a_silent_agent_tries_the_other_version_once))

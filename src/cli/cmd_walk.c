@@ -1,0 +1,180 @@
+/* pollwerk walk: everything that an SNMP agent has below an OID, by the same sessions and
+ * checks as polling. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "core/device.h"
+#include "core/sample.h"
+#include "snmp/snmp.h"
+#include "snmp/walk.h"
+
+#define DEFAULT_ROOT "1.3.6.1.2.1"
+#define OID_TEXT (SNMP_OID_MAX * 11)
+
+struct request {
+	const char *device_name, *oid_text;
+	uint64_t most;
+	uint32_t ids[SNMP_OID_MAX];
+	struct snmp_oid root;
+};
+
+struct result {
+	struct loop *loop;
+	json_t *objects; /* NULL: lines on stdout */
+	uint8_t reason;
+	char why[256];
+	size_t count;
+};
+
+static int
+parse_arguments(struct request *request, int argc, char **argv)
+{
+	struct fail why;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--max") == 0) {
+			if (i + 1 == argc || str_uint(argv[++i], &request->most, NULL) == -1 ||
+				request->most == 0)
+				return cmd_usage(&cmd_walk, "--max is a number of objects");
+		} else if (argv[i][0] == '-') {
+			return cmd_usage(&cmd_walk, "unknown option %s", argv[i]);
+		} else if (request->device_name == NULL) {
+			request->device_name = argv[i];
+		} else if (request->oid_text == NULL) {
+			request->oid_text = argv[i];
+		} else {
+			return cmd_usage(&cmd_walk, "one device and one OID, please");
+		}
+	}
+	if (request->device_name == NULL)
+		return cmd_usage(&cmd_walk, "which device?");
+	request->root.ids = request->ids;
+	if (snmp_oid_parse(request->oid_text != NULL ? request->oid_text : DEFAULT_ROOT,
+		    request->ids, &request->root.count, &why) == -1)
+		return cmd_usage(&cmd_walk, "%s", why.text);
+	return CMD_OK;
+}
+
+/* Whole numbers as such; what JSON readers would round stays text. */
+static json_t *
+value_json(const struct value *value, const char *text)
+{
+	if (value->type == VALUE_INTEGER)
+		return json_integer(value->integer);
+	if (value->type >= VALUE_GAUGE && value->type <= VALUE_TICKS &&
+		value->count < UINT64_C(1) << 53)
+		return json_integer((json_int_t)value->count);
+	if (value->type == VALUE_REAL)
+		return cmd_json_number(value->real);
+	if (!value_is_there(value))
+		return json_null();
+	return cmd_json_text(text);
+}
+
+static void
+on_object(const struct varbind *varbind, void *arg)
+{
+	struct result *result = arg;
+	char oid[OID_TEXT], text[65536];
+	const char *type = value_type_word(varbind->value.type);
+
+	result->count++;
+	snmp_oid_text(oid, sizeof oid, varbind->ids, varbind->count);
+	value_text(text, sizeof text, &varbind->value);
+	if (result->objects == NULL)
+		printf("%s = %s: %s\n", oid, type, text);
+	else
+		json_array_append_new(result->objects, json_pack("{s:s, s:s, s:o}", "oid", oid,
+			"type", type, "value", value_json(&varbind->value, text)));
+}
+
+static void
+on_done(uint8_t reason, const char *text, void *arg)
+{
+	struct result *result = arg;
+
+	result->reason = reason;
+	str_copy(result->why, sizeof result->why, text);
+	loop_stop(result->loop);
+}
+
+static int
+report(const struct request *request, const struct device *device, struct result *result)
+{
+	if (result->objects != NULL)
+		cmd_print_json(result->objects);
+	if (result->reason != REASON_GOOD) {
+		cmd_error("%s (%s): %s", device->name, device->address, result->why);
+		return CMD_NEGATIVE;
+	}
+	if (result->count == 0) {
+		cmd_error("%s (%s): has nothing below %s", device->name, device->address,
+			request->oid_text != NULL ? request->oid_text : DEFAULT_ROOT);
+		return CMD_NEGATIVE;
+	}
+	return CMD_OK;
+}
+
+static int
+walk(const struct cmd_context *context, const struct request *request,
+	const struct device *device)
+{
+	static const struct snmp_walk_events events = { .object = on_object, .done = on_done };
+	struct result result = { 0 };
+	struct snmp_walk *started = NULL;
+	struct snmp *snmp = NULL;
+	int status = CMD_NEGATIVE;
+	struct fail why;
+
+	result.loop = loop_new(&why);
+	if (result.loop != NULL)
+		snmp = snmp_new(result.loop, NULL, &why);
+	if (snmp != NULL)
+		started = snmp_walk_start(snmp, device->name, device->snmp, &request->root,
+			request->most, &events, &result, &why);
+	if (started == NULL) {
+		cmd_error("%s", why.text);
+	} else {
+		result.objects = context->json ? json_array() : NULL;
+		loop_run(result.loop);
+		status = report(request, device, &result);
+	}
+	snmp_walk_free(started);
+	snmp_free(snmp);
+	if (result.loop != NULL)
+		loop_free(result.loop);
+	return status;
+}
+
+static int
+run(const struct cmd_context *context, int argc, char **argv)
+{
+	struct request request = { 0 };
+	const struct device *device;
+	struct inventory *inventory;
+	int status = parse_arguments(&request, argc, argv);
+
+	if (status != CMD_OK)
+		return status;
+	inventory = cmd_inventory(context);
+	if (inventory == NULL)
+		return CMD_NEGATIVE;
+	device = inventory_find(inventory, request.device_name);
+	if (device == NULL)
+		status = cmd_usage(&cmd_walk, "no device \"%s\" in the configuration",
+			request.device_name);
+	else if (device->snmp == NULL)
+		status = cmd_usage(&cmd_walk, "\"%s\" is not asked by SNMP", device->name);
+	else
+		status = walk(context, &request, device);
+	inventory_unref(inventory);
+	return status;
+}
+
+const struct cmd cmd_walk = { "walk", "[--max N] DEVICE [OID]",
+	"list what an SNMP agent has below an OID (" DEFAULT_ROOT ")", run };

@@ -1,0 +1,115 @@
+#include "cli/probe_snmp.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "core/device.h"
+#include "core/sample.h"
+#include "snmp/look.h"
+#include "snmp/snmp.h"
+
+struct answer {
+	struct loop *loop;
+	const struct look_result *result;
+};
+
+static void
+on_done(const struct look_result *result, void *arg)
+{
+	struct answer *answer = arg;
+
+	answer->result = result;
+	loop_stop(answer->loop);
+}
+
+static const char *
+version_word(uint8_t version)
+{
+	return version == 1 ? "1" : "2c";
+}
+
+static void
+print_text(const struct device *device, const struct look_result *result)
+{
+	char span[32];
+
+	printf("%s (%s): ", device->name, device->address);
+	if (result->answered == 0) {
+		printf("%s: %s\n", reason_word(result->reason), result->why);
+		return;
+	}
+	printf("answers by SNMP version %s in %.2f to %.2f ms, %u of %u requests\n",
+		version_word(result->version), (double)result->rtt_min / 1e6,
+		(double)result->rtt_max / 1e6, result->answered, result->sent);
+	if (result->other_version)
+		printf("  but not by the configured one: set version = \"%s\"\n",
+			version_word(result->version));
+	printf("  sysDescr     %s\n  sysObjectID  %s\n  sysName      %s\n  sysLocation  %s\n",
+		result->descr, result->object_id, result->name, result->location);
+	if (result->has_uptime)
+		printf("  sysUpTime    %s\n", str_time_span(span, sizeof span,
+			(int64_t)result->uptime * LOOP_S));
+	else
+		printf("  sysUpTime    none: restarts show only by counters that went back\n");
+	printf("  interfaces   %zu, %zu with 64-bit counters\n", result->interfaces,
+		result->counters64);
+	if (result->reason != REASON_GOOD)
+		printf("  %s: %s\n", reason_word(result->reason), result->why);
+}
+
+static void
+print_json(const struct device *device, const struct look_result *result)
+{
+	bool answered = result->answered > 0;
+
+	cmd_print_json(json_pack("{s:o, s:o, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, "
+		"s:o, s:i, s:i, s:s, s:o}",
+		"device", cmd_json_text(device->name), "address", cmd_json_text(device->address),
+		"answers", answered, "version", version_word(result->version), "other_version",
+		result->other_version, "descr", cmd_json_text(result->descr), "object_id",
+		cmd_json_text(result->object_id), "name", cmd_json_text(result->name), "location",
+		cmd_json_text(result->location), "uptime",
+		cmd_json_number(result->has_uptime ? result->uptime : (double)NAN), "interfaces",
+		(int)result->interfaces, "counters64", (int)result->counters64, "rtt_min",
+		cmd_json_number(answered ? (double)result->rtt_min / 1e9 : (double)NAN), "rtt_max",
+		cmd_json_number(answered ? (double)result->rtt_max / 1e9 : (double)NAN), "sent",
+		(int)result->sent, "answered", (int)result->answered, "reason",
+		reason_word(result->reason), "error",
+		result->reason == REASON_GOOD ? json_null() : cmd_json_text(result->why)));
+}
+
+int
+probe_snmp(const struct cmd_context *context, const struct device *device)
+{
+	struct answer answer = { 0 };
+	struct snmp_look *look = NULL;
+	struct snmp *snmp = NULL;
+	int status = CMD_NEGATIVE;
+	struct fail why;
+
+	answer.loop = loop_new(&why);
+	if (answer.loop != NULL)
+		snmp = snmp_new(answer.loop, NULL, &why);
+	if (snmp != NULL)
+		look = snmp_look_start(snmp, device->name, device->snmp, on_done, &answer, &why);
+	if (look == NULL) {
+		cmd_error("%s", why.text);
+	} else {
+		loop_run(answer.loop);
+		if (context->json)
+			print_json(device, answer.result);
+		else
+			print_text(device, answer.result);
+		status = answer.result->reason == REASON_GOOD && !answer.result->other_version ?
+			CMD_OK : CMD_NEGATIVE;
+	}
+	snmp_look_free(look);
+	snmp_free(snmp);
+	if (answer.loop != NULL)
+		loop_free(answer.loop);
+	return status;
+}
