@@ -1,0 +1,124 @@
+#!/bin/sh
+# snmp.sh - the daemon against simulated switches: rates are those of the formula, also over a
+# renumbering and a restart; wrong communities, old agents and noise stay where they are.
+. "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
+cd "$build" || exit 1
+
+work=$(mktemp -d)
+server= noisy= daemon=
+trap 'kill $daemon $server $noisy 2>/dev/null; wait; rm -rf "$work"' EXIT
+pollwerk="./pollwerk -c $work/pollwerk.conf"
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	tries=$(($1 * 5))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+# ready FILE: the port of the simulator that writes there.
+ready()
+{
+	wait_for 5 grep -q '^ready' "$1" && sed -n 's/^ready .*://p' "$1"
+}
+# 100 kB/s and up, so that a single datagram's delay stays far below a percent.
+tests/sim/snmp_sim --listen 127.0.0.1:0 --ifs 8 --rate 100000 --control "$work/control" \
+	>"$work/server" 2>&1 &
+server=$!
+tests/sim/snmp_sim --listen 127.0.0.1:0 --ifs 4 --rate 100000 \
+	--fault "duplicate=0.2 wrong_id=0.1 junk=0.1 wrong_community=0.1 wrong_port=0.1" \
+	>"$work/noisy" 2>&1 &
+noisy=$!
+port=$(ready "$work/server")
+noisy_port=$(ready "$work/noisy")
+
+cat >"$work/pollwerk.conf" <<END
+poller: { name = "test"; interval = "1s"; state_dir = "$work/state"; run_dir = "$work/run";
+          rrd_dir = "$work/rrd"; templates = [ "$src/conf/templates" ]; };
+store: { flush = "1s"; profile = "short"; };
+devices: (
+  { name = "good"; address = "127.0.0.1"; snmp = { version = "2c"; community = "public"; port = $port; };
+    templates = [ "system", "if-mib" ]; },
+  { name = "old"; address = "127.0.0.1"; snmp = { version = "1"; community = "public"; port = $port; };
+    templates = [ "system", "if-mib" ]; },
+  { name = "noisy"; address = "127.0.0.1";
+    snmp = { version = "2c"; community = "public"; port = $noisy_port; timeout = "100ms"; retries = 3; };
+    templates = [ "if-mib" ]; },
+  { name = "wrong"; address = "127.0.0.1";
+    snmp = { version = "2c"; community = "wrong"; port = $port; timeout = "200ms"; };
+    templates = [ "system" ]; } );
+END
+check "the configuration is right" $pollwerk check
+check "probe looks at the agent" eval "$pollwerk probe good >'$work/probe' &&
+	grep -q 'answers by SNMP version 2c' '$work/probe' &&
+	grep -q 'interfaces   8, 8 with 64-bit counters' '$work/probe'"
+check "walk lists a column as snmpwalk would" eval "[ \"\$($pollwerk walk good 1.3.6.1.2.1.2.2.1.8)\" = \
+\"\$(for i in 1 2 3 4 5 6 7 8; do echo \"1.3.6.1.2.1.2.2.1.8.\$i = INTEGER: 1\"; done)\" ]"
+check "walk speaks JSON" eval "$pollwerk --json walk good 1.3.6.1.2.1.1.5.0 |
+	grep -qx '\[{\"oid\":\"1.3.6.1.2.1.1.5.0\",\"type\":\"OCTET STRING\",\"value\":\"sim-1\"}\]'"
+check "walk says why there is nothing" eval "! $pollwerk walk wrong >/dev/null 2>'$work/why' &&
+	grep -q 'no answer to 2 requests within 200ms each' '$work/why'"
+
+./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
+daemon=$!
+
+# rates DEVICE: what is wrong with its in_octets: 100000 x (N + 1) octets/s for ge-1/N.
+rates()
+{
+	$pollwerk values "$1/if[*]/in_octets" >"$work/values" || echo "no values"
+	awk -v rows="$2" '
+		{
+			split($1, part, /[\/\]]/)
+			wanted = 100000 * (part[3] + 1)
+			if ($NF != "good" || $2 < wanted * 0.99 || $2 > wanted * 1.01)
+				print $0 " instead of " wanted
+			n++
+		}
+		END { if (n != rows) print n + 0 " rows instead of " rows }' "$work/values"
+}
+all_good()
+{
+	[ -z "$(rates good 8)" ] && [ -z "$(rates old 8)" ]
+}
+check "rates of all interfaces come within 10 s" wait_for 10 all_good
+sleep 5
+none "each rate is within 1 % of its formula" "$(rates good 8)"
+none "with version 1 and 32-bit counters as well" "$(rates old 8)"
+check "a wrong community is a timeout, and the device down" eval \
+	"$pollwerk values wrong/uptime | grep -q timeout && $pollwerk devices | grep -q '^wrong  *down'"
+check "a noisy network costs no rate" wait_for 10 eval '[ -z "$(rates noisy 4)" ]'
+
+tests/sim/simctl "$work/control" "agent 1 renumber 1000"
+sleep 4
+none "a renumbered switch keeps its names and rates" "$(rates good 8)"
+check "and has no new rows" eval "[ \$($pollwerk values 'good/if[*]/oper' | wc -l) -eq 8 ]"
+
+tests/sim/simctl "$work/control" "agent 1 reboot"
+sleep 5
+none "after a restart the rates are as before" "$(rates good 8)"
+check "the restart is in the log, once for each device" eval \
+	"[ \$(grep -c 'good: restarted [0-9]* s ago' '$work/out') -eq 1 ]"
+
+kill $daemon
+wait $daemon
+check "the daemon ends well" [ $? -eq 0 ]
+daemon=
+none "no slot of the good devices was lost" "$($pollwerk gaps 'good/*' |
+	awk '{ if ($3 != $6 || $3 < 10) print }')"
+if command -v rrdtool >/dev/null; then
+	spikes=$(for n in 1 4 8; do
+		rrdtool fetch "$work/rrd/good/if/ge-1%2F$n.rrd" AVERAGE -s -120s |
+			awk -v n=$n '/:/ && $2 !~ /nan/ { good++
+				if ($2 < 99000 * (n + 1) || $2 > 101000 * (n + 1)) print "ge-1/" n ": " $2 }
+				END { if (good < 10) print "ge-1/" n ": " good + 0 " values" }'
+	done)
+	none "the RRDs hold no spike and no dip" "$spikes"
+else
+	skip "the RRDs hold no spike and no dip (apt-get install rrdtool)"
+fi
+finish
