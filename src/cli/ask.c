@@ -7,21 +7,23 @@
 #include "base/loop.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "config/conf.h"
 #include "control/client.h"
 #include "core/device.h"
 
 int
 ask(const struct cmd_context *context, const char *command, int timeout, json_t **answer)
 {
-	struct inventory *inventory = cmd_inventory(context);
+	struct inventory *inventory;
+	struct conf_places places;
 	const char *error;
 	struct fail why;
 
 	*answer = NULL;
-	if (inventory == NULL)
+	if (cmd_look(context, &places, &inventory) == -1)
 		return CMD_NEGATIVE;
-	*answer = client_call(inventory->poller.run_dir, command, timeout * LOOP_S, &why);
 	inventory_unref(inventory);
+	*answer = client_call(places.run_dir, command, timeout * LOOP_S, &why);
 	if (*answer == NULL) {
 		cmd_error("daemon not reachable: %s", why.text);
 		return CMD_NO_DAEMON;

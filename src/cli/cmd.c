@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/fail.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "config/conf.h"
 #include "core/device.h"
 
@@ -45,6 +47,34 @@ cmd_inventory(const struct cmd_context *context)
 	conf_errors_free(&errors);
 	conf_free(conf);
 	return inventory;
+}
+
+int
+cmd_look(const struct cmd_context *context, struct conf_places *places,
+	struct inventory **inventory)
+{
+	struct conf_errors errors = { 0 };
+	struct conf *conf = conf_load(context->config, &errors);
+	struct fail why;
+	int result = 0;
+
+	*inventory = conf == NULL ? NULL : conf_inventory(conf);
+	if (*inventory != NULL) {
+		const struct poller_options *poller = &(*inventory)->poller;
+
+		str_copy(places->state_dir, sizeof places->state_dir, poller->state_dir);
+		str_copy(places->rrd_dir, sizeof places->rrd_dir, poller->rrd_dir);
+		str_copy(places->run_dir, sizeof places->run_dir, poller->run_dir);
+	} else if (conf_places(context->config, places, &why) == 0) {
+		cmd_error("%s: %zu mistakes (pollwerk check tells them), only its directories are used",
+			context->config, errors.count);
+	} else {
+		conf_report(&errors, stderr);
+		result = -1;
+	}
+	conf_errors_free(&errors);
+	conf_free(conf);
+	return result;
 }
 
 void

@@ -134,7 +134,7 @@ run_gaps(const struct cmd_context *context, int argc, char **argv)
 		return status;
 	if (place_open(&gaps.place, context, false) == -1)
 		return CMD_NEGATIVE;
-	gaps.view = ledger_open_reader(gaps.place.inventory->poller.state_dir, &why);
+	gaps.view = ledger_open_reader(gaps.place.dirs.state_dir, &why);
 	if (gaps.view == NULL) {
 		cmd_error("%s", why.text);
 	} else {

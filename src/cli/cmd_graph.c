@@ -115,7 +115,7 @@ choose(struct graph *g)
 				break;
 			}
 			g->files[p->count] = mem_format("%s/%s",
-				g->place.inventory->poller.rrd_dir, list[k]->file);
+				g->place.dirs.rrd_dir, list[k]->file);
 			p->files[p->count] = g->files[p->count];
 			p->series[p->count++] = list[k];
 		}
@@ -129,10 +129,11 @@ choose(struct graph *g)
 static void
 find_limits(struct graph *g)
 {
-	const struct rule_options *rules = g->place.inventory->thresholds;
+	const struct inventory *inventory = g->place.inventory;
+	const struct rule_options *rules = inventory == NULL ? NULL : inventory->thresholds;
 
 	g->picture.limits = g->limits;
-	for (size_t i = 0; i < g->place.inventory->threshold_count; i++) {
+	for (size_t i = 0; inventory != NULL && i < inventory->threshold_count; i++) {
 		bool drawn = false;
 
 		for (size_t k = 0; k < g->picture.count; k++)

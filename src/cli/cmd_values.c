@@ -79,6 +79,8 @@ device_of(const struct inventory *inventory, const struct series *series)
 	size_t length = slash != NULL ? (size_t)(slash - series->path) : 0;
 	char name[64];
 
+	if (inventory == NULL)
+		return NULL;
 	if (last != NULL && strlen(last->name) == length &&
 		strncmp(last->name, series->path, length) == 0)
 		return last;
@@ -106,13 +108,16 @@ point_of(const struct device *device, const struct series *series)
 	return NULL;
 }
 
-/* What was taken out of the configuration has a history, but no newest value. */
+/* What was taken out of the configuration has a history, but no newest value. A configuration
+ * that cannot be read takes nothing out. */
 static bool
 is_configured(const struct inventory *inventory, const struct series *series)
 {
 	const struct device *device = device_of(inventory, series);
 	const char *rest = strchr(series->path, '/') + 1;
 
+	if (inventory == NULL)
+		return true;
 	return device != NULL && (point_of(device, series) != NULL || strcmp(rest, "up") == 0 ||
 		strcmp(rest, "rtt") == 0 || strcmp(rest, "loss") == 0);
 }

@@ -37,7 +37,7 @@ where(const struct cmd_context *context, int argc, char **argv)
 		const struct series *s = list[i];
 		char file[1024];
 
-		snprintf(file, sizeof file, "%s/%s", place.inventory->poller.rrd_dir, s->file);
+		snprintf(file, sizeof file, "%s/%s", place.dirs.rrd_dir, s->file);
 		if (*s->file == '\0')
 			continue;
 		if (context->json)

@@ -19,17 +19,17 @@ place_open(struct place *place, const struct cmd_context *context, bool with_lat
 {
 	struct fail why;
 
-	*place = (struct place){ .inventory = cmd_inventory(context) };
-	if (place->inventory == NULL)
+	*place = (struct place){ .catalogue = NULL };
+	if (cmd_look(context, &place->dirs, &place->inventory) == -1)
 		return -1;
-	place->catalogue = series_open(place->inventory->poller.state_dir, false, &why);
+	place->catalogue = series_open(place->dirs.state_dir, false, &why);
 	if (place->catalogue == NULL) {
 		cmd_error("%s (has pollwerkd run with this configuration?)", why.text);
 		place_close(place);
 		return -1;
 	}
 	if (with_latest)
-		place->latest = latest_open_reader(place->inventory->poller.run_dir, &why);
+		place->latest = latest_open_reader(place->dirs.run_dir, &why);
 	if (with_latest && place->latest == NULL)
 		cmd_error("%s: no newest values", why.text);
 	return 0;
@@ -114,7 +114,7 @@ place_flush(const struct place *place, const struct series *const *list, size_t 
 		if (*list[i]->file == '\0' || strcmp(list[i]->file, last) == 0)
 			continue;
 		last = list[i]->file;
-		if (store_flush_client(place->inventory->poller.run_dir, last, 5 * LOOP_S, &why) == -1) {
+		if (store_flush_client(place->dirs.run_dir, last, 5 * LOOP_S, &why) == -1) {
 			cmd_error("not flushed, the newest rows may be missing: %s", why.text);
 			return;
 		}

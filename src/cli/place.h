@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "config/conf.h"
 struct cmd_context;
 struct inventory;
 struct latest;
@@ -13,7 +14,8 @@ struct series;
 struct series_catalogue;
 
 struct place {
-	struct inventory *inventory;
+	struct conf_places dirs;
+	struct inventory *inventory; /* NULL when the configuration has mistakes */
 	struct series_catalogue *catalogue;
 	struct latest *latest; /* NULL when there is none yet, or it was not asked for */
 };

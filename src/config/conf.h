@@ -38,6 +38,14 @@ void conf_free(struct conf *conf);                /* NULL is fine */
 bool conf_check_catalogue(const struct inventory *inventory,
 	const struct series_catalogue *catalogue, struct conf_errors *errors);
 
+/* Where a daemon keeps its things, for those who only want to look: from the main file alone,
+ * which may be half written or name secrets that the reader may not see, because the daemon
+ * goes on with what it has. -1 and why when the file cannot be read. */
+struct conf_places {
+	char state_dir[512], rrd_dir[512], run_dir[512];
+};
+int conf_places(const char *path, struct conf_places *places, struct fail *why);
+
 /* "4 devices, 31 points, 2 tables, 3 thresholds, 1 path, 1 receiver: ok" */
 const char *conf_summary(const struct inventory *inventory, char *to, size_t size);
 
