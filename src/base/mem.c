@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 
@@ -58,4 +59,16 @@ mem_format(const char *format, ...)
 	length = vasprintf(&text, format, args);
 	va_end(args);
 	return checked(length < 0 ? NULL : text, 0);
+}
+
+void
+mem_limit(size_t bytes)
+{
+#ifndef __SANITIZE_ADDRESS__
+	struct rlimit limit = { bytes, bytes };
+
+	setrlimit(RLIMIT_AS, &limit);
+#else
+	(void)bytes;
+#endif
 }

@@ -12,5 +12,8 @@ void *mem_array(size_t count, size_t size);   /* zeroed, product checked; free()
 void *mem_grow(void *old, size_t count, size_t size); /* like reallocarray; new part not zeroed */
 char *mem_text(const char *text);             /* copy, NULL stays NULL; free() it */
 void *mem_copy(const void *from, size_t size);
+/* Bounds this process's address space, for children that call what may run away. Nothing
+ * with AddressSanitizer, whose shadow alone is larger. */
+void mem_limit(size_t bytes);
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #endif

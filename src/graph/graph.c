@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/mem.h"
 #include "graph/picture.h"
 
 #define PATIENCE_MS 10000
@@ -47,11 +48,11 @@ graph_check_fonts(struct fail *why)
 static void
 set_limits(void)
 {
-	struct rlimit cpu = { 8, 10 }, memory = { (rlim_t)1 << 30, (rlim_t)1 << 30 };
+	struct rlimit cpu = { 8, 10 };
 	struct rlimit core = { 0, 0 };
 
 	setrlimit(RLIMIT_CPU, &cpu);
-	setrlimit(RLIMIT_AS, &memory);
+	mem_limit((size_t)1 << 30);
 	setrlimit(RLIMIT_CORE, &core);
 }
 
