@@ -1,0 +1,395 @@
+/* kill9 - runs pollwerkd and kills its supervisor, poller and store at random instants.
+ *
+ *   kill9 PROGRAM CONF STATE_DIR RUN_DIR KEEP_DIR KILLS-PER-ROLE SEED
+ *
+ * Every second kill of a role waits, after its random delay, for a state drawn at random
+ * (inside write, fdatasync or rrd_update), which RUN_DIR/where shows. What a kill fell into is
+ * what the role's successor found there. When one of the three was not hit, more kills follow
+ * until it was, at most EXTRA. Journal segments are linked into KEEP_DIR, so that none is
+ * lost by being dropped. Prints
+ *   kill ROLE WALL-NS-OF-KILL WALL-NS-OF-BACK STATE
+ *   refused MS     how long a daemon started at once after the supervisor's end was refused
+ *   ended MS       how long the roles outlived their supervisor
+ *   fault TEXT     what must not be
+ * Includes nothing of pollwerk but the layout of that page. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal/whereabouts.h"
+
+#define MS INT64_C(1000000)
+#define EXTRA 60
+#define PATIENCE (10000 * MS)
+
+enum target { SUPERVISOR, POLLER, STORE, TARGETS };
+static const char *const target_names[] = { "supervisor", "poller", "store" };
+static const char *const process_names[] = { "", "pollwerk-poller", "pollwerk-store" };
+static const char *const state_names[] = { "else", "write", "fdatasync", "rrd_update",
+	"checkpoint", "5", "6", "7" };
+
+struct campaign {
+	char **args;
+	const char *state_dir, *run_dir, *keep_dir;
+	pid_t daemon;
+	pid_t roles[TARGETS];
+	const volatile struct whereabouts *where;
+	unsigned hits[8];
+	bool fault;
+};
+
+static int64_t
+now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void
+pause_ms(int64_t ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * MS };
+
+	nanosleep(&t, NULL);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+fault(struct campaign *c, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("fault ", stdout);
+	vprintf(format, args);
+	putchar('\n');
+	va_end(args);
+	c->fault = true;
+}
+
+/* ---- what can be seen from outside ---- */
+
+static void
+keep_segments(const struct campaign *c)
+{
+	char from[600], to[600];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(from, sizeof from, "%s/journal", c->state_dir);
+	dir = opendir(from);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (strstr(entry->d_name, ".seg") == NULL)
+			continue;
+		snprintf(from, sizeof from, "%s/journal/%s", c->state_dir, entry->d_name);
+		snprintf(to, sizeof to, "%s/%s", c->keep_dir, entry->d_name);
+		if (link(from, to) == -1 && errno != EEXIST && errno != ENOENT)
+			perror(to);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+static bool
+map_where(struct campaign *c)
+{
+	char path[600];
+	void *map;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/where", c->run_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 || lseek(fd, 0, SEEK_END) < (off_t)sizeof *c->where) {
+		if (fd != -1)
+			close(fd);
+		return false;
+	}
+	map = mmap(NULL, sizeof *c->where, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	c->where = map == MAP_FAILED ? NULL : map;
+	return c->where != NULL;
+}
+
+static int
+page_row(enum target target)
+{
+	return target == STORE ? WHERE_STORE : WHERE_JOURNAL;
+}
+
+struct deaths {
+	uint64_t code[8];
+};
+static struct deaths
+deaths_of(const struct campaign *c, enum target target)
+{
+	struct deaths deaths = { { 0 } };
+
+	for (int i = 0; i < 8 && c->where != NULL; i++)
+		deaths.code[i] = c->where->died[page_row(target)][i];
+	return deaths;
+}
+
+/* The state that a successor found since then; -1 while none has. */
+static int
+found_since(const struct campaign *c, enum target target, const struct deaths *before)
+{
+	struct deaths after = deaths_of(c, target);
+
+	for (int i = 0; i < 8; i++)
+		if (after.code[i] != before->code[i])
+			return i;
+	return -1;
+}
+
+static bool
+is_gone(pid_t pid)
+{
+	char path[64], line[200] = "";
+	const char *after;
+	FILE *stat;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	stat = fopen(path, "r");
+	if (stat == NULL)
+		return true;
+	if (fgets(line, sizeof line, stat) == NULL)
+		line[0] = '\0';
+	fclose(stat);
+	after = strrchr(line, ')');
+	return after == NULL || after[2] == 'Z' || after[2] == 'X';
+}
+
+static pid_t
+child_named(pid_t parent, const char *name)
+{
+	char path[64], comm[32];
+	int child;
+	pid_t found = 0;
+	FILE *children, *file;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	children = fopen(path, "r");
+	while (children != NULL && fscanf(children, "%d", &child) == 1) {
+		snprintf(path, sizeof path, "/proc/%d/comm", child);
+		file = fopen(path, "r");
+		if (file == NULL)
+			continue;
+		if (fgets(comm, sizeof comm, file) != NULL &&
+			strncmp(comm, name, strlen(name)) == 0)
+			found = child;
+		fclose(file);
+	}
+	if (children != NULL)
+		fclose(children);
+	return found;
+}
+
+/* ---- the daemon ---- */
+
+static void
+start_daemon(struct campaign *c)
+{
+	fflush(stdout);
+	c->daemon = fork();
+	if (c->daemon == 0) {
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execl(c->args[1], c->args[1], "-c", c->args[2], "-f", (char *)NULL);
+		_exit(127);
+	}
+}
+
+static bool
+daemon_has_ended(struct campaign *c)
+{
+	return waitpid(c->daemon, NULL, WNOHANG) == c->daemon;
+}
+
+/* Starts it, again while it is refused; waits until both roles have found their
+ * predecessors' ends. Returns the time of the last start. */
+static int64_t
+start_until_up(struct campaign *c)
+{
+	struct deaths poller = deaths_of(c, POLLER), store = deaths_of(c, STORE);
+	int64_t begun = now(CLOCK_MONOTONIC), started = begun;
+
+	start_daemon(c);
+	while (now(CLOCK_MONOTONIC) - begun < PATIENCE) {
+		if (daemon_has_ended(c)) {
+			pause_ms(20);
+			started = now(CLOCK_MONOTONIC);
+			start_daemon(c);
+		}
+		if ((c->where != NULL || map_where(c)) && found_since(c, POLLER, &poller) != -1 &&
+			found_since(c, STORE, &store) != -1) {
+			c->roles[POLLER] = child_named(c->daemon, process_names[POLLER]);
+			c->roles[STORE] = child_named(c->daemon, process_names[STORE]);
+			if (c->roles[POLLER] != 0 && c->roles[STORE] != 0)
+				return started;
+		}
+		pause_ms(2);
+	}
+	fault(c, "the daemon is not up within 10 s");
+	return started;
+}
+
+/* ---- killing ---- */
+
+/* Turns without sleeping: a write takes a few microseconds. */
+static bool
+wait_for_state(const struct campaign *c, enum target target, int state, int64_t patience)
+{
+	int64_t end = now(CLOCK_MONOTONIC) + patience;
+
+	do {
+		for (int i = 0; i < 2000; i++)
+			if (c->where->code[page_row(target)] == (uint64_t)state)
+				return true;
+	} while (now(CLOCK_MONOTONIC) < end);
+	return false;
+}
+
+static void
+strike_role(struct campaign *c, enum target target, int state)
+{
+	struct deaths before = deaths_of(c, target);
+	int64_t killed, begun;
+	int found = -1;
+	pid_t next = 0;
+
+	if (state != WHERE_ELSE)
+		wait_for_state(c, target, state, 3000 * MS);
+	kill(c->roles[target], SIGKILL);
+	killed = now(CLOCK_REALTIME);
+	begun = now(CLOCK_MONOTONIC);
+	while (now(CLOCK_MONOTONIC) - begun < PATIENCE) {
+		found = found_since(c, target, &before);
+		next = child_named(c->daemon, process_names[target]);
+		if (found != -1 && next != 0 && next != c->roles[target])
+			break;
+		pause_ms(1);
+	}
+	if (found == -1)
+		fault(c, "the %s is not back within 10 s", target_names[target]);
+	else
+		c->hits[found]++;
+	c->roles[target] = next;
+	printf("kill %s %lld %lld %s\n", target_names[target], (long long)killed,
+		(long long)now(CLOCK_REALTIME), found == -1 ? "?" : state_names[found]);
+}
+
+static void
+strike_supervisor(struct campaign *c)
+{
+	pid_t roles[] = { c->roles[POLLER], c->roles[STORE] };
+	int64_t killed = now(CLOCK_REALTIME), begun = now(CLOCK_MONOTONIC), started, ended;
+
+	kill(c->daemon, SIGKILL);
+	waitpid(c->daemon, NULL, 0);
+	started = start_until_up(c);
+	ended = now(CLOCK_MONOTONIC);
+	while ((!is_gone(roles[0]) || !is_gone(roles[1])) && ended - begun < PATIENCE) {
+		pause_ms(5);
+		ended = now(CLOCK_MONOTONIC);
+	}
+	if (!is_gone(roles[0]) || !is_gone(roles[1]))
+		fault(c, "a role outlives its supervisor by 10 s");
+	printf("kill supervisor %lld %lld else\n", (long long)killed, (long long)now(CLOCK_REALTIME));
+	printf("refused %lld\n", (long long)((started - begun) / MS));
+	printf("ended %lld\n", (long long)((ended - begun) / MS));
+}
+
+static void
+rest(struct campaign *c, int64_t ms)
+{
+	for (; ms > 0; ms -= 100) {
+		keep_segments(c);
+		pause_ms(ms < 100 ? ms : 100);
+	}
+}
+
+static void
+strike(struct campaign *c, enum target target, int state)
+{
+	rest(c, 300 + random() % 1200);
+	if (target == SUPERVISOR)
+		strike_supervisor(c);
+	else
+		strike_role(c, target, state);
+	keep_segments(c);
+	fflush(stdout);
+}
+
+static int
+random_state(enum target target)
+{
+	if (random() % 2 == 0)
+		return WHERE_ELSE;
+	if (target == STORE)
+		return WHERE_RRD_UPDATE;
+	return random() % 2 == 0 ? WHERE_WRITE : WHERE_FDATASYNC;
+}
+
+static void
+run_campaign(struct campaign *c, int kills)
+{
+	enum target order[TARGETS * 100];
+	int count = 0, extra = 0;
+
+	for (int i = 0; i < kills; i++)
+		for (int target = 0; target < TARGETS; target++)
+			order[count++] = (enum target)target;
+	for (int i = count - 1; i > 0; i--) {
+		int other = (int)(random() % (i + 1));
+		enum target kept = order[i];
+
+		order[i] = order[other];
+		order[other] = kept;
+	}
+	for (int i = 0; i < count && !c->fault; i++)
+		strike(c, order[i], random_state(order[i]));
+	for (int state = WHERE_WRITE; state <= WHERE_RRD_UPDATE; state++)
+		for (; c->hits[state] == 0 && extra < EXTRA && !c->fault; extra++)
+			strike(c, state == WHERE_RRD_UPDATE ? STORE : POLLER, state);
+	if (extra > 0)
+		printf("extra %d\n", extra);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct campaign c = { .args = argv };
+	int status = 0;
+
+	if (argc != 8 || atoi(argv[6]) < 1 || atoi(argv[6]) > 100) {
+		fputs("usage: kill9 PROGRAM CONF STATE_DIR RUN_DIR KEEP_DIR KILLS-PER-ROLE SEED\n", stderr);
+		return 2;
+	}
+	c.state_dir = argv[3];
+	c.run_dir = argv[4];
+	c.keep_dir = argv[5];
+	srandom((unsigned)strtoul(argv[7], NULL, 10));
+	start_until_up(&c);
+	rest(&c, 3000);
+	run_campaign(&c, atoi(argv[6]));
+	puts("calm");
+	fflush(stdout);
+	rest(&c, 6000);
+	kill(c.daemon, SIGTERM);
+	waitpid(c.daemon, &status, 0);
+	keep_segments(&c);
+	if (status != 0)
+		fault(&c, "the daemon's last run ended with status %#x", (unsigned)status);
+	return c.fault ? 1 : 0;
+}

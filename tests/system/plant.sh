@@ -1,0 +1,95 @@
+# plant.sh - what the tests with a whole daemon share: peers on free ports, a daemon, waiting.
+#
+# Source it after report.sh, in the build directory. It makes $work and takes everything down
+# at the end of the script: what begin_* started, by its pid.
+
+work=$(mktemp -d)
+started=
+daemon=
+trap 'end_all' EXIT
+trap 'exit 1' INT TERM
+pollwerk="./pollwerk -c $work/pollwerk.conf"
+export SNMPCONFPATH=/nonexistent SNMP_PERSISTENT_DIR="$work/persistent" MIBS=
+mkdir -p "$work/persistent/cert_indexes" "$work/persistent/mib_indexes"
+
+end_all()
+{
+	[ -z "$daemon$started" ] || kill $daemon $started 2>/dev/null
+	wait
+	rm -rf "$work"
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	tries=$(($1 * 5))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+free_port()
+{
+	python3 -c 'import socket; s = socket.socket(2, 2); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# begin_sim NAME PROGRAM OPTION...: logs to $work/NAME.log, listens to simctl at
+# $work/NAME.ctl, sets $port.
+begin_sim()
+{
+	name=$1
+	program=$2
+	shift 2
+	: >"$work/$name.ready"
+	"tests/sim/$program" --log "$work/$name.log" --control "$work/$name.ctl" "$@" \
+		>"$work/$name.ready" 2>&1 &
+	started="$started $!"
+	wait_for 5 grep -q '^ready' "$work/$name.ready"
+	port=$(sed -n 's/^ready .*://p' "$work/$name.ready")
+}
+simctl()
+{
+	name=$1
+	shift
+	tests/sim/simctl "$work/$name.ctl" "$@"
+}
+
+# begin_receiver NAME: a real snmptrapd; one line "notice ..." for each into $work/NAME; sets
+# $port. A TRAP that comes before its socket is there is gone for ever, so it is waited for.
+begin_receiver()
+{
+	port=$(free_port)
+	echo 'disableAuthorization yes' >"$work/snmptrapd.conf"
+	: >"$work/$1"
+	snmptrapd -f -Lf "$work/$1" -n -m '' -C -c "$work/snmptrapd.conf" -OnQ \
+		-F 'notice %v\n' "udp:127.0.0.1:$port" >"$work/$1.errors" 2>&1 &
+	started="$started $!"
+	wait_for 10 grep -q "$(printf '0100007F:%04X ' "$port")" /proc/net/udp
+}
+
+begin_daemon()
+{
+	./pollwerkd -c "$work/pollwerk.conf" -f >>"$work/out" 2>&1 &
+	daemon=$!
+	wait_for 10 $pollwerk --json values
+}
+# Its exit status is that of the daemon.
+end_daemon()
+{
+	kill "$daemon"
+	wait "$daemon"
+	set -- $?
+	daemon=
+	return "$1"
+}
+# role_pid store|poller
+role_pid()
+{
+	for child in $(cat "/proc/$daemon/task/$daemon/children"); do
+		[ "$(cat "/proc/$child/comm")" != "pollwerk-$1" ] || echo "$child"
+	done
+}
