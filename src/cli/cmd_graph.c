@@ -15,7 +15,7 @@
 #include "graph/graph.h"
 #include "graph/picture.h"
 
-#define LIMITS 8
+#define LIMITS 16
 
 struct graph {
 	struct place place;
@@ -127,22 +127,24 @@ choose(struct graph *g)
 }
 
 static void
+add_limit(struct graph *g, const struct rule_options *rule)
+{
+	for (size_t k = 0; k < g->picture.count && rule->kind != RULE_NO_DATA; k++)
+		if (str_glob(rule->on, g->picture.series[k]->path) &&
+			g->picture.limit_count < LIMITS)
+			g->limits[g->picture.limit_count++] = (struct picture_limit){ rule->name,
+				rule->limit, rule->clear, k };
+}
+
+static void
 find_limits(struct graph *g)
 {
 	const struct inventory *inventory = g->place.inventory;
 	const struct rule_options *rules = inventory == NULL ? NULL : inventory->thresholds;
 
 	g->picture.limits = g->limits;
-	for (size_t i = 0; inventory != NULL && i < inventory->threshold_count; i++) {
-		bool drawn = false;
-
-		for (size_t k = 0; k < g->picture.count; k++)
-			drawn |= str_glob(rules[i].on, g->picture.series[k]->path);
-		if (!drawn || rules[i].kind == RULE_NO_DATA || g->picture.limit_count == LIMITS)
-			continue;
-		g->limits[g->picture.limit_count++] = (struct picture_limit){ rules[i].name,
-			rules[i].limit, rules[i].clear };
-	}
+	for (size_t i = 0; inventory != NULL && i < inventory->threshold_count; i++)
+		add_limit(g, &rules[i]);
 }
 
 static void

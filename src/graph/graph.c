@@ -64,6 +64,8 @@ draw_in_child(const struct picture *picture, const char *output, int report)
 	rrd_info_t *info;
 
 	set_limits();
+	/* The user's rrdcached knows nothing of our files. */
+	unsetenv("RRDCACHED_ADDRESS");
 	rrd_clear_error();
 	info = rrd_graph_v(count, arguments);
 	if (info == NULL || rrd_test_error())

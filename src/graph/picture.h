@@ -3,7 +3,7 @@
  * in_octets and out_octets of one row become the traffic picture every network engineer
  * knows: in green above, out blue below, in bit/s. States are steps, all else is a line with
  * the span between MIN and MAX behind it where a pixel holds several samples. Gaps stay
- * gaps. Only names of our own making stand in DEF and CDEF; texts are escaped. */
+ * gaps, and a threshold is always in sight, however far away the values are. Only names of our own making stand in DEF and CDEF; texts are escaped. */
 #ifndef PW_PICTURE_H
 #define PW_PICTURE_H
 
@@ -17,6 +17,7 @@ struct series;
 struct picture_limit { /* a threshold to be drawn in */
 	const char *name;
 	double limit, clear;
+	size_t series; /* index of the one that is held against it */
 };
 struct picture {
 	const struct series *series[PICTURE_SERIES];

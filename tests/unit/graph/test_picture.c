@@ -52,7 +52,7 @@ the_two_octet_counters_of_a_port_are_traffic_in_bits_in_above_and_out_below(void
 static void
 a_threshold_is_a_dashed_line_with_its_clear_value_beside_it(void)
 {
-	static const struct picture_limit limit = { "oil-hot", 70, 65 };
+	static const struct picture_limit limit = { "oil-hot", 70, 65, 0 };
 	struct picture p = picture_of(&oil, NULL);
 	int count;
 	char **a;
@@ -60,8 +60,74 @@ a_threshold_is_a_dashed_line_with_its_clear_value_beside_it(void)
 	p.limits = &limit;
 	p.limit_count = 1;
 	a = picture_arguments(&p, "x.png", &count);
-	CHECK(has(a, "HRULE:70#c62828:oil-hot at 70 C:dashes=6,3"));
-	CHECK(has(a, "HRULE:65#ef9a9a:clears at 65 C\\l:dashes=2,4"));
+	CHECK(has(a, "LINE1:70#c62828:oil-hot at 70 C:dashes=6,3"));
+	CHECK(has(a, "LINE1:65#ef9a9a:clears at 65 C\\l:dashes=2,4"));
+	picture_free_arguments(a);
+}
+
+static void
+a_threshold_on_octets_is_drawn_in_bits_and_below_zero_for_out(void)
+{
+	static const struct picture_limit limits[] = { { "busy", 1000, 500, 0 },
+		{ "busy", 1000, 500, 1 } };
+	struct picture p = picture_of(&in, &out);
+	int count;
+	char **a;
+
+	p.limits = limits;
+	p.limit_count = 2;
+	a = picture_arguments(&p, "x.png", &count);
+	CHECK(has(a, "CDEF:below=out,-1,*"));
+	CHECK(has(a, "LINE1:8000#c62828:busy at 8000 bit/s:"));
+	CHECK(has(a, "LINE1:-8000#c62828:busy at 8000 bit/s:"));
+	picture_free_arguments(a);
+}
+
+static void
+one_rule_over_two_points_is_one_line_and_below_zero_it_keeps_its_sign(void)
+{
+	static const struct picture_limit limits[] = { { "cold", -10, -5, 0 },
+		{ "cold", -10, -5, 1 } };
+	struct picture p = picture_of(&oil, &oil);
+	int count, lines = 0;
+	char **a;
+
+	p.limits = limits;
+	p.limit_count = 2;
+	a = picture_arguments(&p, "x.png", &count);
+	for (int i = 0; i < count; i++)
+		lines += strcmp(a[i], "LINE1:-10#c62828:cold at -10 C:dashes=6,3") == 0;
+	CHECK_INT(lines, 1);
+	picture_free_arguments(a);
+}
+
+static void
+points_of_several_devices_and_units_get_no_title_or_axis_of_one_of_them(void)
+{
+	struct picture p = picture_of(&oil, &in);
+	int count;
+	char **a = picture_arguments(&p, "x.png", &count);
+
+	for (int i = 0; i + 1 < count; i++) {
+		if (strcmp(a[i], "--title") == 0)
+			CHECK_STR(a[i + 1], "2 points");
+		if (strcmp(a[i], "--vertical-label") == 0)
+			CHECK_STR(a[i + 1], "");
+	}
+	picture_free_arguments(a);
+}
+
+static void
+a_state_is_never_averaged(void)
+{
+	struct series state = oil;
+	struct picture p = picture_of(&state, NULL);
+	int count;
+	char **a;
+
+	state.kind = POINT_STATE;
+	a = picture_arguments(&p, "x.png", &count);
+	CHECK(!has(a, ":AVERAGE") && has(a, "DEF:a0=/r/a\\:b.rrd:oil_temp:MAX"));
 	picture_free_arguments(a);
 }
 
@@ -109,7 +175,7 @@ make_rrd(const char *path)
 static void
 librrd_draws_the_picture_and_the_threshold_is_in_it(void)
 {
-	static const struct picture_limit limit = { "oil-hot", 70, 65 };
+	static const struct picture_limit limit = { "oil-hot", 70, 65, 0 };
 	char dir[] = "/tmp/pw-graph-XXXXXX", rrd[64], svg[64], text[200000];
 	struct picture p = picture_of(&oil, NULL);
 	struct fail why;
@@ -158,6 +224,10 @@ a_missing_file_is_an_error_that_names_it(void)
 
 RUN_TESTS(TEST(the_two_octet_counters_of_a_port_are_traffic_in_bits_in_above_and_out_below),
 	TEST(a_threshold_is_a_dashed_line_with_its_clear_value_beside_it),
+	TEST(a_threshold_on_octets_is_drawn_in_bits_and_below_zero_for_out),
+	TEST(one_rule_over_two_points_is_one_line_and_below_zero_it_keeps_its_sign),
+	TEST(points_of_several_devices_and_units_get_no_title_or_axis_of_one_of_them),
+	TEST(a_state_is_never_averaged),
 	TEST(colons_and_backslashes_of_names_never_reach_librrd_bare),
 	TEST(a_long_range_shows_the_span_between_minimum_and_maximum),
 	TEST(librrd_draws_the_picture_and_the_threshold_is_in_it),
