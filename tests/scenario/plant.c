@@ -106,6 +106,7 @@ settle(struct plant_device *device, size_t i, const struct exchange *e, double *
 	uint64_t delta = e->raw[i] - former.raw;
 
 	device->poll.settled |= UINT32_C(1) << i;
+	device->asleep &= ~(UINT32_C(1) << i);
 	*value = plant_value(point, e->raw[i]);
 	if (point->kind != POINT_COUNTER)
 		return REASON_GOOD;
@@ -124,7 +125,24 @@ static bool
 is_loss(uint8_t reason)
 {
 	return reason == REASON_TIMEOUT || reason == REASON_BAD_REPLY ||
-		reason == REASON_GATEWAY || reason == REASON_UNREACHABLE;
+		reason == REASON_GATEWAY || reason == REASON_UNREACHABLE ||
+		reason == REASON_WRONG_SOURCE || reason == REASON_REFUSED;
+}
+
+static bool
+is_snmp(const struct plant_device *device)
+{
+	return device->host == NULL;
+}
+
+/* How the tries of the last request ended, once none of them was answered. */
+static uint8_t
+failure(const struct poll *poll)
+{
+	for (unsigned n = poll->count; n > 0 && !poll->exchanges[n - 1].answered; n--)
+		if (poll->exchanges[n - 1].reason == REASON_WRONG_SOURCE)
+			return REASON_WRONG_SOURCE;
+	return last_of(poll)->reason;
 }
 
 /* Refused as a whole, then asked for in pieces. */
@@ -181,36 +199,82 @@ gives_up(const struct poll *poll)
 	return cautious || timeouts >= 2;
 }
 
+/* What became of a point in this poll, and when the poller knew; false while it is open. */
+static bool
+outcome(const struct plant_device *device, size_t i, uint8_t *reason, int64_t *told)
+{
+	const struct poll *poll = &device->poll;
+	const struct exchange *e = deciding(poll, i), *last = last_of(poll);
+	const struct failed_connect *failed = is_snmp(device) || e == covering(poll, i) ? NULL :
+		failed_after(device->host, last);
+
+	if (failed != NULL) {
+		*reason = REASON_UNREACHABLE;
+		*told = failed->ended;
+		return true;
+	}
+	if (e == NULL && device->table && last->answered) {
+		*reason = REASON_NO_SUCH_ROW;
+		*told = last->ended;
+		return true;
+	}
+	if (e == NULL)
+		return false;
+	*told = device->table ? last->ended : e->ended;
+	*reason = is_snmp(device) && is_loss(e->reason) ? failure(poll) : e->reason;
+	if (e->reason == REASON_GOOD && e->missing & UINT32_C(1) << i)
+		*reason = REASON_NO_SUCH_OBJECT;
+	if (e != covering(poll, i) && e->refused_next && !gives_up(poll))
+		*reason = REASON_BREAKER;
+	return true;
+}
+
+/* A row that has been gone for `retire` is not expected any more. */
+static void
+note_row(struct plant_device *device, size_t i, uint8_t reason)
+{
+	const struct exchange *last = last_of(&device->poll);
+	int64_t wall = last->wall + last->ended - last->sent;
+
+	if (reason != REASON_NO_SUCH_ROW) {
+		if (reason == REASON_GOOD)
+			device->gone_since[i] = 0;
+		return;
+	}
+	if (device->gone_since[i] == 0)
+		device->gone_since[i] = wall;
+	else if (wall - device->gone_since[i] >= device->group.retire)
+		device->asleep |= UINT32_C(1) << i;
+}
+
 static void
 say_point(struct plant_device *device, size_t i, const struct cut *cut)
 {
 	struct poll *poll = &device->poll;
-	const struct exchange *e = deciding(poll, i);
-	bool covered = e == covering(poll, i), unsure;
+	const struct exchange *e = covering(poll, i);
 	uint8_t reason, other = TRUTH_OPEN;
-	struct exchange failed;
+	uint32_t bit = UINT32_C(1) << i;
+	int64_t told;
 	double value;
 
-	if (!covered && poll->count > 0 && failed_after(device->host, last_of(poll)) != NULL) {
-		failed = (struct exchange){ .reason = REASON_UNREACHABLE,
-			.ended = failed_after(device->host, last_of(poll))->ended };
-		e = &failed;
-	}
-	if (e == NULL || e->ended > cut->until) {
-		device->cut = poll->slot;
+	if (device->asleep & bit && (e == NULL || e->reason != REASON_GOOD))
+		return;
+	if (!outcome(device, i, &reason, &told) || told > cut->until) {
+		if (!(device->asleep & bit))
+			device->cut = poll->slot;
 		return;
 	}
 	/* Perhaps another request would have followed. */
-	unsure = cut->until - e->ended < PAUSE_MOST &&
-		(!covered || e->reason == REASON_EXCEPTION + 2);
-	if (e->ended > cut->until - cut->margin || unsure)
+	if (cut->until - told < PAUSE_MOST && (e == NULL || e->reason == REASON_EXCEPTION + 2 ||
+		(is_snmp(device) && is_loss(reason))))
 		other = cut->reason;
-	if (poll->at_step || e->doubtful)
+	if (told > cut->until - cut->margin)
+		other = cut->reason;
+	if (poll->at_step || (e != NULL && e->doubtful))
 		other = TRUTH_ANY;
-	reason = e->reason;
-	if (!covered && e->refused_next && !gives_up(poll))
-		reason = REASON_BREAKER;
-	if (reason == REASON_GOOD && !(poll->settled & UINT32_C(1) << i))
+	if (device->table)
+		note_row(device, i, reason);
+	if (reason == REASON_GOOD && !(poll->settled & bit))
 		reason = settle(device, i, e, &value);
 	if (!truth_say(&device->truth, i, poll->slot, reason, other) && other != TRUTH_OPEN)
 		truth_or(&device->truth, i, poll->slot, other);
@@ -286,8 +350,15 @@ plant_request(struct plant *plant, struct plant_device *device, int64_t sent)
 		*poll = (struct poll){ .open = true, .slot = slot, .cautious = cautious };
 	}
 	e = &poll->exchanges[poll->count < PLANT_EXCHANGES ? poll->count++ : PLANT_EXCHANGES - 1];
-	*e = (struct exchange){ .sent = sent, .boots = device->boots };
+	*e = (struct exchange){ .wall = wall, .sent = sent, .boots = device->boots };
 	return e;
+}
+
+static bool
+is_expected(const struct plant_device *device, size_t i, int64_t slot)
+{
+	return slot >= device->first &&
+		(i >= device->point_count || !(device->asleep & UINT32_C(1) << i));
 }
 
 /* ---- slots without a request: the connection could not be made ---- */
@@ -328,7 +399,7 @@ look_at(struct plant_device *device, int64_t wall)
 
 		if (device->poll.open && device->poll.slot == slot)
 			continue;
-		f = failed_before(device->host, due);
+		f = device->host != NULL ? failed_before(device->host, due) : NULL;
 		if (f != NULL)
 			say_unreachable(device, slot, TRUTH_OPEN);
 	}
@@ -349,13 +420,14 @@ static void
 cut_waiting(struct plant_device *device, int64_t wall, const struct cut *cut)
 {
 	int64_t slot = truth_slot_at(&device->truth, wall), due = truth_due(&device->truth, slot);
-	const struct truth_cell *cell = truth_cell(&device->truth, 0, slot);
+	const struct truth_cell *cell = truth_cell(&device->truth,
+		device->point_count + HEALTH_UP, slot);
 	const struct failed_connect *f;
 
 	if (cell == NULL || cell->reason != TRUTH_OPEN || slot < device->first ||
 		due < wall - POLL_MOST || device->cut == slot)
 		return;
-	f = failed_before(device->host, due);
+	f = device->host != NULL ? failed_before(device->host, due) : NULL;
 	if (f != NULL && f->ended <= cut->until)
 		say_unreachable(device, slot, cut->reason);
 	else if ((f != NULL || due > wall - PAUSE_MOST) && device->cut == 0)
@@ -417,6 +489,7 @@ plant_ended(struct plant *plant, bool orderly)
 		device->step_until = 0;
 		device->silences = 0;
 		device->fresh = true;
+		memset(device->gone_since, 0, sizeof device->gone_since);
 	}
 	plant->loop = NULL;
 }
@@ -436,8 +509,10 @@ plant_started(struct plant *plant, struct loop *loop)
 		if (device->first == 0)
 			device->first = from = truth_slot_at(&device->truth, wall) + 1;
 		for (int64_t slot = from; truth_due(&device->truth, slot) <= wall; slot++)
-			for (size_t i = 0; i < device->truth.series && slot >= device->first; i++)
-				truth_say(&device->truth, i, slot, REASON_POLLER_DOWN, TRUTH_OPEN);
+			for (size_t i = 0; i < device->truth.series; i++)
+				if (is_expected(device, i, slot))
+					truth_say(&device->truth, i, slot, REASON_POLLER_DOWN,
+						TRUTH_OPEN);
 		device->checked = truth_slot_at(&device->truth, wall) + 1;
 		if (device->first > device->checked)
 			device->checked = device->first;
@@ -448,8 +523,9 @@ plant_started(struct plant *plant, struct loop *loop)
 static void
 anything_goes(struct plant_device *device, int64_t slot)
 {
-	for (size_t i = 0; i < device->truth.series && slot >= device->first; i++)
-		if (!truth_say(&device->truth, i, slot, REASON_CLOCK_STEP, TRUTH_ANY))
+	for (size_t i = 0; i < device->truth.series; i++)
+		if (is_expected(device, i, slot) &&
+			!truth_say(&device->truth, i, slot, REASON_CLOCK_STEP, TRUTH_ANY))
 			truth_or(&device->truth, i, slot, TRUTH_ANY);
 }
 
@@ -464,6 +540,8 @@ step_device(struct plant *plant, struct plant_device *device, int64_t from, int6
 
 	if (step_is_closed(device, from - LOOP_S))
 		device->step_first = 0;
+	if (newest != NULL && newest->sent <= mono - POLL_MOST)
+		conclude(device, &uncut);
 	device->step_until = mono + POLL_MOST;
 	device->poll.at_step = device->poll.open && newest != NULL &&
 		newest->sent > mono - POLL_MOST;
@@ -485,8 +563,9 @@ step_device(struct plant *plant, struct plant_device *device, int64_t from, int6
 	if (device->step_first == 0)
 		device->step_first = first;
 	for (int64_t slot = first; slot <= last; slot++)
-		for (size_t i = 0; i < device->truth.series && slot >= device->first; i++)
-			truth_say(&device->truth, i, slot, REASON_CLOCK_STEP, TRUTH_OPEN);
+		for (size_t i = 0; i < device->truth.series; i++)
+			if (is_expected(device, i, slot))
+				truth_say(&device->truth, i, slot, REASON_CLOCK_STEP, TRUTH_OPEN);
 	device->step_last = last;
 	device->checked = last + 1;
 }
@@ -518,7 +597,9 @@ plant_device_changed(struct plant *plant, struct plant_device *device, bool befo
 		conclude(device, &cut);
 		cut_waiting(device, wall, &cut);
 		for (size_t i = 0; device->cut != 0 && after && i < device->truth.series; i++)
-			truth_say(&device->truth, i, device->cut, REASON_CONFIG, TRUTH_OPEN);
+			if (is_expected(device, i, device->cut))
+				truth_say(&device->truth, i, device->cut, REASON_CONFIG,
+					TRUTH_OPEN);
 	}
 	if (after && !before)
 		device->first = next;

@@ -14,12 +14,13 @@
 #include "core/sample.h"
 #include "modbus/modbus.h"
 #include "reach/reach.h"
+#include "snmp/snmp.h"
 #include "scenario/truth.h"
 struct feed_listener;
 struct loop;
 struct series;
 
-#define PLANT_POINTS 6
+#define PLANT_POINTS 8
 #define PLANT_EXCHANGES 24 /* in one poll */
 enum { HEALTH_UP, HEALTH_RTT, HEALTH_LOSS, HEALTH_COUNT };
 
@@ -37,11 +38,13 @@ struct plant_point {
 
 /* One request on the wire and what became of it. */
 struct exchange {
+	int64_t wall;        /* when it arrived */
 	int64_t sent, ended; /* mono; ended: when its asker knows the outcome */
 	uint8_t reason;      /* for the points that it covers */
 	bool answered;       /* by the device itself: counts for `up` */
 	bool doubtful;       /* came at its deadline: either way is right */
 	uint32_t points;     /* bits */
+	uint32_t missing;    /* asked for, but the agent has no such object */
 	bool refused_next;   /* the line would refuse another request of this unit just now */
 	uint32_t boots;
 	uint64_t raw[PLANT_POINTS];
@@ -77,6 +80,8 @@ struct plant_device {
 	char name[41], address[64];
 	struct plant_host *host; /* Modbus */
 	uint8_t unit_id;
+	struct net_addr at;      /* SNMP, ping */
+	bool table;              /* its points are cells of rows that come and go */
 	const struct plant_point *points;
 	size_t point_count;
 	int64_t timeout;
@@ -93,6 +98,8 @@ struct plant_device {
 	bool active;
 	uint64_t version;
 	int64_t first;    /* first slot expected since it became active */
+	uint32_t asleep;  /* points of rows that are not expected: never seen, or retired */
+	int64_t gone_since[PLANT_POINTS]; /* wall of the first walk without it; 0 */
 	/* the log */
 	struct truth truth;
 	struct poll poll;
@@ -107,6 +114,11 @@ struct plant_device {
 	struct point config_points[PLANT_POINTS];
 	struct modbus_point modbus_points[PLANT_POINTS];
 	struct modbus_options modbus;
+	struct snmp_point snmp_points[PLANT_POINTS];
+	struct snmp_oid oids[PLANT_POINTS + 1];
+	uint32_t ids[PLANT_POINTS + 1][16];
+	struct snmp_group snmp_group;
+	struct snmp_options snmp;
 	struct reach_options reach;
 };
 

@@ -253,10 +253,9 @@ received(struct net_sim_conn *conn, const uint8_t *data, size_t size, void *arg)
 	net_sim_close(conn, ECONNRESET, 0);
 }
 
-static void
-seen(enum net_sim_event event, const struct net_addr *at, void *arg)
+void
+plc_seen(int event, const struct net_addr *at)
 {
-	(void)arg;
 	for (size_t i = 0; event == NET_SIM_CONNECT && i < plant->host_count; i++) {
 		struct plant_host *host = &plant->hosts[i];
 		int64_t now = loop_mono(plant->loop);
@@ -296,5 +295,4 @@ plc_open(struct plant *of)
 {
 	for (size_t i = 0; i < of->host_count; i++)
 		plc_set(of, &of->hosts[i], HOST_ON);
-	net_sim_watch(seen, NULL);
 }

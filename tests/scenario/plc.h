@@ -13,4 +13,6 @@ enum { PLC_PRESS_POINTS = 4, PLC_METER_POINTS = 4 };
 void plc_open(struct plant *plant); /* all hosts get on the net */
 /* Switches off (a black hole), ends the server (refused), or starts it again. */
 void plc_set(struct plant *plant, struct plant_host *host, int state);
+/* What the network did with connects; for net_sim_watch. */
+void plc_seen(int event, const struct net_addr *at);
 #endif

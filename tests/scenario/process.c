@@ -15,6 +15,7 @@
 #include "journal/writer.h"
 #include "modbus/modbus.h"
 #include "reach/reach.h"
+#include "snmp/snmp.h"
 
 #define SLOTS_A_RECORD 4096
 
@@ -24,6 +25,7 @@ struct process {
 	struct series_catalogue *catalogue;
 	struct latest *latest;
 	struct writer *writer;
+	struct snmp *snmp;
 	struct modbus *modbus;
 	struct reach *reach;
 	struct poller *poller;
@@ -176,6 +178,9 @@ open_parts(struct process *p)
 	if (p->latest == NULL || replay(p) == -1)
 		return -1;
 	p->writer = writer_open(p->loop, &options, &events, p->sequence + 1, &p->why);
+	p->snmp = snmp_new(p->loop, p->given.state_dir, &p->why);
+	if (p->snmp == NULL)
+		return -1;
 	p->modbus = modbus_new(p->loop);
 	p->reach = reach_new(p->loop, 3, -1);
 	return p->writer == NULL ? -1 : 0;
@@ -188,8 +193,8 @@ wire(struct process *p)
 	struct feed_listener journal = writer_listener(p->writer);
 	struct poller_parts parts = { .loop = p->loop, .catalogue = p->catalogue,
 		.latest = p->latest, .feed = &p->feed, .store_full = journal_full, .store_arg = p,
-		.drivers = { { &modbus_driver, p->modbus }, { &reach_driver, p->reach } },
-		.driver_count = 2 };
+		.drivers = { { &snmp_driver, p->snmp }, { &modbus_driver, p->modbus },
+			{ &reach_driver, p->reach } }, .driver_count = 3 };
 
 	feed_add(&p->feed, &latest);
 	feed_add(&p->feed, &journal);
@@ -212,6 +217,7 @@ drop_parts(struct process *p)
 	poller_free(p->poller);
 	reach_free(p->reach);
 	modbus_free(p->modbus);
+	snmp_free(p->snmp);
 }
 
 static void

@@ -22,6 +22,7 @@
 #include "core/tally.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
+#include "scenario/agent.h"
 #include "scenario/plant.h"
 #include "scenario/plc.h"
 #include "scenario/process.h"
@@ -32,7 +33,8 @@
 #define DAY (24 * HOUR)
 #define BEGIN (INT64_C(1767225600) * LOOP_S) /* 2026-01-01 */
 
-enum { SINGLES = 44, GATEWAYS = 4, UNITS = 4, PLCS = SINGLES + GATEWAYS * UNITS };
+enum { SINGLES = 40, GATEWAYS = 4, UNITS = 4, PLCS = SINGLES + GATEWAYS * UNITS, AGENTS = 28,
+	SWITCHES = 8, HOPS = 8, DEVICES = PLCS + AGENTS + SWITCHES + HOPS };
 
 enum event_kind { HOST_STATE, DEAD, GATEWAY_DEAD, BUSY, ILLEGAL, BOOT, KILL, STOP, STEP, RELOAD,
 	CHECK };
@@ -96,7 +98,7 @@ name_device(struct plant_device *device, const char *stem, size_t number, int64_
 			int64_t apart = (d->truth.phase - device->truth.phase) % (15 * MINUTE);
 
 			apart = apart < 0 ? apart + 15 * MINUTE : apart;
-			meets |= d->host == device->host &&
+			meets |= d->host == device->host && d->host != NULL &&
 				(apart < 40 * LOOP_S || apart > 15 * MINUTE - 40 * LOOP_S);
 		}
 		if (!meets)
@@ -107,10 +109,8 @@ name_device(struct plant_device *device, const char *stem, size_t number, int64_
 }
 
 static void
-configure_device(struct plant_device *device, int64_t step)
+configure_modbus(struct plant_device *device)
 {
-	static const char *const no_parents[] = { NULL };
-
 	device->timeout = LOOP_S;
 	device->modbus = (struct modbus_options){ .line = "", .address = device->host->at,
 		.unit_id = device->unit_id, .timeout = device->timeout,
@@ -122,18 +122,118 @@ configure_device(struct plant_device *device, int64_t step)
 			.pdu = p->address, .bits = p->bits, .spec.type = p->real ? REGS_F32 :
 			p->width == 4 ? REGS_U64 : p->width == 2 ? REGS_U32 :
 			p->is_signed ? REGS_S16 : REGS_U16 };
-		device->config_points[i] = (struct point){ .name = p->name, .unit = "", .text = "",
-			.kind = p->kind, .scale = p->scale, .wire = &device->modbus_points[i] };
+		device->config_points[i].wire = &device->modbus_points[i];
 	}
+	device->group.driver = &modbus_driver;
+	device->config.modbus = &device->modbus;
+}
+
+static void
+make_oid(struct plant_device *device, size_t i, const uint32_t *more, size_t count)
+{
+	memcpy(device->ids[i], agent_prefix, sizeof agent_prefix);
+	memcpy(device->ids[i] + AGENT_PREFIX, more, count * sizeof *more);
+	device->oids[i] = (struct snmp_oid){ device->ids[i], AGENT_PREFIX + count };
+}
+
+static void
+configure_snmp(struct plant_device *device)
+{
+	size_t count = device->table ? AGENT_COLUMNS : device->point_count;
+
+	device->timeout = 1500 * LOOP_MS;
+	device->snmp = (struct snmp_options){ .address = device->at, .version = 2,
+		.community = "public", .timeout = device->timeout, .retries = 1 };
+	for (uint32_t i = 0; i < count; i++) {
+		if (device->table)
+			make_oid(device, i, (uint32_t[]){ 2, 1, i + 1 }, 3);
+		else
+			make_oid(device, i, (uint32_t[]){ 1, i + 1, 0 }, 3);
+		device->snmp_points[i] = (struct snmp_point){ &device->oids[i], 1, NULL };
+		device->config_points[i].wire = &device->snmp_points[i];
+		if (device->table)
+			device->config_points[i].name = i == 0 ? "in" : "oper";
+	}
+	device->group.driver = &snmp_driver;
+	device->group.point_count = count;
+	device->config.snmp = &device->snmp;
+	if (!device->table)
+		return;
+	make_oid(device, count, (uint32_t[]){ 2, 1, 9 }, 3);
+	device->snmp_group = (struct snmp_group){ .keys = &device->oids[count], .key_count = 1,
+		.include = "", .exclude = "" };
+	device->group.wire = &device->snmp_group;
+	device->group.table = "if";
+	device->asleep = (UINT32_C(1) << device->point_count) - 1;
+}
+
+static void
+configure_ping(struct plant_device *device)
+{
+	device->timeout = LOOP_S;
+	device->reach = (struct reach_options){ .address = device->at, .ping = true,
+		.timeout = device->timeout };
+	device->group.driver = &reach_driver;
+	device->config.reach = &device->reach;
+}
+
+static void
+configure_device(struct plant_device *device, int64_t step)
+{
+	static const char *const no_parents[] = { NULL };
+
+	for (size_t i = 0; i < device->point_count; i++)
+		device->config_points[i] = (struct point){ .name = device->points[i].name, .unit = "",
+			.text = "", .kind = device->points[i].kind, .scale = device->points[i].scale };
+	/* half a slot off, so that the verdict does not hang on milliseconds */
 	device->group = (struct group){ .name = "points", .interval = step, .suffix = "",
-		.profile = "standard", .driver = &modbus_driver, .points = device->config_points,
-		.point_count = device->point_count, .retire = DAY };
-	net_addr_text(device->address, sizeof device->address, &device->host->at, true);
+		.profile = "standard", .points = device->config_points,
+		.point_count = device->point_count, .retire = DAY + step / 2 };
+	net_addr_text(device->address, sizeof device->address,
+		device->host != NULL ? &device->host->at : &device->at, true);
 	device->config = (struct device){ .name = device->name, .address = device->address,
-		.protocol = "modbus", .place = "", .owner = "", .asset = "", .text = "",
+		.protocol = "", .place = "", .owner = "", .asset = "", .text = "",
 		.parents = no_parents, .interval = step, .profile = "standard",
-		.modbus = &device->modbus, .groups = &device->group, .group_count = 1 };
+		.groups = &device->group, .group_count = 1 };
 	device->version = 1;
+	if (device->host != NULL)
+		configure_modbus(device);
+	else if (device->point_count > 0)
+		configure_snmp(device);
+	else
+		configure_ping(device);
+}
+
+/* A fifth stands shortly before its 32-bit counters go round, and never restarts. */
+static void
+set_counters(struct plant_device *device, size_t number)
+{
+	for (size_t i = 0; i < device->point_count; i++)
+		device->start[i] = number % 5 == 0 && device->points[i].bits == 32 ?
+			UINT64_C(0x100000000) - (uint64_t)((double)year.days * 86400 *
+				device->points[i].rate * plant_chance(&year.plant)) :
+			plant_random(&year.plant) % UINT64_C(0x7fffffff);
+	device->boot_at = loop_sim_now();
+}
+
+static void
+add_agent(const char *stem, const struct plant_point *points, size_t count, bool table)
+{
+	size_t number = year.plant.device_count;
+	struct plant_device *device = &year.plant.devices[number];
+	int64_t step = plant_random(&year.plant) % 3 == 0 ? HOUR : 15 * MINUTE;
+	char text[32];
+
+	snprintf(text, sizeof text, "10.2.0.%zu", number + 1);
+	net_addr_parse(text, count > 0 ? 161 : 0, &device->at, NULL);
+	device->points = points;
+	device->point_count = count;
+	device->table = table;
+	name_device(device, stem, number, step);
+	configure_device(device, step);
+	set_counters(device, number);
+	device->active = number % 16 != 7;
+	year.plant.device_count++;
 }
 
 static void
@@ -149,25 +249,27 @@ add_plc(struct plant_host *host, uint8_t unit, size_t number)
 	device->points = meter ? plc_meter : plc_press;
 	device->point_count = meter ? PLC_METER_POINTS : PLC_PRESS_POINTS;
 	device->silence = 0.01 + 0.04 * plant_chance(&year.plant);
-	device->boot_at = loop_sim_now();
 	name_device(device, meter ? "meter" : "press", number, step);
 	configure_device(device, step);
-	/* A fifth stands shortly before its 32-bit counters go round, and never restarts. */
-	for (size_t i = 0; i < device->point_count; i++)
-		device->start[i] = number % 5 == 0 && device->points[i].bits == 32 ?
-			UINT64_C(0x100000000) - (uint64_t)((double)year.days * 86400 *
-				device->points[i].rate * plant_chance(&year.plant)) :
-			plant_random(&year.plant) % UINT64_C(0x7fffffff);
+	set_counters(device, number);
 	device->active = number >= 4; /* the first come by a reload */
 	year.plant.device_count++;
+}
+
+static void
+on_network(enum net_sim_event event, const struct net_addr *at, void *arg)
+{
+	(void)arg;
+	plc_seen((int)event, at);
+	agent_seen((int)event, at);
 }
 
 static void
 build_plant(void)
 {
 	year.plant.random = year.seed;
-	year.plant.devices = mem_array(PLCS + 4, sizeof *year.plant.devices);
-	year.plant.hosts = mem_array(SINGLES + GATEWAYS + 4, sizeof *year.plant.hosts);
+	year.plant.devices = mem_array(DEVICES, sizeof *year.plant.devices);
+	year.plant.hosts = mem_array(SINGLES + GATEWAYS, sizeof *year.plant.hosts);
 	for (size_t i = 0; i < SINGLES + GATEWAYS; i++) {
 		struct plant_host *host = &year.plant.hosts[year.plant.host_count++];
 		char text[32];
@@ -177,7 +279,16 @@ build_plant(void)
 		for (uint8_t unit = 1; unit <= (i < SINGLES ? 1 : UNITS); unit++)
 			add_plc(host, unit, year.plant.device_count);
 	}
+	for (size_t i = 0; i < AGENTS; i++)
+		add_agent("ups", agent_scalars, AGENT_SCALARS, false);
+	for (size_t i = 0; i < SWITCHES; i++)
+		add_agent("switch", agent_cells, AGENT_CELLS, true);
+	for (size_t i = 0; i < HOPS; i++)
+		add_agent("hop", NULL, 0, false);
 	plc_open(&year.plant);
+	agent_open(&year.plant);
+	net_sim_loss(0.025, year.seed);
+	net_sim_watch(on_network, NULL);
 }
 
 /* ---- inventories ---- */
@@ -497,6 +608,8 @@ run_fault(const struct event *event)
 		break;
 	case DEAD:
 		device->dead = event->value != 0;
+		if (device->point_count == 0)
+			agent_set_ping(device, !device->dead);
 		break;
 	case GATEWAY_DEAD:
 		device->gateway_dead = event->value != 0;
@@ -508,7 +621,10 @@ run_fault(const struct event *event)
 		device->illegal = (uint32_t)event->value;
 		break;
 	default:
-		plant_boot(&year.plant, device);
+		/* not in the middle of a walk: its rows would change their numbers half-way */
+		if (!device->table || !device->poll.open || loop_sim_now() - 10 * LOOP_S >
+			device->poll.exchanges[device->poll.count - 1].ended)
+			plant_boot(&year.plant, device);
 		break;
 	}
 }
