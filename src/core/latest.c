@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,7 +25,7 @@
 
 struct header {
 	char magic[8];
-	char boot_id[40]; /* mono times of another boot mean nothing */
+	char boot[BOOT_ID]; /* boot_id: mono times of another boot mean nothing */
 	_Atomic int64_t beat;
 };
 
@@ -103,18 +104,6 @@ row_at(struct latest *latest, uint32_t id)
 	return (struct row *)(void *)(latest->rows.bytes + HEADER_SIZE) + id;
 }
 
-static void
-read_boot_id(char *to, size_t size)
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd == -1 ? 0 : read(fd, to, size - 1);
-
-	if (fd != -1)
-		close(fd);
-	to[length > 0 ? length : 0] = '\0';
-	to[strcspn(to, "\n")] = '\0';
-}
-
 static int
 open_map(struct map *map, const char *run_dir, const char *name, bool writer, size_t least,
 	struct fail *why)
@@ -139,7 +128,7 @@ static int
 check_header(struct latest *latest, struct fail *why)
 {
 	struct header *header = (void *)latest->rows.bytes;
-	char boot_id[40];
+	char boot[BOOT_ID];
 
 	if (latest->rows.size < HEADER_SIZE)
 		goto strange;
@@ -148,13 +137,13 @@ check_header(struct latest *latest, struct fail *why)
 			goto strange;
 		return 0;
 	}
-	read_boot_id(boot_id, sizeof boot_id);
-	if (memcmp(header->magic, MAGIC, 8) != 0 || strcmp(header->boot_id, boot_id) != 0) {
+	boot_id(boot, sizeof boot);
+	if (memcmp(header->magic, MAGIC, 8) != 0 || strcmp(header->boot, boot) != 0) {
 		memset(latest->rows.bytes, 0, latest->rows.size);
 		if (latest->texts.bytes != NULL)
 			memset(latest->texts.bytes, 0, latest->texts.size);
 		memcpy(header->magic, MAGIC, 8);
-		str_copy(header->boot_id, sizeof header->boot_id, boot_id);
+		str_copy(header->boot, sizeof header->boot, boot);
 	}
 	return 0;
 strange:

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/boot.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -233,23 +234,29 @@ epoch_key(char *to, size_t size, const struct snmp_device *device)
 	snprintf(to, size, "%s uptime", device->name);
 }
 
-/* What was known before this process began; wall time is brought to this run's mono. */
+/* What was known before this process began. Mono tells how long ago that was as long as the
+ * machine has not been restarted; then wall time has to do, clock steps and all. */
 static void
 epoch_load(struct snmp_device *device)
 {
 	char key[80];
 	const char *text;
+	char boot[BOOT_ID], now[BOOT_ID] = "";
 	unsigned long ticks;
-	long long wall;
+	long long wall, mono;
+	int got;
 
 	if (device->snmp->state == NULL)
 		return;
 	epoch_key(key, sizeof key, device);
 	text = state_get(device->snmp->state, key);
-	if (text == NULL || sscanf(text, "%lu %lld", &ticks, &wall) != 2)
+	got = text == NULL ? 0 : sscanf(text, "%lu %lld %lld %39s", &ticks, &wall, &mono, boot);
+	if (got < 2)
 		return;
 	device->epoch = (struct counter_epoch){ .known = true, .ticks = (uint32_t)ticks,
 		.at = loop_mono_at(device->snmp->loop, wall) };
+	if (got == 4 && strcmp(boot, boot_id(now, sizeof now)) == 0)
+		device->epoch.at = mono;
 }
 
 /* Written seldom: any later restart is later than what stands there. */
@@ -257,13 +264,14 @@ static void
 epoch_save(const struct snmp_device *device)
 {
 	struct loop *loop = device->snmp->loop;
-	char key[80], text[64];
+	char key[80], text[120], boot[BOOT_ID];
 
 	if (device->snmp->state == NULL)
 		return;
 	epoch_key(key, sizeof key, device);
-	snprintf(text, sizeof text, "%lu %lld", (unsigned long)device->epoch.ticks,
-		(long long)(loop_wall(loop) - (loop_mono(loop) - device->epoch.at)));
+	snprintf(text, sizeof text, "%lu %lld %lld %s", (unsigned long)device->epoch.ticks,
+		(long long)(loop_wall(loop) - (loop_mono(loop) - device->epoch.at)),
+		(long long)device->epoch.at, boot_id(boot, sizeof boot));
 	state_set(device->snmp->state, key, text);
 	state_save(device->snmp->state);
 }
