@@ -1,0 +1,262 @@
+#!/bin/sh
+# daemon.sh - the daemon as a whole: one on a state_dir, reloads, ends, rights, disks that
+# are full, read-only or away, switches that renumber.
+. "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
+cd "$build" || exit 1
+if ! command -v rrdtool >/dev/null; then
+	skip "the daemon as a whole (apt-get install rrdtool)"
+	finish
+fi
+# The disks of the test are mounts that nobody else sees and that end with it.
+if [ -z "$PW_OWN_MOUNTS" ] && [ "$(id -u)" -eq 0 ] && unshare -m mount -t tmpfs none /mnt 2>/dev/null; then
+	PW_OWN_MOUNTS=yes exec unshare -m "$0"
+fi
+. "$src/tests/system/plant.sh"
+
+begin_sim snmp snmp_sim --listen 127.0.0.1:0 --base 127.10.7.1 --ifs 3 --rate 1000000
+snmp_port=$port
+begin_sim plc modbus_sim --listen 127.0.0.1:0 --agents 2 --base 127.20.7.1
+plc_port=$port
+
+# press NAME ADDRESS
+press()
+{
+	cat <<-END
+	{ name = "$1"; address = "$2"; modbus = { port = $plc_port; unit_id = 1; timeout = "500ms"; };
+	  points = ( { name = "oil_temp"; modicon = 30013; type = "s16"; scale = 0.1; unit = "C"; } ); }
+	END
+}
+# configuration [MORE-OF-POLLER [MORE-DEVICES]]
+configuration()
+{
+	cat >"$work/pollwerk.conf" <<-END
+	poller: { name = "test"; interval = "1s"; state_dir = "$work/state"; run_dir = "$work/run";
+	          rrd_dir = "$work/rrd"; $1 };
+	store: { flush = "1s"; profile = "short"; };
+	templates: ( { name = "ports"; protocol = "snmp"; tables = ( { name = "if";
+	  key = [ "1.3.6.1.2.1.31.1.1.1.1" ]; discontinuity = "1.3.6.1.2.1.31.1.1.1.19";
+	  points = ( { name = "in_octets";  kind = "counter"; unit = "B/s"; oid = "1.3.6.1.2.1.31.1.1.1.6"; } ); } ); } );
+	devices: (
+	$(press p1 127.20.7.1)$2,
+	{ name = "here"; address = "127.0.0.1"; reach = { ping = true; }; },
+	{ name = "s1"; address = "127.10.7.1"; templates = [ "ports" ]; snmp = { port = $snmp_port; timeout = "500ms"; }; } );
+	END
+}
+good()
+{
+	$pollwerk --json values "$1" | grep -q '"quality":"good"'
+}
+all_good()
+{
+	good p1/oil_temp && good 's1/if[ge-1/3]/in_octets'
+}
+log_has()
+{
+	grep -qE "$1" "$work/out"
+}
+# rows_of PATH DS FROM TO: the stored values of the slots from FROM (not itself) to TO
+rows_of()
+{
+	rrdtool fetch "$1" AVERAGE -r 1 -s "$3" -e "$4" | awk -v ds="$2" -v from="$3" -v to="$4" \
+		'NR == 1 { for (i = 1; i <= NF; i++) if ($i == ds) c = i + 1 }
+		/:/ && $1 + 0 > from && $1 + 0 <= to { print $c }'
+}
+# all_rows_there FILE DS VALUE FROM TO: each slot is there and within 1 % of VALUE
+all_rows_there()
+{
+	rows_of "$1" "$2" "$4" "$5" | awk -v want="$3" -v rows=$(($5 - $4)) '
+		!($1 > want * 0.99 && $1 < want * 1.01) { print "row", NR, "is", $1, "instead of", want; bad = 1 }
+		END { if (NR != rows) { print NR, "rows instead of", rows; bad = 1 }; exit bad }'
+}
+status_is()
+{
+	$pollwerk --json status | grep -q "\"health\":\"$1\""
+}
+
+# ---- one daemon ----
+configuration
+begin_daemon
+check "values come within 10 s" wait_for 10 all_good
+./pollwerkd -c "$work/pollwerk.conf" -f >"$work/second" 2>&1
+check "a second daemon on the same state_dir refuses" [ $? -eq 1 ]
+check "and says why" grep -q 'in use by another pollwerkd' "$work/second"
+check "the first does not mind" wait_for 3 status_is ok
+
+# ---- reload ----
+log_is_quiet()
+{
+	! log_has 'pollwerk\.conf:[0-9]+:'
+}
+check "no complaint so far" log_is_quiet
+configuration 'intervall = "2s";'
+$pollwerk reload >"$work/reload" 2>&1
+check "a reload of a broken file is refused" [ $? -eq 1 ]
+check "it tells file, line and mistake" grep -qE 'pollwerk\.conf:2: .*unknown key "intervall" \(did you mean "interval"\?\)' "$work/reload"
+check "so does the log" eval "log_has 'pollwerk\\.conf:2: .*intervall' && log_has 'the old configuration goes on'"
+kill -HUP $daemon
+check "so does SIGHUP" wait_for 5 eval "[ \$(grep -c 'the old configuration goes on' '$work/out') -eq 2 ]"
+printf 'poller: {' >"$work/pollwerk.conf"
+kill -HUP $daemon
+check "so does a file that ends in the middle" wait_for 5 eval "[ \$(grep -c 'the old configuration goes on' '$work/out') -eq 3 ]"
+sleep 1.2
+configuration
+check "the old configuration goes on" eval "all_good && status_is ok"
+configuration "" ", $(press p2 127.20.7.2)"
+kill -HUP $daemon
+check "SIGHUP brings a new device" wait_for 10 good p2/oil_temp
+configuration
+check "a reload takes it away" $pollwerk reload
+check "and it is gone" eval "! $pollwerk devices | grep -q '^p2'"
+sleep 1
+simctl plc flush
+connections()
+{
+	awk -v agent="$1" -v what="$2" '$3 == agent && $5 == what' "$work/plc.log"
+}
+none "the device that stayed kept its connection" "$(connections 1 close)"
+check "it has had one only" [ "$(connections 1 open | wc -l)" -eq 1 ]
+check "that of the removed one ended with FIN" eval "connections 2 close | grep -q 'close fin'"
+
+# ---- a switch that renumbers ----
+from=$(($(date +%s) - 2))
+sleep 1
+simctl snmp "agent 1 renumber"
+sleep 3
+simctl snmp "agent 1 rotate"
+sleep 5
+check "values go on after a renumbering" wait_for 5 all_good
+to=$(($(date +%s) - 2))
+$pollwerk where 's1/*' >"$work/where"
+check "there are no new rows" [ "$(cut -f 9 "$work/state/series" | grep -c '^s1/if\[')" -eq 3 ]
+for n in 1 2 3; do
+	file="$work/rrd/s1/if/ge-1%2F$n.rrd"
+	none "ge-1/$n keeps its history under its name, other values are unknown" "$(
+		rows_of "$file" in_octets $from $to | awk -v want=$((1000000 * (n + 1))) '
+			/nan/ { lost++; next }
+			!($1 > want * 0.99 && $1 < want * 1.01) { print "row", NR, "is", $1, "instead of", want; next }
+			{ there++ }
+			END { if (there < 4 || lost > 5) print there + 0, "rows are there,", lost + 0, "unknown" }' 2>&1)"
+done
+
+# ---- the end ----
+sleep 1
+end_daemon
+check "SIGTERM: the daemon ends well" [ $? -eq 0 ]
+ended=$(date +%s)
+simctl plc flush
+check "its connections end with FIN" eval "connections 1 close | grep -q 'close fin'"
+none "and not otherwise" "$(connections 1 close | grep -v 'close fin')"
+$pollwerk --json gaps --from $((ended - 30)) p1/oil_temp >"$work/gaps"
+check "the RRD is written up to the end" [ "$(rrdtool last "$work/rrd/p1/points.rrd")" -ge $((ended - 2)) ]
+
+begin_daemon
+wait_for 10 all_good
+roles="$(role_pid store) $(role_pid poller)"
+kill -9 $daemon
+wait $daemon 2>/dev/null
+daemon=
+gone()
+{
+	for pid in $roles; do
+		! grep -q '^State:[^ZX]*$' "/proc/$pid/status" || return 1
+	done
+}
+check "both roles run" [ "$(echo $roles | wc -w)" -eq 2 ]
+check "they end with their supervisor" wait_for 3 gone
+
+# ---- rights ----
+if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
+	chmod 755 "$work"
+	mv "$work/state" "$work/state-of-root"
+	rm -rf "$work/rrd" "$work/run"
+	configuration 'user = "nobody";'
+	begin_daemon
+	check "as another user: values come" wait_for 10 all_good
+	check "ping goes by the socket that root opened" wait_for 5 good here/up
+	for role in store poller; do
+		check "the $role is nobody" eval \
+			"[ \"\$(awk '/^Uid:/ { print \$2, \$3, \$4, \$5 }' /proc/$(role_pid $role)/status)\" = \
+			'$(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -u nobody)' ]"
+		check "and has no groups of root" eval "! grep -qE '^(Gid:|Groups:).*	0( |	|\$)' /proc/$(role_pid $role)/status"
+	done
+	check "RRDs are written" wait_for 5 [ -s "$work/rrd/p1/points.rrd" ]
+	kill -9 "$(role_pid poller)"
+	sleep 1
+	check "a killed poller comes back as nobody" wait_for 5 all_good
+	check "a reload works" $pollwerk reload
+	end_daemon
+	check "it ends well" [ $? -eq 0 ]
+	configuration 'user = "no-such-user";'
+	./pollwerkd -c "$work/pollwerk.conf" -f >"$work/second" 2>&1
+	check "an unknown user is refused" eval "[ $? -eq 1 ] && grep -q 'no such user' '$work/second'"
+	rm -rf "$work/state" "$work/rrd" "$work/run"
+	mv "$work/state-of-root" "$work/state"
+else
+	skip "drops privileges (needs root)"
+fi
+
+# ---- disks ----
+# all_written FROM: nothing is missing since then, neither in the ledger nor in the RRDs
+all_written()
+{
+	to=$(date +%s)
+	sleep 3
+	$pollwerk gaps --from "$1" --to "$to" 'p1/oil_temp' |
+		awk -v want=$((to - $1)) '$3 == want && $6 == want { ok = 1 } END { exit !ok }' &&
+		all_rows_there "$work/rrd/p1/points.rrd" oil_temp 45.2 $(($1 - 1)) $((to - 1))
+}
+configuration
+rm -rf "$work/rrd"
+if [ -n "$PW_OWN_MOUNTS" ]; then
+	mkdir "$work/rrd"
+	mount -t tmpfs -o size=64m none "$work/rrd"
+	head -c 64m /dev/zero >"$work/rrd/filler" 2>/dev/null
+	begin_daemon
+	check "full: values come all the same" wait_for 10 all_good
+	from=$(date +%s)
+	check "full: status says degraded within 10 s" wait_for 10 status_is degraded
+	check "full: it says why" eval "$pollwerk status | grep -q '^store .*No space left on device'"
+	sleep 3
+	check "full: polling goes on" all_good
+	rm "$work/rrd/filler"
+	check "space returns: status says ok within 15 s" wait_for 15 status_is ok
+	check "space returns: everything is there" all_written "$from"
+
+	from=$(date +%s)
+	check "read-only" wait_for 10 mount -o remount,ro "$work/rrd"
+	check "read-only: status says degraded within 10 s" wait_for 10 status_is degraded
+	check "read-only: it says why" eval "$pollwerk status | grep -q '^store .*Read-only file system'"
+	check "read-only: polling goes on" all_good
+	mount -o remount,rw "$work/rrd"
+	check "writable again: status says ok within 15 s" wait_for 15 status_is ok
+	check "writable again: everything is there" all_written "$from"
+else
+	skip "full and read-only disks (needs root and mounts)"
+	begin_daemon
+	wait_for 10 all_good
+fi
+from=$(date +%s)
+if [ -n "$PW_OWN_MOUNTS" ]; then
+	mkdir "$work/away"
+	mount --move "$work/rrd" "$work/away" && rmdir "$work/rrd"
+else
+	mv "$work/rrd" "$work/away"
+fi
+check "missing: status says degraded within 10 s" wait_for 10 status_is degraded
+check "missing: it says why" eval "$pollwerk status | grep -q '^store .*No such file or directory'"
+check "missing: polling goes on" all_good
+kill -9 "$(role_pid store)"
+sleep 1
+check "missing: the store comes back" [ -n "$(role_pid store)" ]
+if [ -n "$PW_OWN_MOUNTS" ]; then
+	mkdir "$work/rrd"
+	mount --move "$work/away" "$work/rrd"
+else
+	mv "$work/away" "$work/rrd"
+fi
+check "it is back: status says ok within 15 s" wait_for 15 status_is ok
+check "it is back: everything is there" all_written "$from"
+end_daemon
+check "the daemon ends well" [ $? -eq 0 ]
+[ -z "$PW_OWN_MOUNTS" ] || umount "$work/rrd"
+finish
