@@ -1,0 +1,215 @@
+#!/bin/sh
+# cli.sh - the command line against a daemon that runs, one that refuses, and none: names,
+# members of the JSON documents and exit status are those that others rely on.
+. "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
+cd "$build" || exit 1
+
+if ! command -v python3 >/dev/null; then
+	skip "the documents of the command line (apt-get install python3)"
+	finish
+fi
+work=$(mktemp -d)
+chmod 755 "$work"
+switch= press= daemon=
+trap 'kill $daemon $switch $press 2>/dev/null; wait; rm -rf "$work"' EXIT
+pollwerk="./pollwerk -c $work/plant.conf"
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	tries=$(($1 * 5))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+ready() { wait_for 5 grep -q '^ready' "$1" && sed -n 's/^ready .*://p' "$1"; }
+# exits STATUS SENTENCE COMMAND...: what it says is in $work/out and $work/err.
+exits()
+{
+	wanted=$1
+	sentence=$2
+	shift 2
+	"$@" >"$work/out" 2>"$work/err"
+	status=$?
+	if [ $status -eq "$wanted" ]; then
+		ok "$sentence"
+	else
+		not_ok "$sentence: exit $status, not $wanted"
+		head -n 5 "$work/out" "$work/err" | sed 's/^/    /'
+	fi
+}
+says() { check "$1" grep -q -e "$2" "$work/err"; }
+shows() { check "$1" grep -q -e "$2" "$work/out"; }
+# holds SENTENCE EXPRESSION: of the JSON document d in $work/out, by Python.
+holds()
+{
+	check "$1" python3 -c "import json
+d = json.load(open('$work/out'))
+by = {o.get('path') or o.get('name') or o.get('key'): o for o in d} if isinstance(d, list) else {}
+number = (int, float)
+assert ($2), json.dumps(d)[:600]"
+}
+
+tests/sim/snmp_sim --listen 127.0.0.1:0 --ifs 2 --rate 100000 >"$work/switch" 2>&1 &
+switch=$!
+tests/sim/modbus_sim --listen 127.0.0.1:0 --units 1 >"$work/press" 2>&1 &
+press=$!
+# Nobody listens on port 1.
+configuration()
+{
+	cat <<END
+poller: { name = "cli-test"; interval = "1s"; state_dir = "$work/state"; run_dir = "$work/run";
+          rrd_dir = "$work/rrd"; templates = [ "$src/conf/templates" ]; };
+store: { flush = "30s"; profile = "short"; };
+devices: (
+  { name = "sw"; address = "127.0.0.1"; place = "werk1/hall3"; owner = "IT";
+    snmp = { port = $(ready "$work/switch"); }; templates = [ "if-mib" ]; },
+  { name = "press"; address = "127.0.0.1"; place = "werk1/hall3/line-b"; owner = "OT";
+    modbus = { port = $(ready "$work/press"); unit_id = 1; };
+    points = ( { name = "oil"; modicon = 30013; type = "s16"; scale = 0.1; unit = "C"; },
+               { name = "state"; function = 4; pdu = 10; type = "u16"; kind = "state";
+                 states = [ "1=off", "2=running" ]; },
+               { name = "pieces"; function = 3; pdu = 100; type = "u32"; kind = "counter"; } ); },
+  { name = "gone"; address = "127.0.0.1"; modbus = { port = 1; unit_id = 1; timeout = "200ms"; };
+    points = ( { name = "x"; function = 3; pdu = 0; type = "u16"; } ); } );
+thresholds: ( { name = "oil-warm"; on = "press/oil"; above = 40.0; clear = 30.0; severity = "minor"; } );
+paths: ( { name = "p"; source = [ "gone/x" ]; hops = ( "gone", "sw" ); max_age = "3s"; availability = 99.0; } );
+END
+}
+configuration >"$work/plant.conf"
+
+# ---- without a daemon ----
+exits 0 "check takes a right configuration" $pollwerk check
+shows "and sums it up" '3 devices, .*: ok'
+for command in status devices alarms paths reload; do
+	exits 3 "$command: exit 3 without a daemon" $pollwerk $command
+	says "$command: says that it is not reachable" 'not reachable: .*ctl.sock: '
+done
+exits 2 "no command is wrong usage" ./pollwerk
+exits 2 "an unknown command is wrong usage" $pollwerk valeus
+says "and the nearest one is named" 'did you mean "values"'
+exits 2 "a command of later versions is refused by name" $pollwerk plan
+says "in these words" '^pollwerk plan: not in this version yet$'
+exits 2 "an unknown option is wrong usage" $pollwerk where --frobnicate
+exits 2 "graph without points is wrong usage" $pollwerk graph
+exits 0 "--version" ./pollwerk --version
+shows "tells it" '^pollwerk [0-9]'
+for command in check status devices values where gaps alarms paths graph probe walk reload; do
+	exits 0 "$command --help" ./pollwerk $command --help
+	shows "$command --help: shows its usage" "^usage: pollwerk $command"
+done
+exits 1 "a configuration that is not there" ./pollwerk -c "$work/none.conf" check
+says "is named" "$work/none.conf: No such file"
+
+# ---- with one ----
+./pollwerkd -c "$work/plant.conf" -f >"$work/log" 2>&1 &
+daemon=$!
+settled()
+{
+	$pollwerk alarms | grep -q oil-warm && $pollwerk alarms | grep -q path-impaired &&
+		$pollwerk values sw/if*oper | grep -q ' good$' &&
+		$pollwerk values press/pieces | grep -q ' good$'
+}
+check "alarms and values come within 15 s" wait_for 15 settled
+
+exits 0 "status" $pollwerk status
+exits 0 "status --json" $pollwerk --json status
+holds "status is one object that names poller, health and counts" \
+	"d['name'] == 'cli-test' and d['health'] == 'ok' and d['devices'] == 3 and d['alarms'] >= 2"
+exits 0 "devices --json, the option behind the command" $pollwerk devices --json
+holds "devices have all members" "all({'name', 'address', 'protocol', 'state', 'rtt', 'loss',
+	'age', 'last_error'} <= set(o) for o in d) and len(d) == 3"
+holds "a device that answers is up, one that does not is down, without a round trip" \
+	"by['sw']['state'] == 'up' and by['gone']['state'] == 'down' and by['gone']['rtt'] is None
+	and 0 < by['press']['rtt'] < 1 and 'refused' in by['gone']['last_error']"
+exits 0 "devices of a place" $pollwerk --json devices --place werk1/hall3
+holds "are those below it" "sorted(by) == ['press', 'sw']"
+exits 1 "no such device" $pollwerk devices nothing-like-it
+
+exits 0 "values --json" $pollwerk --json values
+holds "points have exactly the members of the contract" "all(set(o) == {'path', 'value', 'raw',
+	'unit', 'time', 'quality', 'reason'} for o in d)"
+holds "a value is a number with its unit" "abs(by['press/oil']['value'] - 45.2) < 1e-9
+	and by['press/oil']['unit'] == 'C'
+	and by['press/oil']['quality'] == 'good' and isinstance(by['press/oil']['time'], float)"
+holds "a counter shows its rate, and the count itself as raw" "1.8 < by['press/pieces']['value'] < 2.2
+	and isinstance(by['press/pieces']['raw'], int) and by['press/pieces']['raw'] > 0"
+holds "what is not known is null with a reason, never 0" "by['gone/x']['value'] is None
+	and by['gone/x']['quality'] == 'unknown' and by['gone/x']['reason'] in ('unreachable', 'timeout')"
+holds "a down device is a value" "by['gone/up']['value'] == 0 and by['sw/up']['value'] == 1"
+exits 0 "values of a glob, as text" $pollwerk values 'press/st*'
+shows "a state is number and word" '^press/state  *2 (running) .*good$'
+exits 1 "a glob that matches nothing" $pollwerk values 'nothing*'
+says "is told" 'no point matches "nothing\*"'
+exits 0 "values ends quietly when nobody reads" sh -c "$pollwerk values | head -n 1"
+check "without a message" [ ! -s "$work/err" ]
+
+exits 0 "where --json" $pollwerk --json where 'sw/if[ge-1/1]/in_octets'
+holds "names file and data source" "set(d[0]) == {'path', 'file', 'ds'} and len(d) == 1
+	and d[0]['file'] == '$work/rrd/sw/if/ge-1%2F1.rrd' and d[0]['ds'] == 'in_octets'"
+check "the file is there although the store writes every 30 s only" \
+	[ -s "$work/rrd/sw/if/ge-1%2F1.rrd" ]
+exits 0 "alarms --json" $pollwerk --json alarms
+holds "alarms have the members of the contract" "all({'key', 'id', 'severity', 'condition', 'device',
+	'object', 'value', 'threshold', 'since', 'text', 'suppressed', 'owner', 'place'} <= set(o)
+	for o in d) and len(d) >= 2"
+holds "an alarm's key is threshold and point" "by['oil-warm/press/oil']['severity'] == 'minor'
+	and by['oil-warm/press/oil']['owner'] == 'OT'"
+exits 0 "paths --json" $pollwerk --json paths
+holds "a path has the members of the contract and names the hop at fault" "{'name', 'state', 'root',
+	'evidence', 'availability', 'coverage', 'worst', 'target', 'budget_left', 'age'} <= set(d[0])
+	and d[0]['state'] == 'impaired' and d[0]['root'] == 'gone'"
+exits 0 "gaps --json" $pollwerk --json gaps
+holds "every slot is accounted for" "all(o['expected'] == o['good'] + sum(o['reasons'].values())
+	for o in d) and by['press/oil']['expected'] >= 3"
+holds "gaps have the members of the contract, spans are half open" "all(set(o) == {'path', 'expected',
+	'good', 'reasons', 'spans'} for o in d) and by['gone/x']['good'] == 0 and
+	sum(s['n'] for s in by['gone/x']['spans']) == by['gone/x']['expected'] and
+	all(set(s) == {'from', 'to', 'reason', 'class', 'n', 'excluded_by'} and
+	s['to'] - s['from'] == s['n'] and s['class'] == 'lost' for s in by['gone/x']['spans'])"
+if [ -d /usr/share/fonts ] && find /usr/share/fonts -name '*.ttf' | grep -q .; then
+	exits 0 "graph" $pollwerk graph press/oil -o "$work/oil.png" --from -1m
+	check "is a PNG" [ "$(head -c 4 "$work/oil.png" | od -An -tx1 | tr -d ' ')" = 89504e47 ]
+	exits 0 "graph --svg" $pollwerk graph press/oil -o "$work/oil.svg" --from -1m
+	check "is an SVG with the threshold's colour" grep -qE '#c62828|rgb\(77\.6' "$work/oil.svg"
+else
+	skip "graph (apt-get install fonts-dejavu-core)"
+fi
+
+# ---- reload ----
+sed -i 's/above = 40.0/abvoe = 40.0/' "$work/plant.conf"
+exits 1 "a reload with a mistake is refused" $pollwerk reload
+says "with file and line" "plant.conf:[0-9]*: .*abvoe"
+exits 0 "and the old configuration goes on" $pollwerk status
+says "that the file has mistakes is told" 'mistake.*pollwerk check'
+check "also for values" eval "$pollwerk values press/oil 2>/dev/null | grep -q ' good$'"
+configuration | sed 's/name = "gone"/name = "away"/; s/gone/away/g' >"$work/plant.conf"
+exits 0 "a right one is taken over" $pollwerk reload
+check "and the new device is polled" wait_for 10 sh -c "$pollwerk devices | grep -q '^away  *down'"
+
+# ---- who may do what ----
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	cp ./pollwerk "$work/pollwerk" && chmod 755 "$work/pollwerk" "$work/run" &&
+		chmod 666 "$work/run/ctl.sock" && chmod 644 "$work/plant.conf"
+	nobody="setpriv --reuid 65534 --regid 65534 --clear-groups $work/pollwerk -c $work/plant.conf"
+	exits 0 "who may connect may look" $nobody status
+	exits 1 "but not act" $nobody reload
+	says "and is told who may" 'needs the role operate'
+else
+	skip "roles of the control socket (needs root)"
+fi
+
+# ---- after it ----
+kill $daemon
+wait $daemon
+check "the daemon ends in order" [ $? -eq 0 ]
+daemon=
+sleep 2.5
+exits 0 "values are shown when no daemon runs" $pollwerk --json values press/oil
+holds "as stale, without a number" "d[0]['quality'] == 'stale' and d[0]['value'] is None"
+exits 0 "gaps too" $pollwerk gaps press/oil
+exits 3 "status is not" $pollwerk status
+finish
