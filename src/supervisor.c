@@ -24,6 +24,7 @@
 #include "config/conf.h"
 #include "core/device.h"
 #include "journal/state.h"
+#include "priority.h"
 #include "privileges.h"
 #include "role.h"
 #include "store/flush.h"
@@ -242,6 +243,10 @@ run_role(struct supervisor *s, int which, int alive_fd)
 	sigprocmask(SIG_SETMASK, &s->old_signals, NULL);
 	log_open(s->options->foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG, role_names[which]);
 	prctl(PR_SET_NAME, which == ROLE_STORE ? "pollwerk-store" : "pollwerk-poller");
+	if (which == ROLE_STORE)
+		priority_patient();
+	else
+		priority_prompt();
 	if (privileges_drop(s->inventory->poller.user, &why) == -1) {
 		log_error("%s", why.text);
 		_exit(1);
