@@ -102,6 +102,8 @@ put_point(FILE *to, const struct point *point, bool snmp)
 		put_oids(to, wire->oids, wire->oid_count);
 		for (size_t i = 0; wire->scales != NULL && i < wire->oid_count; i++)
 			fprintf(to, " %a", wire->scales[i]);
+		for (size_t i = 0; i < wire->invalid_count; i++)
+			fprintf(to, " %a..%a", wire->invalid[i].from, wire->invalid[i].to);
 	} else {
 		put_modbus_point(to, point->wire);
 	}

@@ -14,7 +14,7 @@
 #include "snmp/snmp.h"
 
 static const char *const modbus_keys[] = {
-	"function", "pdu", "register", "modicon", "type", "order", "bit", "length", "invalid",
+	"function", "pdu", "register", "modicon", "type", "order", "bit", "length",
 	"separate",
 };
 
@@ -194,6 +194,33 @@ build_scales(struct build *build, const struct scope *scope, enum point_kind kin
 }
 
 static bool
+build_snmp_invalid(struct build *build, const struct scope *scope, enum point_kind kind,
+	struct snmp_point *wire)
+{
+	const struct config_setting_t *list = scope_find(scope, "invalid");
+	struct snmp_range *ranges =
+		arena_zero(build->arena, (size_t)node_count(list) * sizeof *ranges);
+	bool fine = true;
+	struct fail why;
+
+	if (kind == POINT_TEXT && list != NULL) {
+		node_error(list, build->errors, "invalid: a text has no invalid values");
+		return false;
+	}
+	for (int i = 0; i < node_count(list); i++) {
+		if (node_text(node_at(list, i)) == NULL)
+			return false; /* the schema has told */
+		if (snmp_range_parse(node_text(node_at(list, i)), &ranges[i], &why) == -1) {
+			node_error(list->parent, build->errors, "%s", why.text);
+			fine = false;
+		}
+	}
+	wire->invalid = ranges;
+	wire->invalid_count = (size_t)node_count(list);
+	return fine;
+}
+
+static bool
 build_snmp_point(struct build *build, const struct scope *scope, struct draft *draft)
 {
 	const struct config_setting_t *node = scope->levels[0];
@@ -214,7 +241,8 @@ build_snmp_point(struct build *build, const struct scope *scope, struct draft *d
 	}
 	draft->point.wire = wire;
 	return build_kind(build, scope, POINT_GAUGE, &draft->point) &&
-		build_scales(build, scope, draft->point.kind, wire);
+		build_scales(build, scope, draft->point.kind, wire) &&
+		build_snmp_invalid(build, scope, draft->point.kind, wire);
 }
 
 /* ---- Modbus ---- */

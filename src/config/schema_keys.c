@@ -211,7 +211,7 @@ const struct schema_key schema_keys[] = {
 	S("point", "order", TEXT, .help = "Modbus: ABCD, CDAB, BADC, DCBA and the like; default straight"),
 	S("point", "bit", INT, 0, 15, .help = "Modbus: bit of a register, 0 is the lowest"),
 	S("point", "length", INT, 1, 125, .help = "Modbus: registers of a string"),
-	S("point", "invalid", TEXTS, .help = "Modbus: raw values that mean nothing, \"0x7FFF\", \"1..5\""),
+	S("point", "invalid", TEXTS, .help = "raw numbers that mean \"not there\", \"0x7FFF\", \"-1\", \"1..5\""),
 	S("point", "separate", BOOL, .fallback = "false", .help = "Modbus: never in one request with others"),
 
 	S("threshold", "name", NAME, YES, .help = "name of the rule; first part of the alarm key"),

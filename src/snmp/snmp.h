@@ -34,6 +34,14 @@ struct snmp_options {
 	uint16_t max_repetitions; /* of GETBULK; 0 = 10 */
 };
 
+/* Raw numbers that mean "not supported": both ends belong to it. */
+struct snmp_range {
+	double from, to;
+};
+/* "-1", "65535", "0xFFFF", "-9999..-9000"; numbers as the agent sends them, also those that
+ * stand in a text. Returns -1 and fills why else. */
+int snmp_range_parse(const char *text, struct snmp_range *range, struct fail *why);
+
 /* Scalars: the OID with its .0. Columns: without the row's index. The first OID that the
  * agent (the row) has is used. */
 struct snmp_point {
@@ -42,6 +50,9 @@ struct snmp_point {
 	/* One factor per OID, applied before the point's own scale: ifHighSpeed counts in
 	 * 1e6 of what ifSpeed counts. NULL: all 1. Not for counters. */
 	const double *scales;
+	/* Compared before any scale: REASON_INVALID_VALUE. Not for texts. */
+	const struct snmp_range *invalid;
+	size_t invalid_count;
 };
 struct snmp_info {
 	const char *name;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/str.h"
 #include "core/driver.h"
 #include "core/point.h"
@@ -195,6 +196,55 @@ value_text(char *to, size_t size, const struct value *value)
 	return to;
 }
 
+/* ---- numbers that mean "not supported" ---- */
+
+static bool
+range_end(const char *text, double *end)
+{
+	uint64_t bits;
+
+	if (text[0] != '0' || (text[1] != 'x' && text[1] != 'X'))
+		return str_double(text, end, NULL) == 0;
+	if (str_uint(text, &bits, NULL) == -1)
+		return false;
+	*end = (double)bits;
+	return true;
+}
+
+int
+snmp_range_parse(const char *text, struct snmp_range *range, struct fail *why)
+{
+	const char *dots = strstr(text, "..");
+	char from[64];
+
+	if (!str_copy(from, sizeof from, text)) {
+		fail_set(why, "invalid \"%s\": too long for a number", text);
+		return -1;
+	}
+	if (dots != NULL)
+		from[dots - text] = '\0';
+	if (!range_end(from, &range->from) ||
+		!range_end(dots != NULL ? dots + 2 : from, &range->to)) {
+		fail_set(why, "invalid \"%s\": not a number, nor two with .. between", text);
+		return -1;
+	}
+	if (!(range->from <= range->to)) {
+		fail_set(why, "invalid \"%s\": the range is empty, write the lower end first",
+			text);
+		return -1;
+	}
+	return 0;
+}
+
+static bool
+is_invalid(const struct snmp_point *wire, double number)
+{
+	for (size_t i = 0; wire != NULL && i < wire->invalid_count; i++)
+		if (number >= wire->invalid[i].from && number <= wire->invalid[i].to)
+			return true;
+	return false;
+}
+
 /* ---- readings ---- */
 
 static uint8_t
@@ -273,12 +323,16 @@ read_kind(const struct value *value, const struct point *point, double scale,
 		return REASON_NO_SUCH_OBJECT;
 	switch (point->kind) {
 	case POINT_COUNTER:
-		return read_counter(value, reading);
+		reason = read_counter(value, reading);
+		return reason == REASON_GOOD && is_invalid(point->wire, (double)reading->raw) ?
+			REASON_INVALID_VALUE : reason;
 	case POINT_TEXT:
 		reading->text = value_text(line, line_size, value);
 		return REASON_GOOD;
 	default:
 		reason = read_number(value, reading, &number);
+		if (reason == REASON_GOOD && is_invalid(point->wire, number))
+			return REASON_INVALID_VALUE;
 		if (reason == REASON_GOOD)
 			reading->number = number * scale * point->scale + point->offset;
 		return reason;

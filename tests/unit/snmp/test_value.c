@@ -133,6 +133,72 @@ a_text_without_a_number_is_no_gauge(void)
 }
 
 static void
+a_number_that_means_not_supported_is_invalid(void)
+{
+	static const struct snmp_range ranges[] = { { -1, -1 }, { 65535, 65535 },
+		{ -9999, -9000 } };
+	static const struct snmp_point wire = { .invalid = ranges, .invalid_count = 3 };
+	struct point point = gauge, rate = counter;
+	static const struct {
+		int64_t number;
+		uint8_t reason;
+	} cases[] = {
+		{ -1, REASON_INVALID_VALUE }, { 65535, REASON_INVALID_VALUE },
+		{ -9999, REASON_INVALID_VALUE }, { -9500, REASON_INVALID_VALUE },
+		{ -9000, REASON_INVALID_VALUE }, { -8999, REASON_GOOD }, { 0, REASON_GOOD },
+		{ -2, REASON_GOOD }, { 65534, REASON_GOOD },
+		/* -99980 x 0.1 - 1 would be one of them, but only after the scale. */
+		{ -99980, REASON_GOOD },
+	};
+	struct value text = octets("-1 dBm"), count = { .type = VALUE_COUNTER32, .count = 65535 };
+	struct reading reading;
+
+	point.wire = &wire;
+	rate.wire = &wire;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct value value = { .type = VALUE_INTEGER, .integer = cases[i].number };
+
+		CHECK_INT(read_as(&value, &point, &reading), cases[i].reason);
+	}
+	CHECK_INT(read_as(&text, &point, &reading), REASON_INVALID_VALUE);
+	CHECK_INT(read_as(&count, &rate, &reading), REASON_INVALID_VALUE);
+	count.count = 65536;
+	CHECK_INT(read_as(&count, &rate, &reading), REASON_GOOD);
+}
+
+static void
+ranges_of_invalid_numbers_are_read_from_text(void)
+{
+	static const struct {
+		const char *text;
+		double from, to;
+	} good[] = { { "-1", -1, -1 }, { "0xFFFF", 65535, 65535 }, { "-9999..-9000", -9999, -9000 },
+		{ "2147483647", 2147483647, 2147483647 }, { "0x7FFF..0xFFFF", 32767, 65535 },
+		{ "-0.5..0.5", -0.5, 0.5 } };
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
+		{ "", "invalid \"\": not a number, nor two with .. between" },
+		{ "none", "invalid \"none\": not a number, nor two with .. between" },
+		{ "5..", "invalid \"5..\": not a number, nor two with .. between" },
+		{ "nan", "invalid \"nan\": not a number, nor two with .. between" },
+		{ "9..5", "invalid \"9..5\": the range is empty, write the lower end first" },
+	};
+	struct snmp_range range;
+	struct fail why;
+
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		CHECK_INT(snmp_range_parse(good[i].text, &range, &why), 0);
+		CHECK_NEAR(range.from, good[i].from, 0);
+		CHECK_NEAR(range.to, good[i].to, 0);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		CHECK_INT(snmp_range_parse(bad[i].text, &range, &why), -1);
+		CHECK_STR(why.text, bad[i].why);
+	}
+}
+
+static void
 makes_one_printable_line_of_any_text(void)
 {
 	static const struct {
@@ -192,5 +258,7 @@ RUN_TESTS(TEST(reads_the_number_that_a_text_begins_with),
 	TEST(does_not_make_a_number_of_what_is_none), TEST(scales_a_gauge_of_any_numeric_type),
 	TEST(the_factor_of_an_oid_comes_before_the_scale_of_the_point),
 	TEST(a_counter_keeps_its_width), TEST(null_and_the_exceptions_are_no_value),
-	TEST(a_text_without_a_number_is_no_gauge), TEST(makes_one_printable_line_of_any_text),
+	TEST(a_text_without_a_number_is_no_gauge),
+	TEST(a_number_that_means_not_supported_is_invalid),
+	TEST(ranges_of_invalid_numbers_are_read_from_text), TEST(makes_one_printable_line_of_any_text),
 	TEST(cuts_a_long_text_at_a_whole_character), TEST(oids_are_read_and_written_as_text))
