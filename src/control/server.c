@@ -15,16 +15,18 @@
 #define CLIENTS 32
 #define REQUEST 65536
 #define PATIENCE (5 * LOOP_S)
+/* How often it is looked whether a long answer has gone. */
+#define DRAIN (20 * LOOP_MS)
 #define RELOAD_PATIENCE (60 * LOOP_S)
 
 struct client {
 	struct client *next, **link;
 	struct server *server;
 	struct net_stream *stream;
-	struct loop_timer deadline;
+	struct loop_timer deadline, drain;
 	char *request;
 	size_t size;
-	bool waits_for_reload;
+	bool waits_for_reload, answered;
 };
 
 struct server {
@@ -44,10 +46,24 @@ drop_client(struct client *client)
 	if (client->next != NULL)
 		client->next->link = client->link;
 	loop_timer_stop(server->options.loop, &client->deadline);
-	net_stream_finish(client->stream);
+	loop_timer_stop(server->options.loop, &client->drain);
+	net_stream_close(client->stream);
 	free(client->request);
 	free(client);
 	server->count--;
+}
+
+/* A client that does not read its answer is held to its deadline too: its answer takes our
+ * memory and its place is one of few. */
+static void
+drop_when_sent(void *arg)
+{
+	struct client *client = arg;
+
+	if (net_stream_unsent(client->stream) == 0)
+		drop_client(client);
+	else
+		loop_timer_in(client->server->options.loop, &client->drain, DRAIN);
 }
 
 static void
@@ -61,7 +77,8 @@ answer(struct client *client, json_t *document)
 		net_stream_send(client->stream, "\n", 1);
 		free(text);
 	}
-	drop_client(client);
+	client->answered = true;
+	drop_when_sent(client);
 }
 
 static void
@@ -102,9 +119,12 @@ server_reloaded(struct server *server, const char *refused)
 {
 	for (struct client *c = server->clients, *next; c != NULL; c = next) {
 		next = c->next;
-		if (c->waits_for_reload)
-			answer(c, json_pack("{s:b, s:s}", "ok", refused == NULL, "text",
-				refused != NULL ? refused : ""));
+		if (!c->waits_for_reload)
+			continue;
+		c->waits_for_reload = false;
+		loop_timer_in(server->options.loop, &c->deadline, server->options.patience);
+		answer(c, json_pack("{s:b, s:s}", "ok", refused == NULL, "text",
+			refused != NULL ? refused : ""));
 	}
 }
 
@@ -160,7 +180,7 @@ received(const uint8_t *data, size_t size, int64_t mono, void *arg)
 	size_t part = end != NULL ? (size_t)(end - data) : size;
 
 	(void)mono;
-	if (client->waits_for_reload)
+	if (client->waits_for_reload || client->answered)
 		return;
 	if (client->size + part >= REQUEST) {
 		refuse(client, "request too long");
@@ -208,7 +228,8 @@ accepted(struct net_stream *stream, void *arg)
 	server->clients = client;
 	server->count++;
 	loop_timer_init(&client->deadline, too_slow, client);
-	loop_timer_in(server->options.loop, &client->deadline, PATIENCE);
+	loop_timer_init(&client->drain, drop_when_sent, client);
+	loop_timer_in(server->options.loop, &client->deadline, server->options.patience);
 	net_stream_adopt(stream, &events, client);
 }
 
@@ -218,6 +239,8 @@ server_new(const struct server_options *options)
 	struct server *server = mem_zero(sizeof *server);
 
 	server->options = *options;
+	if (server->options.patience == 0)
+		server->options.patience = PATIENCE;
 	server->started = loop_wall(options->loop);
 	server->listener = net_listener_new(options->loop, options->fd, accepted, server);
 	return server;

@@ -27,6 +27,7 @@ struct server_options {
 	struct notify *notify;
 	/* What the journal's disk says: NULL when it takes records. */
 	const char *(*journal_trouble)(void *arg);
+	int64_t patience;          /* ns in which a client must have asked and read; 0 = 5 s */
 	/* Asks for a reload; server_reloaded tells how it went. */
 	void (*reload)(void *arg);
 	void *arg;

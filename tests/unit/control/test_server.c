@@ -64,6 +64,8 @@ count_reload(void *arg)
 	reloads++;
 }
 
+static int64_t patience;
+
 static void
 begin(void)
 {
@@ -90,7 +92,7 @@ begin(void)
 	options = (struct server_options){ .loop = loop, .fd = net_unix_listen(path, 0600, &why),
 		.name = "plant-a", .run_dir = dir, .poller = poller, .alarms = alarms,
 		.paths = paths, .notify = notify, .journal_trouble = no_trouble,
-		.reload = count_reload };
+		.reload = count_reload, .patience = patience };
 	CHECK(options.fd != -1);
 	server = server_new(&options);
 	reloads = 0;
@@ -275,6 +277,34 @@ a_reload_answers_when_its_outcome_is_known(void)
 }
 
 static void
+who_does_not_read_a_long_answer_is_cut_off_in_time(void)
+{
+	static char text[8 << 20], rest[65536];
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	size_t got = 0;
+	ssize_t part;
+	int fd;
+
+	patience = 100 * LOOP_MS;
+	begin();
+	patience = 0;
+	memset(text, 'x', sizeof text - 1);
+	strncpy(at.sun_path, path, sizeof at.sun_path - 1);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(connect(fd, (struct sockaddr *)&at, sizeof at) == 0);
+	CHECK(write(fd, "{\"command\":\"reload\"}\n", 21) == 21);
+	run_for(50 * LOOP_MS);
+	server_reloaded(server, text);
+	run_for(300 * LOOP_MS);
+	while ((part = read(fd, rest, sizeof rest)) > 0)
+		got += (size_t)part;
+	CHECK_INT(part, 0);
+	CHECK(got > 0 && got < sizeof text);
+	close(fd);
+	finish();
+}
+
+static void
 the_thirty_third_client_is_turned_away(void)
 {
 	int fds[40];
@@ -303,4 +333,5 @@ RUN_TESTS(TEST(status_is_one_document_with_the_members_of_the_contract),
 	TEST(nonsense_gets_an_error_and_the_server_goes_on),
 	TEST(a_request_without_an_end_is_cut_off_at_64_kib),
 	TEST(a_reload_answers_when_its_outcome_is_known),
+	TEST(who_does_not_read_a_long_answer_is_cut_off_in_time),
 	TEST(the_thirty_third_client_is_turned_away))
