@@ -25,7 +25,8 @@ ask(const struct cmd_context *context, const char *command, int timeout, json_t 
 	inventory_unref(inventory);
 	*answer = client_call(places.run_dir, command, timeout * LOOP_S, &why);
 	if (*answer == NULL) {
-		cmd_error("daemon not reachable: %s", why.text);
+		cmd_error("daemon not reachable: %s%s", why.text,
+			cmd_may_not(&why) ? CMD_MAY_NOT : "");
 		return CMD_NO_DAEMON;
 	}
 	error = json_string_value(json_object_get(*answer, "error"));

@@ -1,9 +1,11 @@
 #include "cli/cmd.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fail.h"
 #include "base/mem.h"
@@ -54,7 +56,7 @@ cmd_look(const struct cmd_context *context, struct conf_places *places,
 	struct inventory **inventory)
 {
 	struct conf_errors errors = { 0 };
-	struct conf *conf = conf_load(context->config, &errors);
+	struct conf *conf = conf_load_to_look(context->config, &errors);
 	struct fail why;
 	int result = 0;
 

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 struct conf_places;
+struct fail;
 struct inventory;
 
 enum { CMD_OK = 0, CMD_NEGATIVE = 1, CMD_USAGE = 2, CMD_NO_DAEMON = 3 };
@@ -35,10 +36,14 @@ void cmd_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The checked configuration; NULL after its mistakes were printed. inventory_unref it. */
 struct inventory *cmd_inventory(const struct cmd_context *context);
-/* For commands that only look: the directories, and the inventory if the configuration is
+/* For commands that only look and need no secrets: the directories, and the inventory if the configuration is
  * right (else NULL, after a message). -1 after messages when not even the file can be read. */
 int cmd_look(const struct cmd_context *context, struct conf_places *places,
 	struct inventory **inventory);
+
+/* Was it a lack of rights? CMD_MAY_NOT is then the way out, to be put behind. */
+bool cmd_may_not(const struct fail *why);
+#define CMD_MAY_NOT " (be root, or in the group of poller.user)"
 
 /* Prints the document and a newline; takes the reference. */
 void cmd_print_json(json_t *document);

@@ -24,7 +24,8 @@ place_open(struct place *place, const struct cmd_context *context, bool with_lat
 		return -1;
 	place->catalogue = series_open(place->dirs.state_dir, false, &why);
 	if (place->catalogue == NULL) {
-		cmd_error("%s (has pollwerkd run with this configuration?)", why.text);
+		cmd_error("%s%s", why.text, cmd_may_not(&why) ? CMD_MAY_NOT :
+			" (has pollwerkd run with this configuration?)");
 		place_close(place);
 		return -1;
 	}

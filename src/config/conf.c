@@ -214,7 +214,7 @@ read_secrets(struct reader *reader, const struct config_setting_t *node)
 	char path[PATH_MAX];
 	const struct bundle_file *file;
 
-	if (!resolve(reader, node, path))
+	if (reader->conf->secrets.unwanted || !resolve(reader, node, path))
 		return;
 	if (reader->conf->secret_tree != NULL) {
 		node_error(node, reader->errors, "poller.secrets: is given twice");
@@ -308,8 +308,8 @@ finish(struct conf *conf, struct conf_errors *errors, size_t before)
 	return errors->count == before && conf->inventory != NULL;
 }
 
-struct conf *
-conf_load(const char *path, struct conf_errors *errors)
+static struct conf *
+load(const char *path, bool to_look, struct conf_errors *errors)
 {
 	struct reader *reader = mem_zero(sizeof *reader);
 	struct conf *conf = mem_zero(sizeof *conf);
@@ -317,6 +317,7 @@ conf_load(const char *path, struct conf_errors *errors)
 	const char *slash = strrchr(path, '/');
 	bool fine = false;
 
+	conf->secrets.unwanted = to_look;
 	reader->conf = conf;
 	reader->errors = errors;
 	if (strlen(path) >= PATH_MAX - 300) {
@@ -330,7 +331,7 @@ conf_load(const char *path, struct conf_errors *errors)
 	read_rest(reader);
 	conf->secrets.outside = true;
 	fine = finish(conf, errors, before);
-	if (fine)
+	if (fine && !to_look)
 		check_history(conf->inventory, errors);
 	fine = fine && errors->count == before;
 	conf_errors_sort(errors);
@@ -341,6 +342,18 @@ out:
 		return NULL;
 	}
 	return conf;
+}
+
+struct conf *
+conf_load(const char *path, struct conf_errors *errors)
+{
+	return load(path, false, errors);
+}
+
+struct conf *
+conf_load_to_look(const char *path, struct conf_errors *errors)
+{
+	return load(path, true, errors);
 }
 
 int

@@ -20,6 +20,9 @@ struct series_catalogue;
 /* Reads the file, what it includes, its templates and secrets, and checks everything in one
  * run, the catalogue in state_dir too when there is one. NULL when errors were reported. */
 struct conf *conf_load(const char *path, struct conf_errors *errors);
+/* For who only looks at what the daemon has polled, without its rights: opens no secrets
+ * (each credential is ""), and what the catalogue says of changed intervals is not asked. */
+struct conf *conf_load_to_look(const char *path, struct conf_errors *errors);
 
 /* The same texts, to be handed on through a memfd; position and offset of fd do not matter.
  * -1 and why. */

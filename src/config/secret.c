@@ -87,6 +87,8 @@ secret_get(struct secrets *secrets, const char *text, struct fail *why)
 
 	if (strncmp(text, SECRET_PREFIX, strlen(SECRET_PREFIX)) != 0)
 		return text;
+	if (secrets->unwanted)
+		return "";
 	name = text + strlen(SECRET_PREFIX);
 	if (!str_is_name(name)) {
 		fail_set(why, "\"%s\": expected @cred:NAME", text);

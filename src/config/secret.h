@@ -15,6 +15,7 @@ struct secrets {
 	const struct tree *file; /* the parsed secrets file, or NULL */
 	struct bundle *bundle;
 	bool outside;            /* may look outside the bundle: this is the checking process */
+	bool unwanted;           /* every credential is "": nobody will send it */
 };
 
 #define SECRET_PREFIX "@cred:"

@@ -101,8 +101,8 @@ note_stranger(struct mux_request *request, const struct net_addr *from)
 	if (net_addr_equal(&peer->stranger, from))
 		return;
 	peer->stranger = *from;
-	log_warn("%s (%s): an answer came from %s and was dropped: set any_source if that is "
-		"the same device",
+	log_warn("%s (%s): an answer came from %s and was dropped: set snmp.source = \"any\" "
+		"if that is the same device",
 		peer->name, net_addr_text(should, sizeof should, &peer->address, true),
 		net_addr_text(is, sizeof is, from, true));
 }

@@ -419,7 +419,7 @@ give_up(struct session *session)
 
 		answer->reason = REASON_WRONG_SOURCE;
 		snprintf(session->text, sizeof session->text,
-			"the answer came from %s instead, set any_source to accept it",
+			"the answer came from %s instead, set snmp.source = \"any\" to accept it",
 			net_addr_text(stranger, sizeof stranger, &session->peer.stranger, true));
 	} else if (session->error != 0) {
 		answer->reason = session->error == ECONNREFUSED ? REASON_REFUSED :

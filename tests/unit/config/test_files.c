@@ -89,6 +89,23 @@ takes_secrets_from_a_file_only_its_owner_can_read(void)
 }
 
 static void
+needs_no_secrets_to_look_at_what_was_polled(void)
+{
+	struct conf_errors errors = { 0 };
+	struct conf *conf;
+	char *path;
+
+	free(put("secrets.conf", 0644, "this is not read = \n"));
+	path = put("main.conf", 0644, WITH_SECRET("secrets = \"secrets.conf\";"));
+	conf = conf_load_to_look(path, &errors);
+	CHECK(errors.count == 0);
+	CHECK_STR(community(conf), "");
+	conf_free(conf);
+	conf_errors_free(&errors);
+	free(path);
+}
+
+static void
 refuses_secrets_that_others_can_read(void)
 {
 	free(put("secrets.conf", 0640, "ups-1 = \"hidden\";\n"));
@@ -311,6 +328,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(takes_secrets_from_a_file_only_its_owner_can_read),
+		TEST(needs_no_secrets_to_look_at_what_was_polled),
 		TEST(refuses_secrets_that_others_can_read),
 		TEST(takes_credentials_from_systemd_and_the_environment),
 		TEST(hands_credentials_on_in_the_bundle),

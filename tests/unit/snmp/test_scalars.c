@@ -259,7 +259,7 @@ an_answer_from_another_address_or_port_is_refused_and_named(void)
 	poll_once(false);
 	CHECK_INT(bed.task->rest, REASON_WRONG_SOURCE);
 	CHECK_STR(bed.task->error,
-		"the answer came from 10.1.3.2:161 instead, set any_source to accept it");
+		"the answer came from 10.1.3.2:161 instead, set snmp.source = \"any\" to accept it");
 	CHECK_INT(bed.lines, 1);
 	poll_once(false);
 	CHECK_INT(bed.lines, 1); /* told once */
