@@ -1,14 +1,13 @@
 #include "cli/cmd.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "base/fail.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "config/conf.h"
 #include "core/device.h"
@@ -79,37 +78,16 @@ cmd_look(const struct cmd_context *context, struct conf_places *places,
 	return result;
 }
 
+bool
+cmd_may_not(const struct fail *why)
+{
+	return strstr(why->text, strerror(EACCES)) != NULL;
+}
+
 void
 cmd_print_json(json_t *document)
 {
-	json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	doc_write(document, stdout);
 	putchar('\n');
 	json_decref(document);
-}
-
-json_t *
-cmd_json_number(double value)
-{
-	if (!isfinite(value))
-		return json_null();
-	if (value == floor(value) && fabs(value) < 9007199254740992.0)
-		return json_integer((json_int_t)value);
-	return json_real(value);
-}
-
-json_t *
-cmd_json_text(const char *text)
-{
-	json_t *value = json_string(text);
-	char *copy;
-
-	if (value != NULL)
-		return value;
-	copy = mem_text(text);
-	for (char *c = copy; *c != '\0'; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	value = json_string(copy);
-	free(copy);
-	return value;
 }

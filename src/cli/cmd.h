@@ -47,8 +47,4 @@ bool cmd_may_not(const struct fail *why);
 
 /* Prints the document and a newline; takes the reference. */
 void cmd_print_json(json_t *document);
-/* A number, or null where there is none. */
-json_t *cmd_json_number(double value);
-/* The text; bytes that are no UTF-8 become '?'. */
-json_t *cmd_json_text(const char *text);
 #endif

@@ -2,6 +2,7 @@
  * wrong in one run. */
 #include <stdio.h>
 
+#include "base/doc.h"
 #include "cli/cmd.h"
 #include "config/conf.h"
 #include "core/device.h"
@@ -13,8 +14,8 @@ errors_json(const struct conf_errors *errors)
 
 	for (size_t i = 0; i < errors->count; i++)
 		json_array_append_new(list, json_pack("{s:o, s:i, s:o}", "file",
-			cmd_json_text(errors->items[i].file), "line", errors->items[i].line, "text",
-			cmd_json_text(errors->items[i].text)));
+			doc_text(errors->items[i].file), "line", errors->items[i].line, "text",
+			doc_text(errors->items[i].text)));
 	return list;
 }
 

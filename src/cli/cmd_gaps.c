@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/str.h"
@@ -58,7 +59,7 @@ gap_json(const struct gaps *gaps, const struct series *series, const struct tall
 	struct spans spans = { series, json_array() };
 
 	ledger_spans(gaps->view, series, gaps->from, gaps->to, add_span, &spans);
-	return json_pack("{s:o, s:I, s:I, s:o, s:o}", "path", cmd_json_text(series->path),
+	return json_pack("{s:o, s:I, s:I, s:o, s:o}", "path", doc_text(series->path),
 		"expected", (json_int_t)tally_expected(tally), "good", (json_int_t)tally_good(tally),
 		"reasons", reasons_json(tally), "spans", spans.list);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alarm/rule.h"
+#include "base/doc.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -181,7 +182,7 @@ draw(const struct cmd_context *context, struct graph *g)
 		return CMD_NEGATIVE;
 	}
 	if (context->json)
-		cmd_print_json(json_pack("[{s:o, s:i}]", "file", cmd_json_text(g->output), "points",
+		cmd_print_json(json_pack("[{s:o, s:i}]", "file", doc_text(g->output), "points",
 			(int)g->picture.count));
 	else
 		printf("%s\n", g->output);

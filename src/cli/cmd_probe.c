@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/doc.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/str.h"
@@ -253,7 +254,7 @@ static void
 add_decoding(const char *type, const char *order, const char *text, void *arg)
 {
 	json_array_append_new(arg, json_pack("{s:s, s:s, s:o}", "type", type, "order", order,
-		"value", cmd_json_text(text)));
+		"value", doc_text(text)));
 }
 
 static json_t *
@@ -272,7 +273,7 @@ reading_json(const struct request *request, const struct probe_reading *reading)
 	json_object_set_new(object, "raw", raw);
 	json_object_set_new(object, "decodings", decodings);
 	json_object_set_new(object, "error",
-		reading->count > 0 ? json_null() : cmd_json_text(reading->why));
+		reading->count > 0 ? json_null() : doc_text(reading->why));
 	return object;
 }
 
@@ -280,7 +281,7 @@ static void
 print_json(const struct request *request, const struct probe_result *result)
 {
 	json_t *document = json_pack("{s:o, s:i, s:i}", "device",
-		cmd_json_text(request->device->name), "unit_id", request->options->unit_id,
+		doc_text(request->device->name), "unit_id", request->options->unit_id,
 		"function", (int)request->function);
 	json_t *readings = json_array(), *objects = json_array();
 
@@ -290,10 +291,10 @@ print_json(const struct request *request, const struct probe_result *result)
 	for (size_t i = 0; i < result->object_count; i++)
 		json_array_append_new(objects, json_pack("{s:i, s:s, s:o}", "id",
 			result->objects[i].id, "name", probe_object_name(result->objects[i].id),
-			"text", cmd_json_text(result->objects[i].text)));
+			"text", doc_text(result->objects[i].text)));
 	json_object_set_new(document, "readings", readings);
 	json_object_set_new(document, "identification", objects);
-	json_object_set_new(document, "server_id", cmd_json_text(result->server_id));
+	json_object_set_new(document, "server_id", doc_text(result->server_id));
 	cmd_print_json(document);
 }
 

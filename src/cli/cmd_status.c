@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/loop.h"
 #include "base/str.h"
 #include "cli/ask.h"
 #include "cli/cmd.h"
@@ -15,7 +16,7 @@ print_status(const json_t *s)
 		json_number_value(json_object_get(s, "started"));
 
 	printf("poller     %s (pollwerkd %s), running for %s\n", ask_text(s, "name"),
-		ask_text(s, "version"), str_time_span(span, sizeof span, (int64_t)(up * 1e9)));
+		ask_text(s, "version"), str_time_span(span, sizeof span, (int64_t)up * LOOP_S));
 	printf("health     %s\n", ask_text(s, "health"));
 	printf("devices    %s, %s down; %s points\n", ask_number(a, sizeof a, s, "devices", 1, ""),
 		ask_number(b, sizeof b, s, "devices_down", 1, ""),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "cli/place.h"
@@ -38,8 +39,8 @@ value_json(const struct value *value)
 	if (!fresh)
 		return json_null();
 	if (value->series->kind == POINT_TEXT)
-		return cmd_json_text(row->text);
-	return cmd_json_number(row->value);
+		return doc_text(row->text);
+	return doc_number(row->value);
 }
 
 static json_t *
@@ -64,9 +65,9 @@ static json_t *
 point_json(const struct value *value)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "path",
-		cmd_json_text(value->series->path), "value", value_json(value), "raw",
-		raw_json(&value->row), "unit", cmd_json_text(value->series->unit), "time",
-		value->row.known ? json_real((double)value->row.received / 1e9) : json_null(),
+		doc_text(value->series->path), "value", value_json(value), "raw",
+		raw_json(&value->row), "unit", doc_text(value->series->unit), "time",
+		value->row.known ? doc_seconds(value->row.received) : json_null(),
 		"quality", value->quality, "reason", reason_of(value));
 }
 
@@ -166,7 +167,7 @@ values(const struct cmd_context *context, int argc, char **argv)
 	json_t *document = json_array();
 	size_t count, shown = 0;
 
-	if (argc > 2)
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
 		return cmd_usage(&cmd_values, "one glob at most; quote it for the shell");
 	if (place_open(&place, context, true) == -1)
 		return CMD_NEGATIVE;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/str.h"
@@ -70,10 +71,10 @@ value_json(const struct value *value, const char *text)
 		value->count < UINT64_C(1) << 53)
 		return json_integer((json_int_t)value->count);
 	if (value->type == VALUE_REAL)
-		return cmd_json_number(value->real);
+		return doc_number(value->real);
 	if (!value_is_there(value))
 		return json_null();
-	return cmd_json_text(text);
+	return doc_text(text);
 }
 
 static void

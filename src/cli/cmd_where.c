@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "cli/cmd.h"
 #include "cli/place.h"
 #include "core/device.h"
@@ -42,7 +43,7 @@ where(const struct cmd_context *context, int argc, char **argv)
 			continue;
 		if (context->json)
 			json_array_append_new(document, json_pack("{s:o, s:o, s:s}", "path",
-				cmd_json_text(s->path), "file", cmd_json_text(file), "ds", s->ds));
+				doc_text(s->path), "file", doc_text(file), "ds", s->ds));
 		else
 			printf("%s %s %s\n", s->path, file, s->ds);
 	}

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +90,7 @@ run(struct cmd_context *context, int argc, char **argv)
 {
 	const struct cmd *cmd = find_command(argv[0]);
 	bool help = false;
+	int status;
 
 	if (cmd == NULL)
 		return unknown_command(argv[0]);
@@ -98,7 +100,12 @@ run(struct cmd_context *context, int argc, char **argv)
 		return CMD_OK;
 	}
 	optind = 0; /* the command reads its own options */
-	return cmd->run(context, argc, argv);
+	status = cmd->run(context, argc, argv);
+	/* A report that did not fit on the disk must not look like one. */
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	cmd_error("cannot write the output: %s", strerror(errno));
+	return status == CMD_OK ? CMD_NEGATIVE : status;
 }
 
 int

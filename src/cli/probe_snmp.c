@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/doc.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/str.h"
@@ -68,18 +69,18 @@ print_json(const struct device *device, const struct look_result *result)
 
 	cmd_print_json(json_pack("{s:o, s:o, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, "
 		"s:o, s:i, s:i, s:s, s:o}",
-		"device", cmd_json_text(device->name), "address", cmd_json_text(device->address),
+		"device", doc_text(device->name), "address", doc_text(device->address),
 		"answers", answered, "version", version_word(result->version), "other_version",
-		result->other_version, "descr", cmd_json_text(result->descr), "object_id",
-		cmd_json_text(result->object_id), "name", cmd_json_text(result->name), "location",
-		cmd_json_text(result->location), "uptime",
-		cmd_json_number(result->has_uptime ? result->uptime : (double)NAN), "interfaces",
+		result->other_version, "descr", doc_text(result->descr), "object_id",
+		doc_text(result->object_id), "name", doc_text(result->name), "location",
+		doc_text(result->location), "uptime",
+		doc_number(result->has_uptime ? result->uptime : (double)NAN), "interfaces",
 		(int)result->interfaces, "counters64", (int)result->counters64, "rtt_min",
-		cmd_json_number(answered ? (double)result->rtt_min / 1e9 : (double)NAN), "rtt_max",
-		cmd_json_number(answered ? (double)result->rtt_max / 1e9 : (double)NAN), "sent",
+		doc_number(answered ? (double)result->rtt_min / 1e9 : (double)NAN), "rtt_max",
+		doc_number(answered ? (double)result->rtt_max / 1e9 : (double)NAN), "sent",
 		(int)result->sent, "answered", (int)result->answered, "reason",
 		reason_word(result->reason), "error",
-		result->reason == REASON_GOOD ? json_null() : cmd_json_text(result->why)));
+		result->reason == REASON_GOOD ? json_null() : doc_text(result->why)));
 }
 
 int

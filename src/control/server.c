@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/doc.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -69,14 +70,16 @@ drop_when_sent(void *arg)
 static void
 answer(struct client *client, json_t *document)
 {
-	char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	char *text;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
 
+	doc_write(document, to);
 	json_decref(document);
-	if (text != NULL) {
-		net_stream_send(client->stream, text, strlen(text));
-		net_stream_send(client->stream, "\n", 1);
-		free(text);
-	}
+	putc('\n', to);
+	fclose(to);
+	net_stream_send(client->stream, text, size);
+	free(text);
 	client->answered = true;
 	drop_when_sent(client);
 }

@@ -1,46 +1,15 @@
 #include "control/views.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alarm/alarms.h"
-#include "base/mem.h"
+#include "base/doc.h"
 #include "core/poller.h"
 #include "notify/notify.h"
 #include "path/path.h"
 #include "path/paths.h"
-
-static json_t *
-number(double value)
-{
-	return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* Texts come from devices and configurations: what is no UTF-8 becomes '?'. */
-static json_t *
-text(const char *value)
-{
-	json_t *string = json_string(value);
-	char *copy;
-
-	if (string != NULL)
-		return string;
-	copy = mem_text(value);
-	for (char *c = copy; *c != '\0'; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	string = json_string(copy);
-	free(copy);
-	return string;
-}
-
-static json_t *
-seconds(int64_t wall)
-{
-	return json_real((double)wall / 1e9);
-}
 
 /* ---- status ---- */
 
@@ -65,7 +34,7 @@ store_health(const char *run_dir)
 		if (equals == NULL)
 			continue;
 		*equals = '\0';
-		json_object_set_new(health, line, text(equals + 1));
+		json_object_set_new(health, line, doc_text(equals + 1));
 	}
 	fclose(file);
 	return health;
@@ -95,13 +64,13 @@ view_status(const struct view_status *status)
 	notify_each(status->notify, add_receiver, receivers);
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o,"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}}",
-		"name", text(status->name), "version", PW_VERSION,
-		"health", degraded ? "degraded" : "ok", "time", seconds(status->now),
-		"started", seconds(status->started),
+		"name", doc_text(status->name), "version", PW_VERSION,
+		"health", degraded ? "degraded" : "ok", "time", doc_seconds(status->now),
+		"started", doc_seconds(status->started),
 		"devices", (json_int_t)c.devices, "devices_down", (json_int_t)c.devices_down,
 		"tasks", (json_int_t)c.tasks, "series", (json_int_t)c.series,
 		"alarms", (json_int_t)alarms_count(status->alarms),
-		"journal", status->journal_trouble != NULL ? text(status->journal_trouble) : json_null(),
+		"journal", status->journal_trouble != NULL ? doc_text(status->journal_trouble) : json_null(),
 		"store", store, "receivers", receivers,
 		"polls", "started", (json_int_t)c.started, "finished", (json_int_t)c.finished,
 		"overruns", (json_int_t)c.overruns, "late", (json_int_t)c.late,
@@ -117,13 +86,17 @@ add_device(const struct device_view *d, void *arg)
 	json_t *info = json_object();
 	json_t *device;
 
-	for (size_t i = 0; i < d->info_count; i++)
-		json_object_set_new(info, d->info_names[i], text(d->info_texts[i]));
+	for (size_t i = 0; i < d->info_count; i++) {
+		char *name = doc_name(d->info_names[i]);
+
+		json_object_set_new(info, name, doc_text(d->info_texts[i]));
+		free(name);
+	}
 	device = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o}",
-		"name", d->name, "address", text(d->address), "protocol", d->protocol,
-		"state", d->state, "rtt", number(d->rtt), "loss", number(d->loss),
-		"age", number(d->age), "last_error", text(d->last_error), "place", text(d->place),
-		"owner", text(d->owner), "asset", text(d->asset), "text", text(d->text),
+		"name", d->name, "address", doc_text(d->address), "protocol", d->protocol,
+		"state", d->state, "rtt", doc_number(d->rtt), "loss", doc_number(d->loss),
+		"age", doc_number(d->age), "last_error", doc_text(d->last_error), "place", doc_text(d->place),
+		"owner", doc_text(d->owner), "asset", doc_text(d->asset), "text", doc_text(d->text),
 		"interval", (double)d->interval / 1e9, "info", info);
 	json_array_append_new(arg, device);
 }
@@ -144,12 +117,12 @@ add_alarm(void *arg, const struct alarm_view *a)
 {
 	json_t *alarm = json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
 		" s:o, s:o, s:o}",
-		"key", text(a->key), "id", (json_int_t)a->id, "severity", severity_word(a->severity),
-		"condition", text(a->condition), "device", text(a->device), "object", text(a->object),
-		"value", text(a->value), "threshold", text(a->threshold), "unit", text(a->unit),
-		"since", seconds(a->since), "text", text(a->text), "suppressed", a->suppressed,
-		"owner", text(a->owner), "place", text(a->place), "path", text(a->path),
-		"root", *a->root != '\0' ? text(a->root) : json_null());
+		"key", doc_text(a->key), "id", (json_int_t)a->id, "severity", severity_word(a->severity),
+		"condition", doc_text(a->condition), "device", doc_text(a->device), "object", doc_text(a->object),
+		"value", doc_text(a->value), "threshold", doc_text(a->threshold), "unit", doc_text(a->unit),
+		"since", doc_seconds(a->since), "text", doc_text(a->text), "suppressed", a->suppressed,
+		"owner", doc_text(a->owner), "place", doc_text(a->place), "path", doc_text(a->path),
+		"root", *a->root != '\0' ? doc_text(a->root) : json_null());
 
 	json_array_append_new(arg, alarm);
 }
@@ -171,13 +144,13 @@ add_path(void *arg, const struct path_view *p)
 	json_t *path = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:s,"
 		" s:o, s:o, s:o}",
 		"name", p->name, "state", path_state_word(p->state),
-		"root", *p->root != '\0' ? text(p->root) : json_null(), "evidence", text(p->evidence),
-		"availability", number(p->availability), "coverage", number(p->coverage),
-		"worst", number(p->worst), "target", p->target > 0 ? json_real(p->target) : json_null(),
-		"budget_left", number(p->budget_left),
-		"age", p->age >= 0 ? json_real((double)p->age / 1e9) : json_null(),
-		"proven", p->proven, "since", seconds(p->since), "severity", severity_word(p->severity),
-		"place", text(p->place), "owner", text(p->owner), "help", text(p->help));
+		"root", *p->root != '\0' ? doc_text(p->root) : json_null(), "evidence", doc_text(p->evidence),
+		"availability", doc_number(p->availability), "coverage", doc_number(p->coverage),
+		"worst", doc_number(p->worst), "target", p->target > 0 ? json_real(p->target) : json_null(),
+		"budget_left", doc_number(p->budget_left),
+		"age", p->age >= 0 ? doc_number((double)p->age / 1e9) : json_null(),
+		"proven", p->proven, "since", doc_seconds(p->since), "severity", severity_word(p->severity),
+		"place", doc_text(p->place), "owner", doc_text(p->owner), "help", doc_text(p->help));
 
 	json_array_append_new(arg, path);
 }

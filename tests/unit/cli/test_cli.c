@@ -51,30 +51,5 @@ a_place_holds_what_lies_below_it_and_not_its_namesakes(void)
 	CHECK_INT(left((struct ask_filter){ .glob = "*-3*" }), 2);
 }
 
-static void
-a_number_that_is_none_is_null_and_never_0(void)
-{
-	json_t *value = cmd_json_number((double)NAN);
-
-	CHECK(json_is_null(value));
-	value = cmd_json_number(3);
-	CHECK(json_is_integer(value));
-	json_decref(value);
-	value = cmd_json_number(0.5);
-	CHECK(json_is_real(value));
-	json_decref(value);
-}
-
-static void
-bytes_of_a_device_that_are_no_utf_8_do_not_break_the_document(void)
-{
-	json_t *value = cmd_json_text("Zähler \xff");
-
-	CHECK(json_is_string(value));
-	json_decref(value);
-}
-
 RUN_TESTS(TEST(times_are_unix_seconds_utc_or_so_long_ago),
-	TEST(a_place_holds_what_lies_below_it_and_not_its_namesakes),
-	TEST(a_number_that_is_none_is_null_and_never_0),
-	TEST(bytes_of_a_device_that_are_no_utf_8_do_not_break_the_document))
+	TEST(a_place_holds_what_lies_below_it_and_not_its_namesakes))
