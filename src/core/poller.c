@@ -24,15 +24,17 @@ poller_new(const struct poller_parts *parts)
 	return poller;
 }
 
-/* Each burst of "no answer" ends in one line that counts what was not said. */
+/* Each burst ends in one line that counts what was not said. */
 static void
 say_rest_of_burst(void *arg)
 {
 	struct poller *poller = arg;
 
-	if (poller->down_unsaid > 0)
-		log_warn("and %u more devices do not answer", poller->down_unsaid);
-	poller->down_lines = poller->down_unsaid = 0;
+	if (poller->down.unsaid > 0)
+		log_warn("and %u more devices do not answer", poller->down.unsaid);
+	if (poller->back.unsaid > 0)
+		log_info("and %u more devices answer again", poller->back.unsaid);
+	poller->down = poller->back = (struct burst){ 0 };
 }
 
 static void

@@ -81,6 +81,12 @@ struct unit {
 	bool kept;                   /* while reconfiguring */
 };
 
+/* Of many lines that say the same of many devices at once, e.g. behind one dead switch, some
+ * are said and the rest is counted. */
+struct burst {
+	unsigned lines, unsaid;
+};
+
 struct poller {
 	struct poller_parts parts;
 	struct inventory *inventory;
@@ -88,8 +94,8 @@ struct poller {
 	int64_t *recovered;          /* by series id: next slot, 0 = nothing known */
 	size_t recovered_count;
 	struct poller_counters counters;
-	struct loop_timer quiet;     /* ends a burst of "no answer" lines */
-	unsigned down_lines, down_unsaid;
+	struct loop_timer quiet;     /* ends the bursts of lines */
+	struct burst down, back;     /* "no answer", "answers again" */
 };
 
 /* task.c */

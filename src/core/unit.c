@@ -12,7 +12,7 @@
 #include "core/feed.h"
 #include "core/series.h"
 
-#define DOWN_LINES 10 /* "no answer" lines in a burst; the rest is counted */
+#define BURST_LINES 10
 
 static const struct {
 	const char *name, *unit;
@@ -66,26 +66,41 @@ close_one(struct unit *unit, int which, uint8_t reason, double value)
 	track_close(unit->poller, track, &sample);
 }
 
+static bool
+may_say(struct poller *poller, struct burst *burst)
+{
+	if (poller->down.lines + poller->back.lines == 0)
+		loop_timer_in(poller->parts.loop, &poller->quiet, 10 * LOOP_S);
+	if (burst->lines++ < BURST_LINES)
+		return true;
+	burst->unsaid++;
+	return false;
+}
+
 static void
 say_down(struct unit *unit)
 {
-	struct poller *poller = unit->poller;
-
-	if (poller->down_lines == 0)
-		loop_timer_in(poller->parts.loop, &poller->quiet, 10 * LOOP_S);
-	if (poller->down_lines++ < DOWN_LINES)
+	if (may_say(unit->poller, &unit->poller->down))
 		log_warn("%s (%s): no answer, asking on: %s", unit->device->name,
 			unit->device->address,
 			unit->last_error[0] != '\0' ? unit->last_error : "timeout");
-	else
-		poller->down_unsaid++;
+}
+
+static void
+say_back(struct unit *unit, int64_t silence)
+{
+	char span[32];
+
+	if (may_say(unit->poller, &unit->poller->back))
+		log_info("%s (%s): answers again after %s, %u polls missed", unit->device->name,
+			unit->device->address, str_time_span(span, sizeof span, silence),
+			unit->missed);
 }
 
 static void
 change_state(struct unit *unit, int up)
 {
 	int64_t wall = loop_wall(unit->poller->parts.loop);
-	char span[32];
 
 	if (up == 0)
 		unit->missed++;
@@ -96,9 +111,7 @@ change_state(struct unit *unit, int up)
 		unit->missed = 1;
 		say_down(unit);
 	} else if (unit->up == 0) {
-		log_info("%s (%s): answers again after %s, %u polls missed", unit->device->name,
-			unit->device->address,
-			str_time_span(span, sizeof span, wall - unit->down_since), unit->missed);
+		say_back(unit, wall - unit->down_since);
 		unit->last_error[0] = '\0';
 	}
 	unit->up = up;
