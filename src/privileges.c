@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -45,6 +46,34 @@ privileges_drop(const char *user, struct fail *why)
 		setuid(found->pw_uid) == 0)
 		return 0;
 	fail_set(why, "cannot become %s: %s", user, strerror(errno));
+	return -1;
+}
+
+/* The kernel is asked, in a child: groups, ACLs and mounts have a say as well. */
+int
+privileges_may_write(const char *user, const char *path, struct fail *why)
+{
+	struct fail not_dropped;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(privileges_drop(user, &not_dropped) == 0 &&
+			access(path, R_OK | W_OK | X_OK) == 0 ? 0 : 1);
+	if (pid == -1) {
+		fail_set(why, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	if (status == 0)
+		return 0;
+	if (privileges_wanted(user))
+		fail_set(why, "%s: poller.user \"%s\" may not write there: chown -R %s %s", path,
+			user, user, path);
+	else
+		fail_set(why, "%s: not writable for uid %u, who runs this", path,
+			(unsigned)geteuid());
 	return -1;
 }
 

@@ -38,6 +38,7 @@ struct role {
 	int alive_fd;    /* our end */
 	int64_t started; /* mono ms */
 	int64_t again;   /* mono ms at which it is started again; 0 = now */
+	int vain;        /* starts in a row that ended by themselves at once */
 };
 
 struct supervisor {
@@ -210,6 +211,9 @@ open_places(struct supervisor *s, struct fail *why)
 	/* The store tries again by itself: a disk that is not there must not stop polling. */
 	if (make_dir(s, poller->rrd_dir, why) == -1)
 		log_error("%s", why->text);
+	if (privileges_may_write(poller->user, poller->state_dir, why) == -1 ||
+		privileges_may_write(poller->user, poller->run_dir, why) == -1)
+		return -1;
 	s->lock_fd = state_lock(poller->state_dir, why);
 	if (s->lock_fd == -1)
 		return -1;
@@ -294,6 +298,19 @@ say_how_it_ended(const char *name, pid_t pid, int status)
 			WEXITSTATUS(status));
 }
 
+/* At once; one that dies at its start is tried twice a second, and one that says itself why
+ * it cannot run less and less often, so that the log stays readable. */
+static int64_t
+pause_before_next(struct role *role, int status)
+{
+	bool early = mono_ms() - role->started < 2000;
+
+	role->vain = early && !WIFSIGNALED(status) ? role->vain + 1 : 0;
+	if (!early)
+		return 0;
+	return role->vain > 6 ? 30000 : 500 << (role->vain > 0 ? role->vain - 1 : 0);
+}
+
 static void
 bury(struct supervisor *s)
 {
@@ -311,8 +328,7 @@ bury(struct supervisor *s)
 			close(role->alive_fd);
 			role->alive_fd = -1;
 			role->pid = 0;
-			/* Once at once; one that dies at its start is tried twice a second. */
-			role->again = mono_ms() - role->started < 2000 ? mono_ms() + 500 : mono_ms();
+			role->again = mono_ms() + pause_before_next(role, status);
 		}
 }
 
@@ -378,6 +394,8 @@ reload(struct supervisor *s)
 	s->inventory = inventory;
 	inventory = NULL;
 	tell_poller(s, ROLE_CONFIG, "", s->bundle_fd);
+	for (int i = 0; i < ROLES; i++)
+		s->roles[i].again = s->roles[i].vain = 0; /* perhaps it can run now */
 out:
 	inventory_unref(inventory);
 	if (bundle != -1)
@@ -549,8 +567,8 @@ supervisor_main(const struct supervisor_options *options)
 	}
 	if (geteuid() == 0 && *s.inventory->poller.user == '\0')
 		log_warn("running as root: set poller.user to a user of its own");
-	log_info("pollwerkd %s: %zu devices, %s", PW_VERSION, s.inventory->device_count,
-		options->config);
+	log_info("pollwerkd %s: %zu device%s, %s", PW_VERSION, s.inventory->device_count,
+		s.inventory->device_count == 1 ? "" : "s", options->config);
 	while (!s.stopping)
 		turn(&s);
 	log_info("stopping");
