@@ -49,7 +49,7 @@ download()
 
 complete "$wanted" && exit 0
 mkdir -p "$(dirname "$wanted")"
-work=$(mktemp -d "$(dirname "$wanted")/base-mibs.XXXXXX")
+work=$(mktemp -d "$(dirname "$wanted")/base-mibs.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir "$work/mibs"

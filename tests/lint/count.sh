@@ -2,7 +2,7 @@
 # count.sh - the count that contrib/check.sh ends with is right, for bad ends too.
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
 # counts SENTENCE LINE: what the logs made by result so far must come to.

@@ -11,7 +11,7 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 
 # verify wants the programs to be where they will be installed, and the manual installed.
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 sed -e 's,^ExecStart=[^ ]*,ExecStart=/bin/true,' -e '/^Documentation=/d' "$unit" \
 	>"$work/pollwerk.service"

@@ -5,7 +5,7 @@
 mibs=$build/base-mibs
 mib=$src/mibs/POLLWERK-MIB.txt
 base=1.3.6.1.4.1.32473.7
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
 if ! command -v smilint >/dev/null || ! command -v snmptranslate >/dev/null; then

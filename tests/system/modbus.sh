@@ -5,7 +5,7 @@
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 server= daemon=
 trap 'kill $daemon $server 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"

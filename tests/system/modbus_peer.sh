@@ -4,7 +4,7 @@
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 server=
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
 

@@ -4,7 +4,7 @@
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 server= noisy= daemon=
 trap 'kill $daemon $server $noisy 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"

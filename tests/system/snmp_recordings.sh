@@ -15,7 +15,7 @@ for program in snmpsimd snmpbulkwalk snmpwalk snmpgetnext; do
 	finish
 done
 
-dir=$(mktemp -d)
+dir=$(mktemp -d) || exit 1
 server=
 trap 'kill $server 2>/dev/null; rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM

@@ -8,7 +8,7 @@ if ! command -v snmptrapd >/dev/null; then
 	skip "a real snmptrapd gets every notice (apt-get install snmptrapd)"
 	finish
 fi
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 informed=
 trapped=
 trap 'kill $informed $trapped 2>/dev/null; wait; rm -rf "$work"' EXIT
