@@ -257,7 +257,8 @@ add(struct object *objects, size_t *count, const uint32_t *ids, size_t id_count,
 
 	*object = (struct object){ .cell = -1 };
 	memcpy(object->name.ids, ids, id_count * sizeof *ids);
-	memcpy(object->name.ids + id_count, more, more_count * sizeof *more);
+	if (more_count > 0)
+		memcpy(object->name.ids + id_count, more, more_count * sizeof *more);
 	object->name.count = id_count + more_count;
 	return object;
 }

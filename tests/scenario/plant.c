@@ -274,7 +274,11 @@ say_point(struct plant_device *device, size_t i, const struct cut *cut)
 		other = TRUTH_ANY;
 	if (device->table)
 		note_row(device, i, reason);
-	if (reason == REASON_GOOD && !(poll->settled & bit))
+	/* A slot that was closed before is polled again when a poller starts behind its own
+	 * clock; nothing is taken of that. */
+	if (reason == REASON_GOOD && !(poll->settled & bit) &&
+		truth_cell(&device->truth, i, poll->slot) != NULL &&
+		truth_cell(&device->truth, i, poll->slot)->reason == TRUTH_OPEN)
 		reason = settle(device, i, e, &value);
 	if (!truth_say(&device->truth, i, poll->slot, reason, other) && other != TRUTH_OPEN)
 		truth_or(&device->truth, i, poll->slot, other);

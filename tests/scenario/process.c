@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alarm/alarms.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -14,6 +15,7 @@
 #include "journal/reader.h"
 #include "journal/writer.h"
 #include "modbus/modbus.h"
+#include "path/paths.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
 
@@ -29,6 +31,9 @@ struct process {
 	struct modbus *modbus;
 	struct reach *reach;
 	struct poller *poller;
+	struct paths *paths;   /* NULL: the process runs without */
+	struct alarms *alarms;
+	struct inventory *inventory; /* of both */
 	struct feed feed;
 	int64_t *next; /* by series, until the poller has taken it over */
 	size_t next_count;
@@ -90,6 +95,10 @@ replay(struct process *p)
 	while ((got = reader_next(reader, &record, &p->why)) == 1) {
 		p->sequence = record.sequence;
 		replay_record(p, &record);
+		if (p->alarms != NULL && (paths_replay(p->paths, &record) == -1 ||
+			alarms_replay(p->alarms, &record) == -1))
+			fail_set(&p->why, "record %llu is damaged",
+				(unsigned long long)record.sequence);
 	}
 	reader_close(reader);
 	return got;
@@ -116,6 +125,12 @@ put_next(uint32_t series, int64_t next, void *arg)
 	}
 }
 
+static uint64_t
+put_record(void *arg, enum record_kind kind, const void *body, size_t size)
+{
+	return writer_record(arg, kind, body, size);
+}
+
 static void
 snapshot(struct writer *writer, void *arg)
 {
@@ -131,6 +146,19 @@ snapshot(struct writer *writer, void *arg)
 	if (slots.body.used > 0)
 		writer_record(writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
 	record_buffer_free(&slots.body);
+	if (p->alarms == NULL)
+		return;
+	paths_snapshot(p->paths, put_record, writer);
+	alarms_snapshot(p->alarms, put_record, writer);
+}
+
+static void
+committed(uint64_t sequence, void *arg)
+{
+	struct process *p = arg;
+
+	if (p->given.committed != NULL)
+		p->given.committed(sequence, p->given.arg);
 }
 
 static int
@@ -147,6 +175,64 @@ journal_full(void *arg)
 	struct process *p = arg;
 
 	return writer_full(p->writer);
+}
+
+/* ---- alarms ---- */
+
+static uint64_t
+record_alarm(void *arg, enum record_kind kind, const void *body, size_t size)
+{
+	struct process *p = arg;
+
+	return writer_record(p->writer, kind, body, size);
+}
+
+static const struct series *
+series_of(void *arg, uint32_t id)
+{
+	struct process *p = arg;
+
+	return series_get(p->catalogue, id);
+}
+
+static void
+alarm_changed(void *arg, const struct transition *transition, uint64_t journal)
+{
+	struct process *p = arg;
+
+	p->given.changed(p->given.arg, transition, journal);
+}
+
+static void
+open_alarms(struct process *p)
+{
+	struct paths_options paths = { p->loop, series_of, p };
+	struct alarms_options alarms = { .loop = p->loop, .record = record_alarm,
+		.changed = alarm_changed, .series = series_of, .arg = p };
+
+	if (p->given.changed == NULL)
+		return;
+	p->inventory = inventory_ref(p->given.inventory);
+	p->paths = paths_new(&paths, p->inventory);
+	alarms.paths = p->paths;
+	p->alarms = alarms_new(&alarms, p->inventory);
+	paths_on_change(p->paths, alarms_path_changed, p->alarms);
+}
+
+static void
+begin_alarms(struct process *p)
+{
+	struct feed_listener paths, alarms;
+
+	if (p->alarms == NULL)
+		return;
+	paths = paths_listener(p->paths);
+	alarms = alarms_listener(p->alarms);
+	feed_add(&p->feed, &paths);
+	feed_add(&p->feed, &alarms);
+	paths_begin(p->paths);
+	alarms_begin(p->alarms);
+	alarms_announce(p->alarms, CONDITION_STARTED, 0);
 }
 
 /* ---- life ---- */
@@ -167,15 +253,18 @@ static int
 open_parts(struct process *p)
 {
 	struct writer_options options = { .state_dir = p->given.state_dir };
-	struct writer_events events = { .snapshot = snapshot, .before_write = sync_catalogue,
-		.arg = p };
+	struct writer_events events = { .snapshot = snapshot, .committed = committed,
+		.before_write = sync_catalogue, .arg = p };
 
 	p->loop = loop_new(&p->why);
 	p->catalogue = series_open(p->given.state_dir, true, &p->why);
 	if (p->catalogue == NULL)
 		return -1;
 	p->latest = latest_open_writer(p->given.run_dir, &p->why);
-	if (p->latest == NULL || replay(p) == -1)
+	if (p->latest == NULL)
+		return -1;
+	open_alarms(p);
+	if (replay(p) == -1)
 		return -1;
 	p->writer = writer_open(p->loop, &options, &events, p->sequence + 1, &p->why);
 	p->snmp = snmp_new(p->loop, p->given.state_dir, &p->why);
@@ -198,6 +287,7 @@ wire(struct process *p)
 
 	feed_add(&p->feed, &latest);
 	feed_add(&p->feed, &journal);
+	begin_alarms(p);
 	feed_add(&p->feed, p->given.listener);
 	p->poller = poller_new(&parts);
 	for (uint32_t id = 1; id < p->next_count; id++)
@@ -223,6 +313,11 @@ drop_parts(struct process *p)
 static void
 drop_rest(struct process *p)
 {
+	if (p->alarms != NULL) {
+		alarms_free(p->alarms);
+		paths_free(p->paths);
+		inventory_unref(p->inventory);
+	}
 	latest_close(p->latest);
 	series_close(p->catalogue);
 	loop_free(p->loop);
@@ -248,6 +343,12 @@ process_start(struct process_options *options)
 void
 process_reload(struct process *p, struct inventory *inventory)
 {
+	if (p->alarms != NULL) {
+		paths_configure(p->paths, inventory);
+		alarms_configure(p->alarms, inventory);
+		inventory_unref(p->inventory);
+		p->inventory = inventory_ref(inventory);
+	}
 	poller_configure(p->poller, inventory);
 }
 
@@ -255,6 +356,8 @@ void
 process_stop(struct process *p)
 {
 	drop_parts(p);
+	if (p->alarms != NULL)
+		alarms_announce(p->alarms, CONDITION_STOPPING, 0);
 	writer_record(p->writer, KIND_STOP, NULL, 0);
 	writer_close(p->writer);
 	drop_rest(p);
@@ -290,4 +393,10 @@ uint64_t
 process_samples(struct process *p)
 {
 	return poller_counters(p->poller).samples;
+}
+
+size_t
+process_alarms(struct process *p)
+{
+	return alarms_count(p->alarms);
 }

@@ -4,12 +4,14 @@
 #define PW_SCENARIO_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 struct feed_listener;
 struct inventory;
 struct loop;
 struct process;
 struct series_catalogue;
+struct transition;
 
 struct process_options {
 	const char *state_dir, *run_dir;
@@ -19,6 +21,10 @@ struct process_options {
 	void (*stepped)(int64_t from, int64_t to, void *arg);
 	/* The journal's account at the start: slots of this series are closed up to next - 1. */
 	void (*recovered)(uint32_t series, int64_t next, void *arg);
+	/* An alarm changed, by a record of that number; records up to that number are on disk.
+	 * Both NULL: the process runs without alarms and paths. */
+	void (*changed)(void *arg, const struct transition *transition, uint64_t journal);
+	void (*committed)(uint64_t sequence, void *arg);
 	void *arg;
 	const char *failed; /* out: why it could not start */
 };
@@ -32,4 +38,5 @@ struct loop *process_loop(struct process *process);
 struct series_catalogue *process_catalogue(struct process *process);
 uint64_t process_polls(struct process *process);   /* since its start */
 uint64_t process_samples(struct process *process);
+size_t process_alarms(struct process *process); /* open now */
 #endif

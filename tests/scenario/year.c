@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "alarm/rule.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -23,10 +25,16 @@
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
 #include "scenario/agent.h"
+#include "scenario/notices.h"
 #include "scenario/plant.h"
 #include "scenario/plc.h"
 #include "scenario/process.h"
+#include "journal/reader.h"
+#include "path/path.h"
+#include "store/health.h"
+#include "store/keeper.h"
 #include "store/ledger.h"
+#include "store/store.h"
 
 #define MINUTE (60 * LOOP_S)
 #define HOUR (60 * MINUTE)
@@ -37,7 +45,7 @@ enum { SINGLES = 40, GATEWAYS = 4, UNITS = 4, PLCS = SINGLES + GATEWAYS * UNITS,
 	SWITCHES = 8, HOPS = 8, DEVICES = PLCS + AGENTS + SWITCHES + HOPS };
 
 enum event_kind { HOST_STATE, DEAD, GATEWAY_DEAD, BUSY, ILLEGAL, BOOT, KILL, STOP, STEP, RELOAD,
-	CHECK };
+	CHECK, STORE, STORE_KILL };
 struct event {
 	int64_t at; /* mono */
 	enum event_kind kind;
@@ -54,9 +62,16 @@ static struct {
 	struct feed_listener listener;
 	struct event *events;
 	size_t event_count, event_room;
-	char dir[64];
+	char dir[64], rrd_dir[80];
+	struct notices notices;
+	struct rule_options rules[3];
+	struct path_options paths[2];
+	bool watched; /* with alarms and paths */
+	struct keeper *store;
+	struct store_options store_options;
 	int64_t held_from, held_to; /* mono: the clock is ten years ahead */
 	/* counted */
+	uint64_t store_kills, rows, segments;
 	uint64_t polls, samples, kills, stops, steps, reloads, checks;
 	uint64_t slots, either_end, either_step, by_reason[256];
 	unsigned failures;
@@ -221,7 +236,7 @@ add_agent(const char *stem, const struct plant_point *points, size_t count, bool
 {
 	size_t number = year.plant.device_count;
 	struct plant_device *device = &year.plant.devices[number];
-	int64_t step = plant_random(&year.plant) % 3 == 0 ? HOUR : 15 * MINUTE;
+	int64_t step = plant_random(&year.plant) % 2 == 0 ? HOUR : 15 * MINUTE;
 	char text[32];
 
 	snprintf(text, sizeof text, "10.2.0.%zu", number + 1);
@@ -241,7 +256,7 @@ add_plc(struct plant_host *host, uint8_t unit, size_t number)
 {
 	struct plant_device *device = &year.plant.devices[year.plant.device_count];
 	bool meter = plant_random(&year.plant) % 2 == 0;
-	int64_t step = plant_random(&year.plant) % 3 == 0 ? HOUR : 15 * MINUTE;
+	int64_t step = plant_random(&year.plant) % 2 == 0 ? HOUR : 15 * MINUTE;
 
 	device->host = host;
 	host->units++;
@@ -293,6 +308,38 @@ build_plant(void)
 
 /* ---- inventories ---- */
 
+static const struct rule_options rules[] = {
+	{ .name = "oil-hot", .on = "press-*/oil_temp", .kind = RULE_ABOVE, .limit = 2500,
+		.clear = 1500, .severity = SEVERITY_MAJOR },
+	{ .name = "overload", .on = "ups-*/load", .kind = RULE_BELOW, .limit = 2000,
+		.clear = 4000, .hold = 20 * MINUTE, .severity = SEVERITY_MINOR },
+	{ .name = "stale", .on = "meter-*/energy", .kind = RULE_NO_DATA, .hold = 6 * HOUR,
+		.severity = SEVERITY_WARNING },
+};
+static const char *const sources[] = { "press-*/pieces" }, *const meters[] = { "meter-*/energy" };
+static const struct path_options paths[] = {
+	{ .name = "press-mes", .sources = sources, .source_count = 1, .max_age = 5 * HOUR,
+		.availability = 99.5, .window = DAY, .severity = SEVERITY_CRITICAL },
+	{ .name = "energy", .sources = meters, .source_count = 1, .availability = 99,
+		.window = DAY, .severity = SEVERITY_MAJOR },
+};
+
+/* The texts that a configuration would leave empty. */
+static void
+make_rules(void)
+{
+	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+		year.rules[i] = rules[i];
+		year.rules[i].help = year.rules[i].text = year.rules[i].place =
+			year.rules[i].owner = year.rules[i].file = "";
+	}
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+		year.paths[i] = paths[i];
+		year.paths[i].place = year.paths[i].owner = year.paths[i].asset =
+			year.paths[i].text = year.paths[i].help = year.paths[i].file = "";
+	}
+}
+
 static void
 free_inventory(struct inventory *inventory)
 {
@@ -315,6 +362,10 @@ make_inventory(void)
 		devices[inventory->device_count++] = device->config;
 	}
 	inventory->devices = devices;
+	inventory->thresholds = year.rules;
+	inventory->threshold_count = sizeof rules / sizeof rules[0];
+	inventory->paths = year.paths;
+	inventory->path_count = sizeof paths / sizeof paths[0];
 	inventory->references = 1;
 	inventory->free = free_inventory;
 	return inventory;
@@ -337,11 +388,26 @@ on_recovered(uint32_t series, int64_t next, void *arg)
 }
 
 static void
+on_changed(void *arg, const struct transition *transition, uint64_t journal)
+{
+	(void)arg;
+	notices_changed(&year.notices, transition, journal);
+}
+
+static void
+on_committed(uint64_t sequence, void *arg)
+{
+	(void)arg;
+	notices_committed(&year.notices, sequence);
+}
+
+static void
 start(void)
 {
 	year.options = (struct process_options){ .state_dir = year.dir, .run_dir = year.dir,
 		.inventory = make_inventory(), .listener = &year.listener, .stepped = on_stepped,
-		.recovered = on_recovered };
+		.recovered = on_recovered, .changed = year.watched ? on_changed : NULL,
+		.committed = year.watched ? on_committed : NULL };
 	year.process = process_start(&year.options);
 	if (year.process == NULL) {
 		report(false, "the poller starts: %s", year.options.failed);
@@ -360,7 +426,69 @@ end(bool orderly)
 		process_stop(year.process);
 	else
 		process_kill(year.process);
+	notices_killed(&year.notices);
 	year.process = NULL;
+}
+
+/* ---- the store: no process, but what it consists of, now and then ---- */
+
+static void
+open_store(void)
+{
+	struct fail why;
+
+	year.store_options = (struct store_options){ .state_dir = year.dir, .run_dir = year.dir,
+		.rrd_dir = year.rrd_dir, .flush = DAY, .memory = INT64_C(256) << 20,
+		.journal_budget = 30 * DAY };
+	year.store = keeper_open(&year.store_options, &why);
+	if (year.store == NULL) {
+		report(false, "the store starts: %s", why.text);
+		exit(1);
+	}
+}
+
+static void
+run_store(void)
+{
+	struct loop *loop = process_loop(year.process);
+
+	keeper_now(year.store, loop_mono(loop), loop_wall(loop));
+	while (!keeper_read(year.store, 10000))
+		continue;
+	keeper_round(year.store);
+}
+
+/* As by kill -9: what it has not written comes again from the journal. */
+static void
+kill_store(void)
+{
+	struct store_health health;
+
+	keeper_health(year.store, &health);
+	year.rows += health.updates;
+	keeper_close(year.store);
+	open_store();
+	year.store_kills++;
+}
+
+static void
+end_store(void)
+{
+	struct store_health health;
+	uint64_t *numbers;
+	bool finished = keeper_finish(year.store) == 0;
+
+	keeper_health(year.store, &health);
+	year.rows += health.updates;
+	report(finished && health.quarantined == 0 && health.errors == 0 &&
+		health.damaged == 0 && health.given_up == 0,
+		"the store has written all to %llu files (%s)", (unsigned long long)health.files,
+		health.degraded ? health.reason : "healthy");
+	keeper_close(year.store);
+	year.segments = reader_segments(year.dir, &numbers);
+	report(year.segments <= 3, "journal segments were dropped behind it, %llu are left",
+		(unsigned long long)year.segments);
+	free(numbers);
 }
 
 /* ---- the ledger against the log ---- */
@@ -514,6 +642,10 @@ plan_often(enum event_kind kind, int64_t in_a_year)
 {
 	int64_t count = (in_a_year * year.days + 364) / 365;
 
+	/* a few days, but of all that makes alarms start anew */
+	if (year.watched && (kind == KILL || kind == STOP || kind == RELOAD))
+		count = 6;
+
 	for (int64_t n = 0; n < count; n++) {
 		int64_t at = loop_sim_now() +
 			plant_between(&year.plant, HOUR, year.days * DAY - 3 * HOUR);
@@ -523,7 +655,8 @@ plan_often(enum event_kind kind, int64_t in_a_year)
 			value = plant_between(&year.plant, 2 * LOOP_S, 6 * HOUR);
 		else if (kind == STEP)
 			value = -plant_between(&year.plant, 2 * LOOP_S, 2 * HOUR);
-		if (at > year.held_from - HOUR && at < year.held_to + HOUR && kind != RELOAD)
+		/* who starts then believes it; a poller is down for five hours at most */
+		if (at > year.held_from - 6 * HOUR && at < year.held_to + HOUR && kind != RELOAD)
 			continue;
 		plan(at, kind, 0, value);
 	}
@@ -551,6 +684,9 @@ plan_year(void)
 	plan_often(STOP, 10);
 	plan_often(STEP, 12);
 	plan_often(RELOAD, 10);
+	plan_often(STORE_KILL, 25);
+	for (int64_t at = 8 * HOUR; at < all; at += 8 * HOUR)
+		plan(begin + at, STORE, 0, 0);
 	for (int i = 1; i < 4; i++)
 		plan(begin + all * i / 4, CHECK, 0, 0);
 	qsort(year.events, year.event_count, sizeof *year.events, earlier);
@@ -640,6 +776,10 @@ run_event(const struct event *event)
 		year.steps++;
 	} else if (event->kind == RELOAD) {
 		reload();
+	} else if (event->kind == STORE) {
+		run_store();
+	} else if (event->kind == STORE_KILL) {
+		kill_store();
 	} else if (event->kind == CHECK) {
 		char when[40];
 
@@ -651,12 +791,31 @@ run_event(const struct event *event)
 }
 
 static void
+check_notices(void)
+{
+	const struct notices *notices = &year.notices;
+	size_t open;
+
+	loop_sim_for(process_loop(year.process), LOOP_S);
+	open = process_alarms(year.process);
+	report(notices->errors == 0 && open == notices_open(notices),
+		"%llu notices have numbers without a gap, %llu alarms were raised and cleared in "
+		"turns over every kill, %zu are open (%llu changes died uncommitted)",
+		(unsigned long long)notices->told, (unsigned long long)notices->raises, open,
+		(unsigned long long)notices->lost);
+	if (notices->errors > 0)
+		printf("    seed %llu: %llu errors, the first: %s\n", (unsigned long long)year.seed,
+			(unsigned long long)notices->errors, notices->first_error);
+}
+
+static void
 live(void)
 {
 	int64_t last = loop_sim_now() + year.days * DAY;
 	size_t next = 0;
 
 	start();
+	open_store();
 	while (next < year.event_count && year.events[next].at < last) {
 		const struct event *event = &year.events[next++];
 
@@ -673,7 +832,11 @@ live(void)
 		}
 	}
 	loop_sim_until(process_loop(year.process), last);
+	run_store();
+	if (year.watched)
+		check_notices();
 	end(true);
+	end_store();
 }
 
 /* ---- main ---- */
@@ -700,6 +863,8 @@ make_dir(void)
 		fprintf(stderr, "year: %s: %s\n", year.dir, strerror(errno));
 		exit(1);
 	}
+	snprintf(year.rrd_dir, sizeof year.rrd_dir, "%s/rrd", year.dir);
+	mkdir(year.rrd_dir, 0755);
 	atexit(remove_dir);
 }
 
@@ -707,21 +872,23 @@ static void
 read_options(int argc, char **argv)
 {
 	static const struct option options[] = { { "days", required_argument, NULL, 'd' },
-		{ "seed", required_argument, NULL, 's' }, { 0 } };
+		{ "seed", required_argument, NULL, 's' }, { "alarms", no_argument, NULL, 'a' },
+		{ 0 } };
 	int option;
 
-	year.days = 30;
 	year.seed = (uint64_t)time(NULL) * 1000 + (uint64_t)getpid() % 1000;
-	while ((option = getopt_long(argc, argv, "d:s:", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "d:s:a", options, NULL)) != -1) {
 		if (option == 'd')
 			year.days = strtoll(optarg, NULL, 10);
 		else if (option == 's')
 			year.seed = strtoull(optarg, NULL, 10);
+		else if (option == 'a')
+			year.watched = true;
 		else
 			exit(2);
 	}
-	if (year.days < 2 || year.days > 3660) {
-		fprintf(stderr, "usage: year [--days 2..3660] [--seed N]\n");
+	if (year.days != 0 && (year.days < 2 || year.days > 3660)) {
+		fprintf(stderr, "usage: year [--days 2..3660] [--seed N] [--alarms]\n");
 		exit(2);
 	}
 }
@@ -739,6 +906,7 @@ static void
 summarise(double took)
 {
 	const struct plant *plant = &year.plant;
+	double processor = (double)clock() / CLOCKS_PER_SEC;
 
 	report(plant->wrong_values == 0, "0 wrong values among %llu compared with what was served "
 		"(%llu wrong)", (unsigned long long)plant->values_checked,
@@ -748,14 +916,19 @@ summarise(double took)
 			plant->first_wrong);
 	report(plant->order_errors == 0, "every slot was closed once and in order");
 	report(plant->strays == 0, "nobody was asked who was not configured");
-	printf("    %lld days, %zu devices: %llu polls, %llu requests, %llu samples; %llu kills, "
-		"%llu orderly restarts, %llu clock steps, %llu reloads; %.1f s\n",
+	if (year.days >= 365)
+		report(processor < 60, "a year in less than a minute of processor time");
+	printf("    %lld days, %zu devices: %llu polls, %llu requests, %llu samples, %llu rows "
+		"stored; %llu kills, %llu orderly restarts, %llu kills of the store, %llu clock "
+		"steps, %llu reloads; %.1f s (%.1f s of processor time)\n",
 		(long long)year.days, plant->device_count, (unsigned long long)year.polls,
 		(unsigned long long)plant->requests, (unsigned long long)year.samples,
-		(unsigned long long)year.kills, (unsigned long long)year.stops,
-		(unsigned long long)year.steps, (unsigned long long)year.reloads, took);
-	printf("    either way is right: %llu slots under way or not yet "
-		"committed when the poller ended or was reloaded (%llu were told and not committed), %llu slots under way when the clock was set\n",
+		(unsigned long long)year.rows, (unsigned long long)year.kills,
+		(unsigned long long)year.stops, (unsigned long long)year.store_kills,
+		(unsigned long long)year.steps, (unsigned long long)year.reloads, took, processor);
+	printf("    either way is right: %llu slots under way or not yet committed when the poller "
+		"ended or was reloaded (%llu were told and not committed), %llu slots under way "
+		"when the clock was set\n",
 		(unsigned long long)year.either_end, (unsigned long long)plant->uncommitted,
 		(unsigned long long)year.either_step);
 	printf("    ledger:");
@@ -766,22 +939,53 @@ summarise(double took)
 	printf("\n");
 }
 
-int
-main(int argc, char **argv)
+static int
+run(void)
 {
 	double began = now();
 
-	read_options(argc, argv);
-	printf("seed %llu\n", (unsigned long long)year.seed);
-	fflush(stdout);
-	log_open(LOG_TARGET_NONE, "");
 	make_dir();
 	loop_sim_begin(1000 * LOOP_S, BEGIN);
 	build_plant();
+	make_rules();
 	year.listener = plant_listener(&year.plant);
 	plan_year();
 	live();
 	compare("at the end");
 	summarise(now() - began);
 	return year.failures > 0;
+}
+
+/* Alarms and paths look at the clock each second, of which a year has too many: they get a
+ * few days of their own, in a process of their own. */
+static int
+run_days_with_alarms(void)
+{
+	pid_t child = fork();
+	int status = 1;
+
+	if (child == 0) {
+		year.days = 3;
+		year.watched = true;
+		exit(run());
+	}
+	if (child == -1 || waitpid(child, &status, 0) == -1)
+		return 1;
+	return status != 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	int failed = 0;
+
+	read_options(argc, argv);
+	printf("seed %llu\n", (unsigned long long)year.seed);
+	fflush(stdout);
+	log_open(LOG_TARGET_NONE, "");
+	if (year.days == 0) {
+		failed = run_days_with_alarms();
+		year.days = 30;
+	}
+	return run() | failed;
 }
