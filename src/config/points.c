@@ -462,6 +462,21 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point);
 }
 
+/* A forgotten transformer ratio must not store zeros that count as good. */
+static bool
+scale_is_sound(struct build *build, const struct scope *scope)
+{
+	const struct config_setting_t *list = scope_find(scope, "scale");
+	bool zero = scope_number(scope, "scale") == 0;
+
+	for (int i = 0; i < node_count(list); i++)
+		zero |= node_number(node_at(list, i)) == 0;
+	if (zero)
+		node_error(scope->levels[0], build->errors, "scale 0: every value would be 0; "
+			"leave it out where there is none");
+	return !zero;
+}
+
 bool
 build_point(struct build *build, const struct unit *unit,
 	const struct config_setting_t *table, const struct config_setting_t *node,
@@ -481,6 +496,8 @@ build_point(struct build *build, const struct unit *unit,
 		return false;
 	point->text = build_text(build, &scope, "text");
 	point->scale = scope_number(&scope, "scale");
+	if (!scale_is_sound(build, &scope))
+		return false;
 	point->offset = scope_number(&scope, "offset");
 	if (!build_states(build, &scope, point) || !build_interval(build, &scope, table, draft))
 		return false;
