@@ -72,6 +72,11 @@ status_is()
 {
 	$pollwerk --json status | grep -q "\"health\":\"$1\""
 }
+# Degraded may be told before the store has found its words.
+status_tells()
+{
+	$pollwerk status | grep -q "$1"
+}
 
 # ---- one daemon ----
 configuration
@@ -215,7 +220,7 @@ if [ -n "$PW_OWN_MOUNTS" ]; then
 	check "full: values come all the same" wait_for 10 all_good
 	from=$(date +%s)
 	check "full: status says degraded within 10 s" wait_for 10 status_is degraded
-	check "full: it says why" eval "$pollwerk status | grep -q '^store .*No space left on device'"
+	check "full: it says why" wait_for 10 status_tells '^store .*No space left on device'
 	sleep 3
 	check "full: polling goes on" all_good
 	rm "$work/rrd/filler"
@@ -225,7 +230,7 @@ if [ -n "$PW_OWN_MOUNTS" ]; then
 	from=$(date +%s)
 	check "read-only" wait_for 10 mount -o remount,ro "$work/rrd"
 	check "read-only: status says degraded within 10 s" wait_for 10 status_is degraded
-	check "read-only: it says why" eval "$pollwerk status | grep -q '^store .*Read-only file system'"
+	check "read-only: it says why" wait_for 10 status_tells '^store .*Read-only file system'
 	check "read-only: polling goes on" all_good
 	mount -o remount,rw "$work/rrd"
 	check "writable again: status says ok within 15 s" wait_for 15 status_is ok
@@ -243,7 +248,7 @@ else
 	mv "$work/rrd" "$work/away"
 fi
 check "missing: status says degraded within 10 s" wait_for 10 status_is degraded
-check "missing: it says why" eval "$pollwerk status | grep -q '^store .*No such file or directory'"
+check "missing: it says why" wait_for 10 status_tells '^store .*No such file or directory'
 check "missing: polling goes on" all_good
 kill -9 "$(role_pid store)"
 sleep 1
