@@ -37,12 +37,19 @@ collect()
 	complete "$work/mibs"
 }
 
+fetch() { (cd "$work/deb" && apt-get -q download erlang-snmp); }
+
 # The version is left to apt; the .deb is only unpacked, nothing gets installed.
 download()
 {
 	mkdir "$work/deb"
 	chmod 755 "$work" "$work/deb"
-	(cd "$work/deb" && apt-get -q download erlang-snmp) >"$work/apt.log" 2>&1 || return 1
+	if ! fetch >"$work/apt.log" 2>&1; then
+		# Without package lists, as in a fresh container, no package is known.
+		[ "$(id -u)" -eq 0 ] || return 1
+		apt-get -q -o DPkg::Lock::Timeout=60 update >>"$work/apt.log" 2>&1
+		fetch >>"$work/apt.log" 2>&1 || return 1
+	fi
 	dpkg -x "$work"/deb/erlang-snmp_*.deb "$work/deb" || return 1
 	collect "$(echo "$work"/deb/usr/lib/erlang/lib/snmp-*/mibs)"
 }

@@ -48,7 +48,7 @@ packages_install()
 		die "packages are missing and you are not root, as root: apt-get install $packages_todo"
 	fi
 	say "installing: $packages_todo"
-	packages_log=$(mktemp)
+	packages_log=$(mktemp) || die "no room for a temporary file"
 	if ! as_root apt-get -q -o DPkg::Lock::Timeout=300 update >"$packages_log" 2>&1; then
 		say "apt-get update failed, going on with the package lists that are here"
 	fi

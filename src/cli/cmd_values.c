@@ -164,13 +164,14 @@ values(const struct cmd_context *context, int argc, char **argv)
 {
 	struct place place;
 	const struct series **list;
-	json_t *document = json_array();
+	json_t *document;
 	size_t count, shown = 0;
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
 		return cmd_usage(&cmd_values, "one glob at most; quote it for the shell");
 	if (place_open(&place, context, true) == -1)
 		return CMD_NEGATIVE;
+	document = json_array();
 	list = place_find(&place, argv[1], &count);
 	for (size_t i = 0; i < count; i++) {
 		struct value value = { .series = list[i] };

@@ -14,7 +14,7 @@ where(const struct cmd_context *context, int argc, char **argv)
 {
 	struct place place;
 	const struct series **list;
-	json_t *document = json_array();
+	json_t *document;
 	bool flush = true;
 	const char *glob = NULL;
 	size_t count;
@@ -31,6 +31,7 @@ where(const struct cmd_context *context, int argc, char **argv)
 		return cmd_usage(&cmd_where, "which points?");
 	if (place_open(&place, context, false) == -1)
 		return CMD_NEGATIVE;
+	document = json_array();
 	list = place_find(&place, glob, &count);
 	if (flush)
 		place_flush(&place, list, count);

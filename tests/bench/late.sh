@@ -21,7 +21,7 @@ while [ $# -gt 1 ]; do
 	shift 2
 done
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 sim= daemon= timer=
 trap 'kill $daemon $sim $timer 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"

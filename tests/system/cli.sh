@@ -8,7 +8,7 @@ if ! command -v python3 >/dev/null; then
 	skip "the documents of the command line (apt-get install python3)"
 	finish
 fi
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 chmod 755 "$work"
 switch= press= daemon=
 trap 'kill $daemon $switch $press 2>/dev/null; wait; rm -rf "$work"' EXIT

@@ -3,7 +3,7 @@
 # Source it after report.sh, in the build directory. It makes $work and takes everything down
 # at the end of the script: what begin_* started, by its pid.
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 started=
 daemon=
 trap 'end_all' EXIT
