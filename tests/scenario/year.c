@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -855,6 +856,13 @@ remove_dir(void)
 }
 
 static void
+on_signal(int number)
+{
+	remove_dir();
+	_exit(128 + number);
+}
+
+static void
 make_dir(void)
 {
 	snprintf(year.dir, sizeof year.dir, "%s/pollwerk-year-XXXXXX",
@@ -866,6 +874,8 @@ make_dir(void)
 	snprintf(year.rrd_dir, sizeof year.rrd_dir, "%s/rrd", year.dir);
 	mkdir(year.rrd_dir, 0755);
 	atexit(remove_dir);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
 }
 
 static void
