@@ -171,7 +171,7 @@ str_time_span(char *to, size_t size, int64_t ns)
 {
 	int64_t seconds = ns / 1000000000;
 
-	if (ns % 1000000000 != 0 && seconds < 60)
+	if (ns % 1000000000 != 0 && seconds < 10)
 		snprintf(to, size, "%lldms", (long long)(ns / 1000000));
 	else if (seconds < 120)
 		snprintf(to, size, "%llds", (long long)seconds);

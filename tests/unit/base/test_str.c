@@ -110,7 +110,19 @@ integers_are_whole_and_bounded(void)
 	CHECK(str_uint("-1", &big, NULL) == -1);
 }
 
-RUN_TESTS(TEST(reads_durations_and_sizes_with_their_units),
+static void
+spans_of_ten_seconds_and_more_have_no_milliseconds(void)
+{
+	char span[32];
+
+	CHECK_STR(str_time_span(span, sizeof span, INT64_C(500000000)), "500ms");
+	CHECK_STR(str_time_span(span, sizeof span, INT64_C(10000123456)), "10s");
+	CHECK_STR(str_time_span(span, sizeof span, INT64_C(59999999999)), "59s");
+	CHECK_STR(str_time_span(span, sizeof span, INT64_C(5400000000000)), "90m00s");
+}
+
+RUN_TESTS(TEST(spans_of_ten_seconds_and_more_have_no_milliseconds),
+	TEST(reads_durations_and_sizes_with_their_units),
 	TEST(refuses_a_duration_without_a_unit_and_says_what_it_expects),
 	TEST(a_star_crosses_slashes_and_brackets_stand_for_themselves),
 	TEST(writes_the_shortest_number_that_reads_back),
