@@ -31,6 +31,7 @@
 
 #define MS INT64_C(1000000)
 #define EXTRA 60
+#define LONG 20 /* kills from which on checkpoints are waited for as well */
 #define PATIENCE (10000 * MS)
 
 enum target { SUPERVISOR, POLLER, STORE, TARGETS };
@@ -260,6 +261,20 @@ wait_for_state(const struct campaign *c, enum target target, int state, int64_t 
 	return false;
 }
 
+/* Not always at the very begin of it. */
+static void
+go_on_into(int state)
+{
+	static const int64_t longest_us[] = { [WHERE_FDATASYNC] = 1000, [WHERE_RRD_UPDATE] = 150,
+		[WHERE_CHECKPOINT] = 0 };
+	int64_t end = now(CLOCK_MONOTONIC);
+
+	if (longest_us[state] > 0)
+		end += random() % (longest_us[state] * 1000);
+	while (now(CLOCK_MONOTONIC) < end)
+		continue;
+}
+
 static void
 strike_role(struct campaign *c, enum target target, int state)
 {
@@ -268,8 +283,8 @@ strike_role(struct campaign *c, enum target target, int state)
 	int found = -1;
 	pid_t next = 0;
 
-	if (state != WHERE_ELSE)
-		wait_for_state(c, target, state, 3000 * MS);
+	if (state != WHERE_ELSE && wait_for_state(c, target, state, 3000 * MS))
+		go_on_into(state);
 	kill(c->roles[target], SIGKILL);
 	killed = now(CLOCK_REALTIME);
 	begun = now(CLOCK_MONOTONIC);
@@ -331,6 +346,27 @@ strike(struct campaign *c, enum target target, int state)
 	fflush(stdout);
 }
 
+/* The store makes a checkpoint each minute: killed inside it, or when it has made one. */
+static void
+strike_checkpoint(struct campaign *c, int64_t after_ms)
+{
+	int64_t end = now(CLOCK_MONOTONIC) + 75000 * MS;
+
+	while (c->where->code[WHERE_STORE] != WHERE_CHECKPOINT && now(CLOCK_MONOTONIC) < end) {
+		struct timespec t = { 0, MS / 5 };
+
+		keep_segments(c);
+		for (int i = 0; i < 200 && c->where->code[WHERE_STORE] != WHERE_CHECKPOINT; i++)
+			nanosleep(&t, NULL);
+	}
+	if (now(CLOCK_MONOTONIC) >= end)
+		fault(c, "no checkpoint within 75 s");
+	if (after_ms > 0)
+		rest(c, after_ms);
+	strike_role(c, STORE, WHERE_ELSE);
+	rest(c, 3000);
+}
+
 static int
 random_state(enum target target)
 {
@@ -359,6 +395,10 @@ run_campaign(struct campaign *c, int kills)
 	}
 	for (int i = 0; i < count && !c->fault; i++)
 		strike(c, order[i], random_state(order[i]));
+	if (kills >= LONG && !c->fault) {
+		strike_checkpoint(c, 0);
+		strike_checkpoint(c, 100 + random() % 900);
+	}
 	for (int state = WHERE_WRITE; state <= WHERE_RRD_UPDATE; state++)
 		for (; c->hits[state] == 0 && extra < EXTRA && !c->fault; extra++)
 			strike(c, state == WHERE_RRD_UPDATE ? STORE : POLLER, state);

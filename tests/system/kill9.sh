@@ -110,7 +110,7 @@ none "a killed role is back within 1 s" "$(awk '$1 == "kill" && $2 != "superviso
 none "a daemon started after the supervisor's end is refused for 2 s at most" \
 	"$(awk '$1 == "refused" && $2 > 2000' "$work/kills")"
 none "nobody is told of a damaged journal, a role never gives up" \
-	"$(grep -E 'damaged|left alone|quarantined|cannot start|ended with status' "$work/out")"
+	"$(grep -E 'damaged|left alone|quarantined|cannot start|ended with status|Sanitizer|runtime error' "$work/out")"
 
 $pollwerk --json gaps >"$work/gaps.json"
 python3 "$src/tests/system/kill9_judge.py" "$work" >"$work/judged" 2>&1

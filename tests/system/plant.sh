@@ -71,11 +71,17 @@ begin_receiver()
 	wait_for 10 grep -q "$(printf '0100007F:%04X ' "$port")" /proc/net/udp
 }
 
+# Until it answers: values are there without a daemon, too.
+daemon_answers()
+{
+	$pollwerk --json status
+	[ $? -ne 3 ]
+}
 begin_daemon()
 {
 	./pollwerkd -c "$work/pollwerk.conf" -f >>"$work/out" 2>&1 &
 	daemon=$!
-	wait_for 10 $pollwerk --json values
+	wait_for 10 daemon_answers
 }
 # Its exit status is that of the daemon.
 end_daemon()
