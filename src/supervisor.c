@@ -563,6 +563,7 @@ supervisor_main(const struct supervisor_options *options)
 			perror("pollwerkd: daemon");
 			return 1;
 		}
+		state_lock_sign(s.lock_fd);
 		log_open(LOG_TARGET_SYSLOG, "");
 	}
 	if (geteuid() == 0 && *s.inventory->poller.user == '\0')

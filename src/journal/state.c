@@ -347,11 +347,22 @@ refuse(int fd, const char *dir, struct fail *why)
 	return -1;
 }
 
+void
+state_lock_sign(int fd)
+{
+	char text[24];
+	int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+
+	/* Only a word for people: a full disk must not keep the daemon from starting. */
+	if (ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)length, 0) == -1)
+		log_warn("lock of the state directory: %s", strerror(errno));
+}
+
 int
 state_lock(const char *dir, struct fail *why)
 {
-	char path[SEGMENT_PATH], text[24];
-	int fd, length;
+	char path[SEGMENT_PATH];
+	int fd;
 
 	snprintf(path, sizeof path, "%s/lock", dir);
 	if (mkdir(dir, 0750) == -1 && errno != EEXIST) {
@@ -365,9 +376,6 @@ state_lock(const char *dir, struct fail *why)
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
 		return refuse(fd, dir, why);
-	length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	/* Only a word for people: a full disk must not keep the daemon from starting. */
-	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)length, 0) == -1)
-		log_warn("%s: %s", path, strerror(errno));
+	state_lock_sign(fd);
 	return fd;
 }

@@ -31,4 +31,6 @@ void state_save(struct state *state);
 /* Takes DIR/lock until the process ends (a child that inherits the fd holds it too): the
  * fd, or -1 and "DIR: in use by another pollwerkd (pid N)". Makes DIR when it is missing. */
 int state_lock(const char *dir, struct fail *why);
+/* Writes our pid into the lock; again after a fork whose parent ends. */
+void state_lock_sign(int fd);
 #endif

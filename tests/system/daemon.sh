@@ -169,6 +169,18 @@ gone()
 check "both roles run" [ "$(echo $roles | wc -w)" -eq 2 ]
 check "they end with their supervisor" wait_for 3 gone
 
+# ---- in the background ----
+check "without -f the start comes back" timeout 10 ./pollwerkd -c "$work/pollwerk.conf"
+daemon=$(cat "$work/state/lock")
+check "the lock names the daemon that stays" grep -q '^pollwerkd$' "/proc/$daemon/comm"
+check "it answers" wait_for 10 daemon_answers
+./pollwerkd -c "$work/pollwerk.conf" -f >"$work/second" 2>&1
+check "and refuses another one by its pid" grep -q "in use by another pollwerkd (pid $daemon)" "$work/second"
+roles="$(role_pid store) $(role_pid poller) $daemon"
+kill "$daemon"
+daemon=
+check "SIGTERM ends it with its roles" wait_for 5 gone
+
 # ---- rights ----
 if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
 	chmod 755 "$work"
