@@ -1,4 +1,5 @@
-/* kill9 - runs pollwerkd and kills its supervisor, poller and store at random instants.
+/* kill9 - runs pollwerkd and kills its supervisor, poller and store at random instants, and
+ * sometimes all three at once.
  *
  *   kill9 PROGRAM CONF STATE_DIR RUN_DIR KEEP_DIR KILLS-PER-ROLE SEED
  *
@@ -34,8 +35,8 @@
 #define LONG 20 /* kills from which on checkpoints are waited for as well */
 #define PATIENCE (10000 * MS)
 
-enum target { SUPERVISOR, POLLER, STORE, TARGETS };
-static const char *const target_names[] = { "supervisor", "poller", "store" };
+enum target { SUPERVISOR, POLLER, STORE, ALL, TARGETS };
+static const char *const target_names[] = { "supervisor", "poller", "store", "all" };
 static const char *const process_names[] = { "", "pollwerk-poller", "pollwerk-store" };
 static const char *const state_names[] = { "else", "write", "fdatasync", "rrd_update",
 	"checkpoint", "5", "6", "7" };
@@ -304,13 +305,16 @@ strike_role(struct campaign *c, enum target target, int state)
 		(long long)now(CLOCK_REALTIME), found == -1 ? "?" : state_names[found]);
 }
 
+/* Its roles with it, as when a machine runs out of memory, or left to themselves. */
 static void
-strike_supervisor(struct campaign *c)
+strike_supervisor(struct campaign *c, bool all)
 {
 	pid_t roles[] = { c->roles[POLLER], c->roles[STORE] };
 	int64_t killed = now(CLOCK_REALTIME), begun = now(CLOCK_MONOTONIC), started, ended;
 
 	kill(c->daemon, SIGKILL);
+	for (int i = 0; i < 2 && all; i++)
+		kill(roles[i], SIGKILL);
 	waitpid(c->daemon, NULL, 0);
 	started = start_until_up(c);
 	ended = now(CLOCK_MONOTONIC);
@@ -320,7 +324,8 @@ strike_supervisor(struct campaign *c)
 	}
 	if (!is_gone(roles[0]) || !is_gone(roles[1]))
 		fault(c, "a role outlives its supervisor by 10 s");
-	printf("kill supervisor %lld %lld else\n", (long long)killed, (long long)now(CLOCK_REALTIME));
+	printf("kill %s %lld %lld else\n", target_names[all ? ALL : SUPERVISOR], (long long)killed,
+		(long long)now(CLOCK_REALTIME));
 	printf("refused %lld\n", (long long)((started - begun) / MS));
 	printf("ended %lld\n", (long long)((ended - begun) / MS));
 }
@@ -338,8 +343,8 @@ static void
 strike(struct campaign *c, enum target target, int state)
 {
 	rest(c, 300 + random() % 1200);
-	if (target == SUPERVISOR)
-		strike_supervisor(c);
+	if (target == SUPERVISOR || target == ALL)
+		strike_supervisor(c, target == ALL);
 	else
 		strike_role(c, target, state);
 	keep_segments(c);
@@ -370,7 +375,7 @@ strike_checkpoint(struct campaign *c, int64_t after_ms)
 static int
 random_state(enum target target)
 {
-	if (random() % 2 == 0)
+	if (random() % 2 == 0 || target == SUPERVISOR || target == ALL)
 		return WHERE_ELSE;
 	if (target == STORE)
 		return WHERE_RRD_UPDATE;
@@ -385,7 +390,8 @@ run_campaign(struct campaign *c, int kills)
 
 	for (int i = 0; i < kills; i++)
 		for (int target = 0; target < TARGETS; target++)
-			order[count++] = (enum target)target;
+			if (target != ALL || i % 4 == 0)
+				order[count++] = (enum target)target;
 	for (int i = count - 1; i > 0; i--) {
 		int other = (int)(random() % (i + 1));
 		enum target kept = order[i];
