@@ -165,7 +165,8 @@ configure_snmp(struct plant_device *device)
 			make_oid(device, i, (uint32_t[]){ 2, 1, i + 1 }, 3);
 		else
 			make_oid(device, i, (uint32_t[]){ 1, i + 1, 0 }, 3);
-		device->snmp_points[i] = (struct snmp_point){ &device->oids[i], 1, NULL };
+		device->snmp_points[i] = (struct snmp_point){ .oids = &device->oids[i],
+			.oid_count = 1 };
 		device->config_points[i].wire = &device->snmp_points[i];
 		if (device->table)
 			device->config_points[i].name = i == 0 ? "in" : "oper";
