@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/device.h"
 #include "core/driver.h"
 #include "core/feed.h"
@@ -456,6 +457,50 @@ a_number_that_is_none_is_invalid_and_not_good(void)
 	finish();
 }
 
+static struct {
+	int down, back;
+	char last[200];
+} told;
+
+static void
+hear_line(char level, const char *line, void *arg)
+{
+	(void)level, (void)arg;
+	told.down += strstr(line, "no answer, asking on") != NULL;
+	told.back += strstr(line, "answers again") != NULL;
+	str_copy(told.last, sizeof told.last, line);
+}
+
+static void
+a_burst_of_the_same_news_is_ten_lines_and_a_count(void)
+{
+	static struct device many[40];
+	static char names[40][8];
+
+	begin("many", 1);
+	feed.count = 0; /* not the slots are looked at here */
+	for (int i = 0; i < 40; i++) {
+		many[i] = device;
+		snprintf(names[i], sizeof names[i], "plc-%d", i);
+		many[i].name = names[i];
+	}
+	inventories[0] = (struct inventory){ .devices = many, .device_count = 40, .references = 1 };
+	poller_configure(poller, &inventories[0]);
+	loop_sim_for(loop, 30 * LOOP_S);
+	memset(&told, 0, sizeof told);
+	log_catch(hear_line, NULL);
+	script.answers = false;
+	loop_sim_for(loop, 35 * LOOP_S);
+	CHECK_INT(told.down, 10);
+	CHECK_STR(told.last, "and 30 more devices do not answer");
+	script.answers = true;
+	loop_sim_for(loop, 35 * LOOP_S);
+	CHECK_INT(told.back, 10);
+	CHECK_STR(told.last, "and 30 more devices answer again");
+	log_catch(NULL, NULL);
+	finish();
+}
+
 RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
@@ -466,4 +511,5 @@ RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_clock_set_forward_closes_the_skipped_slots_as_clock_step),
 	TEST(a_clock_set_back_closes_no_slot_twice),
 	TEST(a_device_that_its_driver_refuses_is_closed_as_config),
-	TEST(a_number_that_is_none_is_invalid_and_not_good))
+	TEST(a_number_that_is_none_is_invalid_and_not_good),
+	TEST(a_burst_of_the_same_news_is_ten_lines_and_a_count))
