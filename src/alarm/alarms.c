@@ -56,6 +56,10 @@ struct alarms {
 	struct outages outages;
 	struct subject *subjects; /* by series id */
 	uint32_t subject_count;
+	/* Ids of the subjects with no-data rules: a second's look at all subjects of a large
+	 * plant would hold up the loop for milliseconds. */
+	uint32_t *stale;
+	uint32_t stale_count;
 	struct loop_timer timer;
 	int64_t begun;            /* wall ns; 0 while records are replayed */
 };
@@ -303,6 +307,11 @@ match_rules(struct alarms *alarms, struct subject *subject)
 		subject->watches[subject->watch_count++] = (struct watch){ .rule = &rules[r] };
 		subject->stale_rules += rules[r].kind == RULE_NO_DATA;
 	}
+	if (subject->stale_rules > 0) {
+		alarms->stale = mem_grow(alarms->stale, alarms->stale_count + 1,
+			sizeof *alarms->stale);
+		alarms->stale[alarms->stale_count++] = subject->series->id;
+	}
 	if (alarms->begun != 0)
 		attach_watches(alarms, subject);
 }
@@ -311,7 +320,7 @@ static struct subject *
 see(struct alarms *alarms, const struct series *series)
 {
 	struct subject *subject;
-	size_t length = strcspn(series->path, "/");
+	size_t length;
 	char device[41];
 
 	if (series->id >= alarms->subject_count) {
@@ -326,6 +335,7 @@ see(struct alarms *alarms, const struct series *series)
 	if (subject->series != NULL)
 		return subject;
 	subject->series = series;
+	length = strcspn(series->path, "/");
 	str_copy(device, length < sizeof device ? length + 1 : sizeof device, series->path);
 	subject->host = outages_find(&alarms->outages, device);
 	subject->is_up = strcmp(series->path + length, "/up") == 0;
@@ -379,7 +389,7 @@ tell(struct alarms *alarms, const struct series *series, const struct told *told
 	if (reason_counts_as_good(told->reason)) {
 		subject->good_at = told->received;
 		if (subject->stale_rules > 0 && alarms->begun != 0)
-			check_all_stale(alarms, subject, loop_wall(alarms->options.loop));
+			check_all_stale(alarms, subject, subject->told_at);
 	}
 	for (uint32_t w = 0; w < subject->watch_count; w++) {
 		struct watch *watch = &subject->watches[w];
@@ -608,9 +618,8 @@ on_timer(void *arg)
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
 	outages_tick(&alarms->outages);
 	clear_retired(alarms, now);
-	for (uint32_t id = 0; id < alarms->subject_count; id++)
-		if (alarms->subjects[id].stale_rules > 0)
-			check_all_stale(alarms, &alarms->subjects[id], now);
+	for (uint32_t i = 0; i < alarms->stale_count; i++)
+		check_all_stale(alarms, &alarms->subjects[alarms->stale[i]], now);
 	/* The hook told each change; this is for what the journal did not take then, and for
 	 * a path that changed while nobody ran. */
 	if (alarms->options.paths != NULL)
@@ -640,6 +649,7 @@ alarms_free(struct alarms *alarms)
 		return;
 	loop_timer_stop(alarms->options.loop, &alarms->timer);
 	free_subjects(alarms->subjects, alarms->subject_count);
+	free(alarms->stale);
 	outages_close(&alarms->outages);
 	book_free(&alarms->book);
 	free(alarms);
@@ -701,6 +711,7 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 	alarms->inventory = inventory;
 	alarms->subjects = NULL;
 	alarms->subject_count = 0;
+	alarms->stale_count = 0;
 	outages_open(&alarms->outages, inventory);
 	keep_hosts(alarms, old_outages.hosts);
 	if (alarms->begun != 0)

@@ -222,12 +222,11 @@ wall_of(struct task *task, int64_t mono)
 /* The rate since the last good reading; that reading is replaced by this one. */
 static uint8_t
 count_rate(struct task *task, const struct track *track, const struct reading *reading,
-	double *rate)
+	int64_t wall, double *rate)
 {
 	struct latest *latest = task->poller->parts.latest;
 	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
-	struct latest_base base, now = { true, count, wall_of(task, reading->received),
-		reading->received };
+	struct latest_base base, now = { true, count, wall, reading->received };
 	struct rate_step step = { .raw = count, .at = reading->received,
 		.bits = reading->bits, .discontinuity = reading->discontinuity,
 		.max_rate = reading->max_rate, .step = task->group->interval };
@@ -262,7 +261,8 @@ task_reading(struct task *task, const struct reading *reading)
 		sample.raw = reading->raw;
 		sample.has_raw = point->kind == POINT_COUNTER;
 		if (point->kind == POINT_COUNTER) {
-			sample.reason = count_rate(task, track, reading, &sample.value);
+			sample.reason = count_rate(task, track, reading, sample.received,
+				&sample.value);
 			sample.value *= point->scale;
 		} else if (point->kind == POINT_TEXT) {
 			sample.text = reading->text;

@@ -172,7 +172,7 @@ static struct seen *
 see(struct paths *paths, const struct series *series)
 {
 	struct seen *seen;
-	size_t length = strcspn(series->path, "/");
+	size_t length;
 	char device[41];
 
 	if (series->id >= paths->seen_count) {
@@ -187,6 +187,7 @@ see(struct paths *paths, const struct series *series)
 	if (seen->series != NULL)
 		return seen;
 	seen->series = series;
+	length = strcspn(series->path, "/");
 	str_copy(device, length < sizeof device ? length + 1 : sizeof device, series->path);
 	seen->node = node_get(paths, device);
 	seen->is_up = strcmp(series->path + length, "/up") == 0;
