@@ -60,8 +60,7 @@ whereabouts_begin(enum whereabouts_role role)
 	if (role != WHERE_STORE)
 		return;
 	died_in_update = code == WHERE_RRD_UPDATE;
-	if (died_in_update)
-		page->deaths++;
+	page->deaths = died_in_update ? page->deaths + 1 : 0;
 }
 
 const char *

@@ -407,9 +407,12 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 
 	whereabouts_enter_file(file->name);
 	result = prepare_file(keeper, file, why);
+	/* Syncing takes longest by far, and is no fault of this file if we die in it. */
+	whereabouts_set(WHERE_STORE, WHERE_ELSE);
 	if (result == RRD_DONE && undo_sync(keeper->undo, why) == -1)
 		result = RRD_LATER;
 	if (result == RRD_DONE && file->written < upto) {
+		whereabouts_set(WHERE_STORE, WHERE_RRD_UPDATE);
 		result = write_rows(keeper, file, upto, why);
 		/* Some rows may be in: the file itself says up to where. */
 		if (result != RRD_DONE)

@@ -257,6 +257,7 @@ static void
 kill_9_at_any_moment_loses_no_row_and_counts_none_twice(void)
 {
 	struct whereabouts page = { .deaths = 0 };
+	struct fail why = { "" };
 	int fd;
 
 	begin();
@@ -269,7 +270,8 @@ kill_9_at_any_moment_loses_no_row_and_counts_none_twice(void)
 		wait_for_end();
 	}
 	start_store();
-	CHECK(store_flush_client(scratch, NULL, 20 * LOOP_S, NULL) == 0);
+	store_flush_client(scratch, NULL, 20 * LOOP_S, &why);
+	CHECK_STR(why.text, "");
 	fd = open(scratch_path("where"), O_RDONLY);
 	CHECK(read(fd, &page, sizeof page) == (ssize_t)sizeof page);
 	close(fd);
