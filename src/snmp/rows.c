@@ -128,7 +128,10 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 	HASH_ITER(hh, rows->by_index, row, next_row) {
 		row->present = false;
 		row->history = NULL;
-		if (retire > 0 && now - row->seen > retire) {
+		if (row->key[0] == '\0') {
+			/* never got a name: it may be made up */
+			forget_row(rows, row);
+		} else if (retire > 0 && now - row->seen > retire) {
 			keep(rows, row, false);
 			forget_row(rows, row);
 		}

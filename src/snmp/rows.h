@@ -31,7 +31,7 @@ struct row {
 	uint32_t *index; /* behind the column's OID */
 	size_t index_count;
 	char text[ROW_KEY + 1];      /* what the agent calls it in this poll, "" for nothing */
-	bool hidden;                 /* what it is called could not be read: gets no name */
+	bool hidden;                 /* its text, or that it exists, is not certain: no name */
 	struct row_history *history; /* after rows_name; NULL when hidden */
 	size_t slot;                 /* number among the present ones, in order of sight */
 	/* rows.c's */

@@ -579,6 +579,21 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 	}
 }
 
+/* A column that never ends makes up rows without end, each of which would get files and
+ * histories. So nobody is taken for a new row who does not stand in a column that ended. */
+static bool
+is_certain(const struct table *table, const struct row *row)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct column *column = &table->columns[i];
+
+		if (column->wanted && column->done && column->broken == REASON_GOOD &&
+			cell_is_there(cell_at(table, row, i)))
+			return true;
+	}
+	return row->key[0] != '\0';
+}
+
 static bool
 is_listed(const struct table *table, const char *key)
 {
@@ -720,8 +735,12 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 {
 	size_t rows = rows_present(table->rows);
 
-	for (size_t slot = 0; slot < rows; slot++)
-		read_name(table, context, rows_at(table->rows, slot));
+	for (size_t slot = 0; slot < rows; slot++) {
+		struct row *row = rows_at(table->rows, slot);
+
+		read_name(table, context, row);
+		row->hidden |= !is_certain(table, row);
+	}
 	rows_name(table->rows);
 	for (size_t slot = 0; slot < rows; slot++) {
 		struct row *row = rows_at(table->rows, slot);

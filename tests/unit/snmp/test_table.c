@@ -271,6 +271,7 @@ an_endless_table_is_stopped_before_the_next_poll(void)
 	open_bed(20, 2);
 	bed_wire(bed.group)->include = "^ge-1/1$";
 	attach();
+	poll_once();
 	bed_faults(bed.agent, "endless=1 delay=40");
 	bed_task_begin(bed.task);
 	snmp_driver.start(bed.work, false);
@@ -279,6 +280,27 @@ an_endless_table_is_stopped_before_the_next_poll(void)
 	CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
 	CHECK_STR(bed.task->error, "asking for everything does not fit into 60s");
 	CHECK_INT(reading_of("ge-1/1", "in_octets").reason, REASON_GOOD);
+	close_bed();
+}
+
+static void
+an_endless_table_makes_up_no_rows(void)
+{
+	open_bed(4, 2);
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->row_count, 4);
+	for (int delay = 0; delay <= 40; delay += 40) {
+		bed_faults(bed.agent, delay == 0 ? "endless=1 delay=0" : "endless=1 delay=40");
+		poll_once();
+		CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+		CHECK_INT(bed.task->row_count, 4);
+		CHECK_INT(reading_of("ge-1/4", "in_octets").reason, REASON_GOOD);
+	}
+	bed_faults(bed.agent, "endless=0 delay=0");
+	poll_once();
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	CHECK_INT(bed.task->row_count, 4);
 	close_bed();
 }
 
@@ -312,6 +334,7 @@ a_device_that_dies_in_the_middle_keeps_what_it_told(void)
 {
 	open_bed(40, 2);
 	attach();
+	poll_once();
 	bed_faults(bed.agent, "delay=50");
 	bed_task_begin(bed.task);
 	snmp_driver.start(bed.work, false);
@@ -649,6 +672,7 @@ RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(a_restart_in_the_middle_of_a_walk_is_seen_in_the_same_poll),
 	TEST(oids_that_do_not_increase_stop_the_column_and_what_was_read_stays),
 	TEST(an_endless_table_is_stopped_before_the_next_poll),
+	TEST(an_endless_table_makes_up_no_rows),
 	TEST(an_endless_table_is_stopped_at_its_largest_number_of_rows),
 	TEST(include_and_exclude_choose_rows_by_their_name), TEST(a_wrong_expression_is_named),
 	TEST(a_device_that_dies_in_the_middle_keeps_what_it_told),
