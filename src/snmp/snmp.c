@@ -46,7 +46,7 @@ struct snmp_device {
 	struct session *session;
 	TAILQ_HEAD(, snmp_work) queue;
 	struct snmp_work *current; /* whose request is under way */
-	bool failing;              /* the last request was not answered */
+	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
 	size_t varbinds;           /* learned from tooBig; 0 = no limit known */
 	bool has_uptime;           /* it has told sysUpTime */
 	int64_t no_uptime_until;
@@ -70,7 +70,7 @@ struct snmp_work {
 	bool probe;    /* sysUpTime alone comes first in this poll */
 	bool cautious; /* and is tried once only */
 	int64_t deadline;
-	unsigned answered; /* requests in this poll */
+	unsigned answered, unanswered; /* requests in this poll, tries that were lost */
 	struct loop_timer timer;
 	TAILQ_ENTRY(snmp_work) entry;
 };
@@ -186,11 +186,11 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 
 	device->current = work;
 	device->with_uptime = false;
-	device->probe = work->probe || (device->failing && work->answered == 0);
+	device->probe = work->probe || (device->silence != REASON_GOOD && work->answered == 0);
 	if (device->probe) {
 		ask->op = SESSION_GET;
 		ask->count = 0;
-		request.tries = work->cautious || device->failing ? 1 : 0;
+		request.tries = work->cautious || device->silence != REASON_GOOD ? 1 : 0;
 	} else if (!work_next(work, ask)) {
 		/* Not queued when there is nothing to ask, but see device_turn. */
 		ask->count = 0;
@@ -379,7 +379,9 @@ give_up_overdue(struct snmp_work *work)
 
 	str_time_span(span, sizeof span, task_group(work->task)->interval);
 	task_error(work->task, "asking for everything does not fit into %s", span);
-	work_finish(work, false, work->table != NULL ? REASON_BAD_REPLY : REASON_TIMEOUT);
+	/* Where nothing was lost on the way, it is the table that does not end. */
+	work_finish(work, false, work->table != NULL && work->unanswered == 0 ?
+		REASON_BAD_REPLY : REASON_TIMEOUT);
 }
 
 /* The request ended in something that ends the poll as well. */
@@ -403,7 +405,10 @@ session_done(const struct session_answer *told, void *arg)
 	bool about_uptime = device->with_uptime && told->error_index == 1, again;
 
 	device->current = NULL;
-	device->failing = is_silence(answer.reason);
+	/* Cut short by the deadline it tells nothing new: what was wrong before still is. */
+	if (answer.reason == REASON_TIMEOUT && device->silence != REASON_GOOD && is_overdue(work))
+		answer.reason = device->silence;
+	device->silence = is_silence(answer.reason) ? answer.reason : REASON_GOOD;
 	if (answer.reason == REASON_GOOD) {
 		work->answered++;
 		strip_uptime(device, &answer, work->deadline);
@@ -444,6 +449,8 @@ session_exchange(bool answered, int64_t rtt, void *arg)
 {
 	struct snmp_device *device = arg;
 
+	/* the last try of a poll is cut short by its deadline: that tells nothing */
+	device->current->unanswered += !answered && !is_overdue(device->current);
 	task_exchange(device->current->task, answered, rtt);
 }
 
@@ -501,7 +508,7 @@ work_timer_ran(void *arg)
 		session_cancel(device->session);
 		device->current = NULL;
 	}
-	work_finish(work, empty, device->failing ? REASON_TIMEOUT : REASON_OVERRUN);
+	work_finish(work, empty, device->silence != REASON_GOOD ? device->silence : REASON_OVERRUN);
 }
 
 static void driver_close(void *work);
@@ -571,7 +578,7 @@ driver_start(void *arg, bool cautious)
 
 	work->cautious = cautious;
 	work->probe = cautious || asks_one_by_one(work);
-	work->answered = 0;
+	work->answered = work->unanswered = 0;
 	work->deadline = context.now + context.group->interval / 10 * 9;
 	if (work->table != NULL)
 		table_begin(work->table, &context);
