@@ -44,6 +44,7 @@ struct line {
 	struct net_stream *stream;
 	uint64_t connection;      /* counts them */
 	unsigned answers_here;    /* on this connection */
+	uint16_t answered_tid;    /* the last one that was answered on it */
 	unsigned failures;        /* connections in a row that brought no answer */
 	int64_t next_connect;     /* mono: not before */
 	char down_why[160];       /* what the last connect failed with */
@@ -407,6 +408,14 @@ late_take(struct line *line, uint16_t tid, bool forget)
 	return false;
 }
 
+/* Some gateways answer twice. The second answer is as harmless as a late one: its tid is
+ * not that of the next question. */
+static bool
+is_repeated(const struct line *line, uint16_t tid)
+{
+	return line->answers_here > 0 && tid == line->answered_tid;
+}
+
 static void
 late_add(struct line *line, uint16_t tid)
 {
@@ -440,6 +449,7 @@ answered(struct line *line, const struct adu_answer *answer, bool exception, int
 	}
 	line->counters.short_lengths += answer->short_length;
 	line->answers_here++;
+	line->answered_tid = answer->tid;
 	line->failures = 0;
 	line->timeouts = 0;
 	settle(line, line->options.request_gap);
@@ -466,7 +476,7 @@ take_frame(struct line *line, int64_t mono)
 		return false;
 	tid = (uint16_t)(line->in[0] << 8 | line->in[1]);
 	current = line->state == LINE_WAITING && tid == line->expect.tid;
-	if (!current && !late_take(line, tid, false)) {
+	if (!current && !late_take(line, tid, false) && !is_repeated(line, tid)) {
 		bad_reply(line, "an answer to nothing that was asked");
 		return false;
 	}

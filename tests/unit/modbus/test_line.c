@@ -370,7 +370,7 @@ answer_with_junk(struct server *self, const struct server_request *request)
 static void
 takes_the_answer_but_not_the_junk_behind_it(void)
 {
-	for (int what = 0; what < 3; what++) {
+	for (int what = 0; what < 2; what++) {
 		struct ask ask;
 
 		begin();
@@ -384,6 +384,23 @@ takes_the_answer_but_not_the_junk_behind_it(void)
 		part(&ask);
 		finish();
 	}
+}
+
+static void
+does_not_mind_hearing_an_answer_twice(void)
+{
+	struct ask ask;
+
+	begin();
+	server.special = answer_with_junk;
+	server.state = 2;
+	join(&ask, 5);
+	for (int i = 0; i < 5; i++)
+		CHECK_INT(asked(&ask), LINE_ANSWER);
+	CHECK_INT(server.accepted, 1);
+	CHECK_INT(line_counters(ask.unit.line).bad_replies, 0);
+	part(&ask);
+	finish();
 }
 
 static bool
@@ -860,6 +877,7 @@ RUN_TESTS(TEST(shares_one_connection_and_keeps_one_request_in_flight),
 	TEST(reconnects_when_nobody_answers_any_more),
 	TEST(believes_nothing_after_a_wrong_answer),
 	TEST(takes_the_answer_but_not_the_junk_behind_it),
+	TEST(does_not_mind_hearing_an_answer_twice),
 	TEST(reports_exceptions_and_stays_connected), TEST(does_not_mind_an_idle_close),
 	TEST(asks_again_when_an_idle_close_crosses_the_question),
 	TEST(does_not_ask_for_ever_a_server_that_always_closes),
