@@ -52,6 +52,7 @@ struct snmp_device {
 	int64_t no_uptime_until;
 	struct counter_epoch epoch;
 	uint16_t generation;       /* counts restarts */
+	uint64_t lost;             /* tries without an answer */
 	/* The request under way: sysUpTime, then what the work asks. */
 	bool with_uptime, probe;
 	struct ask ask;
@@ -70,7 +71,8 @@ struct snmp_work {
 	bool probe;    /* sysUpTime alone comes first in this poll */
 	bool cautious; /* and is tried once only */
 	int64_t deadline;
-	unsigned answered, unanswered; /* requests in this poll, tries that were lost */
+	unsigned answered; /* requests in this poll */
+	uint64_t lost_before; /* device->lost when this poll began */
 	struct loop_timer timer;
 	TAILQ_ENTRY(snmp_work) entry;
 };
@@ -380,7 +382,7 @@ give_up_overdue(struct snmp_work *work)
 	str_time_span(span, sizeof span, task_group(work->task)->interval);
 	task_error(work->task, "asking for everything does not fit into %s", span);
 	/* Where nothing was lost on the way, it is the table that does not end. */
-	work_finish(work, false, work->table != NULL && work->unanswered == 0 ?
+	work_finish(work, false, work->table != NULL && work->lost_before == work->device->lost ?
 		REASON_BAD_REPLY : REASON_TIMEOUT);
 }
 
@@ -450,7 +452,7 @@ session_exchange(bool answered, int64_t rtt, void *arg)
 	struct snmp_device *device = arg;
 
 	/* the last try of a poll is cut short by its deadline: that tells nothing */
-	device->current->unanswered += !answered && !is_overdue(device->current);
+	device->lost += !answered && !is_overdue(device->current);
 	task_exchange(device->current->task, answered, rtt);
 }
 
@@ -578,7 +580,8 @@ driver_start(void *arg, bool cautious)
 
 	work->cautious = cautious;
 	work->probe = cautious || asks_one_by_one(work);
-	work->answered = work->unanswered = 0;
+	work->answered = 0;
+	work->lost_before = work->device->lost;
 	work->deadline = context.now + context.group->interval / 10 * 9;
 	if (work->table != NULL)
 		table_begin(work->table, &context);

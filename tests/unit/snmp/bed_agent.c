@@ -15,6 +15,7 @@ struct bed_agent {
 	struct rates rates;
 	struct net_addr address, source;
 	int refuse;
+	size_t (*spoil)(uint8_t *bytes, size_t size, size_t room);
 	unsigned requests;
 	size_t most_varbinds;
 };
@@ -44,6 +45,8 @@ asked(struct net_sim_client *client, const uint8_t *data, size_t size, void *arg
 		bed->most_varbinds = request.count;
 	agent_answer(&bed->agent, &bed->options, &request, loop_wall(bed->loop), &answer,
 		&delivery);
+	if (bed->spoil != NULL && delivery.length > 0)
+		delivery.length = bed->spoil(bytes, delivery.length, sizeof bytes);
 	if (delivery.length == 0)
 		return;
 	if (delivery.wrong_port)
@@ -102,6 +105,12 @@ void
 bed_refuses(struct bed_agent *bed, int error)
 {
 	bed->refuse = error;
+}
+
+void
+bed_spoil(struct bed_agent *bed, size_t (*spoil)(uint8_t *bytes, size_t size, size_t room))
+{
+	bed->spoil = spoil;
 }
 
 void

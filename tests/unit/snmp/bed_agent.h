@@ -17,6 +17,8 @@ void bed_faults(struct bed_agent *agent, const char *words);
 /* Answers come from this address instead; NULL: from the agent's own. */
 void bed_answers_from(struct bed_agent *agent, const char *address, uint16_t port);
 void bed_refuses(struct bed_agent *agent, int error); /* ICMP; 0: no more */
+/* Spoils each answer: bytes has room octets; returns the new size, 0 for no answer. */
+void bed_spoil(struct bed_agent *agent, size_t (*spoil)(uint8_t *bytes, size_t size, size_t room));
 void bed_max_size(struct bed_agent *agent, size_t octets);
 
 void bed_reboot(struct bed_agent *agent);
