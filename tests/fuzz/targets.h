@@ -1,0 +1,16 @@
+/* targets.h - what reads octets that others wrote, each as one call: no crash, no hang,
+ * nothing read beyond the end. All return 0. entry.c makes a libFuzzer program of one. */
+#ifndef FUZZ_TARGETS_H
+#define FUZZ_TARGETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int fuzz_ber(const uint8_t *data, size_t size);
+/* The first octet chooses framing and question. */
+int fuzz_adu(const uint8_t *data, size_t size);
+int fuzz_record(const uint8_t *data, size_t size); /* frames and what is in them */
+/* A catalogue, and a file of the newest values, in a scratch folder that is made once. */
+int fuzz_series(const uint8_t *data, size_t size);
+int fuzz_latest(const uint8_t *data, size_t size);
+#endif
