@@ -330,6 +330,10 @@ serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
 	loop_timer_init(&store->round_timer, do_round, store);
 	loop_timer_in(store->loop, &store->read_timer, 0);
 	loop_timer_in(store->loop, &store->round_timer, ROUND_INTERVAL);
+	/* Nobody shall have to wait a round to hear that all is well. */
+	if (store->keeper != NULL)
+		tell_time(store);
+	write_health(store);
 	loop_run(store->loop);
 	loop_watch_free(alive);
 	if (store->keeper != NULL)
