@@ -106,7 +106,7 @@ judge_lateness()
 	sentence="$format: p99 of (kernel send time - due) is at most 5 ms"
 	if at_most "$(figure p99)" 5; then
 		ok "$sentence"
-	elif at_most "$machine" 2; then
+	elif at_most "$machine" 1; then
 		not_ok "$sentence"
 	else
 		skip "$sentence: the machine is busy, a bare timer is $machine ms late at p99"
@@ -163,8 +163,12 @@ measure()
 	check "$format: half of the devices lived" [ "$(figure living)" -eq $(((devices + 1) / 2)) ]
 	check "$format: no cycle was missed" eval \
 		"[ $(figure missed) -eq 0 ] && [ $(figure cycles) -ge $((devices / 2 * (seconds / interval - 1))) ]"
+	# Two requests that time out after 500 ms fill the second of a dead device once, until it
+	# is known to be dead.
+	overruns_most=0
+	[ "$interval" -ge 2 ] || overruns_most=$(figure dead)
 	check "$format: no overrun, and none late by half an interval" eval \
-		"[ '$(counter overruns)' = 0 ] && [ '$(counter late)' = 0 ]"
+		"[ '$(counter overruns)' -le $overruns_most ] && [ '$(counter late)' = 0 ]"
 	check "$format: the ledger has an account of the living" [ -s "$work/gaps" ]
 	# A counter's first reading is good and has no rate.
 	none "$format: and it says expected = good" "$(awk '{

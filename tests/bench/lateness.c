@@ -1,6 +1,6 @@
 /* lateness - how late a poller asked, from the log of a simulator.
  *
- *   lateness --format snmp|modbus --interval MS [--from NS] [--to NS] LOG
+ *   lateness --format snmp|modbus --interval MS --from NS --to NS LOG
  *
  * The log holds the kernel's receive time of each request, which on loopback is the time it
  * was sent. A poller that keeps its grid asks each device at phase + k x interval, where the
@@ -241,7 +241,7 @@ read_options(int argc, char **argv, struct options *options)
 			return -1;
 	}
 	return options->log != NULL && options->interval >= TICK &&
-		options->interval % TICK == 0 ? 0 : -1;
+		options->interval % TICK == 0 && options->from < options->to ? 0 : -1;
 }
 
 int
@@ -252,7 +252,7 @@ main(int argc, char **argv)
 
 	if (read_options(argc, argv, &options) == -1) {
 		fprintf(stderr, "usage: lateness --format snmp|modbus --interval MS "
-			"[--from NS] [--to NS] LOG\n");
+			"--from NS --to NS LOG\n");
 		return 2;
 	}
 	agents = calloc(AGENTS, sizeof *agents);
