@@ -115,7 +115,7 @@ make_plant(struct modbus *modbus)
 		.timeout = LOOP_S, .connect_timeout = 3 * LOOP_S };
 	for (unsigned i = 0; i < POINTS; i++) {
 		plant.wires[i] = (struct modbus_point){ .function = i % 2 ? 4 : 3,
-			.pdu = (uint16_t)(FIRST + i / 2), .spec = { .type = REGS_U16 } };
+			.pdu = (uint16_t)(FIRST + i % 2 * 64 + i / 2), .spec = { .type = REGS_U16 } };
 		plant.points[i] = (struct point){ .name = "p", .kind = POINT_GAUGE, .scale = 1,
 			.wire = &plant.wires[i], .unit = "" };
 	}
