@@ -52,6 +52,7 @@ head_of(const uint8_t *bytes, size_t size, size_t at, size_t *length)
 {
 	size_t octets;
 
+	*length = 0;
 	if (at + 2 > size)
 		return 0;
 	if (bytes[at + 1] < 0x80) {
@@ -59,7 +60,6 @@ head_of(const uint8_t *bytes, size_t size, size_t at, size_t *length)
 		return 2;
 	}
 	octets = bytes[at + 1] & 0x7f;
-	*length = 0;
 	for (size_t i = 0; i < octets && at + 2 + i < size; i++)
 		*length = *length << 8 | bytes[at + 2 + i];
 	return 2 + octets;

@@ -289,7 +289,8 @@ who_does_not_read_a_long_answer_is_cut_off_in_time(void)
 	begin();
 	patience = 0;
 	memset(text, 'x', sizeof text - 1);
-	strncpy(at.sun_path, path, sizeof at.sun_path - 1);
+	CHECK(strlen(path) < sizeof at.sun_path);
+	memcpy(at.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	CHECK(connect(fd, (struct sockaddr *)&at, sizeof at) == 0);
 	CHECK(write(fd, "{\"command\":\"reload\"}\n", 21) == 21);
@@ -311,7 +312,8 @@ the_thirty_third_client_is_turned_away(void)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
 	begin();
-	strncpy(at.sun_path, path, sizeof at.sun_path - 1);
+	CHECK(strlen(path) < sizeof at.sun_path);
+	memcpy(at.sun_path, path, strlen(path) + 1);
 	for (int i = 0; i < 32; i++) {
 		fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
 		CHECK(connect(fds[i], (struct sockaddr *)&at, sizeof at) == 0);
