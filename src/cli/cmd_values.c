@@ -44,11 +44,12 @@ value_json(const struct value *value)
 }
 
 static json_t *
-raw_json(const struct latest_row *row)
+raw_json(const struct latest_row *row, enum point_kind kind)
 {
 	if (!row->known || !row->has_raw)
 		return json_null();
-	if (row->raw <= INT64_MAX)
+	/* Only counters go beyond; anything else up there is a negative number. */
+	if (row->raw <= INT64_MAX || kind != POINT_COUNTER)
 		return json_integer((json_int_t)row->raw);
 	return json_real((double)row->raw);
 }
@@ -66,7 +67,7 @@ point_json(const struct value *value)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "path",
 		doc_text(value->series->path), "value", value_json(value), "raw",
-		raw_json(&value->row), "unit", doc_text(value->series->unit), "time",
+		raw_json(&value->row, value->series->kind), "unit", doc_text(value->series->unit), "time",
 		value->row.known ? doc_seconds(value->row.received) : json_null(),
 		"quality", value->quality, "reason", reason_of(value));
 }

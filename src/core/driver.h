@@ -51,7 +51,8 @@ struct reading {
 	uint8_t bits;       /* counters: 32 or 64 */
 	bool discontinuity; /* counters: the device restarted or reset since the last reading */
 	int64_t received;   /* mono ns of the answer */
-	uint64_t raw;       /* counters: the count; else the raw reading where it is integral */
+	uint64_t raw;       /* counters: the count; else, where whole, the raw reading before scale */
+	bool whole;         /* gauges and states: raw holds the reading (two's complement) */
 	uint64_t milli;     /* counters that arrive as a float ("12.75 kWh"): the count in
 	                     * thousandths, for the rate; 0 = the count is whole */
 	double number;      /* gauges and states: scaled value; ignored for counters */

@@ -259,7 +259,7 @@ task_reading(struct task *task, const struct reading *reading)
 	track->read = task->slot;
 	if (reading->reason == REASON_GOOD) {
 		sample.raw = reading->raw;
-		sample.has_raw = point->kind == POINT_COUNTER;
+		sample.has_raw = point->kind == POINT_COUNTER || reading->whole;
 		if (point->kind == POINT_COUNTER) {
 			sample.reason = count_rate(task, track, reading, sample.received,
 				&sample.value);

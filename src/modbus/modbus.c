@@ -187,6 +187,7 @@ read_number(const struct point *point, const struct regs_spec *spec, uint8_t bit
 		return;
 	}
 	reading->raw = value->raw;
+	reading->whole = true;
 	reading->bits = bits;
 }
 

@@ -284,6 +284,7 @@ read_number(const struct value *value, struct reading *reading, double *number)
 	switch (value->type) {
 	case VALUE_INTEGER:
 		reading->raw = (uint64_t)value->integer;
+		reading->whole = true;
 		*number = (double)value->integer;
 		return REASON_GOOD;
 	case VALUE_GAUGE:
@@ -291,6 +292,7 @@ read_number(const struct value *value, struct reading *reading, double *number)
 	case VALUE_COUNTER64:
 	case VALUE_TICKS:
 		reading->raw = value->count;
+		reading->whole = true;
 		*number = (double)value->count;
 		return REASON_GOOD;
 	case VALUE_REAL:
@@ -305,7 +307,8 @@ read_number(const struct value *value, struct reading *reading, double *number)
 	}
 	if (!isfinite(*number))
 		return REASON_INVALID_VALUE;
-	if (*number == floor(*number) && fabs(*number) < 9e15)
+	reading->whole = *number == floor(*number) && fabs(*number) < 9e15;
+	if (reading->whole)
 		reading->raw = (uint64_t)(int64_t)*number;
 	return REASON_GOOD;
 }

@@ -23,7 +23,7 @@
 static struct {
 	int64_t delay; /* from start to done */
 	uint8_t rest;
-	bool answers, row_seen;
+	bool answers, row_seen, whole;
 	double value;
 	uint64_t count, milli;
 	int starts, cancels, cautious;
@@ -51,7 +51,7 @@ script_answer(void *arg)
 	bool table = task_group(task)->table != NULL;
 	struct reading reading = { .reason = REASON_GOOD, .received = loop_mono(task_loop(task)),
 		.number = script.value, .raw = script.count, .milli = script.milli,
-		.bits = 64, .row = TASK_SCALAR };
+		.bits = 64, .row = TASK_SCALAR, .whole = script.whole };
 
 	work->busy = false;
 	task_exchange(task, script.answers, 3 * LOOP_MS);
@@ -121,6 +121,7 @@ static struct {
 	int64_t first[16], last[16]; /* by series id */
 	uint8_t reason[16][SLOTS];
 	double value[16];
+	bool has_raw[16];
 } seen;
 
 static void
@@ -144,6 +145,7 @@ see_sample(void *arg, const struct sample *sample)
 	CHECK(isnan(sample->value) == (sample->reason != REASON_GOOD));
 	mark(sample->series, sample->slot, sample->reason);
 	seen.value[sample->series->id] = sample->value;
+	seen.has_raw[sample->series->id] = sample->has_raw;
 }
 
 static void
@@ -447,6 +449,19 @@ a_device_that_its_driver_refuses_is_closed_as_config(void)
 }
 
 static void
+the_raw_reading_goes_along_where_it_is_a_whole_number(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK(!seen.has_raw[id_of("press-3/temp")] && seen.has_raw[id_of("press-3/pieces")]);
+	script.whole = true;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK(seen.has_raw[id_of("press-3/temp")]);
+	finish();
+}
+
+static void
 a_number_that_is_none_is_invalid_and_not_good(void)
 {
 	begin("press-3", 1);
@@ -510,6 +525,7 @@ RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_vanished_row_is_no_such_row_until_it_retires),
 	TEST(a_clock_set_forward_closes_the_skipped_slots_as_clock_step),
 	TEST(a_clock_set_back_closes_no_slot_twice),
+	TEST(the_raw_reading_goes_along_where_it_is_a_whole_number),
 	TEST(a_device_that_its_driver_refuses_is_closed_as_config),
 	TEST(a_number_that_is_none_is_invalid_and_not_good),
 	TEST(a_burst_of_the_same_news_is_ten_lines_and_a_count))
