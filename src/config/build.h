@@ -84,7 +84,8 @@ bool build_point(struct build *build, const struct unit *unit,
 struct snmp_oid;
 size_t build_oids(struct build *build, const struct scope *scope, const char *key,
 	const struct snmp_oid **oids);
-bool build_oid(struct build *build, const struct config_setting_t *node, struct snmp_oid *oid);
+bool build_oid(struct build *build, const struct scope *scope, const struct config_setting_t *node,
+	struct snmp_oid *oid);
 
 /* ---- groups.c ---- */
 /* All groups of one device, from its units. */

@@ -55,7 +55,8 @@ build_regex(struct work *work, const struct scope *rows, const char *key)
 }
 
 static void
-build_infos(struct build *build, const struct node_list *nodes, struct snmp_group *wire)
+build_infos(struct build *build, const struct scope *scope, const struct node_list *nodes,
+	struct snmp_group *wire)
 {
 	struct snmp_info *infos = arena_zero(build->arena, nodes->count * sizeof *infos);
 
@@ -63,7 +64,7 @@ build_infos(struct build *build, const struct node_list *nodes, struct snmp_grou
 		struct snmp_info *info = &infos[wire->info_count];
 
 		info->name = arena_text(build->arena, node_get_text(nodes->items[i], "name", ""));
-		if (build_oid(build, node_get(nodes->items[i], "oid"), &info->oid))
+		if (build_oid(build, scope, node_get(nodes->items[i], "oid"), &info->oid))
 			wire->info_count++;
 	}
 	wire->infos = infos;
@@ -83,13 +84,13 @@ build_wire(struct work *work, const struct unit *unit, const struct config_setti
 		infos = template_members(NULL, table, "info", build->arena);
 	else if (with_infos)
 		infos = template_members(unit->tmpl, NULL, "info", build->arena);
-	build_infos(build, &infos, wire);
-	if (table == NULL)
-		return wire;
 	scope.tmpl = unit->tmpl;
 	scope.given = node_get(work->node, "parameters");
+	build_infos(build, &scope, &infos, wire);
+	if (table == NULL)
+		return wire;
 	wire->key_count = build_oids(build, &scope, "key", &wire->keys);
-	build_oid(build, scope_find(&scope, "discontinuity"), &wire->discontinuity);
+	build_oid(build, &scope, scope_find(&scope, "discontinuity"), &wire->discontinuity);
 	rows = build_scope(build, "row", row_options(work, node_get_text(table, "name", "")));
 	wire->include = build_regex(work, &rows, "include");
 	wire->exclude = build_regex(work, &rows, "exclude");

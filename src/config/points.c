@@ -137,14 +137,28 @@ build_interval(struct build *build, const struct scope *scope,
 /* ---- SNMP ---- */
 
 bool
-build_oid(struct build *build, const struct config_setting_t *node, struct snmp_oid *oid)
+build_oid(struct build *build, const struct scope *scope, const struct config_setting_t *node,
+	struct snmp_oid *oid)
 {
+	char expanded[SNMP_OID_MAX * 11];
 	uint32_t ids[SNMP_OID_MAX];
 	size_t count;
 	const char *text = node_text(node);
+	struct fail why;
 
-	if (text == NULL || snmp_oid_parse(text, ids, &count, NULL) == -1)
+	if (text == NULL)
 		return false;
+	if (strchr(text, '$') != NULL) {
+		if (!scope_expand(scope, text, expanded, sizeof expanded))
+			return false; /* the parameter is missing, and that was told */
+		text = expanded;
+	}
+	if (snmp_oid_parse(text, ids, &count, &why) == -1) {
+		if (text == expanded)
+			node_error(scope->given != NULL ? scope->given : node, build->errors, "%s",
+				why.text);
+		return false;
+	}
 	oid->ids = arena_copy(build->arena, ids, count * sizeof *ids);
 	oid->count = count;
 	return true;
@@ -163,7 +177,7 @@ build_oids(struct build *build, const struct scope *scope, const char *key,
 		const struct config_setting_t *entry =
 			node_text(node) != NULL ? node : node_at(node, i);
 
-		if (build_oid(build, scope_resolve(scope, key, entry), &all[count]))
+		if (build_oid(build, scope, scope_resolve(scope, key, entry), &all[count]))
 			count++;
 	}
 	*oids = all;

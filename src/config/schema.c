@@ -264,15 +264,34 @@ schema_endpoint(const char *text, uint16_t port, struct net_addr *addr, struct f
 	return net_addr_parse(host, port, addr, why);
 }
 
+/* With a 0 for each "$name": what it stands for is known when a device uses it. */
+static void
+fill_parameters(const char *text, char *to, size_t size)
+{
+	size_t used = 0;
+
+	while (*text != '\0' && used + 1 < size) {
+		to[used++] = *text == '$' ? '0' : *text;
+		text += *text == '$' ? 1 + strcspn(text + 1, ".$") : 1;
+	}
+	to[used] = '\0';
+}
+
 static bool
-check_oid(const struct schema_key *key, const struct config_setting_t *node,
+check_oid(const struct schema_key *key, const struct config_setting_t *node, bool parameters,
 	struct conf_errors *errors)
 {
+	const char *text = node_text(node);
+	char filled[SNMP_OID_MAX * 11];
 	uint32_t ids[SNMP_OID_MAX];
 	size_t count;
 	struct fail why;
 
-	if (node_text(node) == NULL || snmp_oid_parse(node_text(node), ids, &count, &why) == -1)
+	if (text != NULL && parameters) {
+		fill_parameters(text, filled, sizeof filled);
+		text = filled;
+	}
+	if (text == NULL || snmp_oid_parse(text, ids, &count, &why) == -1)
 		return wrong(key, node, errors);
 	return true;
 }
@@ -410,7 +429,7 @@ schema_check_value(const struct schema_key *key, const struct config_setting_t *
 	case SCHEMA_ENDPOINT:
 		return check_address(key, node, errors);
 	case SCHEMA_OID:
-		return check_oid(key, node, errors);
+		return check_oid(key, node, parameters, errors);
 	case SCHEMA_OIDS:
 		return check_each(key, SCHEMA_OID, node, parameters, errors);
 	case SCHEMA_TEXTS:

@@ -1,6 +1,7 @@
 #include "config/scope.h"
 
 #include <libconfig.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -16,6 +17,19 @@ scope_push(struct scope *scope, const struct config_setting_t *group)
 		scope->levels[scope->count++] = group;
 }
 
+static const struct config_setting_t *
+parameter_value(const struct scope *scope, const char *name)
+{
+	const struct config_setting_t *value;
+
+	if (scope->tmpl == NULL)
+		return NULL;
+	value = node_get(scope->given, name);
+	if (value == NULL)
+		value = node_get(template_parameter(scope->tmpl, name), "default");
+	return value;
+}
+
 const struct config_setting_t *
 scope_resolve(const struct scope *scope, const char *key, const struct config_setting_t *node)
 {
@@ -25,9 +39,7 @@ scope_resolve(const struct scope *scope, const char *key, const struct config_se
 
 	if (text == NULL || text[0] != '$' || scope->tmpl == NULL)
 		return node;
-	value = node_get(scope->given, text + 1);
-	if (value == NULL)
-		value = node_get(template_parameter(scope->tmpl, text + 1), "default");
+	value = parameter_value(scope, text + 1);
 	if (value == NULL)
 		return NULL;
 	/* Only now it is known what it stands for. */
@@ -47,6 +59,36 @@ scope_find(const struct scope *scope, const char *key)
 			return scope_resolve(scope, key, node);
 	}
 	return NULL;
+}
+
+bool
+scope_expand(const struct scope *scope, const char *text, char *to, size_t size)
+{
+	size_t used = 0;
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, "$");
+		char name[64] = "$", value[32];
+
+		if (length > 0) {
+			used += (size_t)snprintf(to + used, size - used, "%.*s", (int)length, text);
+		} else {
+			const struct config_setting_t *node;
+
+			length = 1 + strcspn(text + 1, ".$");
+			snprintf(name, sizeof name, "%.*s", (int)length, text);
+			node = parameter_value(scope, name + 1);
+			if (node == NULL)
+				return false;
+			snprintf(value, sizeof value, "%lld", (long long)node_integer(node));
+			used += (size_t)snprintf(to + used, size - used, "%s",
+				node_text(node) != NULL ? node_text(node) : value);
+		}
+		if (used >= size)
+			return false;
+		text += length;
+	}
+	return true;
 }
 
 static const char *

@@ -31,6 +31,10 @@ const struct config_setting_t *scope_find(const struct scope *scope, const char 
 const struct config_setting_t *scope_resolve(const struct scope *scope, const char *key,
 	const struct config_setting_t *node);
 
+/* The same for arcs within an OID: "1.3.6.1.4.1.8691.7.$arc.1". False: a parameter has no
+ * value, or `to` is too small. */
+bool scope_expand(const struct scope *scope, const char *text, char *to, size_t size);
+
 /* With the schema's default; a key without one gives 0, false, "". */
 const char *scope_text(const struct scope *scope, const char *key);
 int64_t scope_int(const struct scope *scope, const char *key);

@@ -1,6 +1,7 @@
 #include "config/template.h"
 
 #include <libconfig.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -111,6 +112,35 @@ template_parameter(const struct template *tmpl, const char *name)
 	return NULL;
 }
 
+static bool
+is_oid(const struct config_setting_t *node)
+{
+	const char *name = config_setting_name(node);
+
+	if (name == NULL && node->parent != NULL)
+		name = config_setting_name(node->parent); /* one of an array */
+	return name != NULL && (strcmp(name, "oid") == 0 || strcmp(name, "key") == 0 ||
+		strcmp(name, "discontinuity") == 0);
+}
+
+/* "1.3.6.1.4.1.8691.7.$arc.1": the parameters that stand in the place of arcs. */
+static void
+check_arcs(const struct template *tmpl, const struct config_setting_t *node,
+	struct conf_errors *errors)
+{
+	const char *at = node_text(node);
+	char name[64];
+
+	while ((at = strchr(at, '$')) != NULL) {
+		size_t length = strcspn(++at, ".$");
+
+		snprintf(name, sizeof name, "%.*s", (int)length, at);
+		if (template_parameter(tmpl, name) == NULL)
+			node_error(node->parent, errors, "unknown parameter \"$%s\": it must stand in "
+				"`parameters` of the template", name);
+	}
+}
+
 /* Every "$name" below the node must be a parameter of the template. */
 static void
 check_parameters(const struct template *tmpl, const struct config_setting_t *node,
@@ -118,7 +148,9 @@ check_parameters(const struct template *tmpl, const struct config_setting_t *nod
 {
 	const char *text = node_text(node);
 
-	if (text != NULL && text[0] == '$' && template_parameter(tmpl, text + 1) == NULL)
+	if (text != NULL && is_oid(node))
+		check_arcs(tmpl, node, errors);
+	else if (text != NULL && text[0] == '$' && template_parameter(tmpl, text + 1) == NULL)
 		node_error(node->parent, errors, "unknown parameter \"%s\": it must stand in "
 			"`parameters` of the template", text);
 	for (int i = 0; i < node_count(node); i++)
