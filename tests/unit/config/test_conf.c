@@ -406,6 +406,51 @@ inherits_points_and_replaces_those_of_the_same_name(void)
 	inventory_free(inventory);
 }
 
+/* A maker who gives each model an arc of its own: one template for all of them. */
+static const char arcs[] =
+	"poller: { state_dir = \"/nonexistent/state\"; templates = [ ]; };\n"
+	"templates: ( { name = \"switch\"; protocol = \"snmp\";\n"
+	"  parameters = ( { name = \"arc\"; }, { name = \"slot\"; default = \"2.3\"; } );\n"
+	"  info = ( { name = \"model\"; oid = \"1.3.6.1.4.1.8691.7.$arc.1.2.0\"; } );\n"
+	"  points = ( { name = \"power\"; oid = \"1.3.6.1.4.1.8691.7.$arc.1.10.1.0\";\n"
+	"    invalid = [ \"-1\", \"0xFFFF\" ]; } );\n"
+	"  tables = ( { name = \"fibre\"; key = [ \"1.3.6.1.4.1.8691.7.$arc.1.9\" ];\n"
+	"    points = ( { name = \"tx\"; oid = \"1.3.6.1.4.1.8691.7.$arc.$slot\"; } ); } ); } );\n"
+	"devices: ( { name = \"a\"; address = \"10.0.0.1\"; templates = [ \"switch\" ];\n"
+	"    parameters = { arc = 71; }; },\n"
+	"  { name = \"b\"; address = \"10.0.0.2\"; templates = [ \"switch\" ];\n"
+	"    parameters = { arc = 142; slot = \"9\"; }; } );\n";
+
+static void
+check_oid(const struct snmp_oid *oid, const char *wanted)
+{
+	char text[80];
+
+	CHECK_STR(snmp_oid_text(text, sizeof text, oid->ids, oid->count), wanted);
+}
+
+static void
+parameters_stand_in_the_place_of_arcs(void)
+{
+	struct inventory *inventory = load(arcs);
+	const struct group *a = device(inventory, "a")->groups, *b = device(inventory, "b")->groups;
+	const struct snmp_group *wire = a[0].wire, *table = a[1].wire;
+	const struct snmp_point *power = a[0].points[0].wire, *tx = a[1].points[0].wire;
+
+	check_oid(&wire->infos[0].oid, "1.3.6.1.4.1.8691.7.71.1.2.0");
+	check_oid(&power->oids[0], "1.3.6.1.4.1.8691.7.71.1.10.1.0");
+	CHECK_INT(power->invalid_count, 2);
+	CHECK_NEAR(power->invalid[0].to, -1, 0);
+	CHECK_NEAR(power->invalid[1].from, 65535, 0);
+	check_oid(&table->keys[0], "1.3.6.1.4.1.8691.7.71.1.9");
+	check_oid(&tx->oids[0], "1.3.6.1.4.1.8691.7.71.2.3");
+	power = b[0].points[0].wire;
+	tx = b[1].points[0].wire;
+	check_oid(&power->oids[0], "1.3.6.1.4.1.8691.7.142.1.10.1.0");
+	check_oid(&tx->oids[0], "1.3.6.1.4.1.8691.7.142.9");
+	inventory_free(inventory);
+}
+
 static int
 make_directory(void **state)
 {
@@ -439,6 +484,7 @@ main(void)
 		TEST(tells_what_a_new_configuration_changes),
 		TEST(counts_what_is_configured),
 		TEST(inherits_points_and_replaces_those_of_the_same_name),
+		TEST(parameters_stand_in_the_place_of_arcs),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

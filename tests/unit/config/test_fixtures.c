@@ -137,9 +137,10 @@ every_template_makes_a_device(void)
 
 		str_copy(name, sizeof name, found.gl_pathv[i]);
 		name[strlen(name) - 5] = '\0'; /* the template is called like its file */
-		fprintf(to, "%s{ name = \"d%zu\"; address = \"10.0.0.1\"; %s templates = [ \"%s\" ]; }",
+		fprintf(to, "%s{ name = \"d%zu\"; address = \"10.0.0.1\"; %s templates = [ \"%s\" ]; %s }",
 			i == 0 ? "" : ", ", i, strstr(text, "protocol = \"modbus\"") ?
-			"modbus = { unit_id = 1; };" : "", name);
+			"modbus = { unit_id = 1; };" : "", name,
+			strcmp(name, "moxa-eds") == 0 ? "parameters = { arc = 71; };" : "");
 		CHECK(strstr(text, "source = \"") != NULL);
 		free(text);
 		count++;
