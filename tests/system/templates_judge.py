@@ -3,6 +3,7 @@
 
   templates_judge.py list DIRECTORY            name, protocol, parameters without a default
   templates_judge.py judge DIRECTORY RECORDING VALUES DEVICE TEMPLATE[,PARAMETER=VALUE]...
+  templates_judge.py known VALUES < LINES      path, tab, number or reason: what differs
 
 Reads the templates' files and the recording's text by itself, works out what each point has to
 be, and compares it with VALUES (`pollwerk --json values`). Says what differs, and at the end how
@@ -246,6 +247,18 @@ def judge(directory, recording, values, device, uses):
     return wrong == 0
 
 
+def known(values):
+    """What a person has read off the recordings, whatever the templates say."""
+    with open(values, encoding='utf-8') as file:
+        seen = {entry['path']: entry for entry in json.load(file)}
+    for line in sys.stdin:
+        path, wanted = line.rstrip('\n').split('\t')
+        entry = seen.get(path, {'value': None, 'reason': 'not there'})
+        is_number = re.fullmatch(r'-?[0-9.]+', wanted)
+        if not (same(float(wanted), entry['value']) if is_number else entry['reason'] == wanted):
+            print('%s: %r (%s) instead of %s' % (path, entry['value'], entry['reason'], wanted))
+
+
 def main():
     if sys.argv[1] == 'list':
         templates = read_templates(sys.argv[2])
@@ -255,6 +268,9 @@ def main():
                        if 'default' not in entry]
             print(name, protocol(templates, template),
                   'yes' if template.get('source') else 'no', *missing)
+        return 0
+    if sys.argv[1] == 'known':
+        known(sys.argv[2])
         return 0
     return 0 if judge(*sys.argv[2:6], sys.argv[6:]) else 1
 
