@@ -599,10 +599,19 @@ net_unix_listen(const char *path, mode_t mode, struct fail *why)
 struct net_listener {
 	struct loop *loop;
 	struct loop_watch *watch;
+	struct loop_timer pause;
 	int fd;
 	void (*accepted)(struct net_stream *stream, void *arg);
 	void *arg;
 };
+
+static void
+listener_again(void *arg)
+{
+	struct net_listener *listener = arg;
+
+	loop_watch_set(listener->watch, LOOP_READ);
+}
 
 static void
 listener_ready(int fd, unsigned what, void *arg)
@@ -613,6 +622,11 @@ listener_ready(int fd, unsigned what, void *arg)
 	for (int i = 0; i < 16; i++) {
 		int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		/* Out of descriptors the socket stays ready: looked at again in a second. */
+		if (client == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+			loop_watch_set(listener->watch, 0);
+			loop_timer_in(listener->loop, &listener->pause, LOOP_S);
+		}
 		if (client == -1)
 			return;
 		listener->accepted(stream_new(listener->loop, client), listener->arg);
@@ -626,6 +640,7 @@ net_listener_new(struct loop *loop, int fd, void (*accepted)(struct net_stream *
 	struct net_listener *listener = mem_zero(sizeof *listener);
 
 	*listener = (struct net_listener){ .loop = loop, .fd = fd, .accepted = accepted, .arg = arg };
+	loop_timer_init(&listener->pause, listener_again, listener);
 	listener->watch = loop_watch_new(loop, fd, LOOP_READ, listener_ready, listener);
 	return listener;
 }
@@ -643,6 +658,7 @@ net_listener_free(struct net_listener *listener)
 {
 	if (listener == NULL)
 		return;
+	loop_timer_stop(listener->loop, &listener->pause);
 	loop_watch_free(listener->watch);
 	close(listener->fd);
 	free(listener);

@@ -17,6 +17,7 @@
 #define BURST 50                 /* notices at once */
 #define TOKEN_TIME (LOOP_S / 10) /* then one each */
 #define TRIES_UNTIL_LOGGED 3
+#define REFUSALS 8 /* errors in answer to one notice, two minutes */
 #define ENTERPRISE_MAX 20
 
 struct receiver {
@@ -31,6 +32,7 @@ struct receiver {
 	struct mux_request request; /* open while an INFORM waits for its answer */
 	struct loop_timer timer;
 	unsigned tries;             /* of the first notice in the spool */
+	unsigned refusals;          /* answers to it that were errors */
 	uint8_t bytes[NOTICE_MAX];
 	size_t size;
 	uint32_t under_way;         /* its number, 0 none */
@@ -183,7 +185,7 @@ deliver(struct receiver *receiver)
 	loop_timer_stop(receiver->parts.loop, &receiver->timer);
 	mux_close(receiver->parts.mux, &receiver->request);
 	receiver->under_way = 0;
-	receiver->tries = 0;
+	receiver->tries = receiver->refusals = 0;
 	receiver->counters.done++;
 	spool_done(&receiver->spool, sequence);
 	if (receiver->silent)
@@ -297,10 +299,16 @@ answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int64_t 
 	struct receiver *receiver = arg;
 
 	(void)data, (void)size, (void)mono;
-	if (peek->error_status != 0) {
+	if (peek->error_status != 0 && ++receiver->refusals < REFUSALS) {
 		/* It has heard and refuses: asking faster than the pause helps nobody. */
 		receiver->trouble = "the receiver answers with an error";
 		return;
+	}
+	if (peek->error_status != 0) {
+		/* One notice that it will not take must not keep all later ones from it. */
+		log_error("receiver %s: refuses notice %u with error-status %ld, left out",
+			receiver->name, receiver->under_way, (long)peek->error_status);
+		receiver->spool.lost++;
 	}
 	deliver(receiver);
 	receiver_kick(receiver);

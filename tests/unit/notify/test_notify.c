@@ -17,6 +17,7 @@
 struct nms {
 	struct net_addr at, answers_from;
 	bool answers, lies_about_community;
+	uint32_t refuses; /* this number, with genErr */
 	uint32_t numbers[HEARD];
 	uint64_t contents[HEARD];
 	int64_t times[HEARD]; /* mono */
@@ -82,6 +83,9 @@ on_notice(struct net_sim_client *client, const uint8_t *data, size_t size, void 
 		return;
 	memcpy(answer, data, size);
 	answer[pdu] = 0xa2;
+	/* header of the PDU in long form, request id of 4 bytes, then 02 01 error-status */
+	if (nms->refuses == nms->numbers[nms->count - 1])
+		answer[pdu + 2 + (answer[pdu + 1] & 0x7f) * (answer[pdu + 1] >> 7) + 6 + 2] = 5;
 	if (nms->lies_about_community)
 		answer[pdu - 1] ^= 1;
 	net_sim_udp_reply(client, &nms->answers_from, answer, size, 2 * LOOP_MS);
@@ -246,6 +250,22 @@ a_dead_receiver_is_asked_after_1_2_4_up_to_60_s_and_gets_all_in_the_end(void)
 	loop_sim_for(loop, 70 * LOOP_S);
 	CHECK_INT(nms_a.numbers[nms_a.count - 1], 2);
 	CHECK_INT(nms_a.count, 11);
+	end();
+}
+
+static void
+a_notice_that_a_receiver_refuses_is_left_out_in_the_end_and_counted(void)
+{
+	begin(1);
+	nms_a.refuses = 1;
+	happen(1);
+	happen(2);
+	commit();
+	loop_sim_for(loop, 60 * LOOP_S);
+	CHECK_INT(nms_a.numbers[nms_a.count - 1], 1);
+	loop_sim_for(loop, 200 * LOOP_S);
+	CHECK_INT(nms_a.numbers[nms_a.count - 1], 2);
+	CHECK_INT(notify_lost(notify), 1);
 	end();
 }
 
@@ -446,6 +466,7 @@ every_number_arrives_with_one_content_through_loss_and_kills(void)
 RUN_TESTS(TEST(nothing_is_sent_before_it_is_on_disk),
 	TEST(all_receivers_get_all_numbers_in_order),
 	TEST(a_dead_receiver_is_asked_after_1_2_4_up_to_60_s_and_gets_all_in_the_end),
+	TEST(a_notice_that_a_receiver_refuses_is_left_out_in_the_end_and_counted),
 	TEST(an_answer_from_elsewhere_counts_for_nothing),
 	TEST(a_restart_sends_again_what_was_not_acknowledged_and_nothing_else),
 	TEST(a_snapshot_keeps_what_waits_for_each_receiver),
