@@ -24,6 +24,10 @@ enum {
 	LATE_TIDS = 32
 };
 
+/* From one question's tid to the next. Odd, so all 65,536 are used before one comes again; and
+ * both bytes change, so that one damaged byte does not make a late answer fit the next question. */
+#define TID_STEP 0x9e37
+
 struct lines {
 	struct loop *loop;
 	struct line *all;
@@ -627,7 +631,7 @@ ask(struct line *line, struct line_request *request)
 	uint8_t frame[ADU_MAX];
 	int size;
 
-	line->tid++;
+	line->tid = (uint16_t)(line->tid + TID_STEP);
 	late_take(line, line->tid, true);
 	DL_DELETE(line->queue, request);
 	size = encode(line, request, frame, sizeof(frame));
