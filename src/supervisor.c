@@ -555,6 +555,7 @@ supervisor_main(const struct supervisor_options *options)
 		fputs(text, stderr);
 		if (text[0] != '\0' && text[strlen(text) - 1] != '\n')
 			fputc('\n', stderr);
+		inventory_unref(s.inventory);
 		return 1;
 	}
 	/* The lock is the open file's, and so goes on in the daemon that daemon() leaves. */
@@ -575,5 +576,6 @@ supervisor_main(const struct supervisor_options *options)
 	log_info("stopping");
 	stop_role(&s, ROLE_POLLER, 10000);
 	stop_role(&s, ROLE_STORE, 60000);
+	inventory_unref(s.inventory);
 	return 0;
 }
