@@ -30,7 +30,7 @@ on_done(const struct look_result *result, void *arg)
 static const char *
 version_word(uint8_t version)
 {
-	return version == 1 ? "1" : "2c";
+	return version == 1 ? "1" : version == 3 ? "3" : "2c";
 }
 
 static void

@@ -45,6 +45,11 @@ put_snmp(FILE *to, const struct snmp_options *snmp)
 	put(to, "snmp");
 	put_address(to, &snmp->address);
 	put(to, snmp->community);
+	put(to, snmp->user.name);
+	put(to, snmp->user.context);
+	put(to, snmp->user.auth_pass);
+	put(to, snmp->user.priv_pass);
+	fprintf(to, "%d %d ", snmp->user.auth, snmp->user.priv);
 	fprintf(to, "%u %lld %u %a %d %u %u", snmp->version, (long long)snmp->timeout, snmp->retries,
 		snmp->max_rate, snmp->any_source, snmp->max_varbinds, snmp->max_repetitions);
 }

@@ -26,9 +26,125 @@ device_address(struct build *build, const struct config_setting_t *device, uint1
 	return node_text(node) != NULL && net_addr_parse(node_text(node), port, addr, NULL) == 0;
 }
 
+/* ---- SNMP ---- */
+
+/* Beside the names in the schema. */
+static enum snmp_auth
+auth_number(const char *name)
+{
+	static const char *const names[] = {
+		[SNMP_AUTH_MD5] = "MD5", [SNMP_AUTH_SHA] = "SHA", [SNMP_AUTH_SHA224] = "SHA-224",
+		[SNMP_AUTH_SHA256] = "SHA-256", [SNMP_AUTH_SHA384] = "SHA-384",
+		[SNMP_AUTH_SHA512] = "SHA-512",
+	};
+
+	for (size_t i = SNMP_AUTH_MD5; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], name) == 0)
+			return (enum snmp_auth)i;
+	return SNMP_AUTH_NONE;
+}
+
+static enum snmp_priv
+priv_number(const char *name)
+{
+	static const char *const names[] = {
+		[SNMP_PRIV_DES] = "DES", [SNMP_PRIV_AES] = "AES", [SNMP_PRIV_AES192] = "AES-192",
+		[SNMP_PRIV_AES256] = "AES-256",
+	};
+
+	for (size_t i = SNMP_PRIV_DES; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], name) == 0)
+			return (enum snmp_priv)i;
+	return SNMP_PRIV_NONE;
+}
+
+/* Where to point at: the key, or where it should stand. */
+static const struct config_setting_t *
+culprit(const struct scope *scope, const char *key, const struct config_setting_t *device)
+{
+	const struct config_setting_t *node = scope_find(scope, key);
+
+	if (node == NULL)
+		node = node_get(device, "snmp");
+	return node != NULL ? node : device;
+}
+
+/* The pass phrase of auth or priv; `weak` is the choice that needs allow_weak. */
+static const char *
+build_pass(struct build *build, const struct scope *scope, const char *key, const char *pass_key,
+	const char *weak, const struct config_setting_t *device)
+{
+	const char *choice = scope_text(scope, key), *pass = "";
+
+	if (scope_find(scope, key) == NULL)
+		node_error(culprit(scope, key, device), build->errors,
+			"missing key \"%s\" (level \"%s\" needs it)", key, scope_text(scope, "level"));
+	if (strcmp(choice, weak) == 0 && !scope_bool(scope, "allow_weak"))
+		node_error(culprit(scope, key, device), build->errors,
+			"%s \"%s\" can be broken: take a stronger one, or allow_weak = true where "
+			"the device has none", key, weak);
+	if (scope_find(scope, pass_key) == NULL) {
+		node_error(culprit(scope, pass_key, device), build->errors,
+			"missing key \"%s\" (level \"%s\" needs it)", pass_key, scope_text(scope, "level"));
+		return pass;
+	}
+	pass = build_secret(build, scope, pass_key);
+	if (pass[0] != '\0' && strlen(pass) < SNMP_PASS_MIN)
+		node_error(culprit(scope, pass_key, device), build->errors,
+			"%s: a pass phrase has %d bytes or more", pass_key, SNMP_PASS_MIN);
+	return pass;
+}
+
+static void
+refuse_keys(struct build *build, const struct scope *scope, const char *const *keys,
+	const char *because)
+{
+	for (; *keys != NULL; keys++) {
+		const struct config_setting_t *node = scope_find(scope, *keys);
+
+		if (node != NULL)
+			node_error(node, build->errors, "%s: %s", *keys, because);
+	}
+}
+
+static void
+build_user(struct build *build, const struct scope *scope,
+	const struct config_setting_t *device, struct snmp_user *user)
+{
+	static const char *const auth_keys[] = { "auth", "auth_pass", NULL };
+	static const char *const priv_keys[] = { "priv", "priv_pass", NULL };
+	const char *level = scope_text(scope, "level");
+	bool with_auth = strcmp(level, "noAuthNoPriv") != 0;
+	bool with_priv = strcmp(level, "authPriv") == 0;
+
+	user->name = build_text(build, scope, "user");
+	user->context = build_text(build, scope, "context");
+	if (user->name[0] == '\0' || strlen(user->name) > SNMP_NAME_MAX)
+		node_error(culprit(scope, "user", device), build->errors,
+			"user: version \"3\" needs one, of up to %d bytes", SNMP_NAME_MAX);
+	if (strlen(user->context) > SNMP_NAME_MAX)
+		node_error(culprit(scope, "context", device), build->errors,
+			"context: up to %d bytes", SNMP_NAME_MAX);
+	if (with_auth) {
+		user->auth = auth_number(scope_text(scope, "auth"));
+		user->auth_pass = build_pass(build, scope, "auth", "auth_pass", "MD5", device);
+	} else {
+		refuse_keys(build, scope, auth_keys, "not with level \"noAuthNoPriv\"");
+	}
+	if (with_priv) {
+		user->priv = priv_number(scope_text(scope, "priv"));
+		user->priv_pass = build_pass(build, scope, "priv", "priv_pass", "DES", device);
+	} else {
+		refuse_keys(build, scope, priv_keys, "only with level \"authPriv\"");
+	}
+}
+
 const void *
 build_snmp(struct build *build, const struct config_setting_t *device)
 {
+	static const char *const v2_keys[] = { "community", NULL };
+	static const char *const v3_keys[] = { "user", "context", "level", "auth", "auth_pass",
+		"priv", "priv_pass", "allow_weak", NULL };
 	struct snmp_options *options = arena_zero(build->arena, sizeof *options);
 	const struct config_setting_t *profile_name = node_get(device, "profile");
 	struct scope scope = build_scope(build, "snmp", node_get(device, "snmp"));
@@ -38,8 +154,17 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 			profile_name), "snmp"));
 	device_address(build, device, (uint16_t)scope_int(&scope, "port"), "snmp",
 		&options->address);
-	options->version = strcmp(scope_text(&scope, "version"), "1") == 0 ? 1 : 2;
-	options->community = build_secret(build, &scope, "community");
+	options->user.name = options->user.context = "";
+	options->user.auth_pass = options->user.priv_pass = "";
+	options->version = (uint8_t)atoi(scope_text(&scope, "version")); /* "2c" is 2 */
+	if (options->version == 3) {
+		options->community = "";
+		refuse_keys(build, &scope, v2_keys, "belongs to version \"1\" and \"2c\"");
+		build_user(build, &scope, device, &options->user);
+	} else {
+		options->community = build_secret(build, &scope, "community");
+		refuse_keys(build, &scope, v3_keys, "belongs to version \"3\"");
+	}
 	options->timeout = scope_duration(&scope, "timeout");
 	options->retries = (uint8_t)scope_int(&scope, "retries");
 	options->max_rate = scope_number(&scope, "max_rate");

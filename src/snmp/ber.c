@@ -186,33 +186,118 @@ take_integer(struct span *from, int32_t *value)
 	return take_tagged(from, TAG_INTEGER, &in) && integer_is_sound(&in, value);
 }
 
+/* Everything behind community or context; the request id of version 3 is only checked. */
+static bool
+pdu_is_sound(struct span *message, struct ber_peek *peek, int32_t *request_id)
+{
+	struct span pdu, list, varbind;
+	uint8_t last = peek->version == BER_V3 ? BER_REPORT : BER_TRAP2;
+
+	if (!take(message, &peek->pdu, &pdu) || message->at != message->end)
+		return false;
+	/* A4 is the v1 trap, of another shape. */
+	if (peek->pdu < BER_GET || peek->pdu > last || peek->pdu == 0xa4)
+		return false;
+	if (!take_integer(&pdu, request_id) || !take_integer(&pdu, &peek->error_status) ||
+		!take_integer(&pdu, &peek->error_index))
+		return false;
+	if (!take_tagged(&pdu, TAG_SEQUENCE, &list) || pdu.at != pdu.end)
+		return false;
+	for (peek->varbinds = 0; list.at < list.end; peek->varbinds++)
+		if (!take_tagged(&list, TAG_SEQUENCE, &varbind) || !varbind_is_sound(&varbind))
+			return false;
+	return true;
+}
+
+/* ---- version 3 ---- */
+
+enum flag { FLAG_AUTH = 1, FLAG_PRIV = 2 };
+#define MODEL_USM 3
+#define USER_MAX 32
+#define DIGEST_MAX 48 /* of HMAC-SHA-512, RFC 7860 */
+
+static bool
+take_octets(struct span *from, size_t most, struct span *into)
+{
+	return take_tagged(from, TAG_OCTETS, into) && span_size(into) <= most;
+}
+
+/* msgGlobalData, RFC 3412 section 6. */
+static bool
+header_is_sound(struct span *message, struct ber_peek *peek, uint8_t *flags)
+{
+	struct span header, octets;
+	int32_t largest, model;
+
+	if (!take_tagged(message, TAG_SEQUENCE, &header) ||
+		!take_integer(&header, &peek->request_id) || peek->request_id < 0 ||
+		!take_integer(&header, &largest) || largest < 484 ||
+		!take_octets(&header, 1, &octets) || span_size(&octets) != 1 ||
+		!take_integer(&header, &model) || header.at != header.end)
+		return false;
+	*flags = octets.at[0];
+	return model == MODEL_USM && (*flags & (FLAG_AUTH | FLAG_PRIV)) != FLAG_PRIV;
+}
+
+/* UsmSecurityParameters, RFC 3414 section 2.4: a message within an octet string. */
+static bool
+usm_is_sound(struct span *message, struct ber_peek *peek, uint8_t flags)
+{
+	struct span outer, usm, engine, user, digest, salt;
+	int32_t boots, time;
+
+	if (!take_tagged(message, TAG_OCTETS, &outer) ||
+		!take_tagged(&outer, TAG_SEQUENCE, &usm) || outer.at != outer.end ||
+		!take_octets(&usm, BER_ENGINE_MAX, &engine) || !take_integer(&usm, &boots) ||
+		!take_integer(&usm, &time) || !take_octets(&usm, USER_MAX, &user) ||
+		!take_octets(&usm, DIGEST_MAX, &digest) || !take_octets(&usm, 8, &salt) ||
+		usm.at != usm.end || boots < 0 || time < 0)
+		return false;
+	peek->engine = engine.at;
+	peek->engine_size = span_size(&engine);
+	peek->engine_boots = (uint32_t)boots;
+	peek->engine_time = (uint32_t)time;
+	return (span_size(&digest) >= 12 || !(flags & FLAG_AUTH)) &&
+		(span_size(&salt) == 8 || !(flags & FLAG_PRIV));
+}
+
+static bool
+secure_is_sound(struct span *message, struct ber_peek *peek)
+{
+	struct span scoped, octets;
+	int32_t request_id;
+	uint8_t flags;
+
+	if (!header_is_sound(message, peek, &flags) || !usm_is_sound(message, peek, flags))
+		return false;
+	if (flags & FLAG_PRIV) {
+		peek->pdu = 0;
+		return take_tagged(message, TAG_OCTETS, &octets) && message->at == message->end;
+	}
+	return take_tagged(message, TAG_SEQUENCE, &scoped) && message->at == message->end &&
+		take_octets(&scoped, BER_ENGINE_MAX, &octets) && take_octets(&scoped, 255, &octets) &&
+		pdu_is_sound(&scoped, peek, &request_id);
+}
+
 int
 ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek)
 {
-	struct span all = { data, data + size }, message, community, pdu, list, varbind;
+	struct span all = { data, data + size }, message, community;
 	int32_t version;
 
+	*peek = (struct ber_peek){ .pdu = 0 };
 	if (!take_tagged(&all, TAG_SEQUENCE, &message) || all.at != all.end)
 		return -1;
-	if (!take_integer(&message, &version) || (version != BER_V1 && version != BER_V2C))
+	if (!take_integer(&message, &version))
+		return -1;
+	peek->version = (uint8_t)version;
+	if (version == BER_V3)
+		return secure_is_sound(&message, peek) ? 0 : -1;
+	if (version != BER_V1 && version != BER_V2C)
 		return -1;
 	if (!take_tagged(&message, TAG_OCTETS, &community))
 		return -1;
-	if (!take(&message, &peek->pdu, &pdu) || message.at != message.end)
-		return -1;
-	/* A4 is the v1 trap, of another shape. */
-	if (peek->pdu < BER_GET || peek->pdu > BER_TRAP2 || peek->pdu == 0xa4)
-		return -1;
-	if (!take_integer(&pdu, &peek->request_id) || !take_integer(&pdu, &peek->error_status) ||
-		!take_integer(&pdu, &peek->error_index))
-		return -1;
-	if (!take_tagged(&pdu, TAG_SEQUENCE, &list) || pdu.at != pdu.end)
-		return -1;
-	for (peek->varbinds = 0; list.at < list.end; peek->varbinds++)
-		if (!take_tagged(&list, TAG_SEQUENCE, &varbind) || !varbind_is_sound(&varbind))
-			return -1;
-	peek->version = (uint8_t)version;
 	peek->community = community.at;
 	peek->community_size = span_size(&community);
-	return 0;
+	return pdu_is_sound(&message, peek, &peek->request_id) ? 0 : -1;
 }

@@ -1,16 +1,16 @@
-/* ber.h - is this datagram one well-formed SNMPv1 or v2c message, and whose is it?
+/* ber.h - is this datagram one well-formed SNMP message, and whose is it?
  *
  * Everything that comes from the network passes here before a library sees it: definite
  * lengths, everything nested exactly, nothing behind the end, numbers within their range,
  * OIDs of at most 128 arcs. Stricter than Net-SNMP's own parser, never looser. Does not
- * decode values. Pure. X.690, RFC 1157, RFC 3416. */
+ * decode values, does not decrypt. Pure. X.690, RFC 1157, RFC 3412, RFC 3414, RFC 3416. */
 #ifndef PW_BER_H
 #define PW_BER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum ber_version { BER_V1 = 0, BER_V2C = 1 };
+enum ber_version { BER_V1 = 0, BER_V2C = 1, BER_V3 = 3 };
 enum ber_pdu {
 	BER_GET = 0xa0,
 	BER_GETNEXT = 0xa1,
@@ -18,19 +18,25 @@ enum ber_pdu {
 	BER_GETBULK = 0xa5,
 	BER_INFORM = 0xa6,
 	BER_TRAP2 = 0xa7,
+	BER_REPORT = 0xa8, /* version 3 only */
 };
+enum { BER_ENGINE_MAX = 32 };
 
 struct ber_peek {
 	uint8_t version;
-	uint8_t pdu;
+	uint8_t pdu; /* 0: it is encrypted, and so are error_status and all below it */
 	const uint8_t *community; /* within the datagram, not ended by NUL */
 	size_t community_size;
-	int32_t request_id;
+	int32_t request_id; /* of version 3: the message's id, which is never encrypted */
 	int32_t error_status; /* of a GETBULK: non-repeaters, max-repetitions */
 	int32_t error_index;
 	size_t varbinds;
+	/* Of version 3: the authoritative engine as the message names it. */
+	const uint8_t *engine; /* within the datagram; up to BER_ENGINE_MAX */
+	size_t engine_size;
+	uint32_t engine_boots, engine_time;
 };
 
-/* 0, or -1 when it is anything else: v3, a v1 trap, cut, too long, trailing bytes.. */
+/* 0, or -1 when it is anything else: a v1 trap, cut, too long, trailing bytes.. */
 int ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek);
 #endif

@@ -94,7 +94,8 @@ walk_exchange(int answered, int64_t rtt, void *arg)
 static bool
 is_mute(const struct snmp_look *look, uint8_t reason)
 {
-	return look->step == STEP_SYSTEM && reason == REASON_TIMEOUT;
+	return look->step == STEP_SYSTEM && reason == REASON_TIMEOUT &&
+		look->options.version != 3;
 }
 
 static void

@@ -110,10 +110,21 @@ note_stranger(struct mux_request *request, const struct net_addr *from)
 static bool
 names_the_same_access(const struct mux_peer *peer, const struct ber_peek *peek)
 {
-	size_t size = strlen(peer->community);
+	size_t size;
 
+	if (peer->version == BER_V3)
+		return peek->version == BER_V3; /* who may speak is for the keys to tell */
+	size = strlen(peer->community);
 	return peek->version == peer->version && peek->community_size == size &&
 		memcmp(peek->community, peer->community, size) == 0;
+}
+
+/* What is encrypted cannot be told apart here. */
+static bool
+may_answer(const struct ber_peek *peek)
+{
+	return peek->pdu == BER_RESPONSE ||
+		(peek->version == BER_V3 && (peek->pdu == 0 || peek->pdu == BER_REPORT));
 }
 
 static void
@@ -132,7 +143,7 @@ udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int6
 		return;
 	}
 	request = find(mux, peek.request_id);
-	if (request == NULL || peek.pdu != BER_RESPONSE ||
+	if (request == NULL || !may_answer(&peek) ||
 		!names_the_same_access(request->peer, &peek)) {
 		mux->counters.strays++;
 		return;

@@ -2,7 +2,7 @@
  *
  * A datagram reaches its request only when it is sound BER (ber.h), carries the request's
  * random id, comes from the address and port that was asked (unless any_source) and names
- * the same version and community. Everything else is counted and dropped, and the request
+ * the same version and community (of version 3: proves itself later, v3.h). Everything else is counted and dropped, and the request
  * stays open: whoever guesses must not be able to end it. Knows no deadlines and no values. */
 #ifndef PW_MUX_H
 #define PW_MUX_H
@@ -21,7 +21,7 @@ struct mux_peer {
 	const char *name; /* for the log */
 	struct net_addr address;
 	uint8_t version; /* enum ber_version */
-	const char *community;
+	const char *community; /* not of version 3 */
 	bool any_source;
 	struct net_addr stranger; /* the mux's: who answered instead, told to the log */
 };

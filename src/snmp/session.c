@@ -17,16 +17,21 @@
 #include "snmp/mux.h"
 #include "snmp/oid.h"
 #include "snmp/snmp.h"
+#include "snmp/v3.h"
 
 /* The number of a socket that is never used: the mux has the real ones. Net-SNMP only looks
  * it up in the set that we hand it. */
 #define NO_SOCKET 0
 /* Spent by Net-SNMP's own deadline of a microsecond on the real clock; see forget. */
 #define FORGET_TURNS 100000
+/* Messages of version 3 for one request beside its tries: who are you, what time is it, and
+ * the same once more when both have changed meanwhile. */
+#define AGAIN_MAX 4
 
 struct sessions {
 	struct loop *loop;
 	struct mux *mux;
+	struct v3_world *world;
 	netsnmp_large_fd_set ready;
 	/* The answer being read. */
 	struct varbind *varbinds;
@@ -37,7 +42,7 @@ struct sessions {
 
 enum session_state {
 	SESSION_IDLE,
-	SESSION_PAUSE, /* waits for the gap that max_rate demands */
+	SESSION_PAUSE, /* waits for the gap that max_rate demands, or for its keys */
 	SESSION_SENT,
 };
 
@@ -48,7 +53,10 @@ struct session {
 	char *community;
 	struct session_events events;
 	void *arg;
-	void *library;
+	void *library;           /* versions 1 and 2c */
+	struct v3 *v3;           /* version 3 */
+	char engine[V3_ENGINE_TEXT]; /* as told to the owner */
+	int again;               /* messages that took no try */
 	struct mux_peer peer;
 	struct mux_request out;
 	struct loop_timer timer;
@@ -103,6 +111,7 @@ sessions_new(struct loop *loop, struct mux *mux)
 	session_library_prepare();
 	sessions->loop = loop;
 	sessions->mux = mux;
+	sessions->world = v3_world_new(loop);
 	netsnmp_large_fd_set_init(&sessions->ready, FD_SETSIZE);
 	return sessions;
 }
@@ -113,6 +122,7 @@ sessions_free(struct sessions *sessions)
 	if (sessions == NULL)
 		return;
 	netsnmp_large_fd_set_cleanup(&sessions->ready);
+	v3_world_free(sessions->world);
 	free(sessions->varbinds);
 	free(sessions->ids);
 	free(sessions->octets);
@@ -428,6 +438,9 @@ give_up(struct session *session)
 			session->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
 			strerror(session->error));
 	}
+	if (session->v3 != NULL && answer->reason == REASON_TIMEOUT &&
+		v3_silent(session->v3, session->text, sizeof session->text))
+		answer->reason = REASON_AUTH;
 	session->sessions->timed_out++;
 	finish(session);
 }
@@ -467,16 +480,45 @@ gap_of(const struct session *session)
 	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
 
+/* False when it could not be made, or was too long. */
+static bool
+put_out(struct session *session)
+{
+	netsnmp_pdu *pdu = pdu_of(session);
+	struct fail why;
+	uint8_t *bytes;
+	size_t size;
+
+	if (session->v3 != NULL) {
+		bytes = v3_write(session->v3, pdu, session->out.id, &size);
+		if (bytes != NULL && mux_send(session->sessions->mux, &session->out, bytes, size,
+			    &session->error, &why) == -1 && session->error == 0)
+			session->error = EIO;
+		free(bytes);
+		return bytes != NULL;
+	}
+	session->outstanding = true;
+	if (pdu != NULL && snmp_sess_async_send(session->library, pdu, library_called, session))
+		return true;
+	session->outstanding = false;
+	snmp_free_pdu(pdu);
+	return false;
+}
+
 static void
 send_try(struct session *session)
 {
 	struct loop *loop = session->sessions->loop;
 	int64_t now = loop_mono(loop), until = now + session->options.timeout;
-	netsnmp_pdu *pdu;
 
 	if (now < session->next_send) {
 		session->state = SESSION_PAUSE;
 		loop_timer_at(loop, &session->timer, session->next_send);
+		return;
+	}
+	if (session->v3 != NULL && !v3_ready(session->v3)) {
+		session->state = SESSION_PAUSE;
+		loop_timer_in(loop, &session->timer, LOOP_TICK);
 		return;
 	}
 	session->state = SESSION_SENT;
@@ -488,13 +530,8 @@ send_try(struct session *session)
 	loop_timer_at(loop, &session->timer,
 		until < session->request.deadline ? until : session->request.deadline);
 	mux_open(session->sessions->mux, &session->out);
-	pdu = pdu_of(session);
-	session->outstanding = true;
-	if (pdu == NULL || !snmp_sess_async_send(session->library, pdu, library_called, session)) {
-		session->outstanding = false;
+	if (!put_out(session))
 		session->error = EMSGSIZE;
-		snmp_free_pdu(pdu);
-	}
 }
 
 /* The newest try has failed: the next one, or the end. */
@@ -527,13 +564,10 @@ timer_ran(void *arg)
 		send_try(session);
 }
 
-static void
-out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int64_t mono,
-	void *arg)
+/* Hands the datagram to Net-SNMP, which calls back. */
+static bool
+library_read(struct session *session, const uint8_t *data, size_t size)
 {
-	struct session *session = arg;
-
-	(void)peek;
 	session->understood = false;
 	session->datagram = data;
 	session->datagram_size = size;
@@ -541,14 +575,69 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	NETSNMP_LARGE_FD_SET(NO_SOCKET, &session->sessions->ready);
 	snmp_sess_read2(session->library, &session->sessions->ready);
 	session->datagram = NULL;
-	if (!session->understood) {
+	return session->understood;
+}
+
+static void
+tell_engine(struct session *session)
+{
+	char engine[V3_ENGINE_TEXT];
+
+	v3_engine(session->v3, engine);
+	if (strcmp(engine, session->engine) == 0)
+		return;
+	memcpy(session->engine, engine, sizeof engine);
+	if (session->events.engine != NULL)
+		session->events.engine(engine, session->arg);
+}
+
+static void
+refuse(struct session *session)
+{
+	session->answer = (struct session_answer){ .reason = REASON_AUTH, .text = session->text };
+}
+
+static void
+out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int64_t mono,
+	void *arg)
+{
+	struct session *session = arg;
+	enum v3_said said = V3_ANSWER;
+	netsnmp_pdu *pdu = NULL;
+
+	if (session->v3 != NULL)
+		said = v3_read(session->v3, data, size, peek, session->out.id, &pdu, session->text,
+			sizeof session->text);
+	else if (!library_read(session, data, size))
+		said = V3_NOISE;
+	if (said == V3_NOISE) {
 		mux_count_malformed(session->sessions->mux);
 		return;
+	}
+	session->events.exchange(true, mono - session->sent_at, session->arg);
+	if (said == V3_AGAIN && session->again++ < AGAIN_MAX) {
+		mux_close(session->sessions->mux, &session->out);
+		session->tries--;
+		session->tries_left++;
+		send_try(session);
+		return;
+	}
+	if (said == V3_AGAIN)
+		snprintf(session->text, sizeof session->text,
+			"the agent changes its engine ID or its clock with each request");
+	if (said != V3_ANSWER) {
+		refuse(session);
+		finish(session);
+		return;
+	}
+	if (pdu != NULL) {
+		tell_engine(session);
+		copy_answer(session, pdu);
+		snmp_free_pdu(pdu);
 	}
 	session->sessions->answered++;
 	session->answer.received = mono;
 	check_answer(session);
-	session->events.exchange(true, mono - session->sent_at, session->arg);
 	finish(session);
 }
 
@@ -579,7 +668,8 @@ session_open(struct sessions *sessions, const char *name, const struct snmp_opti
 	session->peer = (struct mux_peer){
 		.name = session->name,
 		.address = options->address,
-		.version = options->version == 1 ? BER_V1 : BER_V2C,
+		.version = options->version == 3 ? BER_V3 :
+			options->version == 1 ? BER_V1 : BER_V2C,
 		.community = session->community,
 		.any_source = options->any_source,
 	};
@@ -590,8 +680,14 @@ session_open(struct sessions *sessions, const char *name, const struct snmp_opti
 		.arg = session,
 	};
 	loop_timer_init(&session->timer, timer_ran, session);
-	session->library = library_open(session, why);
-	if (session->library == NULL) {
+	memset(&session->options.user, 0, sizeof session->options.user); /* v3 has a copy */
+	session->options.community = NULL;
+	if (options->version == 3)
+		session->v3 = v3_open(sessions->world, session->name, &session->peer.address,
+			&options->user);
+	else
+		session->library = library_open(session, why);
+	if (session->v3 == NULL && session->library == NULL) {
 		session_close(session);
 		return NULL;
 	}
@@ -606,9 +702,19 @@ session_close(struct session *session)
 	session_cancel(session);
 	if (session->library != NULL)
 		snmp_sess_close(session->library);
+	v3_close(session->v3);
 	free(session->name);
 	free(session->community);
 	free(session);
+}
+
+void
+session_engine(struct session *session, const char *hex)
+{
+	if (session->v3 == NULL)
+		return;
+	v3_engine_set(session->v3, hex);
+	v3_engine(session->v3, session->engine);
 }
 
 bool
@@ -625,6 +731,9 @@ session_send(struct session *session, const struct session_request *request)
 	session->tries_left = request->tries > 0 ? request->tries : session->options.retries + 1;
 	session->wrong_source = false;
 	session->error = 0;
+	session->again = 0;
+	if (session->v3 != NULL)
+		v3_begin(session->v3);
 	send_try(session);
 }
 

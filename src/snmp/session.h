@@ -2,7 +2,8 @@
  *
  * Owns tries, deadlines and the gap between requests; encodes and decodes by Net-SNMP's
  * single-session API, whose own sockets and timers are not used. Checks that an answer fits
- * its question; what the objects mean is the caller's. The only file that knows Net-SNMP. */
+ * its question; what the objects mean is the caller's. With v3.c, which does the same for
+ * version 3, the only file that knows Net-SNMP. */
 #ifndef PW_SESSION_H
 #define PW_SESSION_H
 
@@ -59,6 +60,9 @@ struct session_events {
 	void (*done)(const struct session_answer *answer, void *arg);
 	/* One datagram's fate, before done: rtt in ns when answered. Must not close. */
 	void (*exchange)(bool answered, int64_t rtt, void *arg);
+	/* Version 3: the device has proved to have this engine ID, another than before. In
+	 * hexadecimal. May be NULL. */
+	void (*engine)(const char *hex, void *arg);
 };
 
 struct session;
@@ -68,6 +72,8 @@ struct session *session_open(struct sessions *sessions, const char *name,
 	struct fail *why);
 /* Cancels what is under way without a call. NULL is fine. */
 void session_close(struct session *session);
+/* Version 3: the engine ID from an earlier run; otherwise it is asked for first. */
+void session_engine(struct session *session, const char *hex);
 
 bool session_busy(const struct session *session);
 /* done comes later, never inside the call. The session must not be busy. */

@@ -456,9 +456,43 @@ session_exchange(bool answered, int64_t rtt, void *arg)
 	task_exchange(device->current->task, answered, rtt);
 }
 
+static void
+engine_key(char *to, size_t size, const struct snmp_device *device)
+{
+	snprintf(to, size, "%s engine", device->name);
+}
+
+static void
+session_engine_found(const char *hex, void *arg)
+{
+	struct snmp_device *device = arg;
+	char key[80];
+
+	if (device->snmp->state == NULL)
+		return;
+	engine_key(key, sizeof key, device);
+	state_set(device->snmp->state, key, hex);
+	state_save(device->snmp->state);
+}
+
+static void
+engine_load(struct snmp_device *device)
+{
+	const char *hex;
+	char key[80];
+
+	if (device->snmp->state == NULL || device->options.version != 3)
+		return;
+	engine_key(key, sizeof key, device);
+	hex = state_get(device->snmp->state, key);
+	if (hex != NULL)
+		session_engine(device->session, hex);
+}
+
 static const struct session_events session_events = {
 	.done = session_done,
 	.exchange = session_exchange,
+	.engine = session_engine_found,
 };
 
 /* ---- the driver ---- */
@@ -490,8 +524,11 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 		driver_detach(device);
 		return NULL;
 	}
-	device->options.community = NULL; /* the configuration's, the session has a copy */
+	/* The configuration's; the session has copies. */
+	device->options.community = NULL;
+	memset(&device->options.user, 0, sizeof device->options.user);
 	epoch_load(device);
+	engine_load(device);
 	return device;
 }
 

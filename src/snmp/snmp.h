@@ -22,10 +22,28 @@ struct snmp_oid {
 int snmp_oid_parse(const char *text, uint32_t *ids, size_t *count, struct fail *why);
 const char *snmp_oid_text(char *to, size_t size, const uint32_t *ids, size_t count);
 
+/* Weak ones first. */
+enum snmp_auth { SNMP_AUTH_NONE, SNMP_AUTH_MD5, SNMP_AUTH_SHA, SNMP_AUTH_SHA224,
+	SNMP_AUTH_SHA256, SNMP_AUTH_SHA384, SNMP_AUTH_SHA512 };
+enum snmp_priv { SNMP_PRIV_NONE, SNMP_PRIV_DES, SNMP_PRIV_AES, SNMP_PRIV_AES192,
+	SNMP_PRIV_AES256 };
+enum { SNMP_NAME_MAX = 32, SNMP_PASS_MIN = 8 };
+
+/* Of version 3; the level is what auth and priv make it. Encryption needs authentication. */
+struct snmp_user {
+	const char *name;      /* 1 .. SNMP_NAME_MAX bytes */
+	const char *context;   /* "" is the usual one */
+	enum snmp_auth auth;
+	const char *auth_pass; /* secrets: never logged; at least SNMP_PASS_MIN bytes */
+	enum snmp_priv priv;
+	const char *priv_pass;
+};
+
 struct snmp_options {
 	struct net_addr address;
-	uint8_t version;       /* 1 or 2 (v2c) */
-	const char *community; /* a secret: never logged */
+	uint8_t version;       /* 1, 2 (v2c) or 3 */
+	const char *community; /* a secret: never logged; NULL of version 3 */
+	struct snmp_user user; /* of version 3 */
 	int64_t timeout;       /* ns, of one try */
 	uint8_t retries;       /* tries = retries + 1 */
 	double max_rate;       /* requests per second, 0 = no limit */

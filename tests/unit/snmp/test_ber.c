@@ -171,14 +171,16 @@ refuses_the_indefinite_length(void)
 }
 
 static void
-refuses_version_3_and_the_v1_trap(void)
+refuses_other_versions_and_the_v1_trap(void)
 {
-	struct packet list = { .size = 0 }, v3, trap;
+	struct packet list = { .size = 0 }, v3, v4, trap;
 
 	add_varbind(&list, "\x05\x00", 2);
-	v3 = message(3, BER_RESPONSE, &list);
+	v3 = message(3, BER_RESPONSE, &list); /* with a community */
+	v4 = message(4, BER_RESPONSE, &list);
 	trap = message(BER_V1, 0xa4, &list);
 	CHECK(peek_at(&v3) == -1);
+	CHECK(peek_at(&v4) == -1);
 	CHECK(peek_at(&trap) == -1);
 }
 
@@ -280,6 +282,6 @@ lets_nothing_through_that_net_snmp_would_refuse(void)
 RUN_TESTS(TEST(tells_whose_answer_it_is), TEST(takes_every_type_that_an_answer_may_hold),
 	TEST(refuses_a_message_cut_at_any_length), TEST(refuses_bytes_behind_the_end),
 	TEST(refuses_bytes_behind_the_value_inside_a_varbind), TEST(refuses_the_indefinite_length),
-	TEST(refuses_version_3_and_the_v1_trap), TEST(refuses_numbers_that_do_not_fit_their_type),
+	TEST(refuses_other_versions_and_the_v1_trap), TEST(refuses_numbers_that_do_not_fit_their_type),
 	TEST(refuses_oids_too_long_or_cut_inside_an_arc),
 	TEST(lets_nothing_through_that_net_snmp_would_refuse))

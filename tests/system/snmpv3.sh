@@ -1,0 +1,206 @@
+#!/bin/sh
+# snmpv3.sh - the daemon against Debian's snmpd by SNMPv3: levels and algorithms, wrong users
+# and pass phrases, an agent that comes late, one whose boots fall back, two with one engine
+# ID; and none of it keeps a healthy device waiting.
+. "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
+cd "$build" || exit 1
+PATH=$PATH:/usr/sbin
+if ! command -v snmpd >/dev/null; then
+	skip "SNMPv3 against snmpd (apt-get install snmpd)"
+	finish
+fi
+
+work=$(mktemp -d)
+one= two= late= daemon=
+trap 'kill $daemon $one $two $late 2>/dev/null; wait; rm -rf "$work"' EXIT
+pollwerk="./pollwerk -c $work/pollwerk.conf"
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	tries=$(($1 * 5))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+# agent NAME ENGINE BOOTS PORT: snmpd in a directory of its own; sets pid. Its boots are one
+# more than those it finds there.
+agent()
+{
+	rm -rf "$work/$1.lib"
+	mkdir -p "$work/$1.lib/cert_indexes" "$work/$1.lib/mib_indexes"
+	printf 'engineBoots %d\noldEngineID 0x%s\n' "$3" "$2" >"$work/$1.lib/snmpd.conf"
+	chmod 600 "$work/$1.lib/snmpd.conf"
+	cat >"$work/$1.conf" <<END
+exactEngineID 0x$2
+createUser good256 SHA-256 "first auth phrase" AES "first priv phrase"
+createUser good512 SHA-512 "second auth phrase" AES-256 "second priv phrase"
+createUser good192 SHA-384 "third auth phrase" AES-192 "third priv phrase"
+createUser signed SHA "fourth auth phrase"
+createUser signed224 SHA-224 "fourth auth phrase"
+createUser weak MD5 "fifth auth phrase" DES "fifth priv phrase"
+createUser open
+rouser good256 priv
+rouser good512 priv
+rouser good192 priv
+rouser signed auth
+rouser signed224 auth
+rouser weak priv
+rouser open noauth
+sysName $1
+END
+	SNMP_PERSISTENT_DIR="$work/$1.lib" SNMPCONFPATH="$work/$1.lib" MIBS="" \
+		snmpd -f -Lf "$work/$1.log" -C -c "$work/$1.conf" -I -smux,mteTrigger,mteTriggerConf \
+		-p "$work/$1.pid" "udp:127.0.0.1:$4" >/dev/null 2>&1 &
+	pid=$!
+}
+
+# running PORT: whether somebody listens there.
+running()
+{
+	grep -q "0100007F:$(printf %04X "$1") " /proc/net/udp
+}
+free_port()
+{
+	while running $port; do port=$((port + 1)); done
+	echo $port
+}
+engine1=80007ed9040102030405060708
+engine2=80007ed904aabbccddeeff0011
+port=$((20000 + $$ % 20000))
+port1=$(free_port)
+port=$((port1 + 1))
+port2=$(free_port)
+port=$((port2 + 1))
+port3=$(free_port)
+agent one $engine1 40 "$port1"
+one=$pid
+agent two $engine1 7 "$port2"
+two=$pid
+if ! wait_for 5 running "$port1" || ! wait_for 5 running "$port2"; then
+	not_ok "snmpd starts ($(tail -1 "$work/one.log"))"
+	finish
+fi
+
+# device NAME PORT KEYS
+device()
+{
+	echo "  { name = \"$1\"; address = \"127.0.0.1\"; templates = [ \"system\" ];
+    snmp = { version = \"3\"; port = $2; timeout = \"300ms\"; $3 }; },"
+}
+user256='user = "good256"; auth = "SHA-256"; auth_pass = "@cred:auth"; priv = "AES"; priv_pass = "@cred:priv";'
+printf 'auth = "first auth phrase";\npriv = "first priv phrase";\n' >"$work/secrets.conf"
+chmod 400 "$work/secrets.conf"
+{
+	cat <<END
+poller: { name = "test"; interval = "1s"; state_dir = "$work/state"; run_dir = "$work/run";
+          rrd_dir = "$work/rrd"; templates = [ "$src/conf/templates" ]; secrets = "secrets.conf"; };
+store: { flush = "1s"; profile = "short"; };
+profiles: ( { name = "p256"; snmp = { version = "3"; port = $port1; $user256 }; } );
+devices: (
+END
+	echo '  { name = "good256"; address = "127.0.0.1"; profile = "p256"; templates = [ "system" ]; },'
+	device good512 "$port1" 'user = "good512"; auth = "SHA-512"; auth_pass = "second auth phrase";
+		priv = "AES-256"; priv_pass = "second priv phrase";'
+	device good192 "$port1" 'user = "good192"; auth = "SHA-384"; auth_pass = "third auth phrase";
+		priv = "AES-192"; priv_pass = "third priv phrase";'
+	device signed "$port1" 'user = "signed"; level = "authNoPriv"; auth = "SHA";
+		auth_pass = "fourth auth phrase";'
+	device signed224 "$port1" 'user = "signed224"; level = "authNoPriv"; auth = "SHA-224";
+		auth_pass = "fourth auth phrase";'
+	device weak "$port1" 'user = "weak"; auth = "MD5"; auth_pass = "fifth auth phrase";
+		priv = "DES"; priv_pass = "fifth priv phrase"; allow_weak = true;'
+	device open "$port1" 'user = "open"; level = "noAuthNoPriv";'
+	device wrong-auth "$port1" 'user = "good256"; auth = "SHA-256"; auth_pass = "not the phrase";
+		priv = "AES"; priv_pass = "first priv phrase";'
+	device wrong-priv "$port1" 'user = "good256"; auth = "SHA-256"; auth_pass = "first auth phrase";
+		priv = "AES"; priv_pass = "not the phrase";'
+	device wrong-hash "$port1" 'user = "good256"; auth = "SHA-512"; auth_pass = "first auth phrase";
+		priv = "AES"; priv_pass = "first priv phrase";'
+	device wrong-level "$port1" 'user = "signed"; auth = "SHA"; auth_pass = "fourth auth phrase";
+		priv = "AES"; priv_pass = "fourth priv phrase";'
+	device wrong-user "$port1" 'user = "nobody"; auth = "SHA-256"; auth_pass = "first auth phrase";
+		priv = "AES"; priv_pass = "first priv phrase";'
+	device wrong-context "$port1" "$user256 context = \"elsewhere\";"
+	device twin "$port2" "$user256"
+	device late "$port3" "$user256"
+	echo '  { name = "last"; address = "127.0.0.1"; reach = { ping = false; tcp = [ 9 ]; }; } );'
+} >"$work/pollwerk.conf"
+check "the configuration is right" $pollwerk check
+check "walk speaks version 3" eval "$pollwerk walk good256 1.3.6.1.2.1.1.5.0 |
+	grep -qx '1.3.6.1.2.1.1.5.0 = OCTET STRING: one'"
+check "probe says so" eval "$pollwerk probe good512 | grep -q 'answers by SNMP version 3'"
+
+./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
+daemon=$!
+
+# good DEVICE: its sysUpTime is good.
+good()
+{
+	$pollwerk values "$1/uptime" | grep -q 'good$'
+}
+# auth DEVICE WORDS: refused for that reason, in these words.
+auth()
+{
+	$pollwerk values "$1/uptime" | grep -q 'auth$' && $pollwerk --json devices |
+		tr '{' '\n' | grep "\"$1\"" | grep -qF "$2"
+}
+for name in good256 good512 good192 signed signed224 weak open; do
+	check "$name is polled" wait_for 5 good $name
+done
+check "a wrong auth_pass is no timeout, and named" wait_for 5 auth wrong-auth wrongDigests
+check "so is the wrong hash" wait_for 5 auth wrong-hash wrongDigests
+check "so is a wrong priv_pass" wait_for 5 auth wrong-priv priv_pass
+check "so is encryption that the user has not" wait_for 5 auth wrong-level unsupportedSecLevels
+check "so is a wrong user" wait_for 5 auth wrong-user 'no user \"nobody\"'
+check "so is a wrong context" wait_for 5 auth wrong-context authorizationError
+check "an agent with another's engine ID is polled as well" wait_for 5 good twin
+check "and both are named in the log" grep -q 'has the same SNMP engine ID as' "$work/out"
+check "each is polled without the other's clock" eval 'sleep 4
+	good twin && good good256 && ! grep -q "boots went back" "$work/out"'
+check "an agent that is not there is no matter of access" eval \
+	"$pollwerk values late/uptime | grep -Eq 'refused$|timeout$'"
+agent late $engine2 3 "$port3"
+late=$pid
+check "it is polled once it has come" wait_for 10 good late
+check "the engine IDs are in the state" wait_for 15 eval \
+	"grep -q 'late engine.*$engine2' '$work/state/rows'"
+
+# restart BOOTS: agent one anew, with these in its file.
+restart()
+{
+	kill $one
+	wait $one 2>/dev/null
+	agent one $engine1 "$1" "$port1"
+	one=$pid
+	wait_for 5 running "$port1"
+}
+restart 60
+check "boots that go on are nothing to talk about" eval 'wait_for 10 good good256 && sleep 2 &&
+	good good256 && ! grep -q "boots went back" "$work/out"'
+restart 5
+sleep 2
+check "boots that fall back cost two intervals at most" wait_for 1 good good256
+check "and are told" grep -q 'good256: SNMP engine boots went back from 61 to 6' "$work/out"
+check "the wrong ones are still wrong" eval \
+	'auth wrong-auth wrongDigests && auth wrong-user "no user"'
+
+worst=$($pollwerk status --json | tr ',{}' '\n' | sed -n 's/.*"worst_start": *//p')
+check "no poll began later than 50 ms in all that (${worst:-?} s)" \
+	awk -v worst="${worst:-1}" 'BEGIN { exit !(worst < 0.05) }'
+kill $daemon
+wait $daemon
+check "the daemon ends well" [ $? -eq 0 ]
+./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out2" 2>&1 &
+daemon=$!
+check "and begins again with the engine IDs that it knows" eval \
+	'wait_for 5 good good256 && wait_for 5 good twin && wait_for 5 good late'
+kill $daemon
+wait $daemon
+daemon=
+none "no pass phrase is in any log" "$(grep -l 'phrase' "$work/out" "$work/out2")"
+finish
