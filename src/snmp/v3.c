@@ -604,14 +604,16 @@ bool
 v3_silent(struct v3 *v3, char *text, size_t text_size)
 {
 	bool deaf = v3->heard && !v3->answered;
+	bool in_context = v3->context[0] != '\0';
 
 	if (deaf && v3->priv != SNMP_PRIV_NONE && v3->clocked)
-		snprintf(text, text_size, "user \"%s\": the agent answers, but not to what is "
-			"encrypted: wrong priv_pass, or priv is not %s", v3->user_name,
-			priv_of(v3->priv).name);
+		snprintf(text, text_size, "user \"%s\": no answer to what is encrypted: wrong "
+			"priv_pass, or priv is not %s%s%s%s", v3->user_name, priv_of(v3->priv).name,
+			in_context ? ", or no context \"" : "", v3->context, in_context ? "\"" : "");
 	else if (deaf)
-		snprintf(text, text_size, "the agent tells who it is, but does not answer user "
-			"\"%s\"", v3->user_name);
+		snprintf(text, text_size, "the agent tells its engine ID, but does not answer user "
+			"\"%s\"%s%s%s", v3->user_name, in_context ? " in context \"" : "", v3->context,
+			in_context ? "\"" : "");
 	/* What is not proved yet is asked for anew; so is what is proved, when it seems to
 	 * have become wrong. */
 	if (!v3->answered || ++v3->silent >= SILENT_MAX)

@@ -54,8 +54,8 @@ rouser open noauth
 sysName $1
 END
 	SNMP_PERSISTENT_DIR="$work/$1.lib" SNMPCONFPATH="$work/$1.lib" MIBS="" \
-		snmpd -f -Lf "$work/$1.log" -C -c "$work/$1.conf" -I -smux,mteTrigger,mteTriggerConf \
-		-p "$work/$1.pid" "udp:127.0.0.1:$4" >/dev/null 2>&1 &
+		snmpd -f -Lf "$work/$1.log" -C -c "$work/$1.conf,$work/$1.lib/snmpd.conf" \
+		-I -smux,mteTrigger,mteTriggerConf -p "$work/$1.pid" "udp:127.0.0.1:$4" >/dev/null 2>&1 &
 	pid=$!
 }
 
@@ -157,7 +157,7 @@ check "so is the wrong hash" wait_for 5 auth wrong-hash wrongDigests
 check "so is a wrong priv_pass" wait_for 5 auth wrong-priv priv_pass
 check "so is encryption that the user has not" wait_for 5 auth wrong-level unsupportedSecLevels
 check "so is a wrong user" wait_for 5 auth wrong-user 'no user \"nobody\"'
-check "so is a wrong context" wait_for 5 auth wrong-context authorizationError
+check "so is a wrong context" wait_for 5 auth wrong-context 'no context \"elsewhere\"'
 check "an agent with another's engine ID is polled as well" wait_for 5 good twin
 check "and both are named in the log" grep -q 'has the same SNMP engine ID as' "$work/out"
 check "each is polled without the other's clock" eval 'sleep 4

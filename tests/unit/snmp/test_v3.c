@@ -1,0 +1,339 @@
+#include <net-snmp/net-snmp-config.h>
+#include <net-snmp/net-snmp-includes.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/net.h"
+#include "snmp/ber.h"
+#include "snmp/session.h"
+#include "snmp/snmp.h"
+#include "snmp/v3.h"
+#include "../check.h"
+
+#define ENGINE "80007ed9040102030405060708"
+#define OTHER_ENGINE "80007ed9040102030405060709"
+#define ID 0x1a2b3c4d
+
+static struct loop *loop;
+static struct v3_world *world;
+static struct net_addr here, there;
+
+/* Two ends with the same user: one plays the agent. */
+struct ends {
+	struct v3 *poller, *agent;
+};
+
+static const struct snmp_user secure = { .name = "poll", .context = "",
+	.auth = SNMP_AUTH_SHA256, .auth_pass = "first auth phrase",
+	.priv = SNMP_PRIV_AES, .priv_pass = "first priv phrase" };
+
+static void
+begin(void)
+{
+	struct fail why;
+
+	session_library_prepare();
+	loop = loop_new(&why);
+	CHECK(loop != NULL);
+	world = v3_world_new(loop);
+	CHECK(net_addr_parse("10.0.0.1", 161, &here, &why) == 0);
+	CHECK(net_addr_parse("10.0.0.2", 161, &there, &why) == 0);
+}
+
+static void
+end(struct ends *ends)
+{
+	v3_close(ends->poller);
+	v3_close(ends->agent);
+	v3_world_free(world);
+	loop_free(loop);
+}
+
+static void
+tick(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+/* Keys are made one at a tick. */
+static unsigned
+make_ready(struct v3 *v3)
+{
+	struct loop_timer timer;
+	unsigned ticks = 0;
+
+	loop_timer_init(&timer, tick, NULL);
+	while (!v3_ready(v3)) {
+		CHECK(++ticks < 10);
+		loop_timer_in(loop, &timer, LOOP_TICK);
+		loop_run(loop);
+	}
+	return ticks;
+}
+
+static uint8_t *
+written(struct v3 *v3, int command, const char *oid_text, uint32_t id, size_t *size)
+{
+	netsnmp_pdu *pdu = snmp_pdu_create(command);
+	oid name[SNMP_OID_MAX];
+	struct fail why;
+	uint32_t ids[SNMP_OID_MAX];
+	uint8_t *bytes;
+	size_t count;
+
+	CHECK(snmp_oid_parse(oid_text, ids, &count, &why) == 0);
+	for (size_t i = 0; i < count; i++)
+		name[i] = ids[i];
+	snmp_add_null_var(pdu, name, count);
+	bytes = v3_write(v3, pdu, id, size);
+	CHECK(bytes != NULL);
+	return bytes;
+}
+
+static struct v3 *
+open_end(const struct snmp_user *user, const struct net_addr *address, const char *engine)
+{
+	struct v3 *v3 = v3_open(world, "switch", address, user);
+	size_t size;
+
+	make_ready(v3);
+	if (engine == NULL)
+		return v3;
+	v3_engine_set(v3, engine);
+	free(written(v3, SNMP_MSG_GET, "1.3.6.1.2.1.1.3.0", ID, &size));
+	return v3;
+}
+
+static struct ends
+open_ends(const struct snmp_user *poller, const struct snmp_user *agent)
+{
+	begin();
+	return (struct ends){ open_end(poller, &here, ENGINE), open_end(agent, &here, ENGINE) };
+}
+
+static enum v3_said
+read_by(struct v3 *v3, const uint8_t *bytes, size_t size)
+{
+	struct ber_peek peek;
+	netsnmp_pdu *pdu = NULL;
+	enum v3_said said;
+	char text[256];
+
+	if (ber_peek(bytes, size, &peek) == -1)
+		return V3_NOISE;
+	said = v3_read(v3, bytes, size, &peek, ID, &pdu, text, sizeof text);
+	CHECK((said == V3_ANSWER) == (pdu != NULL));
+	snmp_free_pdu(pdu);
+	return said;
+}
+
+/* What the poller makes of the agent's answer. */
+static enum v3_said
+answered(const struct ends *ends, uint32_t id)
+{
+	size_t size;
+	uint8_t *bytes = written(ends->agent, SNMP_MSG_RESPONSE, "1.3.6.1.2.1.1.3.0", id, &size);
+	enum v3_said said = read_by(ends->poller, bytes, size);
+
+	free(bytes);
+	return said;
+}
+
+static void
+reads_the_answer_of_the_same_user_by_every_algorithm(void)
+{
+	for (int auth = SNMP_AUTH_NONE; auth <= SNMP_AUTH_SHA512; auth++) {
+		for (int priv = SNMP_PRIV_NONE; priv <= SNMP_PRIV_AES256; priv++) {
+			struct snmp_user user = secure;
+			struct ends ends;
+
+			if (auth == SNMP_AUTH_NONE && priv != SNMP_PRIV_NONE)
+				continue;
+			user.auth = (enum snmp_auth)auth;
+			user.priv = (enum snmp_priv)priv;
+			ends = open_ends(&user, &user);
+			CHECK_INT(answered(&ends, ID), V3_ANSWER);
+			end(&ends);
+		}
+	}
+}
+
+static void
+takes_no_answer_with_a_flipped_bit(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+	size_t size, trials = 0;
+	uint8_t *bytes = written(ends.agent, SNMP_MSG_RESPONSE, "1.3.6.1.2.1.1.3.0", ID, &size);
+
+	for (size_t i = 0; i < size; i++) {
+		for (int bit = 0; bit < 8; bit++, trials++) {
+			bytes[i] ^= (uint8_t)(1 << bit);
+			CHECK(read_by(ends.poller, bytes, size) != V3_ANSWER);
+			bytes[i] ^= (uint8_t)(1 << bit);
+		}
+	}
+	CHECK(trials > 1000);
+	CHECK_INT(read_by(ends.poller, bytes, size), V3_ANSWER);
+	free(bytes);
+	end(&ends);
+}
+
+static void
+takes_no_answer_cut_at_any_length(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+	size_t size;
+	uint8_t *bytes = written(ends.agent, SNMP_MSG_RESPONSE, "1.3.6.1.2.1.1.3.0", ID, &size);
+
+	for (size_t i = 0; i < size; i++)
+		CHECK_INT(read_by(ends.poller, bytes, i), V3_NOISE);
+	free(bytes);
+	end(&ends);
+}
+
+static void
+takes_no_answer_to_another_request(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+
+	CHECK_INT(answered(&ends, ID + 1), V3_NOISE);
+	CHECK_INT(answered(&ends, ID), V3_ANSWER);
+	end(&ends);
+}
+
+/* Changed in one thing; what the poller says to that. */
+static enum v3_said
+answered_by(const struct snmp_user *user)
+{
+	struct ends ends = open_ends(&secure, user);
+	enum v3_said said = answered(&ends, ID);
+
+	end(&ends);
+	return said;
+}
+
+static void
+takes_no_answer_of_another_user_key_level_or_context(void)
+{
+	struct snmp_user other = secure;
+
+	other.name = "somebody";
+	CHECK_INT(answered_by(&other), V3_NOISE);
+	other = secure;
+	other.auth_pass = "another phrase";
+	CHECK_INT(answered_by(&other), V3_NOISE);
+	other = secure;
+	other.priv_pass = "another phrase";
+	CHECK_INT(answered_by(&other), V3_NOISE);
+	other = secure;
+	other.priv = SNMP_PRIV_NONE;
+	CHECK_INT(answered_by(&other), V3_NOISE);
+	other.auth = SNMP_AUTH_NONE;
+	CHECK_INT(answered_by(&other), V3_NOISE);
+	other = secure;
+	other.context = "elsewhere";
+	CHECK_INT(answered_by(&other), V3_NOISE);
+}
+
+static void
+takes_no_answer_of_another_engine(void)
+{
+	struct ends ends;
+
+	begin();
+	ends.poller = open_end(&secure, &here, ENGINE);
+	ends.agent = open_end(&secure, &there, OTHER_ENGINE);
+	CHECK_INT(answered(&ends, ID), V3_NOISE);
+	end(&ends);
+}
+
+static void
+asks_first_who_the_agent_is(void)
+{
+	struct ends ends;
+	struct ber_peek peek;
+	char engine[V3_ENGINE_TEXT];
+	uint8_t *bytes;
+	size_t size;
+
+	begin();
+	ends.poller = open_end(&secure, &here, NULL);
+	ends.agent = NULL;
+	bytes = written(ends.poller, SNMP_MSG_GET, "1.3.6.1.2.1.1.3.0", ID, &size);
+	CHECK(ber_peek(bytes, size, &peek) == 0);
+	CHECK_INT(peek.version, BER_V3);
+	CHECK_INT(peek.pdu, BER_GET);
+	CHECK_INT(peek.request_id, ID);
+	CHECK_INT(peek.engine_size, 0);
+	CHECK_INT(peek.varbinds, 0);
+	free(bytes);
+	v3_engine_set(ends.poller, ENGINE);
+	CHECK_STR(v3_engine(ends.poller, engine), ENGINE);
+	bytes = written(ends.poller, SNMP_MSG_GET, "1.3.6.1.2.1.1.3.0", ID, &size);
+	CHECK(ber_peek(bytes, size, &peek) == 0);
+	CHECK_INT(peek.pdu, 0);
+	CHECK_INT(peek.engine_size, strlen(ENGINE) / 2);
+	free(bytes);
+	end(&ends);
+}
+
+static void
+ignores_an_engine_id_from_a_damaged_file(void)
+{
+	static const char *const bad[] = { "", "80", "80007ed9z40102", "80007ed904010",
+		"80007ed904010203040506070880007ed904010203040506070880007ed904010203040506" };
+	struct ends ends = { NULL, NULL };
+	char engine[V3_ENGINE_TEXT];
+
+	begin();
+	ends.poller = open_end(&secure, &here, NULL);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		v3_engine_set(ends.poller, bad[i]);
+		CHECK_STR(v3_engine(ends.poller, engine), "");
+	}
+	end(&ends);
+}
+
+static void
+makes_the_key_of_a_pass_phrase_once_and_one_at_a_time(void)
+{
+	struct ends ends;
+
+	begin();
+	ends.poller = v3_open(world, "one", &here, &secure);
+	ends.agent = v3_open(world, "two", &there, &secure);
+	CHECK(make_ready(ends.poller) >= 1);
+	CHECK_INT(make_ready(ends.agent), 0);
+	end(&ends);
+}
+
+static void
+tells_silence_of_a_dead_device_from_refusal(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+	char text[256] = "";
+	size_t size;
+	uint8_t *bytes;
+
+	v3_begin(ends.poller);
+	CHECK(!v3_silent(ends.poller, text, sizeof text));
+	v3_engine_set(ends.poller, ENGINE);
+	v3_begin(ends.poller);
+	free(written(ends.poller, SNMP_MSG_GET, "1.3.6.1.2.1.1.3.0", ID, &size));
+	bytes = written(ends.agent, SNMP_MSG_REPORT, "1.3.6.1.6.3.15.1.1.2.0", ID, &size);
+	CHECK_INT(read_by(ends.poller, bytes, size), V3_AGAIN);
+	CHECK(v3_silent(ends.poller, text, sizeof text));
+	CHECK(strstr(text, "\"poll\"") != NULL);
+	free(bytes);
+	end(&ends);
+}
+
+RUN_TESTS(TEST(reads_the_answer_of_the_same_user_by_every_algorithm),
+	TEST(takes_no_answer_with_a_flipped_bit), TEST(takes_no_answer_cut_at_any_length),
+	TEST(takes_no_answer_to_another_request),
+	TEST(takes_no_answer_of_another_user_key_level_or_context),
+	TEST(takes_no_answer_of_another_engine), TEST(asks_first_who_the_agent_is),
+	TEST(ignores_an_engine_id_from_a_damaged_file),
+	TEST(makes_the_key_of_a_pass_phrase_once_and_one_at_a_time),
+	TEST(tells_silence_of_a_dead_device_from_refusal))
