@@ -17,9 +17,8 @@
 #include "snmp/ber.h"
 #include "snmp/snmp.h"
 
-/* A device whose boots go back more often than this is not followed: it would be polled with
- * a clock that anybody may have recorded. */
-#define BOOTS_PAUSE (60 * LOOP_S)
+/* A clock that goes back more often is not followed: two agents may stand behind one address. */
+#define CLOCK_PAUSE (60 * LOOP_S)
 /* Requests in silence after which an engine is asked anew who it is. */
 #define SILENT_MAX 2
 #define MESSAGE_MAX 65507
@@ -56,7 +55,7 @@ struct v3 {
 	bool clocked;            /* the clock below was proved by the user's key */
 	u_int boots, time;       /* seconds */
 	int64_t clock_at;        /* mono */
-	int64_t boots_back;      /* mono: when they last went back; 0 never */
+	int64_t clock_back;      /* mono: when it last went back; 0 never */
 	bool heard, answered;    /* anything in this request; anything good, ever */
 	unsigned silent;         /* requests in a row */
 	bool owner;
@@ -504,21 +503,27 @@ read_report(struct v3 *v3, const netsnmp_pdu *pdu, const struct ber_peek *peek, 
 	return refused(v3, report, is_context_report(pdu->variables), text, size);
 }
 
-/* Its boots are below those known. The message is proved by the user's key, and fresh by our
- * random id: so the agent was reset or replaced, and nobody plays an old message. */
+/* Its boots are below those known, or its time without another boot. The message is proved
+ * by the user's key, and fresh by our random id: so the agent was reset or replaced, and
+ * nobody plays an old message. */
 static enum v3_said
-boots_fell(struct v3 *v3, const struct ber_peek *peek, char *text, size_t size)
+clock_fell(struct v3 *v3, const struct ber_peek *peek, char *text, size_t size)
 {
 	int64_t now = loop_mono(v3->world->loop);
 
-	if (v3->boots_back != 0 && now - v3->boots_back < BOOTS_PAUSE) {
-		snprintf(text, size, "user \"%s\": engine boots went back twice within a minute "
+	if (v3->clock_back != 0 && now - v3->clock_back < CLOCK_PAUSE) {
+		snprintf(text, size, "user \"%s\": the engine's clock went back twice within a minute "
 			"(notInTimeWindows)", v3->user_name);
 		return V3_REFUSED;
 	}
-	v3->boots_back = now;
-	log_warn("%s: SNMP engine boots went back from %u to %u: the device was reset or "
-		"replaced; its clock is taken anew", v3->name, v3->boots, peek->engine_boots);
+	v3->clock_back = now;
+	if (peek->engine_boots < v3->boots)
+		log_warn("%s: SNMP engine boots went back from %u to %u: the device was reset or "
+			"replaced; its clock is taken anew", v3->name, v3->boots, peek->engine_boots);
+	else
+		log_warn("%s: SNMP engine time went back to %u s although its boots are still %u: the "
+			"device does not count its restarts; its clock is taken anew", v3->name,
+			peek->engine_time, v3->boots);
 	v3->boots = peek->engine_boots;
 	v3->time = peek->engine_time;
 	v3->clock_at = now;
@@ -576,8 +581,8 @@ v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *
 	free_enginetime(engine, peek->engine_size);
 	if (result != 0) {
 		if (session.s_snmp_errno == SNMPERR_USM_NOTINTIMEWINDOW && v3->clocked &&
-			peek->engine_boots < v3->boots)
-			said = boots_fell(v3, peek, text, text_size);
+			peek->engine_boots <= v3->boots)
+			said = clock_fell(v3, peek, text, text_size);
 	} else if ((uint32_t)pdu->msgid == id && pdu->command == SNMP_MSG_REPORT) {
 		said = read_report(v3, pdu, peek, text, text_size);
 	} else if ((uint32_t)pdu->msgid == id && answers_us(v3, pdu, id)) {

@@ -1,6 +1,8 @@
 #include <net-snmp/net-snmp-config.h>
 #include <net-snmp/net-snmp-includes.h>
 
+#include <net-snmp/library/lcd_time.h>
+
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/net.h"
@@ -308,6 +310,64 @@ makes_the_key_of_a_pass_phrase_once_and_one_at_a_time(void)
 	end(&ends);
 }
 
+/* What the poller says to an agent whose clock shows that. */
+static enum v3_said
+answered_at(const struct ends *ends, const struct snmp_user *user, unsigned boots, unsigned time)
+{
+	static const u_char engine[] = { 0x80, 0, 0x7e, 0xd9, 4, 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct ends now = *ends;
+	enum v3_said said;
+
+	set_enginetime(engine, sizeof engine, boots, time, TRUE);
+	now.agent = open_end(user, &here, ENGINE);
+	said = answered(&now, ID);
+	v3_close(now.agent);
+	return said;
+}
+
+static void
+follows_boots_that_fall_back_but_not_twice_in_a_minute(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+
+	CHECK_INT(answered_at(&ends, &secure, 61, 5000), V3_ANSWER);
+	CHECK_INT(answered_at(&ends, &secure, 62, 10), V3_ANSWER);
+	CHECK_INT(answered_at(&ends, &secure, 6, 10), V3_AGAIN);
+	CHECK_INT(answered_at(&ends, &secure, 6, 10), V3_ANSWER);
+	CHECK_INT(answered_at(&ends, &secure, 5, 10), V3_REFUSED);
+	CHECK_INT(answered_at(&ends, &secure, 6, 10), V3_ANSWER);
+	end(&ends);
+}
+
+static void
+follows_a_time_that_falls_back_without_a_new_boot(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+
+	CHECK_INT(answered_at(&ends, &secure, 1, 5000), V3_ANSWER);
+	CHECK_INT(answered_at(&ends, &secure, 1, 10), V3_AGAIN);
+	CHECK_INT(answered_at(&ends, &secure, 1, 10), V3_ANSWER);
+	end(&ends);
+}
+
+static void
+follows_no_clock_that_the_key_does_not_prove(void)
+{
+	struct snmp_user forger = secure;
+	struct ends ends = open_ends(&secure, &secure);
+
+	forger.auth_pass = "another phrase";
+	CHECK_INT(answered_at(&ends, &secure, 61, 5000), V3_ANSWER);
+	CHECK_INT(answered_at(&ends, &forger, 6, 10), V3_NOISE);
+	CHECK_INT(answered_at(&ends, &forger, 600, 10), V3_NOISE);
+	forger = secure;
+	forger.auth = SNMP_AUTH_NONE;
+	forger.priv = SNMP_PRIV_NONE;
+	CHECK_INT(answered_at(&ends, &forger, 6, 10), V3_NOISE);
+	CHECK_INT(answered_at(&ends, &secure, 61, 5000), V3_ANSWER);
+	end(&ends);
+}
+
 static void
 tells_silence_of_a_dead_device_from_refusal(void)
 {
@@ -336,4 +396,6 @@ RUN_TESTS(TEST(reads_the_answer_of_the_same_user_by_every_algorithm),
 	TEST(takes_no_answer_of_another_engine), TEST(asks_first_who_the_agent_is),
 	TEST(ignores_an_engine_id_from_a_damaged_file),
 	TEST(makes_the_key_of_a_pass_phrase_once_and_one_at_a_time),
-	TEST(tells_silence_of_a_dead_device_from_refusal))
+	TEST(follows_boots_that_fall_back_but_not_twice_in_a_minute),
+	TEST(follows_a_time_that_falls_back_without_a_new_boot),
+	TEST(follows_no_clock_that_the_key_does_not_prove), TEST(tells_silence_of_a_dead_device_from_refusal))
