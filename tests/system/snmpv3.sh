@@ -189,9 +189,16 @@ check "and are told" grep -q 'good256: SNMP engine boots went back from 61 to 6'
 check "the wrong ones are still wrong" eval \
 	'auth wrong-auth wrongDigests && auth wrong-user "no user"'
 
+# A machine that has more to do than it has cores delays polls by itself.
 worst=$($pollwerk status --json | tr ',{}' '\n' | sed -n 's/.*"worst_start": *//p')
-check "no poll began later than 50 ms in all that (${worst:-?} s)" \
-	awk -v worst="${worst:-1}" 'BEGIN { exit !(worst < 0.05) }'
+sentence="no poll began later than 50 ms in all that (${worst:-?} s)"
+if awk -v worst="${worst:-1}" 'BEGIN { exit !(worst < 0.05) }'; then
+	ok "$sentence"
+elif awk -v cores="$(nproc)" '{ exit !($1 > cores) }' /proc/loadavg; then
+	skip "$sentence: the machine is too busy to tell"
+else
+	not_ok "$sentence"
+fi
 kill $daemon
 wait $daemon
 check "the daemon ends well" [ $? -eq 0 ]
