@@ -94,7 +94,7 @@ note_next(struct main *m, uint32_t series, int64_t next)
 		memset(m->next + m->next_count, 0, (count - m->next_count) * sizeof *m->next);
 		m->next_count = count;
 	}
-	if (next > m->next[series])
+	if (next > m->next[series] || next == 0)
 		m->next[series] = next;
 }
 
@@ -165,6 +165,18 @@ put_next(uint32_t series, int64_t next, void *arg)
 		writer_record(slots->writer, KIND_NEXT_SLOTS, slots->body.bytes, slots->body.used);
 		slots->body.used = 0;
 	}
+}
+
+/* The series is forgotten by the replay; what comes for it later makes it known again. */
+static void
+series_ended(uint32_t series, void *arg)
+{
+	struct main *m = arg;
+	struct next_slots slots = { .writer = m->writer };
+
+	put_next(series, 0, &slots);
+	writer_record(slots.writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
+	record_buffer_free(&slots.body);
 }
 
 static uint64_t
@@ -454,6 +466,7 @@ wire(struct main *m)
 	struct feed_listener alarms = alarms_listener(m->alarms);
 	struct poller_parts parts = { .loop = m->loop, .catalogue = m->catalogue,
 		.latest = m->latest, .feed = &m->feed, .store_full = journal_full, .store_arg = m,
+		.ended = series_ended, .ended_arg = m,
 		.drivers = { { &snmp_driver, m->snmp }, { &modbus_driver, m->modbus },
 			{ &reach_driver, m->reach } }, .driver_count = 3 };
 

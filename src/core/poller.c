@@ -214,6 +214,9 @@ poller_configure(struct poller *poller, struct inventory *inventory)
 		start_unit(fresh[i]);
 	free(fresh);
 	/* What nobody took up belongs to nobody any more. */
+	for (uint32_t id = 1; id < poller->recovered_count; id++)
+		if (poller->recovered[id] != 0 && poller->parts.ended != NULL)
+			poller->parts.ended(id, poller->parts.ended_arg);
 	free(poller->recovered);
 	poller->recovered = NULL;
 	poller->recovered_count = 0;

@@ -35,6 +35,10 @@ struct poller_parts {
 	 * store-full. May be NULL. */
 	bool (*store_full)(void *arg);
 	void *store_arg;
+	/* No slots of this series are expected any more: taken out of the configuration, or its
+	 * row retired. A restart must not expect them again. May be NULL. */
+	void (*ended)(uint32_t series, void *arg);
+	void *ended_arg;
 };
 
 struct poller *poller_new(const struct poller_parts *parts);

@@ -183,12 +183,18 @@ task_row(struct task *task, const char *key)
 static void
 end_row(struct task *task, struct row *row)
 {
+	const struct poller_parts *parts = &task->poller->parts;
+
 	log_info("%s: row %s[%s] has been gone for %llds, no longer expected", task->unit->device->name,
 		task->group->table, row->key, (long long)(task->group->retire / LOOP_S));
 	row->ended = true;
-	for (size_t i = 0; i < task->group->point_count; i++)
-		if (row->tracks[i].series != NULL)
-			task->poller->counters.series--;
+	for (size_t i = 0; i < task->group->point_count; i++) {
+		if (row->tracks[i].series == NULL)
+			continue;
+		if (parts->ended != NULL)
+			parts->ended(row->tracks[i].series->id, parts->ended_arg);
+		task->poller->counters.series--;
+	}
 }
 
 /* ---- readings ---- */

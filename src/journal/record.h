@@ -17,7 +17,8 @@
  *   i32 received offset in us from the frame's, [f64 value], [u64 raw]
  * KIND_RUN: u32 series id, u8 reason, 3 zero, i64 first slot, i64 last slot, i64 decided wall ns
  * KIND_ALARM, KIND_NOTIFIED: the body is the alarm and notify rooms' own
- * KIND_NEXT_SLOTS (in a snapshot): count times u32 series id, u32 zero, i64 next slot to close
+ * KIND_NEXT_SLOTS: count times u32 series id, u32 zero, i64 next slot to close. In a snapshot
+ *   all active series; elsewhere series that have ended, with 0 for the slot
  * KIND_SNAPSHOT_BEGIN, KIND_SNAPSHOT_END: no body
  * KIND_START: u32 length, poller name; KIND_STOP: no body (orderly end) */
 #ifndef PW_RECORD_H

@@ -54,7 +54,7 @@ note_next(struct process *p, uint32_t series, int64_t next)
 		memset(p->next + p->next_count, 0, (count - p->next_count) * sizeof *p->next);
 		p->next_count = count;
 	}
-	if (next > p->next[series])
+	if (next > p->next[series] || next == 0)
 		p->next[series] = next;
 }
 
@@ -123,6 +123,18 @@ put_next(uint32_t series, int64_t next, void *arg)
 		writer_record(slots->writer, KIND_NEXT_SLOTS, slots->body.bytes, slots->body.used);
 		slots->body.used = 0;
 	}
+}
+
+/* The series is forgotten by the replay; what comes for it later makes it known again. */
+static void
+series_ended(uint32_t series, void *arg)
+{
+	struct process *p = arg;
+	struct next_slots slots = { .writer = p->writer };
+
+	put_next(series, 0, &slots);
+	writer_record(slots.writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
+	record_buffer_free(&slots.body);
 }
 
 static uint64_t
@@ -282,6 +294,7 @@ wire(struct process *p)
 	struct feed_listener journal = writer_listener(p->writer);
 	struct poller_parts parts = { .loop = p->loop, .catalogue = p->catalogue,
 		.latest = p->latest, .feed = &p->feed, .store_full = journal_full, .store_arg = p,
+		.ended = series_ended, .ended_arg = p,
 		.drivers = { { &snmp_driver, p->snmp }, { &modbus_driver, p->modbus },
 			{ &reach_driver, p->reach } }, .driver_count = 3 };
 

@@ -899,10 +899,7 @@ read_options(int argc, char **argv)
 		else
 			exit(2);
 	}
-	/* make check lives the same life each time; new ones are for --days and --seed. Known
-	 * to fail: --days 3 --alarms --seed 1795320399189. A device that is taken out and put
-	 * back has slots as poller-down for the time between when the poller restarts before
-	 * its first poll: the journal does not say that a series ended. */
+	/* make check lives the same life each time; new ones are for --days and --seed. */
 	if (year.days == 0 && !seeded)
 		year.seed = 20261122;
 	if (year.days != 0 && (year.days < 2 || year.days > 3660)) {

@@ -183,6 +183,16 @@ static struct latest *latest;
 static struct feed feed;
 static struct poller *poller;
 
+static int ended;
+
+static void
+count_ended(uint32_t series, void *arg)
+{
+	(void)arg;
+	CHECK(series_get(catalogue, series) != NULL);
+	ended++;
+}
+
 static void
 start_process(void)
 {
@@ -201,7 +211,7 @@ start_process(void)
 	feed_add(&feed, &latest_hook);
 	feed_add(&feed, &listener);
 	parts = (struct poller_parts){ .loop = loop, .catalogue = catalogue, .latest = latest,
-		.feed = &feed, .drivers = { { &script_driver, NULL } }, .driver_count = 1 };
+		.feed = &feed, .ended = count_ended, .drivers = { { &script_driver, NULL } }, .driver_count = 1 };
 	poller = poller_new(&parts);
 }
 
@@ -231,6 +241,7 @@ begin(const char *name, size_t group_count)
 	CHECK(mkdtemp(dir) != NULL);
 	memset(&seen, 0, sizeof seen);
 	memset(&script, 0, sizeof script);
+	ended = 0;
 	script.delay = 20 * LOOP_MS;
 	script.answers = script.row_seen = true;
 	script.rest = REASON_TIMEOUT;
@@ -398,6 +409,21 @@ a_vanished_row_is_no_such_row_until_it_retires(void)
 	script.rest = REASON_NO_SUCH_ROW;
 	loop_sim_for(loop, 7200 * LOOP_S);
 	CHECK_NEAR(count_reason(id_of("press-3/if[ge-1/5]/temp"), REASON_NO_SUCH_ROW), 361, 1);
+	CHECK_INT(ended, 1);
+	finish();
+}
+
+static void
+series_of_a_device_that_is_taken_out_end_and_those_of_a_changed_one_do_not(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	configure(1, 2);
+	CHECK_INT(ended, 0);
+	device.name = "press-4";
+	configure(2, 2);
+	CHECK_INT(ended, 5); /* temp, pieces, up, rtt, loss */
 	finish();
 }
 
@@ -523,6 +549,7 @@ RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
 	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),
 	TEST(a_vanished_row_is_no_such_row_until_it_retires),
+	TEST(series_of_a_device_that_is_taken_out_end_and_those_of_a_changed_one_do_not),
 	TEST(a_clock_set_forward_closes_the_skipped_slots_as_clock_step),
 	TEST(a_clock_set_back_closes_no_slot_twice),
 	TEST(the_raw_reading_goes_along_where_it_is_a_whole_number),
