@@ -111,7 +111,8 @@ settled()
 {
 	$pollwerk alarms | grep -q oil-warm && $pollwerk alarms | grep -q path-impaired &&
 		$pollwerk values sw/if*oper | grep -q ' good$' &&
-		$pollwerk values press/pieces | grep -q '^press/pieces  *[0-9].* good$'
+		$pollwerk values press/pieces | grep -q '^press/pieces  *[0-9].* good$' &&
+		$pollwerk gaps press/oil | grep -Eq 'expected ([3-9]|[0-9]{2,}) '
 }
 check "alarms and values come within 15 s" wait_for 15 settled
 
@@ -164,7 +165,7 @@ holds "a path has the members of the contract and names the hop at fault" "{'nam
 	and d[0]['state'] == 'impaired' and d[0]['root'] == 'gone'"
 exits 0 "gaps --json" $pollwerk --json gaps
 holds "every slot is accounted for" "all(o['expected'] == o['good'] + sum(o['reasons'].values())
-	for o in d) and by['press/oil']['expected'] >= 2"
+	for o in d) and by['press/oil']['expected'] >= 3"
 holds "gaps have the members of the contract, spans are half open" "all(set(o) == {'path', 'expected',
 	'good', 'reasons', 'spans'} for o in d) and by['gone/x']['good'] == 0 and
 	sum(s['n'] for s in by['gone/x']['spans']) == by['gone/x']['expected'] and
