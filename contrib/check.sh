@@ -144,7 +144,9 @@ show_failures()
 		grep '^skip ' "$log"
 		grep -qE '^:test-result: *(FAIL|ERROR)' "$trs" || continue
 		echo "---- $log"
-		grep -E '^not ok|^\[  FAILED  \]' "$log" | head -n 20
+		# A script shows what it found below its "not ok", set in.
+		awk '/^not ok|^\[  FAILED  \]/ { found = 1; print; next } !/^    / { found = 0 } found' \
+			"$log" | head -n 60
 		echo "----"
 		tail -n 40 "$log"
 	done >&2

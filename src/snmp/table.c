@@ -621,7 +621,7 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 		}
 		if (column->broken != REASON_GOOD)
 			*reason = column->broken;
-		else if (column->wanted && !column->done)
+		else if (column->wanted ? !column->done : i >= chain->next && column->skip == 0)
 			*reason = REASON_GOOD;
 	}
 	return NULL;

@@ -567,6 +567,30 @@ each_row_uses_the_first_alternative_that_it_has(void)
 	end_lines(table);
 }
 
+/* The device fell silent before the next alternative's turn came. */
+static void
+an_alternative_that_was_not_asked_for_is_no_missing_object(void)
+{
+	static const struct line before[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "9.1", NULL, 10 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	static const struct line after[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "10.1", NULL, 100 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, before);
+	struct ask ask;
+
+	CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	CHECK(table_next(table, &context, &limit, &ask));
+	answer_from(table, after, &ask);
+	table_end(table, &context, false);
+	CHECK_NEAR(reading_of("a", "oper").number, 1, 0);
+	CHECK(bed_reading(bed.task, "a", "alt") == NULL);
+	end_lines(table);
+}
+
 static void
 rows_are_found_in_any_column_and_named_by_index_without_a_key(void)
 {
@@ -681,6 +705,7 @@ RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(a_noisy_network_yields_right_values_or_none),
 	TEST(an_empty_cell_costs_only_that_cell),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
+	TEST(an_alternative_that_was_not_asked_for_is_no_missing_object),
 	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
 	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another))
