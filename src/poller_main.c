@@ -27,6 +27,7 @@
 #include "core/poller.h"
 #include "core/series.h"
 #include "journal/reader.h"
+#include "journal/slots.h"
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
 #include "modbus/modbus.h"
@@ -58,9 +59,7 @@ struct main {
 	struct inventory *parsed;
 	char trouble[256]; /* of the journal's disk; "" */
 	struct feed feed;
-	/* What the journal says of slots, until the poller has taken it over. */
-	int64_t *next;
-	size_t next_count;
+	struct slots slots; /* what the journal says of them, until the poller has taken over */
 	uint64_t sequence; /* of the newest record */
 	bool configured;
 };
@@ -82,45 +81,6 @@ load_inventory(int bundle_fd)
 
 /* ---- replay: where the journal's account ends ---- */
 
-static void
-note_next(struct main *m, uint32_t series, int64_t next)
-{
-	if (series >= m->next_count) {
-		size_t count = (size_t)series + 1024;
-
-		if (series_get(m->catalogue, series) == NULL)
-			return; /* no entry: it cannot have been committed */
-		m->next = mem_grow(m->next, count, sizeof *m->next);
-		memset(m->next + m->next_count, 0, (count - m->next_count) * sizeof *m->next);
-		m->next_count = count;
-	}
-	if (next > m->next[series] || next == 0)
-		m->next[series] = next;
-}
-
-static void
-replay_slots(struct main *m, const struct record *record)
-{
-	struct record_cursor cursor = { record->body, record->body + record->size, false };
-	struct record_samples walk;
-	struct record_sample sample;
-	struct record_run run;
-
-	if (record->kind == KIND_SAMPLES && record_samples_open(record, &walk) == 0) {
-		while (record_samples_next(&walk, &sample))
-			note_next(m, sample.series, sample.slot + 1);
-	} else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0) {
-		note_next(m, run.series, run.last + 1);
-	} else if (record->kind == KIND_NEXT_SLOTS) {
-		while (cursor.at < cursor.end && !cursor.failed) {
-			uint32_t series = record_get_u32(&cursor);
-
-			record_get_u32(&cursor);
-			note_next(m, series, (int64_t)record_get_u64(&cursor));
-		}
-	}
-}
-
 static int
 replay(struct main *m, struct fail *why)
 {
@@ -134,7 +94,7 @@ replay(struct main *m, struct fail *why)
 		return -1;
 	while ((got = reader_next(reader, &record, why)) == 1) {
 		m->sequence = record.sequence;
-		replay_slots(m, &record);
+		slots_replay(&m->slots, &record);
 		if (paths_replay(m->paths, &record) == -1 || alarms_replay(m->alarms, &record) == -1 ||
 			notify_replay(m->notify, &record) == -1)
 			log_error("journal: record %llu is damaged, left out",
@@ -146,37 +106,12 @@ replay(struct main *m, struct fail *why)
 
 /* ---- journal ---- */
 
-#define SLOTS_A_RECORD 4096
-
-struct next_slots {
-	struct writer *writer;
-	struct record_buffer body;
-};
-
-static void
-put_next(uint32_t series, int64_t next, void *arg)
-{
-	struct next_slots *slots = arg;
-
-	record_put_u32(&slots->body, series);
-	record_put_u32(&slots->body, 0);
-	record_put_u64(&slots->body, (uint64_t)next);
-	if (slots->body.used >= SLOTS_A_RECORD * 16) {
-		writer_record(slots->writer, KIND_NEXT_SLOTS, slots->body.bytes, slots->body.used);
-		slots->body.used = 0;
-	}
-}
-
-/* The series is forgotten by the replay; what comes for it later makes it known again. */
 static void
 series_ended(uint32_t series, void *arg)
 {
 	struct main *m = arg;
-	struct next_slots slots = { .writer = m->writer };
 
-	put_next(series, 0, &slots);
-	writer_record(slots.writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
-	record_buffer_free(&slots.body);
+	slots_end(m->writer, series);
 }
 
 static uint64_t
@@ -189,17 +124,13 @@ static void
 snapshot(struct writer *writer, void *arg)
 {
 	struct main *m = arg;
-	struct next_slots slots = { .writer = writer };
+	struct slots_bundle bundle = { .writer = writer };
 
 	if (m->configured)
-		poller_next_slots(m->poller, put_next, &slots);
+		poller_next_slots(m->poller, slots_put, &bundle);
 	else
-		for (uint32_t id = 1; id < m->next_count; id++)
-			if (m->next[id] != 0)
-				put_next(id, m->next[id], &slots);
-	if (slots.body.used > 0)
-		writer_record(writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
-	record_buffer_free(&slots.body);
+		slots_each(&m->slots, slots_put, &bundle);
+	slots_flush(&bundle);
 	paths_snapshot(m->paths, put_record, writer);
 	alarms_snapshot(m->alarms, put_record, writer);
 	notify_snapshot(m->notify, put_record, writer);
@@ -451,10 +382,19 @@ open_journal(struct main *m, struct fail *why)
 		.health = journal_health, .before_write = sync_catalogue, .arg = m };
 
 	open_alarms(m);
+	m->slots.catalogue = m->catalogue;
 	if (replay(m, why) == -1)
 		return -1;
 	m->writer = writer_open(m->loop, &options, &events, m->sequence + 1, why);
 	return m->writer == NULL ? -1 : 0;
+}
+
+static void
+recover(uint32_t series, int64_t next, void *arg)
+{
+	struct main *m = arg;
+
+	poller_recover(m->poller, series, next);
 }
 
 static void
@@ -479,9 +419,7 @@ wire(struct main *m)
 	alarms_begin(m->alarms);
 	alarms_announce(m->alarms, CONDITION_STARTED, (uint32_t)notify_lost(m->notify));
 	m->poller = poller_new(&parts);
-	for (uint32_t id = 1; id < m->next_count; id++)
-		if (m->next[id] != 0)
-			poller_recover(m->poller, id, m->next[id]);
+	slots_each(&m->slots, recover, m);
 	poller_configure(m->poller, inventory_ref(m->inventory));
 	m->configured = true;
 	loop_on_signal(m->loop, SIGTERM, stop, m);
@@ -530,7 +468,7 @@ take_down(struct main *m)
 	latest_close(m->latest);
 	series_close(m->catalogue);
 	loop_free(m->loop);
-	free(m->next);
+	slots_free(&m->slots);
 	inventory_unref(m->inventory);
 }
 

@@ -13,13 +13,12 @@
 #include "core/poller.h"
 #include "core/series.h"
 #include "journal/reader.h"
+#include "journal/slots.h"
 #include "journal/writer.h"
 #include "modbus/modbus.h"
 #include "path/paths.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
-
-#define SLOTS_A_RECORD 4096
 
 struct process {
 	struct process_options given;
@@ -35,51 +34,13 @@ struct process {
 	struct alarms *alarms;
 	struct inventory *inventory; /* of both */
 	struct feed feed;
-	int64_t *next; /* by series, until the poller has taken it over */
-	size_t next_count;
+	struct slots slots; /* of the journal, until the poller has taken over */
 	uint64_t sequence;
 	bool configured;
 	struct fail why;
 };
 
 /* ---- replay ---- */
-
-static void
-note_next(struct process *p, uint32_t series, int64_t next)
-{
-	if (series >= p->next_count) {
-		size_t count = (size_t)series + 1024;
-
-		p->next = mem_grow(p->next, count, sizeof *p->next);
-		memset(p->next + p->next_count, 0, (count - p->next_count) * sizeof *p->next);
-		p->next_count = count;
-	}
-	if (next > p->next[series] || next == 0)
-		p->next[series] = next;
-}
-
-static void
-replay_record(struct process *p, const struct record *record)
-{
-	struct record_cursor cursor = { record->body, record->body + record->size, false };
-	struct record_samples walk;
-	struct record_sample sample;
-	struct record_run run;
-
-	if (record->kind == KIND_SAMPLES && record_samples_open(record, &walk) == 0) {
-		while (record_samples_next(&walk, &sample))
-			note_next(p, sample.series, sample.slot + 1);
-	} else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0) {
-		note_next(p, run.series, run.last + 1);
-	} else if (record->kind == KIND_NEXT_SLOTS) {
-		while (cursor.at < cursor.end && !cursor.failed) {
-			uint32_t series = record_get_u32(&cursor);
-
-			record_get_u32(&cursor);
-			note_next(p, series, (int64_t)record_get_u64(&cursor));
-		}
-	}
-}
 
 static int
 replay(struct process *p)
@@ -94,7 +55,7 @@ replay(struct process *p)
 		return -1;
 	while ((got = reader_next(reader, &record, &p->why)) == 1) {
 		p->sequence = record.sequence;
-		replay_record(p, &record);
+		slots_replay(&p->slots, &record);
 		if (p->alarms != NULL && (paths_replay(p->paths, &record) == -1 ||
 			alarms_replay(p->alarms, &record) == -1))
 			fail_set(&p->why, "record %llu is damaged",
@@ -106,35 +67,12 @@ replay(struct process *p)
 
 /* ---- journal ---- */
 
-struct next_slots {
-	struct writer *writer;
-	struct record_buffer body;
-};
-
-static void
-put_next(uint32_t series, int64_t next, void *arg)
-{
-	struct next_slots *slots = arg;
-
-	record_put_u32(&slots->body, series);
-	record_put_u32(&slots->body, 0);
-	record_put_u64(&slots->body, (uint64_t)next);
-	if (slots->body.used >= SLOTS_A_RECORD * 16) {
-		writer_record(slots->writer, KIND_NEXT_SLOTS, slots->body.bytes, slots->body.used);
-		slots->body.used = 0;
-	}
-}
-
-/* The series is forgotten by the replay; what comes for it later makes it known again. */
 static void
 series_ended(uint32_t series, void *arg)
 {
 	struct process *p = arg;
-	struct next_slots slots = { .writer = p->writer };
 
-	put_next(series, 0, &slots);
-	writer_record(slots.writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
-	record_buffer_free(&slots.body);
+	slots_end(p->writer, series);
 }
 
 static uint64_t
@@ -147,17 +85,13 @@ static void
 snapshot(struct writer *writer, void *arg)
 {
 	struct process *p = arg;
-	struct next_slots slots = { .writer = writer };
+	struct slots_bundle bundle = { .writer = writer };
 
 	if (p->configured)
-		poller_next_slots(p->poller, put_next, &slots);
+		poller_next_slots(p->poller, slots_put, &bundle);
 	else
-		for (uint32_t id = 1; id < p->next_count; id++)
-			if (p->next[id] != 0)
-				put_next(id, p->next[id], &slots);
-	if (slots.body.used > 0)
-		writer_record(writer, KIND_NEXT_SLOTS, slots.body.bytes, slots.body.used);
-	record_buffer_free(&slots.body);
+		slots_each(&p->slots, slots_put, &bundle);
+	slots_flush(&bundle);
 	if (p->alarms == NULL)
 		return;
 	paths_snapshot(p->paths, put_record, writer);
@@ -276,6 +210,7 @@ open_parts(struct process *p)
 	if (p->latest == NULL)
 		return -1;
 	open_alarms(p);
+	p->slots.catalogue = p->catalogue;
 	if (replay(p) == -1)
 		return -1;
 	p->writer = writer_open(p->loop, &options, &events, p->sequence + 1, &p->why);
@@ -285,6 +220,15 @@ open_parts(struct process *p)
 	p->modbus = modbus_new(p->loop);
 	p->reach = reach_new(p->loop, 3, -1);
 	return p->writer == NULL ? -1 : 0;
+}
+
+static void
+recover(uint32_t series, int64_t next, void *arg)
+{
+	struct process *p = arg;
+
+	p->given.recovered(series, next, p->given.arg);
+	poller_recover(p->poller, series, next);
 }
 
 static void
@@ -303,11 +247,7 @@ wire(struct process *p)
 	begin_alarms(p);
 	feed_add(&p->feed, p->given.listener);
 	p->poller = poller_new(&parts);
-	for (uint32_t id = 1; id < p->next_count; id++)
-		if (p->next[id] != 0) {
-			p->given.recovered(id, p->next[id], p->given.arg);
-			poller_recover(p->poller, id, p->next[id]);
-		}
+	slots_each(&p->slots, recover, p);
 	poller_configure(p->poller, p->given.inventory);
 	p->configured = true;
 	loop_on_step(p->loop, clock_stepped, p);
@@ -334,7 +274,7 @@ drop_rest(struct process *p)
 	latest_close(p->latest);
 	series_close(p->catalogue);
 	loop_free(p->loop);
-	free(p->next);
+	slots_free(&p->slots);
 	free(p);
 }
 
