@@ -75,6 +75,9 @@ struct scope build_scope(struct build *build, const char *section,
 const char *build_secret(struct build *build, const struct scope *scope, const char *key);
 const char *build_text(struct build *build, const struct scope *scope, const char *key);
 
+/* store.profile: how long RRD files keep what unless somebody nearer says it. */
+const char *build_retention(struct build *build);
+
 /* ---- points.c ---- */
 /* table: the table's group or NULL. Returns false, reported, when it cannot be built. */
 bool build_point(struct build *build, const struct unit *unit,

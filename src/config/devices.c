@@ -229,19 +229,27 @@ protocol_words(struct build *build, const struct device *device)
 		device->reach == NULL ? "" : "reach");
 }
 
+const char *
+build_retention(struct build *build)
+{
+	struct scope store = build_scope(build, "store", NULL);
+
+	for (size_t i = 0; i < build->store.count; i++)
+		scope_push(&store, build->store.items[i]);
+	return build_text(build, &store, "profile");
+}
+
 static void
 build_device(struct build *build, const struct config_setting_t *node, struct device *device)
 {
-	struct scope scope = build_scope(build, "device", node), store;
+	struct scope scope = build_scope(build, "device", node);
 	struct unit *units = mem_array((size_t)node_count(node_get(node, "templates")) + 1,
 		sizeof *units);
 	size_t count = find_units(build, node, units);
 
-	store = build_scope(build, "store", NULL);
-	for (size_t i = 0; i < build->store.count; i++)
-		scope_push(&store, build->store.items[i]);
 	describe(build, device, &scope);
-	device->profile = build_text(build, &store, "profile");
+	device->profile = scope_find(&scope, "retention") != NULL ?
+		build_text(build, &scope, "retention") : build_retention(build);
 	check_parameters(build, node, units, count);
 	build_groups(build, device, units, count, &scope);
 	if (node_get(node, "snmp") != NULL || uses(device, "snmp"))

@@ -21,7 +21,6 @@ struct work {
 	struct device *device;
 	int64_t interval; /* of the device */
 	bool align;
-	const char *profile;
 	struct group *groups; /* on the heap */
 	size_t count;
 	const struct config_setting_t *node; /* of the device */
@@ -150,7 +149,7 @@ find_group(struct work *work, size_t first, int64_t interval, enum protocol prot
 	}
 	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
 	work->groups[work->count] = (struct group){
-		.interval = interval, .driver = driver, .profile = work->profile, .table = NULL,
+		.interval = interval, .driver = driver, .table = NULL,
 	};
 	return &work->groups[work->count++];
 }
@@ -171,6 +170,24 @@ fill_group(struct work *work, struct group *group, const struct draft *drafts, s
 		points[group->point_count++] = draft->point;
 	}
 	group->points = points;
+}
+
+/* The nearest that says it: the device's rows, the device, the table, its template and what
+ * that inherits, the store. */
+static const char *
+find_retention(struct work *work, const struct unit *unit, const struct config_setting_t *table)
+{
+	struct scope scope = build_scope(work->build, "row",
+		table == NULL ? NULL : row_options(work, node_get_text(table, "name", "")));
+
+	scope.tmpl = unit->tmpl;
+	scope.given = node_get(work->node, "parameters");
+	scope_push(&scope, work->node);
+	scope_push(&scope, table);
+	for (const struct template *at = unit->tmpl; at != NULL; at = at->parent)
+		scope_push(&scope, at->node);
+	return scope_find(&scope, "retention") != NULL ?
+		build_text(work->build, &scope, "retention") : build_retention(work->build);
 }
 
 /* One template's (or the device's own) points of one table, or its scalars. */
@@ -206,6 +223,7 @@ group_points(struct work *work, const struct unit *unit,
 		fill_group(work, group, drafts, count);
 		group->name = arena_text(work->build->arena, unit->name);
 		group->suffix = suffix(work, group->interval, usual);
+		group->profile = find_retention(work, unit, table);
 		if (table != NULL)
 			group->table = arena_text(work->build->arena, node_get_text(table, "name", ""));
 		rows = build_scope(work->build, "row",
@@ -327,7 +345,7 @@ add_reach(struct work *work, const struct device *device)
 	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
 	work->groups[work->count++] = (struct group){ .name = "reach", .suffix = "",
 		.interval = device->interval, .align = device->align, .driver = &reach_driver,
-		.profile = work->profile };
+		.profile = device->profile };
 }
 
 void
@@ -336,7 +354,7 @@ build_groups(struct build *build, struct device *device, const struct unit *unit
 {
 	struct work work = {
 		.build = build, .device = device, .interval = scope_duration(scope, "interval"),
-		.align = scope_bool(scope, "align"), .profile = device->profile,
+		.align = scope_bool(scope, "align"),
 		.node = scope->levels[0],
 	};
 

@@ -5,6 +5,7 @@
 #define HOUR 3600.0
 #define DAY 86400.0
 #define YES .required = true
+#define RETENTIONS "tiny|short|standard|long"
 
 const struct schema_key schema_keys[] = {
 	S("", "poller", GROUP, .of = "poller", .help = "the daemon itself"),
@@ -46,7 +47,7 @@ const struct schema_key schema_keys[] = {
 		.help = "a file is written at most this often"),
 	S("store", "memory", SIZE, 1 << 20, 64.0 * (1 << 30), .fallback = "256M",
 		.help = "rows that may wait in memory"),
-	S("store", "profile", CHOICE, .of = "short|standard|long", .fallback = "standard",
+	S("store", "profile", CHOICE, .of = RETENTIONS, .fallback = "standard",
 		.help = "how long RRD files keep which resolution"),
 	S("store", "journal_budget", DURATION, 60, 30 * DAY, .fallback = "24h",
 		.help = "journal that is kept while the disk refuses RRD files"),
@@ -96,6 +97,8 @@ const struct schema_key schema_keys[] = {
 	S("device", "parameters", VALUES, .help = "values for the templates' parameters"),
 	S("device", "interval", INTERVAL, 1, DAY, .help = "how often it is polled; default poller.interval"),
 	S("device", "align", BOOL, .help = "poll right at the slot; default poller.align"),
+	S("device", "retention", CHOICE, .of = RETENTIONS,
+		.help = "how long its RRD files keep which resolution; default: the table's, the template's, store.profile"),
 	S("device", "snmp", GROUP, .of = "snmp", .help = "how to ask it by SNMP"),
 	S("device", "modbus", GROUP, .of = "modbus", .help = "how to ask it by Modbus"),
 	S("device", "reach", GROUP, .of = "reach", .help = "how to see that it is there"),
@@ -161,6 +164,7 @@ const struct schema_key schema_keys[] = {
 	S("row", "exclude", TEXT, .fallback = "", .help = "and not those"),
 	S("row", "retire", DURATION, 60, 400 * DAY, .fallback = "24h",
 		.help = "a row that is gone so long is given up"),
+	S("row", "retention", CHOICE, .of = RETENTIONS, .help = "of these rows; default: the device's"),
 	S("row", "keep", LATER, .help = "which rows are kept once seen"),
 
 	S("template", "name", NAME, YES, .help = "name that devices use; also the RRD file's"),
@@ -174,6 +178,8 @@ const struct schema_key schema_keys[] = {
 	S("template", "max_regs", INT, 1, 125, .help = "registers in one request"),
 	S("template", "max_bits", INT, 1, 2000, .help = "bits in one request"),
 	S("template", "max_gap", INT, 0, 124, .help = "registers that may fill a gap"),
+	S("template", "retention", CHOICE, .of = RETENTIONS,
+		.help = "how long RRD files of its points keep which resolution, unless the device says it"),
 	S("template", "info", LIST, .of = "info", .help = "texts shown with the device (SNMP)"),
 	S("template", "points", LIST, .of = "point", .help = "single values"),
 	S("template", "tables", LIST, .of = "table", .help = "values per row (SNMP)"),
@@ -195,6 +201,7 @@ const struct schema_key schema_keys[] = {
 	S("table", "points", LIST, .of = "point", YES, .help = "values of a row"),
 	S("table", "interval", INTERVAL, 1, DAY, .help = "default: the device's"),
 	S("table", "align", BOOL, .help = "default: the device's"),
+	S("table", "retention", CHOICE, .of = RETENTIONS, .help = "default: the template's; the device's goes before"),
 
 	S("point", "name", NAME, YES, .help = "POINT in DEVICE/POINT"),
 	S("point", "text", TEXT, .fallback = "", .help = "free text"),

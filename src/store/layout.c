@@ -11,26 +11,29 @@
 #define DAY 86400
 #define YEAR (365 * DAY)
 #define TIERS 4
-/* From here on the mean of a row hides its extremes. */
+/* The mean of a row hides its extremes when the row is long or holds many slots. */
 #define EXTREMES_FROM (5 * MINUTE)
-#define FINE_AT_LEAST (2 * DAY)
+#define EXTREMES_SLOTS 10
+#define TINY_ROWS 60
 
 struct tier {
 	int64_t resolution, kept; /* seconds */
 };
 struct profile {
 	const char *name;
+	int64_t fine_at_least;    /* seconds that single slots are kept, however short */
 	struct tier tiers[TIERS]; /* ends with resolution 0 */
 };
 
 static const struct profile profiles[] = {
-	{ "short", { { MINUTE, 2 * DAY }, { 5 * MINUTE, 14 * DAY }, { HOUR, 90 * DAY } } },
-	{ "standard", { { MINUTE, 14 * DAY }, { 5 * MINUTE, 90 * DAY }, { HOUR, 2 * YEAR },
+	{ "tiny", 0, { { 0, 0 } } },
+	{ "short", 6 * HOUR, { { MINUTE, 2 * DAY }, { 5 * MINUTE, 14 * DAY }, { HOUR, 90 * DAY } } },
+	{ "standard", DAY, { { MINUTE, 14 * DAY }, { 5 * MINUTE, 90 * DAY }, { HOUR, 2 * YEAR },
 		{ DAY, 10 * YEAR } } },
-	{ "long", { { MINUTE, 90 * DAY }, { 5 * MINUTE, YEAR }, { HOUR, 5 * YEAR },
+	{ "long", 3 * DAY, { { MINUTE, 90 * DAY }, { 5 * MINUTE, YEAR }, { HOUR, 5 * YEAR },
 		{ DAY, 20 * YEAR } } },
 };
-static const char *const profile_names[] = { "short", "standard", "long", NULL };
+static const char *const profile_names[] = { "tiny", "short", "standard", "long", NULL };
 
 const char *const *
 layout_profiles(void)
@@ -67,14 +70,42 @@ fine_kept(const struct layout *layout, const struct profile *profile)
 {
 	int64_t kept = profile->tiers[0].kept * layout->step / MINUTE;
 
-	if (kept < FINE_AT_LEAST)
-		kept = FINE_AT_LEAST;
+	if (kept < profile->fine_at_least)
+		kept = profile->fine_at_least;
 	if (kept > profile->tiers[0].kept)
 		kept = profile->tiers[0].kept;
 	for (int i = 0; i < TIERS && profile->tiers[i].resolution > 0; i++)
 		if (tier_slots(layout, &profile->tiers[i]) < 2)
 			kept = profile->tiers[i].kept;
 	return kept;
+}
+
+/* The same few rows whatever the step: at a minute an hour, half a day and two and a half. */
+static void
+make_tiny(struct layout *layout)
+{
+	static const int64_t slots[] = { 1, 12, 60 };
+
+	for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
+		add(layout, "AVERAGE", slots[i], TINY_ROWS * slots[i] * layout->step);
+}
+
+static void
+make_tiers(struct layout *layout, const struct profile *profile)
+{
+	add(layout, "AVERAGE", 1, fine_kept(layout, profile));
+	for (int i = 0; i < TIERS && profile->tiers[i].resolution > 0; i++) {
+		const struct tier *tier = &profile->tiers[i];
+		int64_t slots = tier_slots(layout, tier);
+
+		if (slots < 2)
+			continue;
+		add(layout, "AVERAGE", slots, tier->kept);
+		if (slots * layout->step < EXTREMES_FROM && slots < EXTREMES_SLOTS)
+			continue;
+		add(layout, "MIN", slots, tier->kept);
+		add(layout, "MAX", slots, tier->kept);
+	}
 }
 
 int
@@ -84,7 +115,7 @@ layout_make(struct layout *layout, int64_t interval, const char *name, struct fa
 
 	*layout = (struct layout){ .step = interval / SECOND };
 	if (profile == NULL) {
-		fail_set(why, "retention profile \"%s\": expected short, standard or long", name);
+		fail_set(why, "retention profile \"%s\": expected tiny, short, standard or long", name);
 		return -1;
 	}
 	if (interval <= 0 || interval % SECOND != 0 || layout->step > DAY) {
@@ -92,19 +123,10 @@ layout_make(struct layout *layout, int64_t interval, const char *name, struct fa
 			(long long)(interval / 1000000));
 		return -1;
 	}
-	add(layout, "AVERAGE", 1, fine_kept(layout, profile));
-	for (int i = 0; i < TIERS && profile->tiers[i].resolution > 0; i++) {
-		const struct tier *tier = &profile->tiers[i];
-		int64_t slots = tier_slots(layout, tier);
-
-		if (slots < 2)
-			continue;
-		add(layout, "AVERAGE", slots, tier->kept);
-		if (slots * layout->step < EXTREMES_FROM)
-			continue;
-		add(layout, "MIN", slots, tier->kept);
-		add(layout, "MAX", slots, tier->kept);
-	}
+	if (profile->tiers[0].resolution == 0)
+		make_tiny(layout);
+	else
+		make_tiers(layout, profile);
 	return 0;
 }
 

@@ -158,6 +158,51 @@ puts_points_of_another_interval_into_a_group_of_their_own(void)
 	inventory_free(inventory);
 }
 
+static const char *
+profile_of(const struct device *device, const char *table)
+{
+	for (size_t i = 0; i < device->group_count; i++) {
+		const char *name = device->groups[i].table;
+
+		if ((table == NULL && name == NULL) ||
+			(table != NULL && name != NULL && strcmp(table, name) == 0))
+			return device->groups[i].profile;
+	}
+	return "";
+}
+
+static void
+the_nearest_retention_counts_rows_device_table_template_store(void)
+{
+	struct inventory *inventory = load(
+		"poller: { templates = [ ]; state_dir = \"/nonexistent/state\"; };\n"
+		"store: { profile = \"long\"; };\n"
+		"devices: (\n"
+		"  { name = \"a\"; address = \"10.0.0.1\"; templates = [ \"t\", \"plain\" ]; },\n"
+		"  { name = \"b\"; address = \"10.0.0.2\"; templates = [ \"child\" ]; retention = \"short\";\n"
+		"    rows = { if = { retention = \"tiny\"; }; }; },\n"
+		"  { name = \"c\"; address = \"10.0.0.3\"; templates = [ \"child\" ]; } );\n"
+		"templates: (\n"
+		"  { name = \"t\"; protocol = \"snmp\"; retention = \"short\";\n"
+		"    points = ( { name = \"p\"; oid = \"1.3.6.1.2.1.1.3.0\"; } );\n"
+		"    tables = ( { name = \"if\"; retention = \"standard\";\n"
+		"      points = ( { name = \"p\"; oid = \"1.3.6.1.2.1.2.2.1.8\"; } ); } ); },\n"
+		"  { name = \"child\"; inherit = \"t\"; },\n"
+		"  { name = \"plain\"; protocol = \"snmp\";\n"
+		"    points = ( { name = \"q\"; oid = \"1.3.6.1.2.1.1.3.0\"; } ); } );\n");
+
+	CHECK_STR(profile_of(device(inventory, "a"), NULL), "short");
+	CHECK_STR(profile_of(device(inventory, "a"), "if"), "standard");
+	CHECK_STR(device(inventory, "a")->groups[2].profile, "long");
+	CHECK_STR(device(inventory, "a")->profile, "long");
+	CHECK_STR(profile_of(device(inventory, "b"), NULL), "short");
+	CHECK_STR(profile_of(device(inventory, "b"), "if"), "tiny");
+	CHECK_STR(device(inventory, "b")->profile, "short");
+	CHECK_STR(profile_of(device(inventory, "c"), NULL), "short");
+	CHECK_STR(profile_of(device(inventory, "c"), "if"), "standard");
+	inventory_free(inventory);
+}
+
 static void
 numbers_modbus_addresses_from_zero_whatever_the_user_wrote(void)
 {
@@ -473,6 +518,7 @@ main(void)
 		TEST(reads_the_daemons_own_settings),
 		TEST(reads_receivers),
 		TEST(puts_points_of_another_interval_into_a_group_of_their_own),
+		TEST(the_nearest_retention_counts_rows_device_table_template_store),
 		TEST(numbers_modbus_addresses_from_zero_whatever_the_user_wrote),
 		TEST(takes_order_function_and_parameters_from_the_template),
 		TEST(reads_tables_with_their_keys_rows_and_information),

@@ -30,27 +30,83 @@ standard_at_a_minute_keeps_what_the_manual_says(void)
 	CHECK_INT(rows_of("MAX", 1), 0);
 }
 
+static const int64_t steps[] = { 1, 2, 5, 7, 10, 30, 45, 60, 90, 120, 300, 900, 3600, 86400 };
+#define STEPS (sizeof steps / sizeof steps[0])
+
+/* Seconds that single slots, and all rows together, reach back. */
+static int64_t
+reach_of(int64_t step, bool single)
+{
+	int64_t reach = 0;
+
+	for (int i = 0; i < layout.count; i++) {
+		int64_t kept = layout.rra[i].rows * layout.rra[i].slots * step;
+
+		if (kept > reach && (!single || layout.rra[i].slots == 1))
+			reach = kept;
+	}
+	return reach;
+}
+
 static void
 other_intervals_reach_as_far_back_with_whole_slots(void)
 {
-	static const int64_t steps[] = { 1, 2, 5, 7, 10, 30, 45, 60, 90, 120, 300, 900, 3600, 86400 };
+	static const struct {
+		const char *profile;
+		int64_t hours, days; /* of single slots; of all */
+	} kept[] = { { "short", 6, 90 }, { "standard", 24, 3650 }, { "long", 72, 7300 } };
 
-	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-		for (const char *const *profile = layout_profiles(); *profile != NULL; profile++) {
-			int64_t reach = 0;
-
-			CHECK(layout_make(&layout, steps[i] * SECOND, *profile, NULL) == 0);
+	for (size_t i = 0; i < STEPS; i++) {
+		for (size_t k = 0; k < 3; k++) {
+			CHECK(layout_make(&layout, steps[i] * SECOND, kept[k].profile, NULL) == 0);
 			CHECK(layout.count <= LAYOUT_RRAS);
 			CHECK_INT(layout.rra[0].slots, 1);
-			CHECK(layout.rra[0].rows * steps[i] >= 2 * 86400);
-			for (int rra = 0; rra < layout.count; rra++) {
-				int64_t kept = layout.rra[rra].rows * layout.rra[rra].slots * steps[i];
-
-				reach = kept > reach ? kept : reach;
-			}
-			CHECK(reach >= (strcmp(*profile, "short") == 0 ? 90 : 3650) * INT64_C(86400));
+			CHECK(reach_of(steps[i], true) >= kept[k].hours * 3600);
+			CHECK(reach_of(steps[i], false) >= kept[k].days * 86400);
 		}
 	}
+}
+
+static void
+tiny_has_a_hundred_and_eighty_rows_at_every_interval(void)
+{
+	for (size_t i = 0; i < STEPS; i++) {
+		CHECK(layout_make(&layout, steps[i] * SECOND, "tiny", NULL) == 0);
+		CHECK_INT(layout.count, 3);
+		CHECK_INT(rows_of("AVERAGE", 1), 60);
+		CHECK_INT(rows_of("AVERAGE", 12), 60);
+		CHECK_INT(rows_of("AVERAGE", 60), 60);
+		CHECK_INT(layout_bytes(&layout, 10), 19648);
+	}
+}
+
+/* A person who moves from a minute to a second shall not need sixty times the disk. */
+static void
+a_second_costs_a_few_times_a_minute_and_a_larger_profile_more(void)
+{
+	for (size_t i = 0; i < STEPS; i++) {
+		int64_t before = 0, minute;
+
+		for (const char *const *profile = layout_profiles(); *profile != NULL; profile++) {
+			CHECK(layout_make(&layout, 60 * SECOND, *profile, NULL) == 0);
+			minute = layout_bytes(&layout, 1);
+			CHECK(layout_make(&layout, steps[i] * SECOND, *profile, NULL) == 0);
+			CHECK(layout_bytes(&layout, 1) > before);
+			CHECK(layout_bytes(&layout, 1) < 3 * minute);
+			before = steps[i] <= 3600 ? layout_bytes(&layout, 1) : 0;
+		}
+	}
+}
+
+static void
+minute_rows_of_a_fast_series_keep_its_extremes(void)
+{
+	CHECK(layout_make(&layout, 5 * SECOND, "short", NULL) == 0);
+	CHECK_INT(rows_of("AVERAGE", 1), 6 * 720);
+	CHECK_INT(rows_of("MAX", 12), 2 * 1440);
+	CHECK(layout_make(&layout, 10 * SECOND, "short", NULL) == 0);
+	CHECK_INT(rows_of("AVERAGE", 6), 2 * 1440);
+	CHECK_INT(rows_of("MAX", 6), 0);
 }
 
 static void
@@ -67,7 +123,7 @@ unknown_profiles_and_broken_intervals_are_refused_in_words(void)
 	struct fail why;
 
 	CHECK(layout_make(&layout, 60 * SECOND, "forever", &why) == -1);
-	CHECK_STR(why.text, "retention profile \"forever\": expected short, standard or long");
+	CHECK_STR(why.text, "retention profile \"forever\": expected tiny, short, standard or long");
 	CHECK(layout_make(&layout, SECOND / 2, "short", &why) == -1);
 	CHECK(layout_make(&layout, 2 * 86400 * SECOND, "short", &why) == -1);
 }
@@ -79,21 +135,31 @@ the_size_is_exactly_that_of_the_file(void)
 	struct stat info;
 
 	scratch_make();
-	CHECK(layout_make(&layout, 60 * SECOND, "short", NULL) == 0);
-	for (size_t count = 1; count <= 3; count++) {
-		char name[8];
+	for (const char *const *profile = layout_profiles(); *profile != NULL; profile++) {
+		for (size_t i = 0; i < STEPS; i++) {
+			char name[40];
+			size_t count = 1 + i % 3;
 
-		snprintf(name, sizeof name, "%zu.rrd", count);
-		CHECK(rrd_file_create((struct rrd_place){ scratch, name }, &layout, 1700000040, ds,
-			      count, NULL) == RRD_DONE);
-		CHECK(stat(scratch_path(name), &info) == 0);
-		CHECK_INT(info.st_size, layout_bytes(&layout, count));
+			/* The largest ones take a second each and tell nothing new. */
+			if (strcmp(*profile, "long") == 0 && steps[i] < 30)
+				continue;
+			CHECK(layout_make(&layout, steps[i] * SECOND, *profile, NULL) == 0);
+			snprintf(name, sizeof name, "%s%zu.rrd", *profile, i);
+			CHECK(rrd_file_create((struct rrd_place){ scratch, name }, &layout,
+				      1700006400, ds, count, NULL) == RRD_DONE);
+			CHECK(stat(scratch_path(name), &info) == 0);
+			CHECK_INT(info.st_size, layout_bytes(&layout, count));
+			CHECK(unlink(scratch_path(name)) == 0);
+		}
 	}
 	scratch_remove();
 }
 
 RUN_TESTS(TEST(standard_at_a_minute_keeps_what_the_manual_says),
 	TEST(other_intervals_reach_as_far_back_with_whole_slots),
+	TEST(tiny_has_a_hundred_and_eighty_rows_at_every_interval),
+	TEST(a_second_costs_a_few_times_a_minute_and_a_larger_profile_more),
+	TEST(minute_rows_of_a_fast_series_keep_its_extremes),
 	TEST(a_quarter_hour_series_keeps_single_slots_for_ninety_days),
 	TEST(unknown_profiles_and_broken_intervals_are_refused_in_words),
 	TEST(the_size_is_exactly_that_of_the_file))
