@@ -103,6 +103,41 @@ ask_apply(json_t *list, const struct ask_filter *filter)
 			json_array_remove(list, i);
 }
 
+static void
+print_table(const json_t *list, const struct ask_table *table)
+{
+	if (table->heading != NULL)
+		printf("%s\n", table->heading);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		table->print(json_array_get(list, i));
+	if (json_array_size(list) == 0 && table->empty != NULL)
+		printf("%s\n", table->empty);
+}
+
+int
+ask_list(const struct cmd_context *context, const struct cmd *cmd, int argc, char **argv,
+	const struct ask_table *table)
+{
+	struct ask_filter filter;
+	json_t *list;
+	bool any;
+	int result = ask_filter(cmd, argc, argv, &filter);
+
+	if (result == CMD_OK)
+		result = ask(context, cmd->name, 5, &list);
+	if (result != CMD_OK)
+		return result;
+	ask_apply(list, &filter);
+	any = json_array_size(list) > 0;
+	if (context->json) {
+		cmd_print_json(list);
+	} else {
+		print_table(list, table);
+		json_decref(list);
+	}
+	return any || table->empty != NULL ? CMD_OK : CMD_NEGATIVE;
+}
+
 const char *
 ask_text(const json_t *object, const char *member)
 {

@@ -19,6 +19,16 @@ int ask_filter(const struct cmd *cmd, int argc, char **argv, struct ask_filter *
 /* Takes out of the list what the filter does not let through. */
 void ask_apply(json_t *list, const struct ask_filter *filter);
 
+/* What a list command is beside its question: `ask_list` asks the daemon for the list named
+ * like the command, filters it, and prints JSON or a table. */
+struct ask_table {
+	const char *heading; /* printed above the rows; NULL: none */
+	const char *empty;   /* printed instead of rows; NULL: nothing, and then CMD_NEGATIVE */
+	void (*print)(const json_t *object);
+};
+int ask_list(const struct cmd_context *context, const struct cmd *cmd, int argc, char **argv,
+	const struct ask_table *table);
+
 /* For tables: a member as text, "-" when null or missing. Numbers with `unit` behind them. */
 const char *ask_text(const json_t *object, const char *member);
 const char *ask_number(char *to, size_t size, const json_t *object, const char *member,

@@ -18,27 +18,13 @@ print_device(const json_t *d)
 static int
 devices(const struct cmd_context *context, int argc, char **argv)
 {
-	struct ask_filter filter;
-	json_t *list;
-	size_t count;
-	int result = ask_filter(&cmd_devices, argc, argv, &filter);
+	static const struct ask_table table = {
+		.heading = "device               state     address                         rtt "
+			"   loss       age  last error",
+		.print = print_device,
+	};
 
-	if (result == CMD_OK)
-		result = ask(context, "devices", 5, &list);
-	if (result != CMD_OK)
-		return result;
-	ask_apply(list, &filter);
-	count = json_array_size(list);
-	if (context->json) {
-		cmd_print_json(list);
-	} else {
-		printf("%-20s %-9s %-24s %10s %7s %9s  %s\n", "device", "state", "address", "rtt",
-			"loss", "age", "last error");
-		for (size_t i = 0; i < count; i++)
-			print_device(json_array_get(list, i));
-		json_decref(list);
-	}
-	return count > 0 ? CMD_OK : CMD_NEGATIVE;
+	return ask_list(context, &cmd_devices, argc, argv, &table);
 }
 
 const struct cmd cmd_devices = { "devices", "[GLOB] [--place P] [--owner O] [--state S]",

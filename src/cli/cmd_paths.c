@@ -21,27 +21,13 @@ print_path(const json_t *p)
 static int
 paths(const struct cmd_context *context, int argc, char **argv)
 {
-	struct ask_filter filter;
-	json_t *list;
-	size_t count;
-	int result = ask_filter(&cmd_paths, argc, argv, &filter);
+	static const struct ask_table table = {
+		.heading = "path                 state     root hop                    avail. "
+			" coverage     worst       age  evidence",
+		.print = print_path,
+	};
 
-	if (result == CMD_OK)
-		result = ask(context, "paths", 5, &list);
-	if (result != CMD_OK)
-		return result;
-	ask_apply(list, &filter);
-	count = json_array_size(list);
-	if (context->json) {
-		cmd_print_json(list);
-	} else {
-		printf("%-20s %-9s %-24s %9s %9s %9s %9s  %s\n", "path", "state", "root hop", "avail.",
-			"coverage", "worst", "age", "evidence");
-		for (size_t i = 0; i < count; i++)
-			print_path(json_array_get(list, i));
-		json_decref(list);
-	}
-	return count > 0 ? CMD_OK : CMD_NEGATIVE;
+	return ask_list(context, &cmd_paths, argc, argv, &table);
 }
 
 const struct cmd cmd_paths = { "paths", "[GLOB] [--place P] [--owner O] [--state S]",
