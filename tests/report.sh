@@ -51,6 +51,18 @@ none()
 	fi
 }
 
+# wait_for SECONDS COMMAND...: until the command succeeds; 1 when it never did.
+wait_for()
+{
+	wait_tries=$(($1 * 5))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		wait_tries=$((wait_tries - 1))
+		[ $wait_tries -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
 # Ends the script: 1 after a failure, 77 when everything was skipped.
 finish()
 {

@@ -26,18 +26,6 @@ sim= daemon= timer=
 trap 'kill $daemon $sim $timer 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 
-# wait_for SECONDS COMMAND...
-wait_for()
-{
-	tries=$(($1 * 5))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
-
 # address N: of agent N, from 127.31.0.1 on
 address() { echo "127.31.$(($1 / 256)).$(($1 % 256))"; }
 

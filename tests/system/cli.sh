@@ -14,17 +14,6 @@ switch= press= daemon=
 trap 'kill $daemon $switch $press 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/plant.conf"
 
-# wait_for SECONDS COMMAND...
-wait_for()
-{
-	tries=$(($1 * 5))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
 ready() { wait_for 5 grep -q '^ready' "$1" && sed -n 's/^ready .*://p' "$1"; }
 # exits STATUS SENTENCE COMMAND...: what it says is in $work/out and $work/err.
 exits()

@@ -9,24 +9,12 @@ if ! command -v rrdtool >/dev/null; then
 	finish
 fi
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 agents= plcs= daemon=
 trap 'kill $daemon $agents $plcs 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 step=2
 before=12 during=26 after=14
-
-# wait_for SECONDS COMMAND...
-wait_for()
-{
-	tries=$(($1 * 5))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
 
 # ---- who does what ----
 # One agent a line: device, snmp settings ("-": none of its own), what is done to it, reasons

@@ -10,18 +10,6 @@ server= daemon=
 trap 'kill $daemon $server 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 
-# wait_for SECONDS COMMAND...
-wait_for()
-{
-	tries=$(($1 * 5))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
-
 : >"$work/ready"
 tests/sim/libmodbus_server --listen 127.0.0.1:0 --refuse 9 --silent 8 --log "$work/log" \
 	>"$work/ready" 2>&1 &

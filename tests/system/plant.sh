@@ -19,18 +19,6 @@ end_all()
 	rm -rf "$work"
 }
 
-# wait_for SECONDS COMMAND...
-wait_for()
-{
-	tries=$(($1 * 5))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
-
 free_port()
 {
 	python3 -c 'import socket; s = socket.socket(2, 2); s.bind(("127.0.0.1", 0))

@@ -9,18 +9,6 @@ server= noisy= daemon=
 trap 'kill $daemon $server $noisy 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 
-# wait_for SECONDS COMMAND...
-wait_for()
-{
-	tries=$(($1 * 5))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
-
 # ready FILE: the port of the simulator that writes there.
 ready()
 {

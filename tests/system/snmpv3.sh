@@ -10,22 +10,10 @@ if ! command -v snmpd >/dev/null; then
 	finish
 fi
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 one= two= late= daemon=
 trap 'kill $daemon $one $two $late 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
-
-# wait_for SECONDS COMMAND...
-wait_for()
-{
-	tries=$(($1 * 5))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
 
 # agent NAME ENGINE BOOTS PORT: snmpd in a directory of its own; sets pid. Its boots are one
 # more than those it finds there.
