@@ -50,8 +50,9 @@ put_snmp(FILE *to, const struct snmp_options *snmp)
 	put(to, snmp->user.auth_pass);
 	put(to, snmp->user.priv_pass);
 	fprintf(to, "%d %d ", snmp->user.auth, snmp->user.priv);
-	fprintf(to, "%u %lld %u %a %d %u %u", snmp->version, (long long)snmp->timeout, snmp->retries,
-		snmp->max_rate, snmp->any_source, snmp->max_varbinds, snmp->max_repetitions);
+	fprintf(to, "%u %lld %u %a %d %u %u %d", snmp->version, (long long)snmp->timeout,
+		snmp->retries, snmp->max_rate, snmp->any_source, snmp->max_varbinds,
+		snmp->max_repetitions, snmp->netsnmp);
 }
 
 static void

@@ -168,6 +168,7 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 	options->timeout = scope_duration(&scope, "timeout");
 	options->retries = (uint8_t)scope_int(&scope, "retries");
 	options->max_rate = scope_number(&scope, "max_rate");
+	options->netsnmp = strcmp(scope_text(&scope, "engine"), "netsnmp") == 0;
 	options->any_source = strcmp(scope_text(&scope, "source"), "any") == 0;
 	options->max_varbinds = (uint16_t)scope_int(&scope, "max_varbinds");
 	options->max_repetitions = (uint16_t)scope_int(&scope, "max_repetitions");

@@ -2,102 +2,7 @@
 
 #include <stdbool.h>
 
-enum tag {
-	TAG_INTEGER = 0x02,
-	TAG_OCTETS = 0x04,
-	TAG_NULL = 0x05,
-	TAG_OID = 0x06,
-	TAG_SEQUENCE = 0x30,
-	TAG_IP_ADDRESS = 0x40,
-	TAG_COUNTER32 = 0x41,
-	TAG_GAUGE32 = 0x42,
-	TAG_TICKS = 0x43,
-	TAG_OPAQUE = 0x44,
-	TAG_COUNTER64 = 0x46,
-	TAG_UNSIGNED32 = 0x47,
-	TAG_NO_SUCH_OBJECT = 0x80,
-	TAG_NO_SUCH_INSTANCE = 0x81,
-	TAG_END_OF_VIEW = 0x82,
-};
-#define OID_ARCS 128
-
-/* What is left to read of one constructed value. */
-struct span {
-	const uint8_t *at, *end;
-};
-
-static size_t
-span_size(const struct span *span)
-{
-	return (size_t)(span->end - span->at);
-}
-
-/* Takes the next element off `from`; its contents become `into`. */
-static bool
-take(struct span *from, uint8_t *tag, struct span *into)
-{
-	const uint8_t *p = from->at;
-	size_t size;
-
-	if (span_size(from) < 2)
-		return false;
-	*tag = *p++;
-	size = *p++;
-	if (size & 0x80) {
-		size_t bytes = size & 0x7f;
-
-		/* 0x80 would be the indefinite form, which SNMP forbids. */
-		if (bytes == 0 || bytes > 4 || (size_t)(from->end - p) < bytes)
-			return false;
-		for (size = 0; bytes > 0; bytes--)
-			size = size << 8 | *p++;
-	}
-	if ((size_t)(from->end - p) < size)
-		return false;
-	into->at = p;
-	into->end = p + size;
-	from->at = into->end;
-	return true;
-}
-
-static bool
-take_tagged(struct span *from, uint8_t wanted, struct span *into)
-{
-	uint8_t tag;
-
-	return take(from, &tag, into) && tag == wanted;
-}
-
-/* Agents send integers longer than needed; the value must fit 32 bits all the same. */
-static bool
-integer_is_sound(const struct span *in, int32_t *value)
-{
-	size_t size = span_size(in);
-	int64_t number;
-
-	if (size == 0 || size > 8)
-		return false;
-	number = in->at[0] & 0x80 ? -1 : 0;
-	for (size_t i = 0; i < size; i++)
-		number = (int64_t)((uint64_t)number << 8 | in->at[i]);
-	if (number < INT32_MIN || number > INT32_MAX)
-		return false;
-	*value = (int32_t)number;
-	return true;
-}
-
-/* A leading zero keeps the number positive; some agents leave it out, some send several. */
-static bool
-unsigned_is_sound(const struct span *in, size_t width)
-{
-	const uint8_t *p = in->at;
-
-	if (p == in->end || span_size(in) > 9)
-		return false;
-	while (p < in->end && *p == 0)
-		p++;
-	return (size_t)(in->end - p) <= width;
-}
+#include "snmp/ber_in.h"
 
 static bool
 oid_is_sound(const struct span *in)
@@ -118,7 +23,7 @@ oid_is_sound(const struct span *in)
 			arc = 0;
 		}
 	}
-	return begins && arcs <= OID_ARCS;
+	return begins && arcs <= BER_ARCS;
 }
 
 /* Net-SNMP looks into an Opaque that begins 9F: a float, a double, 64-bit numbers. */
@@ -146,15 +51,16 @@ opaque_is_sound(const struct span *in)
 static bool
 value_is_sound(uint8_t tag, const struct span *in)
 {
-	int32_t number;
+	int32_t integer;
+	uint64_t number;
 
 	switch (tag) {
-	case TAG_INTEGER: return integer_is_sound(in, &number);
+	case TAG_INTEGER: return read_integer(in, &integer);
 	case TAG_COUNTER32:
 	case TAG_GAUGE32:
 	case TAG_TICKS:
-	case TAG_UNSIGNED32: return unsigned_is_sound(in, 4);
-	case TAG_COUNTER64: return unsigned_is_sound(in, 8);
+	case TAG_UNSIGNED32: return read_unsigned(in, 4, &number);
+	case TAG_COUNTER64: return read_unsigned(in, 8, &number);
 	case TAG_OCTETS: return true;
 	case TAG_IP_ADDRESS: return span_size(in) == 4;
 	case TAG_OID: return oid_is_sound(in);
@@ -178,19 +84,12 @@ varbind_is_sound(struct span *varbind)
 		varbind->at == varbind->end && value_is_sound(tag, &value);
 }
 
+/* What follows community or context, but for the varbinds; the request id of version 3 is
+ * only checked. */
 static bool
-take_integer(struct span *from, int32_t *value)
+pdu_head_is_sound(struct span *message, struct ber_peek *peek, int32_t *request_id)
 {
-	struct span in;
-
-	return take_tagged(from, TAG_INTEGER, &in) && integer_is_sound(&in, value);
-}
-
-/* Everything behind community or context; the request id of version 3 is only checked. */
-static bool
-pdu_is_sound(struct span *message, struct ber_peek *peek, int32_t *request_id)
-{
-	struct span pdu, list, varbind;
+	struct span pdu, list;
 	uint8_t last = peek->version == BER_V3 ? BER_REPORT : BER_TRAP2;
 
 	if (!take(message, &peek->pdu, &pdu) || message->at != message->end)
@@ -203,6 +102,16 @@ pdu_is_sound(struct span *message, struct ber_peek *peek, int32_t *request_id)
 		return false;
 	if (!take_tagged(&pdu, TAG_SEQUENCE, &list) || pdu.at != pdu.end)
 		return false;
+	peek->list = list.at;
+	peek->list_size = span_size(&list);
+	return true;
+}
+
+static bool
+varbinds_are_sound(struct ber_peek *peek)
+{
+	struct span list = { peek->list, peek->list + peek->list_size }, varbind;
+
 	for (peek->varbinds = 0; list.at < list.end; peek->varbinds++)
 		if (!take_tagged(&list, TAG_SEQUENCE, &varbind) || !varbind_is_sound(&varbind))
 			return false;
@@ -276,11 +185,11 @@ secure_is_sound(struct span *message, struct ber_peek *peek)
 	}
 	return take_tagged(message, TAG_SEQUENCE, &scoped) && message->at == message->end &&
 		take_octets(&scoped, BER_ENGINE_MAX, &octets) && take_octets(&scoped, 255, &octets) &&
-		pdu_is_sound(&scoped, peek, &request_id);
+		pdu_head_is_sound(&scoped, peek, &request_id) && varbinds_are_sound(peek);
 }
 
 int
-ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek)
+ber_peek_head(const uint8_t *data, size_t size, struct ber_peek *peek)
 {
 	struct span all = { data, data + size }, message, community;
 	int32_t version;
@@ -299,5 +208,13 @@ ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek)
 		return -1;
 	peek->community = community.at;
 	peek->community_size = span_size(&community);
-	return pdu_is_sound(&message, peek, &peek->request_id) ? 0 : -1;
+	return pdu_head_is_sound(&message, peek, &peek->request_id) ? 0 : -1;
+}
+
+int
+ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek)
+{
+	if (ber_peek_head(data, size, peek) == -1)
+		return -1;
+	return peek->version == BER_V3 || varbinds_are_sound(peek) ? 0 : -1;
 }

@@ -30,7 +30,10 @@ struct ber_peek {
 	int32_t request_id; /* of version 3: the message's id, which is never encrypted */
 	int32_t error_status; /* of a GETBULK: non-repeaters, max-repetitions */
 	int32_t error_index;
-	size_t varbinds;
+	size_t varbinds; /* counted by ber_peek */
+	/* What the varbinds are in, without its tag and length; not of what is encrypted. */
+	const uint8_t *list;
+	size_t list_size;
 	/* Of version 3: the authoritative engine as the message names it. */
 	const uint8_t *engine; /* within the datagram; up to BER_ENGINE_MAX */
 	size_t engine_size;
@@ -39,4 +42,6 @@ struct ber_peek {
 
 /* 0, or -1 when it is anything else: a v1 trap, cut, too long, trailing bytes.. */
 int ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek);
+/* The same without a look at the varbinds of versions 1 and 2c: for who reads them anyway. */
+int ber_peek_head(const uint8_t *data, size_t size, struct ber_peek *peek);
 #endif

@@ -138,11 +138,15 @@ udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int6
 	if (mux->tap != NULL)
 		mux->tap(from, false, data, size, mono, mux->tap_arg);
 	mux->counters.received++;
-	if (ber_peek(data, size, &peek) == -1) {
+	if (ber_peek_head(data, size, &peek) == -1) {
 		mux->counters.malformed++;
 		return;
 	}
 	request = find(mux, peek.request_id);
+	if ((request == NULL || !request->reads_varbinds) && ber_peek(data, size, &peek) == -1) {
+		mux->counters.malformed++;
+		return;
+	}
 	if (request == NULL || !may_answer(&peek) ||
 		!names_the_same_access(request->peer, &peek)) {
 		mux->counters.strays++;

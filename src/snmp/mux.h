@@ -1,6 +1,6 @@
 /* mux.h - one UDP socket per address family for all SNMP devices; finds out whose an answer is.
  *
- * A datagram reaches its request only when it is sound BER (ber.h), carries the request's
+ * A datagram reaches its request only when it is sound BER (ber.h; see reads_varbinds), carries the request's
  * random id, comes from the address and port that was asked (unless any_source) and names
  * the same version and community (of version 3: proves itself later, v3.h). Everything else is counted and dropped, and the request
  * stays open: whoever guesses must not be able to end it. Knows no deadlines and no values. */
@@ -37,6 +37,7 @@ struct mux_request {
 	void *arg;
 	uint32_t id;       /* while open: 1 .. 2^31 - 1, random */
 	bool open;
+	bool reads_varbinds; /* answered() does, and finds out whether they are sound */
 	bool wrong_source; /* an answer with this id came from elsewhere */
 	UT_hash_handle hh; /* the mux's */
 };

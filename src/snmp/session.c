@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "core/sample.h"
 #include "snmp/ber.h"
+#include "snmp/fast.h"
 #include "snmp/mux.h"
 #include "snmp/oid.h"
 #include "snmp/snmp.h"
@@ -27,13 +28,15 @@
 /* Messages of version 3 for one request beside its tries: who are you, what time is it, and
  * the same once more when both have changed meanwhile. */
 #define AGAIN_MAX 4
+#define DATAGRAM_MAX 65507 /* of UDP over IPv4 */
 
 struct sessions {
 	struct loop *loop;
 	struct mux *mux;
 	struct v3_world *world;
 	netsnmp_large_fd_set ready;
-	/* The answer being read. */
+	struct fast_room room; /* the answer being read by the fast engine */
+	/* The answer being read by Net-SNMP. */
 	struct varbind *varbinds;
 	uint32_t *ids;
 	uint8_t *octets;
@@ -53,8 +56,9 @@ struct session {
 	char *community;
 	struct session_events events;
 	void *arg;
-	void *library;           /* versions 1 and 2c */
-	struct v3 *v3;           /* version 3 */
+	/* Versions 1 and 2c by the reference engine, version 3; neither: the fast engine. */
+	void *library;
+	struct v3 *v3;
 	char engine[V3_ENGINE_TEXT]; /* as told to the owner */
 	int again;               /* messages that took no try */
 	struct mux_peer peer;
@@ -123,6 +127,7 @@ sessions_free(struct sessions *sessions)
 		return;
 	netsnmp_large_fd_set_cleanup(&sessions->ready);
 	v3_world_free(sessions->world);
+	fast_room_free(&sessions->room);
 	free(sessions->varbinds);
 	free(sessions->ids);
 	free(sessions->octets);
@@ -147,21 +152,34 @@ sessions_answered(const struct sessions *sessions)
 	return sessions->answered;
 }
 
+static bool
+is_fast(const struct session *session)
+{
+	return session->library == NULL && session->v3 == NULL;
+}
+
+/* ---- what goes out ---- */
+
+/* A try that cannot be sent is a try that gets no answer: it waits its time, so that a cable
+ * pulled here does not make all tries fail within a millisecond. */
+static void
+put_datagram(struct session *session, const void *bytes, size_t size)
+{
+	struct fail why;
+
+	if (mux_send(session->sessions->mux, &session->out, bytes, size, &session->error,
+		    &why) == -1 && session->error == 0)
+		session->error = EIO;
+}
+
 /* ---- the transport that Net-SNMP sees ---- */
 
 static int
 transport_send(netsnmp_transport *transport, const void *data, int size, void **opaque,
 	int *opaque_size)
 {
-	struct session *session = transport->data;
-	struct fail why;
-
 	(void)opaque, (void)opaque_size;
-	/* A try that cannot be sent is a try that gets no answer: it waits its time, so that
-	 * a cable pulled here does not make all tries fail within a millisecond. */
-	if (mux_send(session->sessions->mux, &session->out, data, (size_t)size,
-		    &session->error, &why) == -1 && session->error == 0)
-		session->error = EIO;
+	put_datagram(transport->data, data, (size_t)size);
 	return size;
 }
 
@@ -198,7 +216,7 @@ library_open(struct session *session, struct fail *why)
 	transport->domain_length = (int)netsnmpUDPDomain_len;
 	transport->sock = NO_SOCKET;
 	transport->data = session;
-	transport->msgMaxSize = 65507;
+	transport->msgMaxSize = DATAGRAM_MAX;
 	transport->f_send = transport_send;
 	transport->f_recv = transport_receive;
 	transport->f_close = transport_close;
@@ -300,12 +318,26 @@ copy_value(const netsnmp_variable_list *from, struct value *to, uint32_t **ids,
 	}
 }
 
+static void
+set_answer(struct session *session, long error_status, long error_index,
+	const struct varbind *varbinds, size_t count)
+{
+	session->answer = (struct session_answer){
+		.reason = REASON_GOOD,
+		.text = "",
+		.error_status = (int)error_status,
+		.error_index = error_index > 0 && (size_t)error_index <= session->request.count ?
+			(int)error_index : 0,
+		.varbinds = varbinds,
+		.count = count,
+	};
+}
+
 /* The PDU dies with the callback, so all of it is copied. */
 static void
 copy_answer(struct session *session, const netsnmp_pdu *pdu)
 {
 	struct sessions *sessions = session->sessions;
-	struct session_answer *answer = &session->answer;
 	size_t count = 0, ids_size = 0, octets_size = 0;
 	uint32_t *ids;
 	uint8_t *octets;
@@ -328,15 +360,7 @@ copy_answer(struct session *session, const netsnmp_pdu *pdu)
 		ids = copy_ids(ids, v->name, v->name_length);
 		copy_value(v, &to->value, &ids, &octets);
 	}
-	*answer = (struct session_answer){
-		.reason = REASON_GOOD,
-		.text = "",
-		.error_status = (int)pdu->errstat,
-		.error_index = pdu->errindex > 0 && (size_t)pdu->errindex <= session->request.count ?
-			(int)pdu->errindex : 0,
-		.varbinds = sessions->varbinds,
-		.count = count,
-	};
+	set_answer(session, pdu->errstat, pdu->errindex, sessions->varbinds, count);
 }
 
 static int
@@ -480,20 +504,37 @@ gap_of(const struct session *session)
 	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
 
+static bool
+fast_put_out(struct session *session)
+{
+	struct fast_question question = { .version = session->peer.version,
+		.community = session->community, .id = (int32_t)session->out.id,
+		.request = &session->request };
+	static uint8_t room[DATAGRAM_MAX];
+	uint8_t *bytes;
+	size_t size;
+
+	bytes = fast_write(&question, room, sizeof room, &size);
+	if (bytes != NULL)
+		put_datagram(session, bytes, size);
+	return bytes != NULL;
+}
+
 /* False when it could not be made, or was too long. */
 static bool
 put_out(struct session *session)
 {
-	netsnmp_pdu *pdu = pdu_of(session);
-	struct fail why;
+	netsnmp_pdu *pdu;
 	uint8_t *bytes;
 	size_t size;
 
+	if (is_fast(session))
+		return fast_put_out(session);
+	pdu = pdu_of(session);
 	if (session->v3 != NULL) {
 		bytes = v3_write(session->v3, pdu, session->out.id, &size);
-		if (bytes != NULL && mux_send(session->sessions->mux, &session->out, bytes, size,
-			    &session->error, &why) == -1 && session->error == 0)
-			session->error = EIO;
+		if (bytes != NULL)
+			put_datagram(session, bytes, size);
 		free(bytes);
 		return bytes != NULL;
 	}
@@ -578,6 +619,18 @@ library_read(struct session *session, const uint8_t *data, size_t size)
 	return session->understood;
 }
 
+static bool
+fast_answer(struct session *session, const struct ber_peek *peek)
+{
+	struct fast_room *room = &session->sessions->room;
+	size_t count;
+
+	if (fast_read(peek, room, &count) == -1)
+		return false;
+	set_answer(session, peek->error_status, peek->error_index, room->varbinds, count);
+	return true;
+}
+
 static void
 tell_engine(struct session *session)
 {
@@ -608,7 +661,8 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	if (session->v3 != NULL)
 		said = v3_read(session->v3, data, size, peek, session->out.id, &pdu, session->text,
 			sizeof session->text);
-	else if (!library_read(session, data, size))
+	else if (is_fast(session) ? !fast_answer(session, peek) :
+		!library_read(session, data, size))
 		said = V3_NOISE;
 	if (said == V3_NOISE) {
 		mux_count_malformed(session->sessions->mux);
@@ -685,9 +739,10 @@ session_open(struct sessions *sessions, const char *name, const struct snmp_opti
 	if (options->version == 3)
 		session->v3 = v3_open(sessions->world, session->name, &session->peer.address,
 			&options->user);
-	else
+	else if (options->netsnmp)
 		session->library = library_open(session, why);
-	if (session->v3 == NULL && session->library == NULL) {
+	session->out.reads_varbinds = is_fast(session);
+	if (is_fast(session) && (options->version == 3 || options->netsnmp)) {
 		session_close(session);
 		return NULL;
 	}

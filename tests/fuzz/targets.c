@@ -12,6 +12,7 @@
 #include "journal/record.h"
 #include "modbus/adu.h"
 #include "snmp/ber.h"
+#include "snmp/fast.h"
 #include "unit/scratch.h"
 
 static void
@@ -43,6 +44,32 @@ fuzz_ber(const uint8_t *data, size_t size)
 	if (ber_peek(copy, size, &peek) == 0) {
 		expect(peek.community >= copy && peek.community + peek.community_size <= copy + size);
 		expect(peek.varbinds <= size);
+	}
+	free(copy);
+	return 0;
+}
+
+int
+fuzz_fast(const uint8_t *data, size_t size)
+{
+	static struct fast_room room;
+	uint8_t *copy = own(data, size);
+	struct ber_peek peek, whole;
+	size_t count = 0;
+	bool read = ber_peek_head(copy, size, &peek) == 0 && peek.list != NULL &&
+		fast_read(&peek, &room, &count) == 0;
+
+	expect(read == (ber_peek(copy, size, &whole) == 0 && whole.list != NULL));
+	for (size_t i = 0; read && i < count; i++) {
+		const struct varbind *varbind = &room.varbinds[i];
+		const struct value *value = &varbind->value;
+
+		expect(varbind->ids >= room.ids && varbind->count > 0 && varbind->count <= 128);
+		expect(varbind->ids + varbind->count <= room.ids + room.id_room);
+		expect(value->octets == NULL || (value->octets >= copy &&
+			value->octets + value->size <= copy + size));
+		expect(value->ids == NULL || (value->ids >= room.ids &&
+			value->ids + value->size <= room.ids + room.id_room));
 	}
 	free(copy);
 	return 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 int fuzz_ber(const uint8_t *data, size_t size);
+int fuzz_fast(const uint8_t *data, size_t size);
 /* The first octet chooses framing and question. */
 int fuzz_adu(const uint8_t *data, size_t size);
 int fuzz_record(const uint8_t *data, size_t size); /* frames and what is in them */

@@ -1,0 +1,332 @@
+#include "snmp/fast.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "snmp/ber.h"
+#include "snmp/ber_in.h"
+#include "snmp/snmp.h"
+
+/* ---- questions, written from the end to the front: lengths are known when they are due ---- */
+
+/* What is free lies before `at`; at is NULL once something did not fit. */
+struct pen {
+	uint8_t *begin, *at;
+};
+
+static void
+put_byte(struct pen *pen, uint8_t byte)
+{
+	if (pen->at == NULL || pen->at == pen->begin) {
+		pen->at = NULL;
+		return;
+	}
+	*--pen->at = byte;
+}
+
+static void
+put_bytes(struct pen *pen, const void *bytes, size_t size)
+{
+	if (pen->at == NULL || (size_t)(pen->at - pen->begin) < size) {
+		pen->at = NULL;
+		return;
+	}
+	pen->at -= size;
+	if (size > 0)
+		memcpy(pen->at, bytes, size);
+}
+
+/* Tag and length of all that was written since the pen stood at `end`. */
+static void
+put_head(struct pen *pen, const uint8_t *end, uint8_t tag)
+{
+	size_t size = pen->at == NULL ? 0 : (size_t)(end - pen->at);
+	unsigned octets = 0;
+
+	for (size_t rest = size; size > 0x7f && rest > 0; rest >>= 8, octets++)
+		put_byte(pen, (uint8_t)rest);
+	put_byte(pen, octets > 0 ? (uint8_t)(0x80 | octets) : (uint8_t)size);
+	put_byte(pen, tag);
+}
+
+/* The shortest two's complement, X.690 section 8.3. */
+static void
+put_integer(struct pen *pen, int32_t number)
+{
+	const uint8_t *end = pen->at;
+	int32_t rest = number;
+	uint8_t octet;
+
+	do {
+		octet = (uint8_t)rest;
+		put_byte(pen, octet);
+		rest = (int32_t)(rest >> 8);
+	} while (!(rest == 0 && octet < 0x80) && !(rest == -1 && octet >= 0x80));
+	put_head(pen, end, TAG_INTEGER);
+}
+
+static void
+put_arc(struct pen *pen, uint64_t arc)
+{
+	put_byte(pen, arc & 0x7f);
+	while ((arc >>= 7) > 0)
+		put_byte(pen, (uint8_t)(0x80 | (arc & 0x7f)));
+}
+
+/* The first two arcs share a number, X.690 section 8.19.4. */
+static void
+put_name(struct pen *pen, const struct snmp_oid *oid)
+{
+	const uint8_t *end = pen->at;
+
+	for (size_t i = oid->count; i > 2; i--)
+		put_arc(pen, oid->ids[i - 1]);
+	put_arc(pen, (oid->count > 0 ? UINT64_C(40) * oid->ids[0] : 0) +
+		(oid->count > 1 ? oid->ids[1] : 0));
+	put_head(pen, end, TAG_OID);
+}
+
+static void
+put_varbind(struct pen *pen, const struct snmp_oid *oid)
+{
+	const uint8_t *end = pen->at;
+
+	put_bytes(pen, (const uint8_t[]){ TAG_NULL, 0 }, 2);
+	put_name(pen, oid);
+	put_head(pen, end, TAG_SEQUENCE);
+}
+
+uint8_t *
+fast_write(const struct fast_question *question, uint8_t *room, size_t size, size_t *written)
+{
+	static const uint8_t tags[] = { [SESSION_GET] = BER_GET, [SESSION_GETNEXT] = BER_GETNEXT,
+		[SESSION_GETBULK] = BER_GETBULK };
+	const struct session_request *request = question->request;
+	struct pen pen = { room, room + size };
+	const uint8_t *end = room + size, *community;
+	bool bulk = request->op == SESSION_GETBULK;
+
+	for (size_t i = request->count; i > 0; i--)
+		put_varbind(&pen, &request->oids[i - 1]);
+	put_head(&pen, end, TAG_SEQUENCE);
+	put_integer(&pen, bulk ? request->max_repetitions : 0);
+	put_integer(&pen, bulk ? request->non_repeaters : 0);
+	put_integer(&pen, question->id);
+	put_head(&pen, end, tags[request->op]);
+	community = pen.at;
+	put_bytes(&pen, question->community, strlen(question->community));
+	put_head(&pen, community, TAG_OCTETS);
+	put_integer(&pen, question->version);
+	put_head(&pen, end, TAG_SEQUENCE);
+	*written = pen.at != NULL ? (size_t)(end - pen.at) : 0;
+	return pen.at;
+}
+
+/* ---- answers ---- */
+
+/* An OID's arcs go to `to`, which has room for one more than there are octets. */
+static bool
+read_oid(const struct span *in, uint32_t *to, size_t *count)
+{
+	const uint8_t *p = in->at;
+	uint32_t *arc = to + 1, first;
+
+	while (p < in->end) {
+		uint64_t number = *p++;
+
+		if (number >= 0x80) {
+			if (number == 0x80)
+				return false;
+			for (number &= 0x7f;; p++) {
+				if (p == in->end)
+					return false;
+				number = number << 7 | (*p & 0x7f);
+				if (number > UINT32_MAX)
+					return false;
+				if (*p < 0x80)
+					break;
+			}
+			p++;
+		}
+		*arc++ = (uint32_t)number;
+	}
+	*count = (size_t)(arc - to);
+	if (*count > BER_ARCS)
+		return false;
+	if (*count == 1) { /* no octets at all: Net-SNMP makes one arc of it, too */
+		to[0] = 0;
+		return true;
+	}
+	first = to[1] < 40 ? 0 : to[1] < 80 ? 1 : 2;
+	to[0] = first;
+	to[1] -= first * 40;
+	return true;
+}
+
+static uint64_t
+big_endian(const uint8_t *bytes, size_t size)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < size; i++)
+		number = number << 8 | bytes[i];
+	return number;
+}
+
+/* Net-SNMP's habit, as of draft-perkins-opaque-01: 9F, a tag of its own, a length, a number. */
+static bool
+read_opaque(const struct span *in, struct value *value)
+{
+	size_t size = span_size(in), inner;
+	uint64_t bits;
+	uint32_t half;
+	float real;
+
+	value->type = VALUE_OPAQUE;
+	value->octets = in->at;
+	value->size = size;
+	if (size == 0 || in->at[0] != 0x9f)
+		return true;
+	if (size < 3 || in->at[2] & 0x80 || in->at[2] != size - 3)
+		return false;
+	inner = in->at[2];
+	if (inner < 1 || inner > 8)
+		return false;
+	bits = big_endian(in->at + 3, inner);
+	*value = (struct value){ .type = VALUE_COUNTER64, .count = bits };
+	switch (in->at[1]) {
+	case 0x78:
+		half = (uint32_t)bits;
+		memcpy(&real, &half, sizeof real);
+		*value = (struct value){ .type = VALUE_REAL, .real = real };
+		return inner == 4;
+	case 0x79:
+		*value = (struct value){ .type = VALUE_REAL };
+		memcpy(&value->real, &bits, sizeof value->real);
+		return inner == 8;
+	case 0x76: /* Counter64 */
+	case 0x7b: /* Unsigned64 */
+		return true;
+	case 0x7a: /* Integer64 */
+		if (in->at[3] & 0x80 && inner < 8)
+			bits |= UINT64_MAX << inner * 8;
+		*value = (struct value){ .type = VALUE_INTEGER, .integer = (int64_t)bits };
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+read_count(const struct span *in, size_t width, enum value_type type, struct value *value)
+{
+	value->type = type;
+	return read_unsigned(in, width, &value->count);
+}
+
+static bool
+read_octets(const struct span *in, enum value_type type, struct value *value)
+{
+	value->type = type;
+	value->octets = in->at;
+	value->size = span_size(in);
+	return true;
+}
+
+static bool
+read_empty(const struct span *in, enum value_type type, struct value *value)
+{
+	value->type = type;
+	return span_size(in) == 0;
+}
+
+/* Arcs of a value go to *ids, which moves behind them. */
+static bool
+read_value(uint8_t tag, const struct span *in, struct value *value, uint32_t **ids)
+{
+	int32_t integer;
+
+	*value = (struct value){ .type = VALUE_NONE };
+	switch (tag) {
+	case TAG_COUNTER64: return read_count(in, 8, VALUE_COUNTER64, value);
+	case TAG_COUNTER32: return read_count(in, 4, VALUE_COUNTER32, value);
+	case TAG_UNSIGNED32:
+	case TAG_GAUGE32: return read_count(in, 4, VALUE_GAUGE, value);
+	case TAG_TICKS: return read_count(in, 4, VALUE_TICKS, value);
+	case TAG_INTEGER:
+		if (!read_integer(in, &integer))
+			return false;
+		value->type = VALUE_INTEGER;
+		value->integer = integer;
+		return true;
+	case TAG_OCTETS: return read_octets(in, VALUE_OCTETS, value);
+	case TAG_IP_ADDRESS: return read_octets(in, VALUE_ADDRESS, value) && value->size == 4;
+	case TAG_OPAQUE: return read_opaque(in, value);
+	case TAG_OID:
+		value->type = VALUE_OID;
+		value->ids = *ids;
+		if (!read_oid(in, *ids, &value->size))
+			return false;
+		*ids += value->size;
+		return true;
+	case TAG_NULL: return read_empty(in, VALUE_NULL, value);
+	case TAG_NO_SUCH_OBJECT: return read_empty(in, VALUE_NO_SUCH_OBJECT, value);
+	case TAG_NO_SUCH_INSTANCE: return read_empty(in, VALUE_NO_SUCH_INSTANCE, value);
+	case TAG_END_OF_VIEW: return read_empty(in, VALUE_END_OF_VIEW, value);
+	default: return false;
+	}
+}
+
+static bool
+read_varbind(struct span *list, struct varbind *varbind, uint32_t **ids)
+{
+	struct span both, name, value;
+	uint8_t tag;
+
+	if (!take_tagged(list, TAG_SEQUENCE, &both) || !take_tagged(&both, TAG_OID, &name) ||
+		name.at == name.end || !read_oid(&name, *ids, &varbind->count))
+		return false;
+	varbind->ids = *ids;
+	*ids += varbind->count;
+	return take(&both, &tag, &value) && both.at == both.end &&
+		read_value(tag, &value, &varbind->value, ids);
+}
+
+/* The shortest varbind has seven octets: SEQUENCE, an OID of one octet, NULL. Each OID has
+ * two octets beside its contents and one arc more than octets at most. */
+static void
+make_room(struct fast_room *room, size_t size)
+{
+	size_t varbinds = size / 7 + 1;
+
+	if (room->id_room < size + 1) {
+		room->id_room = size + 1;
+		room->ids = mem_grow(room->ids, room->id_room, sizeof *room->ids);
+	}
+	if (room->varbind_room < varbinds) {
+		room->varbind_room = varbinds;
+		room->varbinds = mem_grow(room->varbinds, varbinds, sizeof *room->varbinds);
+	}
+}
+
+int
+fast_read(const struct ber_peek *peek, struct fast_room *room, size_t *count)
+{
+	struct span list = { peek->list, peek->list + peek->list_size };
+	uint32_t *ids;
+
+	make_room(room, peek->list_size);
+	ids = room->ids;
+	for (*count = 0; list.at < list.end; ++*count)
+		if (!read_varbind(&list, &room->varbinds[*count], &ids))
+			return -1;
+	return 0;
+}
+
+void
+fast_room_free(struct fast_room *room)
+{
+	free(room->varbinds);
+	free(room->ids);
+}

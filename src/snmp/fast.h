@@ -1,0 +1,39 @@
+/* fast.h - SNMP versions 1 and 2c on the wire: writes requests, reads answers, in place.
+ *
+ * The engine of most devices; session.c's other one is Net-SNMP, which remains the reference.
+ * Knows nothing of sockets, tries and devices. Allocates only the room that an answer is read
+ * into, which is kept. Pure otherwise. X.690, RFC 1157, RFC 3416. */
+#ifndef PW_FAST_H
+#define PW_FAST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "snmp/session.h"
+#include "snmp/value.h"
+struct ber_peek;
+
+/* The community and the request's OIDs are the caller's. */
+struct fast_question {
+	uint8_t version; /* BER_V1 or BER_V2C */
+	const char *community;
+	int32_t id;
+	const struct session_request *request;
+};
+/* Writes the message so that it ends at the end of `room`, and returns where it begins; NULL
+ * when it does not fit. Lengths and numbers are the shortest possible. */
+uint8_t *fast_write(const struct fast_question *question, uint8_t *room, size_t size,
+	size_t *written);
+
+/* What is read into; zeroed at first, reused from answer to answer. */
+struct fast_room {
+	struct varbind *varbinds;
+	size_t varbind_room;
+	uint32_t *ids;
+	size_t id_room;
+};
+void fast_room_free(struct fast_room *room);
+
+/* Reads the varbinds of a message that ber_peek_head has accepted, exactly those that ber_peek
+ * accepts. Their octets lie in the datagram, their OIDs in room. 0 and *count, or -1. */
+int fast_read(const struct ber_peek *peek, struct fast_room *room, size_t *count);
+#endif

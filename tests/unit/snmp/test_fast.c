@@ -1,0 +1,192 @@
+#include "snmp/ber.h"
+#include "snmp/fast.h"
+#include "snmp/snmp.h"
+#include "../check.h"
+
+static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
+static const uint32_t octets_ids[] = { 1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6, 4294967295 };
+static const struct snmp_oid oids[] = { { uptime_ids, 9 }, { octets_ids, 12 } };
+
+/* snmpget -v1 -c public HOST 1.3.6.1.2.1.1.3.0, as it left the machine. */
+static const uint8_t get_uptime[] = {
+	0x30, 0x29, 0x02, 0x01, 0x00, 0x04, 0x06, 'p', 'u', 'b', 'l', 'i', 'c',
+	0xa0, 0x1c, 0x02, 0x04, 0x1a, 0x2b, 0x3c, 0x4d, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00,
+	0x30, 0x0e, 0x30, 0x0c, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x01, 0x03, 0x00,
+	0x05, 0x00,
+};
+/* snmpbulkget -v2c -Cn1 -Cr200: max-repetitions 200 takes two octets, as it would else be
+ * negative. */
+static const uint8_t bulk_two[] = {
+	0x30, 0x3c, 0x02, 0x01, 0x01, 0x04, 0x06, 'p', 'u', 'b', 'l', 'i', 'c',
+	0xa5, 0x2f, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01, 0x02, 0x02, 0x00, 0xc8,
+	0x30, 0x23, 0x30, 0x0c, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x01, 0x03, 0x00,
+	0x05, 0x00,
+	0x30, 0x13, 0x06, 0x0f, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x1f, 0x01, 0x01, 0x01, 0x06,
+	0x8f, 0xff, 0xff, 0xff, 0x7f, 0x05, 0x00,
+};
+
+static void
+check_question(const struct fast_question *question, const uint8_t *wanted, size_t wanted_size)
+{
+	uint8_t room[256], *bytes;
+	size_t size;
+
+	bytes = fast_write(question, room, sizeof room, &size);
+	CHECK(bytes != NULL && bytes + size == room + sizeof room);
+	CHECK_INT(size, wanted_size);
+	CHECK(memcmp(bytes, wanted, size) == 0);
+}
+
+static void
+writes_a_get_as_snmpget_does(void)
+{
+	struct session_request request = { .op = SESSION_GET, .oids = oids, .count = 1 };
+	struct fast_question question = { BER_V1, "public", 0x1a2b3c4d, &request };
+
+	check_question(&question, get_uptime, sizeof get_uptime);
+}
+
+static void
+writes_a_getbulk_with_numbers_that_need_another_octet(void)
+{
+	struct session_request request = { .op = SESSION_GETBULK, .oids = oids, .count = 2,
+		.non_repeaters = 1, .max_repetitions = 200 };
+	struct fast_question question = { BER_V2C, "public", 1, &request };
+
+	check_question(&question, bulk_two, sizeof bulk_two);
+}
+
+static void
+writes_nothing_when_the_room_is_a_single_octet_short(void)
+{
+	struct session_request request = { .op = SESSION_GETBULK, .oids = oids, .count = 2,
+		.non_repeaters = 1, .max_repetitions = 200 };
+	struct fast_question question = { BER_V2C, "public", 1, &request };
+	size_t size;
+
+	for (size_t room = 0; room <= sizeof bulk_two; room++) {
+		/* Its own allocation, so that a sanitizer sees what is written before it. */
+		uint8_t *bytes = malloc(room + 1);
+
+		CHECK((fast_write(&question, bytes, room, &size) != NULL) ==
+			(room == sizeof bulk_two));
+		free(bytes);
+	}
+}
+
+static void
+reads_back_a_long_question_with_lengths_of_several_octets(void)
+{
+	uint32_t ids[2] = { 2, 4294967295 - 80 };
+	struct snmp_oid many[128];
+	struct session_request request = { .op = SESSION_GETNEXT, .oids = many, .count = 128 };
+	struct fast_question question = { BER_V2C, "", INT32_MAX, &request };
+	struct fast_room room = { .varbinds = NULL };
+	static uint8_t bytes[4096];
+	struct ber_peek peek;
+	size_t size, count;
+	uint8_t *at;
+
+	for (size_t i = 0; i < 128; i++)
+		many[i] = i % 2 == 0 ? oids[1] : (struct snmp_oid){ ids, 2 };
+	at = fast_write(&question, bytes, sizeof bytes, &size);
+	CHECK(at != NULL && ber_peek_head(at, size, &peek) == 0);
+	CHECK_INT(peek.request_id, INT32_MAX);
+	CHECK_INT(peek.community_size, 0);
+	CHECK(fast_read(&peek, &room, &count) == 0);
+	CHECK_INT(count, 128);
+	CHECK_INT(room.varbinds[126].count, 12);
+	CHECK(memcmp(room.varbinds[126].ids, octets_ids, sizeof octets_ids) == 0);
+	CHECK_INT(room.varbinds[127].count, 2);
+	CHECK(memcmp(room.varbinds[127].ids, ids, sizeof ids) == 0);
+	fast_room_free(&room);
+}
+
+/* An answer with one object of each type. */
+static const uint8_t rich[] = {
+	0x30, 0x81, 0xae, 0x02, 0x01, 0x01, 0x04, 0x06, 'p', 'u', 'b', 'l', 'i', 'c',
+	0xa2, 0x81, 0xa0, 0x02, 0x01, 0x07, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00,
+	0x30, 0x81, 0x94,
+	0x30, 0x08, 0x06, 0x02, 0x2b, 0x01, 0x43, 0x02, 0x30, 0x39,
+	0x30, 0x0a, 0x06, 0x02, 0x2b, 0x02, 0x02, 0x04, 0xff, 0xff, 0xff, 0x9c,
+	0x30, 0x0b, 0x06, 0x02, 0x2b, 0x03, 0x41, 0x05, 0x00, 0xff, 0xff, 0xff, 0xff,
+	0x30, 0x07, 0x06, 0x02, 0x2b, 0x04, 0x42, 0x01, 0x05,
+	0x30, 0x0f, 0x06, 0x02, 0x2b, 0x05, 0x46, 0x09, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff,
+	0x30, 0x0b, 0x06, 0x02, 0x2b, 0x06, 0x04, 0x05, 'o', 'i', 'l', 0xc3, 0xa4,
+	0x30, 0x0d, 0x06, 0x02, 0x2b, 0x07, 0x06, 0x07, 0x88, 0x37, 0x8f, 0xff, 0xff, 0xff,
+	0x7f,
+	0x30, 0x0a, 0x06, 0x02, 0x2b, 0x08, 0x40, 0x04, 0x0a, 0x01, 0x03, 0x01,
+	0x30, 0x0d, 0x06, 0x02, 0x2b, 0x09, 0x44, 0x07, 0x9f, 0x78, 0x04, 0x41, 0xc8, 0x00,
+	0x00,
+	0x30, 0x06, 0x06, 0x02, 0x2b, 0x0a, 0x05, 0x00,
+	0x30, 0x06, 0x06, 0x02, 0x2b, 0x0b, 0x80, 0x00,
+	0x30, 0x06, 0x06, 0x02, 0x2b, 0x0c, 0x81, 0x00,
+	0x30, 0x06, 0x06, 0x02, 0x2b, 0x0d, 0x82, 0x00,
+};
+
+static void
+reads_every_type_that_an_answer_may_hold(void)
+{
+	static const enum value_type types[] = { VALUE_TICKS, VALUE_INTEGER, VALUE_COUNTER32,
+		VALUE_GAUGE, VALUE_COUNTER64, VALUE_OCTETS, VALUE_OID, VALUE_ADDRESS, VALUE_REAL,
+		VALUE_NULL, VALUE_NO_SUCH_OBJECT, VALUE_NO_SUCH_INSTANCE, VALUE_END_OF_VIEW };
+	struct fast_room room = { .varbinds = NULL };
+	struct ber_peek peek;
+	size_t count;
+
+	CHECK(ber_peek_head(rich, sizeof rich, &peek) == 0);
+	CHECK(fast_read(&peek, &room, &count) == 0);
+	CHECK_INT(count, 13);
+	for (size_t i = 0; i < count; i++) {
+		CHECK_INT(room.varbinds[i].count, 3);
+		CHECK_INT(room.varbinds[i].ids[0], 1);
+		CHECK_INT(room.varbinds[i].ids[2], i + 1);
+		CHECK_INT(room.varbinds[i].value.type, types[i]);
+	}
+	CHECK_INT(room.varbinds[0].value.count, 12345);
+	CHECK_INT(room.varbinds[1].value.integer, -100);
+	CHECK_INT(room.varbinds[2].value.count, UINT32_MAX);
+	CHECK_INT(room.varbinds[3].value.count, 5);
+	CHECK(room.varbinds[4].value.count == UINT64_MAX);
+	CHECK(room.varbinds[5].value.size == 5 &&
+		memcmp(room.varbinds[5].value.octets, "oil\xc3\xa4", 5) == 0);
+	CHECK_INT(room.varbinds[6].value.size, 3);
+	CHECK_INT(room.varbinds[6].value.ids[0], 2);
+	CHECK_INT(room.varbinds[6].value.ids[1], 999);
+	CHECK_INT(room.varbinds[6].value.ids[2], UINT32_MAX);
+	CHECK(memcmp(room.varbinds[7].value.octets, "\x0a\x01\x03\x01", 4) == 0);
+	CHECK(room.varbinds[8].value.real == 25);
+	fast_room_free(&room);
+}
+
+static void
+refuses_what_ber_peek_refuses_whichever_octet_is_changed(void)
+{
+	struct fast_room room = { .varbinds = NULL };
+	struct ber_peek peek, whole;
+	size_t count, taken = 0;
+	uint8_t bytes[sizeof rich];
+
+	for (size_t i = 0; i < sizeof rich; i++)
+		for (int to = 0; to < 256; to++) {
+			bool read;
+
+			memcpy(bytes, rich, sizeof rich);
+			bytes[i] = (uint8_t)to;
+			read = ber_peek_head(bytes, sizeof bytes, &peek) == 0 &&
+				fast_read(&peek, &room, &count) == 0;
+			CHECK(read == (ber_peek(bytes, sizeof bytes, &whole) == 0));
+			CHECK(!read || count == whole.varbinds);
+			taken += read;
+		}
+	CHECK(taken > 1000);
+	fast_room_free(&room);
+}
+
+RUN_TESTS(TEST(writes_a_get_as_snmpget_does),
+	TEST(writes_a_getbulk_with_numbers_that_need_another_octet),
+	TEST(writes_nothing_when_the_room_is_a_single_octet_short),
+	TEST(reads_back_a_long_question_with_lengths_of_several_octets),
+	TEST(reads_every_type_that_an_answer_may_hold),
+	TEST(refuses_what_ber_peek_refuses_whichever_octet_is_changed))
