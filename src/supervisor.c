@@ -349,7 +349,7 @@ same_store(const struct inventory *a, const struct inventory *b)
 	const struct store_options *x = a->store, *y = b->store;
 
 	return x->flush == y->flush && x->memory == y->memory &&
-		x->journal_budget == y->journal_budget;
+		x->journal_budget == y->journal_budget && x->journal_size == y->journal_size;
 }
 
 static void

@@ -85,6 +85,7 @@ build_daemon(struct build *build)
 	store->flush = scope_duration(&scope, "flush");
 	store->memory = scope_size(&scope, "memory");
 	store->journal_budget = scope_duration(&scope, "journal_budget");
+	store->journal_size = scope_size(&scope, "journal_size");
 	build->inventory->store = store;
 }
 

@@ -51,6 +51,8 @@ const struct schema_key schema_keys[] = {
 		.help = "how long RRD files keep which resolution"),
 	S("store", "journal_budget", DURATION, 60, 30 * DAY, .fallback = "24h",
 		.help = "journal that is kept while the disk refuses RRD files"),
+	S("store", "journal_size", SIZE, 64 << 20, 1024.0 * (1 << 30), .fallback = "4G",
+		.help = "bytes of journal at most; what is beyond is not stored"),
 
 	S("receiver", "name", NAME, YES, .help = "name of the receiver"),
 	S("receiver", "address", ENDPOINT, YES, .help = "IP address and port, port 162 by default"),

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -266,6 +267,27 @@ reader_newest_snapshot(const char *state_dir, struct fail *why)
 	}
 	free(numbers);
 	return found;
+}
+
+uint64_t
+reader_oldest_within(const char *state_dir, uint64_t bytes)
+{
+	char path[SEGMENT_PATH];
+	uint64_t *numbers, oldest = 0, used = 0;
+	size_t count = segment_list(state_dir, &numbers);
+
+	for (; count > 0; count--) {
+		struct stat info;
+
+		segment_path(path, sizeof path, state_dir, numbers[count - 1]);
+		if (stat(path, &info) == 0)
+			used += (uint64_t)info.st_size;
+		if (used > bytes && oldest != 0)
+			break;
+		oldest = numbers[count - 1];
+	}
+	free(numbers);
+	return oldest;
 }
 
 void

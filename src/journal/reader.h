@@ -33,6 +33,9 @@ struct reader_position reader_at(const struct reader *reader);
 uint64_t reader_newest_snapshot(const char *state_dir, struct fail *why);
 /* Lists segment numbers in order into a malloc'ed array; count. */
 size_t reader_segments(const char *state_dir, uint64_t **numbers);
+/* The oldest segment of those, counted from the newest, that hold that many bytes together at
+ * most; the newest one in any case. 0 when there are none. */
+uint64_t reader_oldest_within(const char *state_dir, uint64_t bytes);
 /* Deletes segments before `keep` (by the store, after its checkpoint), once `keep` itself
  * is surely on disk; else nothing. */
 void reader_drop_before(const char *state_dir, uint64_t keep);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/sample.h"
 #include "core/series.h"
 #include "journal/reader.h"
 #include "journal/whereabouts.h"
@@ -226,28 +227,88 @@ file_goes_on(struct keeper *keeper, struct pending_file *file)
 	file->retry_at = file->waits_since = 0;
 }
 
-/* Drops rows that have waited for longer than the journal may be kept: they would hold back
- * the checkpoint, and so every segment, until the disk is full. */
+/* The values of one data source in the first `count` rows are store-full in the ledger, which
+ * has them as good since they were read. */
+static void
+amend_ledger(struct keeper *keeper, const struct pending_file *file, size_t ds, size_t count)
+{
+	uint32_t series = file->ds[ds].series;
+	int64_t first = 0, last = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pending_row *row = file->rows[i];
+
+		if (ds >= row->width || !isfinite(row->values[ds]))
+			continue;
+		if (first <= last && row->slot == last + 1) {
+			last = row->slot;
+			continue;
+		}
+		if (first <= last)
+			ledger_amend(keeper->ledger, series, REASON_STORE_FULL, first, last);
+		first = last = row->slot;
+	}
+	if (first <= last)
+		ledger_amend(keeper->ledger, series, REASON_STORE_FULL, first, last);
+}
+
+static void
+give_up(struct keeper *keeper, struct pending_file *file, size_t count)
+{
+	if (count == 0)
+		return;
+	for (size_t i = 0; i < file->ds_count; i++)
+		amend_ledger(keeper, file, i, count);
+	keeper->given_up += count;
+	keeper->dirty = true;
+	pending_forget(keeper->pending, file, file->rows[count - 1]->slot);
+}
+
+/* Rows that have waited for longer than journal_budget. */
+static size_t
+count_too_old(const struct keeper *keeper, const struct pending_file *file)
+{
+	int64_t since = keeper->refused ? keeper->refused_since : file->waits_since;
+	int64_t budget = keeper->options.journal_budget;
+	size_t count = 0;
+
+	if (budget <= 0 || since == 0 || keeper->mono - since < budget)
+		return 0;
+	while (count < file->row_count &&
+		file->rows[count]->slot <= (keeper->wall - budget) / file->step)
+		count++;
+	return count;
+}
+
+/* Rows up to the last one that stands in a segment before `oldest`. */
+static size_t
+count_beyond(const struct pending_file *file, uint64_t oldest)
+{
+	size_t count = file->row_count;
+
+	while (count > 0 && file->rows[count - 1]->at.segment >= oldest)
+		count--;
+	return count;
+}
+
+/* Drops rows that would hold back the checkpoint, and so keep more journal than it may have
+ * in time or in bytes. A part of the bytes is left to the writer, which may take all. */
 static void
 give_up_rows(struct keeper *keeper)
 {
-	int64_t budget = keeper->options.journal_budget;
-	uint64_t before = pending_count_rows(keeper->pending), gone;
+	int64_t size = keeper->options.journal_size;
+	uint64_t before = keeper->given_up;
+	uint64_t oldest = size <= 0 ? 0 :
+		reader_oldest_within(keeper->state_dir, (uint64_t)size / 8 * 7);
 	struct pending_file *file = pending_files(keeper->pending);
 
-	if (budget <= 0)
-		return;
 	for (; file != NULL; file = file->hh.next) {
-		int64_t since = keeper->refused ? keeper->refused_since : file->waits_since;
-
-		if (since != 0 && keeper->mono - since >= budget)
-			pending_forget(keeper->pending, file, (keeper->wall - budget) / file->step);
+		give_up(keeper, file, count_too_old(keeper, file));
+		give_up(keeper, file, count_beyond(file, oldest));
 	}
-	gone = before - pending_count_rows(keeper->pending);
-	if (gone > 0 && keeper->given_up == 0)
-		log_error("%s: rows that waited for longer than journal_budget are given up",
-			keeper->reason.text);
-	keeper->given_up += gone;
+	if (keeper->given_up > before && before == 0)
+		log_error("%s: rows that waited for longer than journal_budget, or take more than "
+			"journal_size, are given up as store-full", keeper->reason.text);
 }
 
 /* ---- one file ---- */

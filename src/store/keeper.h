@@ -9,8 +9,8 @@
  * crash makes come twice is recognised by the file's own last slot and by the ledger.
  *
  * While the folder is missing or read-only everything waits in the journal; when it is back,
- * it is written; what has waited for longer than journal_budget is given up, counted and
- * logged, so that the journal does not fill the disk. A file that somebody has locked waits
+ * it is written; what has waited for longer than journal_budget, or would make the journal
+ * larger than journal_size, is given up: counted, logged and store-full in the ledger. A file that somebody has locked waits
  * alone. A damaged file, one of another step, or one whose last update lies in the future is
  * left as it is and quarantined: its slots still count in the ledger. */
 #ifndef PW_KEEPER_H

@@ -130,6 +130,28 @@ ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first
 }
 
 void
+ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last)
+{
+	struct track *track = track_of(ledger, series);
+	struct ledger_run amended = { series, reason, first, last }, before = track->run;
+
+	if (track->run.series == 0 || last < track->run.first) {
+		push_closed(ledger, &amended);
+		return;
+	}
+	/* The open run is cut, as it is written down after everything that is closed. */
+	before.last = first - 1;
+	if (before.first <= before.last)
+		push_closed(ledger, &before);
+	if (last >= track->run.last) {
+		track->run = amended;
+		return;
+	}
+	push_closed(ledger, &amended);
+	track->run.first = last + 1;
+}
+
+void
 ledger_restore(struct ledger *ledger, const struct ledger_run *open)
 {
 	struct track *track = track_of(ledger, open->series);
@@ -401,12 +423,114 @@ compare_runs(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+/* By series, and in the order of the file within each. */
+static int
+compare_written(const void *a, const void *b)
+{
+	const struct ledger_run *const *x = a, *const *y = b;
+
+	if ((*x)->series != (*y)->series)
+		return (*x)->series < (*y)->series ? -1 : 1;
+	return *x < *y ? -1 : *x > *y;
+}
+
+static bool
+any_overlap(const struct ledger *ledger)
+{
+	uint32_t newest = 0;
+	int64_t *last;
+	bool found = false;
+
+	for (size_t i = 0; i < ledger->closed_count; i++)
+		if (ledger->closed[i].series > newest)
+			newest = ledger->closed[i].series;
+	last = mem_array((size_t)newest + 1, sizeof *last);
+	for (size_t id = 0; id <= newest; id++)
+		last[id] = INT64_MIN;
+	for (size_t i = 0; i < ledger->closed_count && !found; i++) {
+		const struct ledger_run *run = &ledger->closed[i];
+
+		found = run->first <= last[run->series];
+		last[run->series] = run->last;
+	}
+	free(last);
+	return found;
+}
+
+/* Puts pieces in the place of all[at .. at + gone). */
+static void
+exchange_runs(struct ledger *all, size_t at, size_t gone, const struct ledger_run *pieces, size_t count)
+{
+	size_t tail = all->closed_count - at - gone;
+
+	for (size_t i = 0; i < count; i++)
+		push_closed(all, &pieces[i]); /* makes room */
+	memmove(all->closed + at + count, all->closed + at + gone, tail * sizeof *pieces);
+	memcpy(all->closed + at, pieces, count * sizeof *pieces);
+	all->closed_count = at + count + tail;
+}
+
+/* Puts a run among those of its series, all[from ..), sorted and without overlaps; what it
+ * stands for leaves the others. */
+static void
+lay_over(struct ledger *all, size_t from, const struct ledger_run *run)
+{
+	size_t low = from, high = all->closed_count, end, count = 0;
+	struct ledger_run pieces[3];
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (all->closed[middle].last < run->first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < all->closed_count && all->closed[end].first <= run->last;)
+		end++;
+	if (end > low && all->closed[low].first < run->first) {
+		pieces[count] = all->closed[low];
+		pieces[count++].last = run->first - 1;
+	}
+	pieces[count++] = *run;
+	if (end > low && all->closed[end - 1].last > run->last) {
+		pieces[count] = all->closed[end - 1];
+		pieces[count++].first = run->last + 1;
+	}
+	exchange_runs(all, low, end - low, pieces, count);
+}
+
+/* What was amended counts as the last word says. */
+static void
+settle(struct ledger *ledger)
+{
+	const struct ledger_run **order = mem_array(ledger->closed_count, sizeof *order);
+	struct ledger all = { .fd = -1 };
+	size_t from = 0;
+
+	for (size_t i = 0; i < ledger->closed_count; i++)
+		order[i] = &ledger->closed[i];
+	qsort(order, ledger->closed_count, sizeof *order, compare_written);
+	for (size_t i = 0; i < ledger->closed_count; i++) {
+		if (i > 0 && order[i]->series != order[i - 1]->series)
+			from = all.closed_count;
+		lay_over(&all, from, order[i]);
+	}
+	free(order);
+	free(ledger->closed);
+	ledger->closed = all.closed;
+	ledger->closed_count = all.closed_count;
+	ledger->closed_room = all.closed_room;
+}
+
 static void
 take_over(struct ledger_view *view, struct ledger *ledger)
 {
 	for (uint32_t id = 0; id < ledger->room; id++)
 		if (ledger->tracks[id].run.series != 0)
 			push_closed(ledger, &ledger->tracks[id].run);
+	if (any_overlap(ledger))
+		settle(ledger);
 	view->runs = ledger->closed;
 	view->count = ledger->closed_count;
 	ledger->closed = NULL;

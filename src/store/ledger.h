@@ -5,7 +5,8 @@
  * The run still open of each series stands in the checkpoint, together with the length of
  * `runs` and the journal position up to which both are complete; so the three never
  * disagree. At its start the store cuts `runs` to that length and replays the journal;
- * slots up to a series' last known one are duplicates and ignored.
+ * slots up to a series' last known one are duplicates and ignored. Where runs of one series
+ * overlap, the later one in the file counts: it amends what was said before.
  *
  * Good, first and discontinuity are reasons like the others: expected = sum of all. Slots
  * that were never closed (before the first sighting, while a row was retired) are in no run
@@ -34,6 +35,10 @@ void ledger_close(struct ledger *ledger);
 void ledger_restore(struct ledger *ledger, const struct ledger_run *open);
 /* Slots first..last are closed; what is known already is ignored. */
 void ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last);
+/* What became of slots that are closed was found to be otherwise: they count with this reason.
+ * In `runs` that is one more run, which stands for its slots in the place of earlier ones. */
+void ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first,
+	int64_t last);
 /* Takes what a KIND_SAMPLES or KIND_RUN record says; other kinds are nothing to it. -1 when
  * the body is damaged. */
 int ledger_take(struct ledger *ledger, const struct record *record);

@@ -121,7 +121,7 @@ pending_register(struct pending *pending, const struct series *series, struct fa
 	}
 	file->ds = mem_grow(file->ds, file->ds_count + 1, sizeof *file->ds);
 	ds = &file->ds[file->ds_count];
-	*ds = (struct pending_ds){ .last = INT64_MIN };
+	*ds = (struct pending_ds){ .last = INT64_MIN, .series = series->id };
 	str_copy(ds->name, sizeof ds->name, series->ds);
 	place->file = file;
 	place->ds = file->ds_count++;

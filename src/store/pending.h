@@ -18,6 +18,7 @@ struct series;
 
 struct pending_ds {
 	char name[RRD_DS_NAME];
+	uint32_t series;
 	bool seen;    /* some slot was closed */
 	int64_t last; /* closed up to here */
 	bool in_file;

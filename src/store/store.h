@@ -11,6 +11,7 @@ struct store_options {
 	int64_t flush;          /* ns between two writes of one file at most; 5 min */
 	int64_t memory;         /* bytes of pending rows; 256M */
 	int64_t journal_budget; /* ns of journal kept while the disk refuses; 24 h */
+	int64_t journal_size;   /* bytes of journal kept at most; 4 GiB. 0: any number */
 };
 
 /* Serves until alive_fd gives EOF (the supervisor has gone) or SIGTERM; flush_fd is the

@@ -541,6 +541,80 @@ a_file_from_the_future_is_left_alone_and_named_with_its_date(void)
 	end();
 }
 
+/* Where the ledger says good there is a row, where it says store-full there is none. */
+struct twin {
+	const struct series *series;
+	uint64_t good, full;
+};
+
+static void
+compare_span(const struct ledger_run *run, void *arg)
+{
+	struct twin *twin = arg;
+
+	for (int64_t slot = run->first; slot <= run->last; slot++) {
+		double row = fetch(twin->series->file, twin->series->ds, slot - FIRST);
+
+		CHECK(run->reason == REASON_GOOD ? row == (double)(slot - FIRST) :
+			run->reason == REASON_STORE_FULL && !(row >= 0));
+	}
+	*(run->reason == REASON_GOOD ? &twin->good : &twin->full) +=
+		(uint64_t)(run->last - run->first + 1);
+}
+
+/* Returns how many slots are store-full. */
+static uint64_t
+ledger_and_file_agree(const struct series *series, uint64_t expected)
+{
+	struct twin twin = { .series = series };
+	struct ledger_view *view;
+
+	CHECK(keeper_finish(keeper) == 0);
+	view = ledger_open_reader(scratch, NULL);
+	ledger_spans(view, series, 0, INT64_MAX / 2, compare_span, &twin);
+	ledger_close_reader(view);
+	CHECK_INT(twin.good + twin.full, expected);
+	return twin.full;
+}
+
+static void
+what_would_make_the_journal_too_large_is_given_up_and_counted(void)
+{
+	struct store_health health;
+	const struct series *a, *b;
+	uint64_t *numbers;
+	size_t kept;
+
+	begin();
+	keeper_close(keeper);
+	options.journal_budget = 30 * 86400 * LOOP_S;
+	options.journal_size = 100000;
+	open_keeper();
+	CHECK(rmdir(options.rrd_dir) == 0);
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	b = add_series("d/b", "d/points.rrd", "b", STEP);
+	for (int slot = 1; slot <= 2000; slot++) {
+		put(a, slot, slot);
+		put(b, slot, slot);
+		if (slot % 10 == 0)
+			commit();
+		advance(STEP);
+		keeper_read(keeper, 100);
+		keeper_round(keeper);
+	}
+	keeper_health(keeper, &health);
+	CHECK(health.given_up > 500 && health.given_up < 2000 && health.degraded);
+	kept = reader_segments(scratch, &numbers);
+	free(numbers);
+	CHECK(kept <= 100000 / 20000 + 1);
+	kill_keeper();
+	CHECK(mkdir(options.rrd_dir, 0700) == 0);
+	flush("d/points.rrd");
+	CHECK_INT(ledger_and_file_agree(a, 2000), health.given_up);
+	CHECK_INT(ledger_and_file_agree(b, 2000), health.given_up);
+	end();
+}
+
 static void
 what_waits_for_longer_than_the_budget_is_given_up_and_counted(void)
 {
@@ -573,6 +647,7 @@ what_waits_for_longer_than_the_budget_is_given_up_and_counted(void)
 	flush("d/points.rrd");
 	for (int slot = 1641; slot <= 2000; slot++)
 		CHECK(fetch("d/points.rrd", "a", slot) == slot);
+	CHECK_INT(ledger_and_file_agree(a, 2000), health.given_up);
 	end();
 }
 
@@ -902,6 +977,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count),
 	TEST(a_file_from_the_future_is_left_alone_and_named_with_its_date),
 	TEST(what_waits_for_longer_than_the_budget_is_given_up_and_counted),
+	TEST(what_would_make_the_journal_too_large_is_given_up_and_counted),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(segments_go_after_a_checkpoint_and_not_before),

@@ -100,6 +100,23 @@ small_read(struct small *store, unsigned records)
 		CHECK(ledger_take(store->ledger, &record) == 0);
 }
 
+/* As the store does, just before its checkpoint: rows are given up. */
+static void
+small_amend(struct small *store)
+{
+	uint32_t id = 1 + random_below(SERIES);
+	const struct ledger_run *open = ledger_open_run(store->ledger, id);
+	int64_t first, last;
+
+	if (open == NULL)
+		return;
+	first = random_below((unsigned)open->last + 1);
+	last = first + random_below(40);
+	last = last > open->last ? open->last : last;
+	ledger_amend(store->ledger, id, REASON_STORE_FULL, first, last);
+	memset(&model[id][first], REASON_STORE_FULL, (size_t)(last - first + 1));
+}
+
 /* back: the position may lag behind what the ledger has taken, as pending rows make it. */
 static void
 small_checkpoint(struct small *store, struct reader_position *back)
@@ -178,8 +195,10 @@ play(uint64_t with)
 		if (random_below(3) == 0)
 			loop_sim_for(loop, 250 * LOOP_MS);
 		small_read(&store, random_below(6));
-		if (random_below(12) == 0)
+		if (random_below(12) == 0) {
+			small_amend(&store);
 			small_checkpoint(&store, &back);
+		}
 		if (random_below(15) == 0) {
 			small_kill(&store);
 			small_open(&store);
