@@ -10,14 +10,14 @@
 #include "cli/cmd.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_check, &cmd_status, &cmd_devices, &cmd_values, &cmd_where, &cmd_gaps, &cmd_alarms,
+	&cmd_check, &cmd_plan, &cmd_status, &cmd_devices, &cmd_values, &cmd_where, &cmd_gaps, &cmd_alarms,
 	&cmd_paths, &cmd_graph, &cmd_probe, &cmd_walk,
 	&cmd_reload, NULL
 };
 
 /* Names that the contract has and this version does not. */
 static const char *const later[] = {
-	"plan", "discover", "adopt", "report", "maintenance", "pause", "flows", "mib", "trap-test",
+	"discover", "adopt", "report", "maintenance", "pause", "flows", "mib", "trap-test",
 	"trace", "config", "rrd", "backup", "restore", "export", "top", "check-path",
 	"check-device", NULL
 };

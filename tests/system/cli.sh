@@ -73,6 +73,13 @@ configuration >"$work/plant.conf"
 # ---- without a daemon ----
 exits 0 "check takes a right configuration" $pollwerk check
 shows "and sums it up" '3 devices, .*: ok'
+exits 0 "plan needs no daemon" $pollwerk plan
+shows "and counts what will be polled" '^series  *[1-9]'
+shows "and says that it fits" '^fits$'
+exits 0 "plan --json" $pollwerk --json plan --rows 3
+holds "one document" "d['devices'] == 3 and d['rows'] == 3 and d['fits'] is True and d['files'] == 8"
+exits 1 "plan of what no disk holds" $pollwerk plan --rows 1000000
+shows "says so" '^does not fit: the RRD files need more'
 for command in status devices alarms paths reload; do
 	exits 3 "$command: exit 3 without a daemon" $pollwerk $command
 	says "$command: says that it is not reachable" 'not reachable: .*ctl.sock: '
@@ -80,13 +87,13 @@ done
 exits 2 "no command is wrong usage" ./pollwerk
 exits 2 "an unknown command is wrong usage" $pollwerk valeus
 says "and the nearest one is named" 'did you mean "values"'
-exits 2 "a command of later versions is refused by name" $pollwerk plan
-says "in these words" '^pollwerk plan: not in this version yet$'
+exits 2 "a command of later versions is refused by name" $pollwerk flows
+says "in these words" '^pollwerk flows: not in this version yet$'
 exits 2 "an unknown option is wrong usage" $pollwerk where --frobnicate
 exits 2 "graph without points is wrong usage" $pollwerk graph
 exits 0 "--version" ./pollwerk --version
 shows "tells it" '^pollwerk [0-9]'
-for command in check status devices values where gaps alarms paths graph probe walk reload; do
+for command in check plan status devices values where gaps alarms paths graph probe walk reload; do
 	exits 0 "$command --help" ./pollwerk $command --help
 	shows "$command --help: shows its usage" "^usage: pollwerk $command"
 done
