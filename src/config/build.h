@@ -14,6 +14,7 @@ struct arena;
 struct conf;
 struct conf_errors;
 struct config_setting_t;
+struct net_addr;
 struct rule_options;
 
 /* A point path that can come to be: a row, which only the device knows, stands as '*'. */
@@ -96,10 +97,15 @@ void build_groups(struct build *build, struct device *device, const struct unit 
 	size_t count, const struct scope *scope);
 
 /* ---- wires.c: how a device is asked ---- */
+/* The device's address with that port; false, reported, when it has none. */
+bool build_address(struct build *build, const struct config_setting_t *device, uint16_t port,
+	const char *what, struct net_addr *addr);
 const void *build_snmp(struct build *build, const struct config_setting_t *device);
+const void *build_reach(struct build *build, const struct config_setting_t *device);
+
+/* ---- lines.c: the same for Modbus ---- */
 const void *build_modbus(struct build *build, const struct config_setting_t *device,
 	const struct unit *units, size_t count);
-const void *build_reach(struct build *build, const struct config_setting_t *device);
 /* Lines and inline settings that contradict each other for one host and port. */
 void build_check_lines(struct build *build);
 

@@ -299,7 +299,7 @@ build_modicon(struct build *build, const struct config_setting_t *node, int *fun
 }
 
 static bool
-build_address(struct build *build, const struct scope *scope, const struct scope *around,
+build_wire_address(struct build *build, const struct scope *scope, const struct scope *around,
 	struct modbus_point *wire)
 {
 	static const char *const ways[] = { "pdu", "register", "modicon" };
@@ -450,7 +450,7 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 			"asked by Modbus");
 		return false;
 	}
-	if (!build_address(build, scope, &around, wire) || !build_type(build, scope, wire) ||
+	if (!build_wire_address(build, scope, &around, wire) || !build_type(build, scope, wire) ||
 		!build_order(build, scope, &around, wire) || !build_invalid(build, scope, wire))
 		return false;
 	if (node_count(scope_find(scope, "scale")) > 0) {

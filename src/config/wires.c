@@ -1,5 +1,4 @@
-/* How a device is asked: its SNMP, Modbus and reach settings, from all places they may
- * stand in. */
+/* How a device is asked: its SNMP and reach settings, from all places they may stand in. */
 #include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +9,12 @@
 #include "config/build.h"
 #include "config/errors.h"
 #include "config/tree.h"
-#include "modbus/modbus.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
 
 /* Reported when it is missing; a wrong one the schema has told about. */
-static bool
-device_address(struct build *build, const struct config_setting_t *device, uint16_t port,
+bool
+build_address(struct build *build, const struct config_setting_t *device, uint16_t port,
 	const char *what, struct net_addr *addr)
 {
 	const struct config_setting_t *node = node_get(device, "address");
@@ -152,7 +150,7 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 	if (node_text(profile_name) != NULL)
 		scope_push(&scope, node_get(build_find(build, &build->profiles, "profile",
 			profile_name), "snmp"));
-	device_address(build, device, (uint16_t)scope_int(&scope, "port"), "snmp",
+	build_address(build, device, (uint16_t)scope_int(&scope, "port"), "snmp",
 		&options->address);
 	options->user.name = options->user.context = "";
 	options->user.auth_pass = options->user.priv_pass = "";
@@ -175,142 +173,6 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 	return options;
 }
 
-/* ---- Modbus ---- */
-
-static const char *const line_keys[] = {
-	"transport", "port", "timeout", "connect_timeout", "connect_delay", "request_gap",
-	"close_after",
-};
-
-/* The entry of lines that the device names; the device's own keys of a line are then wrong. */
-static const struct config_setting_t *
-find_line(struct build *build, const struct config_setting_t *device,
-	const struct config_setting_t *modbus)
-{
-	const struct config_setting_t *name = node_get(modbus, "line");
-
-	if (node_text(name) == NULL)
-		return NULL;
-	for (size_t i = 0; i < sizeof line_keys / sizeof *line_keys; i++) {
-		if (node_get(modbus, line_keys[i]) != NULL &&
-			strcmp(line_keys[i], "timeout") != 0)
-			node_error(node_get(modbus, line_keys[i]), build->errors,
-				"%s: belongs to line \"%s\", not to its device", line_keys[i],
-				node_text(name));
-	}
-	if (node_get(device, "address") != NULL && node_get(device, "snmp") == NULL &&
-		node_get(device, "reach") == NULL)
-		node_error(node_get(device, "address"), build->errors,
-			"address: line \"%s\" has the address already", node_text(name));
-	return build_find(build, &build->lines, "line", name);
-}
-
-static void
-line_options(const struct scope *scope, struct modbus_options *options)
-{
-	options->timeout = scope_duration(scope, "timeout");
-	options->connect_timeout = scope_duration(scope, "connect_timeout");
-	options->connect_delay = scope_duration(scope, "connect_delay");
-	options->request_gap = scope_duration(scope, "request_gap");
-	options->close_after = scope_duration(scope, "close_after");
-}
-
-const void *
-build_modbus(struct build *build, const struct config_setting_t *device,
-	const struct unit *units, size_t count)
-{
-	struct modbus_options *options = arena_zero(build->arena, sizeof *options);
-	const struct config_setting_t *modbus = node_get(device, "modbus"), *line;
-	struct scope scope = build_scope(build, "modbus", modbus), limits = scope;
-
-	options->line = "";
-	if (modbus == NULL) {
-		node_error(device, build->errors, "missing key \"modbus\" ({ unit_id = ..; }): its "
-			"points are asked by Modbus");
-		return options;
-	}
-	line = find_line(build, device, modbus);
-	scope_push(&scope, line);
-	line_options(&scope, options);
-	if (line != NULL)
-		options->line = build_text(build, &scope, "line");
-	if (line == NULL && node_get(modbus, "line") == NULL)
-		device_address(build, device, (uint16_t)scope_int(&scope, "port"), "modbus",
-			&options->address);
-	else if (line != NULL && node_get_text(line, "address", NULL) != NULL)
-		net_addr_parse(node_get_text(line, "address", ""),
-			(uint16_t)scope_int(&scope, "port"), &options->address, NULL);
-	options->unit_id = (uint8_t)scope_int(&scope, "unit_id");
-	/* What the device's templates know about how much it takes at once. */
-	for (size_t i = 0; i < count; i++) {
-		for (const struct template *at = units[i].tmpl; at != NULL; at = at->parent) {
-			if (at->protocol == PROTOCOL_MODBUS)
-				scope_push(&limits, at->node);
-		}
-	}
-	options->max_regs = (uint16_t)scope_int(&limits, "max_regs");
-	options->max_bits = (uint16_t)scope_int(&limits, "max_bits");
-	options->max_gap = (uint16_t)scope_int(&limits, "max_gap");
-	return options;
-}
-
-static const char *
-contradiction(const struct modbus_options *one, const struct modbus_options *other)
-{
-	if (one->connect_timeout != other->connect_timeout)
-		return "connect_timeout";
-	if (one->connect_delay != other->connect_delay)
-		return "connect_delay";
-	if (one->request_gap != other->request_gap)
-		return "request_gap";
-	if (one->close_after != other->close_after)
-		return "close_after";
-	return NULL;
-}
-
-/* Devices behind one host and port share a connection, so its settings have one value. */
-static void
-check_device_line(struct build *build, size_t at)
-{
-	const struct modbus_options *one = build->devices[at].modbus;
-
-	for (size_t i = 0; i < at; i++) {
-		const struct modbus_options *other = build->devices[i].modbus;
-		const char *key;
-
-		if (other == NULL || !net_addr_equal(&one->address, &other->address))
-			continue;
-		key = contradiction(one, other);
-		if (key != NULL)
-			node_error(node_get(build->device_nodes[at], "modbus"), build->errors,
-				"%s: device \"%s\" has another value for the same host and port", key,
-				build->devices[i].name);
-		return; /* the first stands for all before */
-	}
-}
-
-void
-build_check_lines(struct build *build)
-{
-	for (size_t i = 0; i < build->lines.count; i++) {
-		const struct config_setting_t *one = build->lines.items[i];
-		struct scope scope = build_scope(build, "line", one);
-
-		for (size_t k = 0; k < i; k++) {
-			struct scope other = build_scope(build, "line", build->lines.items[k]);
-
-			if (strcmp(scope_text(&scope, "address"), scope_text(&other, "address")) == 0 &&
-				scope_int(&scope, "port") == scope_int(&other, "port"))
-				node_error(one, build->errors, "line \"%s\" is the same host and port",
-					scope_text(&other, "name"));
-		}
-	}
-	for (size_t i = 0; i < build->device_count; i++) {
-		if (build->devices[i].modbus != NULL)
-			check_device_line(build, i);
-	}
-}
-
 /* ---- reach ---- */
 
 const void *
@@ -322,7 +184,7 @@ build_reach(struct build *build, const struct config_setting_t *device)
 	struct scope scope = build_scope(build, "reach", reach);
 	uint16_t *tcp = arena_zero(build->arena, (size_t)node_count(ports) * sizeof *tcp);
 
-	device_address(build, device, 0, "reach", &options->address);
+	build_address(build, device, 0, "reach", &options->address);
 	options->ping = scope_bool(&scope, "ping");
 	options->timeout = scope_duration(&scope, "timeout");
 	for (int i = 0; i < node_count(ports); i++) {

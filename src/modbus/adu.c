@@ -237,6 +237,10 @@ feed_rtu(const struct adu_expect *expect, const uint8_t *buf, size_t len,
 	pdu_length = rtu_pdu_length(expect, buf + 1, len - 1);
 	if (pdu_length < 0)
 		return broken(answer, "bad-function");
+	/* Told at once: what follows may be another frame, and is not to be waited for. */
+	if (expect->bytes != 0 && len > 2 && buf[1] == expect->function &&
+		buf[2] != expect->bytes)
+		return broken(answer, "bad-count");
 	size = (size_t)pdu_length + 3;
 	if (size > 256)
 		return broken(answer, "bad-byte-count");

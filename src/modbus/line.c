@@ -11,11 +11,15 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "modbus/adu.h"
+#include "modbus/owed.h"
 
 #define CONNECT_TIMEOUT (3 * LOOP_S)
 #define CONNECT_SPACING LOOP_S /* between two connects, whatever happened to the first */
 #define BACKOFF_FIRST LOOP_S
 #define BACKOFF_MOST (60 * LOOP_S)
+#define QUIET (100 * LOOP_MS)     /* a serial server's packets may come that far apart */
+#define NEVER_QUIET (5 * LOOP_S)  /* of octets without a pause: nothing can be asked here */
+#define OWED_ALONE (10 * LOOP_S)  /* after which a question without another shape is asked */
 
 enum {
 	TIMEOUTS_TO_RECONNECT = 3, /* in a row over all units: the connection is dead */
@@ -67,6 +71,12 @@ struct line {
 	unsigned timeouts;            /* in a row */
 	int64_t next_probe;           /* mono: no request to a silent unit before */
 
+	struct owed owed;             /* RTU */
+	bool probing;                 /* asked is preceded by a read of another shape */
+	uint8_t out[ADU_MAX];         /* RTU: the frame on the wire */
+	size_t out_size, echo_left;
+	int64_t drain_end;            /* mono: not quiet by then means noise for ever */
+
 	uint8_t in[ADU_MAX];
 	size_t in_size;
 	unsigned inside;              /* callbacks on the stack */
@@ -96,6 +106,7 @@ line_free(struct line *line)
 	loop_timer_stop(line->loop, &line->timer);
 	loop_timer_stop(line->loop, &line->refusals);
 	net_stream_close(line->stream);
+	owed_free(&line->owed);
 	free(line->name);
 	free(line);
 }
@@ -128,6 +139,7 @@ line_new(struct lines *lines, const struct line_options *options)
 	line->lines = lines;
 	line->loop = lines->loop;
 	line->options.address = options->address;
+	line->options.framing = options->framing;
 	/* Random enough that a restarted poller does not ask with the tids of its forerunner. */
 	line->tid = (uint16_t)(str_hash(seed, sizeof(seed)) ^
 			       str_hash(&options->address, sizeof(options->address)));
@@ -150,6 +162,8 @@ take_options(struct line *line, const struct line_options *options)
 	line->options.retry_within = before > 0 && before < within ? before : within;
 	if (line->options.connect_timeout <= 0)
 		line->options.connect_timeout = CONNECT_TIMEOUT;
+	if (line->options.quiet <= 0)
+		line->options.quiet = QUIET;
 }
 
 void
@@ -158,7 +172,8 @@ line_join(struct lines *lines, const struct line_options *options, struct line_u
 	struct line *line;
 
 	DL_FOREACH(lines->all, line) {
-		if (!line->doomed && net_addr_equal(&line->options.address, &options->address))
+		if (!line->doomed && line->options.framing == options->framing &&
+			net_addr_equal(&line->options.address, &options->address))
 			break;
 	}
 	if (line == NULL)
@@ -222,6 +237,12 @@ leave(struct line *line)
 		pump(line);
 }
 
+static bool
+is_rtu(const struct line *line)
+{
+	return line->options.framing == ADU_RTU;
+}
+
 /* ---- silent units ---- */
 
 static void
@@ -231,6 +252,18 @@ unit_silent(struct line *line, struct line_unit *unit, int64_t now)
 		unit->silences++;
 	if (unit->silences >= SILENCES_TO_DOUBT)
 		line->next_probe = now + PROBE_SHARE * (now - line->sent_at);
+}
+
+/* Of several devices on one unit id, one is proof for all. */
+static void
+unit_lives(struct line *line, const struct line_unit *answered)
+{
+	struct line_unit *unit;
+
+	DL_FOREACH(line->units, unit) {
+		if (unit->id == answered->id)
+			unit->silences = 0;
+	}
 }
 
 /* Each dead unit behind a gateway costs its whole time-out, and the living wait meanwhile.
@@ -285,6 +318,7 @@ on_refusals(void *arg)
 		[LINE_BREAKER] = "not asked, silent units have had their share of the line",
 		[LINE_OVERRUN] = "not asked, the line was busy for a whole interval",
 		[LINE_BAD_REPLY] = "not asked, no such request can be made",
+		[LINE_TIMEOUT] = "not asked, its last answer may still be on the way",
 	};
 	struct line *line = arg;
 	struct line_request *request, *next;
@@ -374,18 +408,49 @@ go_down(struct line *line, const char *why)
 	}
 }
 
-/* What came is no answer: nothing that follows on this connection can be believed. */
+/* Nothing is sent and all that comes is thrown away until the line was silent. */
+static void
+drain(struct line *line)
+{
+	line->counters.quarantines++;
+	line->in_size = 0;
+	line->state = LINE_DRAINING;
+	line->drain_end = loop_mono(line->loop) + NEVER_QUIET;
+	loop_timer_in(line->loop, &line->timer, line->options.quiet);
+}
+
+static void
+drained(struct line *line, size_t size)
+{
+	line->counters.noise += size;
+	if (loop_mono(line->loop) < line->drain_end)
+		loop_timer_in(line->loop, &line->timer, line->options.quiet);
+	else
+		go_down(line, "octets that nobody asked for, without an end");
+}
+
+/* What came is no answer: nothing that follows on this connection can be believed. On a bus
+ * it is noise; the answer itself may still come. */
 static void
 bad_reply(struct line *line, const char *why)
 {
+	bool waited = line->state == LINE_WAITING;
 	struct line_request *request = take_asked(line);
 	struct line_result result = { .outcome = LINE_BAD_REPLY, .why = why,
 		.received = loop_mono(line->loop) };
 
 	result.rtt = request != NULL ? result.received - line->sent_at : 0;
-	log_debug("%s: %s, connection closed", line->name, why);
 	line->counters.bad_replies++;
-	drop_stream(line);
+	if (is_rtu(line)) {
+		log_debug("%s: %s", line->name, why);
+		if (waited)
+			owed_add(&line->owed, &line->expect, line->probing, line->sent_at);
+		line->counters.noise += line->in_size;
+		drain(line);
+	} else {
+		log_debug("%s: %s, connection closed", line->name, why);
+		drop_stream(line);
+	}
 	finish(request, &result);
 }
 
@@ -463,8 +528,125 @@ answered(struct line *line, const struct adu_answer *answer, bool exception, int
 	if (exception && (answer->code == 0x0A || answer->code == 0x0B))
 		unit_silent(line, request->unit, mono);
 	else
-		request->unit->silences = 0;
+		unit_lives(line, request->unit);
 	finish(request, &result);
+}
+
+static void
+take_off(struct line *line, size_t size)
+{
+	line->in_size -= size;
+	memmove(line->in, line->in + size, line->in_size);
+}
+
+/* Returns false when the connection is gone, or the line to be left alone. */
+static bool
+take_answer(struct line *line, const struct adu_answer *answer, bool exception, int64_t mono)
+{
+	uint64_t connection = line->connection;
+	size_t size = answer->size;
+
+	answered(line, answer, exception, mono);
+	if (line->stream == NULL || line->connection != connection)
+		return false;
+	take_off(line, size);
+	return true;
+}
+
+/* The read of another shape was answered, so no older answer is to come: now the question
+ * itself, at the head of the queue. */
+static void
+probe_answered(struct line *line)
+{
+	struct line_request *request = take_asked(line);
+
+	line->probing = false;
+	line->answers_here++;
+	line->failures = 0;
+	line->timeouts = 0;
+	settle(line, line->options.request_gap);
+	if (request == NULL)
+		return;
+	unit_lives(line, request->unit);
+	DL_PREPEND(line->queue, request);
+}
+
+static bool
+take_rtu_answer(struct line *line, const struct adu_answer *answer, bool exception, int64_t mono)
+{
+	size_t size = answer->size;
+
+	/* Two-wire adapters give back what they are sent. It has the right CRC, and a question
+	 * for coils can even be read as an answer. */
+	if (size >= line->out_size && memcmp(line->in, line->out, line->out_size) == 0) {
+		bad_reply(line, "the question itself comes back: set local_echo = true");
+		return false;
+	}
+	if (exception)
+		owed_refused(&line->owed, &line->expect, line->probing, line->sent_at);
+	else
+		owed_answered(&line->owed, &line->expect, line->probing, line->sent_at);
+	if (!line->probing)
+		return take_answer(line, answer, exception, mono);
+	probe_answered(line);
+	take_off(line, size);
+	return true;
+}
+
+/* False: more is needed, or the echo is none. */
+static bool
+take_echo(struct line *line)
+{
+	size_t at = line->out_size - line->echo_left;
+	size_t part = line->in_size < line->echo_left ? line->in_size : line->echo_left;
+
+	if (memcmp(line->in, line->out + at, part) != 0) {
+		bad_reply(line, "the question did not come back whole, as local_echo says");
+		return false;
+	}
+	line->echo_left -= part;
+	take_off(line, part);
+	return line->echo_left == 0 && line->in_size > 0;
+}
+
+/* The same for a bus: a frame says neither where it begins nor what it answers. */
+static bool
+take_rtu_frame(struct line *line, int64_t mono)
+{
+	struct adu_answer answer;
+	enum adu_verdict verdict;
+	const char *why;
+
+	if (line->in_size == 0)
+		return false;
+	if (line->state != LINE_WAITING) {
+		bad_reply(line, "octets that nobody asked for");
+		return false;
+	}
+	if (line->echo_left > 0 && !take_echo(line))
+		return false;
+	/* What a bus shows while its drivers change over; neither is the id of a unit. */
+	if (line->in[0] == 0x00 || line->in[0] == 0xFF) {
+		line->counters.noise++;
+		take_off(line, 1);
+		return true;
+	}
+	verdict = adu_feed(&line->expect, line->in, line->in_size, &answer);
+	if (verdict == ADU_NEED_MORE)
+		return false;
+	if (verdict != ADU_ERROR)
+		return take_rtu_answer(line, &answer, verdict == ADU_EXCEPTION, mono);
+	why = answer.why;
+	verdict = owed_feed(&line->owed, line->in, line->in_size, &answer);
+	if (verdict == ADU_NEED_MORE)
+		return false;
+	if (verdict == ADU_ERROR) {
+		bad_reply(line, why);
+		return false;
+	}
+	line->counters.late++;
+	take_off(line, answer.size);
+	return true;
 }
 
 /* Returns false when more bytes are needed or the connection is gone. */
@@ -476,6 +658,8 @@ take_frame(struct line *line, int64_t mono)
 	uint16_t tid;
 	bool current;
 
+	if (is_rtu(line))
+		return take_rtu_frame(line, mono);
 	if (line->in_size < 2)
 		return false;
 	tid = (uint16_t)(line->in[0] << 8 | line->in[1]);
@@ -491,18 +675,11 @@ take_frame(struct line *line, int64_t mono)
 		bad_reply(line, answer.why);
 		return false;
 	}
-	if (verdict == ADU_OTHER_TID) {
-		late_take(line, tid, true);
-		line->counters.late++;
-	} else {
-		uint64_t connection = line->connection;
-
-		answered(line, &answer, verdict == ADU_EXCEPTION, mono);
-		if (line->stream == NULL || line->connection != connection)
-			return false;
-	}
-	line->in_size -= answer.size;
-	memmove(line->in, line->in + answer.size, line->in_size);
+	if (verdict != ADU_OTHER_TID)
+		return take_answer(line, &answer, verdict == ADU_EXCEPTION, mono);
+	late_take(line, tid, true);
+	line->counters.late++;
+	take_off(line, answer.size);
 	return true;
 }
 
@@ -516,6 +693,10 @@ on_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
 		line->lines->tap(line->name, false, data, size, mono, line->lines->tap_arg);
 	enter(line);
 	while (size > 0 && line->stream != NULL && line->connection == connection) {
+		if (line->state == LINE_DRAINING) {
+			drained(line, size);
+			break;
+		}
 		size_t part = sizeof(line->in) - line->in_size;
 
 		/* never 0: a full buffer is a frame or an error, and both empty it */
@@ -561,6 +742,9 @@ on_closed(int error, void *arg)
 		return;
 	}
 	request = take_asked(line);
+	/* A serial server hands what still comes to whoever is connected then. */
+	if (is_rtu(line) && state == LINE_WAITING)
+		owed_add(&line->owed, &line->expect, line->probing, line->sent_at);
 	drop_stream(line);
 	if (state != LINE_WAITING || (idle_close && request != NULL)) {
 		line->counters.idle_closes++;
@@ -605,24 +789,57 @@ start_connect(struct line *line)
 	loop_timer_in(line->loop, &line->timer, line->options.connect_timeout);
 }
 
+static struct adu_read
+read_of(const struct line *line, const struct line_request *request)
+{
+	return (struct adu_read){ .framing = line->options.framing, .tid = line->tid,
+		.unit = request->unit->id, .function = request->function,
+		.address = request->address, .count = request->count };
+}
+
 static int
 encode(struct line *line, const struct line_request *request, uint8_t *frame, size_t size)
 {
+	enum adu_framing framing = line->options.framing;
 	uint8_t unit = request->unit->id;
-	struct adu_read read = { .framing = ADU_MBAP, .tid = line->tid, .unit = unit,
-		.function = request->function, .address = request->address,
-		.count = request->count };
+	struct adu_read read = read_of(line, request);
 
 	switch (request->question) {
 	case LINE_IDENTIFY:
-		return adu_encode_identify(ADU_MBAP, line->tid, unit, request->code,
+		return adu_encode_identify(framing, line->tid, unit, request->code,
 			request->object, frame, size, &line->expect);
 	case LINE_SERVER_ID:
-		return adu_encode_server_id(ADU_MBAP, line->tid, unit, frame, size,
+		return adu_encode_server_id(framing, line->tid, unit, frame, size,
 			&line->expect);
 	default:
 		return adu_encode_read(&read, frame, size, &line->expect);
 	}
+}
+
+/* RTU: where an older answer could pass for the one to this question, a read of another
+ * shape takes its place for now. Returns the length of the frame, 0 when nothing can be asked
+ * that would be safe. */
+static int
+make_unmistakable(struct line *line, const struct line_request *request, uint8_t *frame,
+	int size)
+{
+	struct adu_read read = read_of(line, request);
+	int64_t since = owed_since(&line->owed, request->unit->id);
+
+	line->probing = false;
+	if (!is_rtu(line) || request->question != LINE_READ ||
+		!owed_has(&line->owed, &line->expect, false))
+		return size;
+	read.count = owed_other_count(&line->owed, &read, !request->alone);
+	if (read.count > 0) {
+		line->probing = true;
+		line->counters.probes++;
+		return adu_encode_read(&read, frame, ADU_MAX, &line->expect);
+	}
+	if (loop_mono(line->loop) - since < OWED_ALONE)
+		return 0;
+	owed_forget(&line->owed, request->unit->id);
+	return size;
 }
 
 static void
@@ -635,10 +852,15 @@ ask(struct line *line, struct line_request *request)
 	late_take(line, line->tid, true);
 	DL_DELETE(line->queue, request);
 	size = encode(line, request, frame, sizeof(frame));
-	if (size == -1) {
-		refuse(line, request, LINE_BAD_REPLY);
+	if (size > 0)
+		size = make_unmistakable(line, request, frame, size);
+	if (size <= 0) {
+		refuse(line, request, size == 0 ? LINE_TIMEOUT : LINE_BAD_REPLY);
 		return;
 	}
+	memcpy(line->out, frame, (size_t)size);
+	line->out_size = (size_t)size;
+	line->echo_left = line->options.local_echo ? line->out_size : 0;
 	line->asked = request;
 	line->state = LINE_WAITING;
 	line->sent_at = loop_mono(line->loop);
@@ -667,7 +889,7 @@ pump(struct line *line)
 				request->unit->refused = now;
 			DL_DELETE(line->queue, request);
 			refuse(line, request, late ? LINE_OVERRUN : LINE_BREAKER);
-		} else if (line->in_size == 1) {
+		} else if (line->in_size == 1 && !is_rtu(line)) {
 			/* half a word that nobody asked for: start afresh, not with a doubt */
 			bad_reply(line, "a byte that was not asked for");
 		} else {
@@ -692,15 +914,18 @@ timed_out(struct line *line)
 	result.rtt = result.received - line->sent_at;
 	line->counters.timeouts++;
 	late_add(line, line->expect.tid);
+	if (line->in_size > 0)
+		result.why = "only part of an answer";
 	/* Half an answer is left: a dribbling or lying server. Or nobody answered for a
 	 * while: the connection may be dead without anybody having told us. */
-	if (line->in_size > 0 || ++line->timeouts >= TIMEOUTS_TO_RECONNECT) {
-		if (line->in_size > 0)
-			result.why = "only part of an answer";
+	if ((line->in_size > 0 && !is_rtu(line)) || ++line->timeouts >= TIMEOUTS_TO_RECONNECT)
 		drop_stream(line);
-	} else {
+	else if (is_rtu(line))
+		drain(line);
+	else
 		settle(line, line->options.request_gap);
-	}
+	if (is_rtu(line))
+		owed_add(&line->owed, &line->expect, line->probing, line->sent_at);
 	if (request != NULL)
 		unit_silent(line, request->unit, result.received);
 	finish(request, &result);
@@ -720,6 +945,7 @@ on_timer(void *arg)
 		go_down(line, "no answer to the connection request");
 		break;
 	case LINE_SETTLING:
+	case LINE_DRAINING:
 		line->state = LINE_READY;
 		break;
 	case LINE_READY:

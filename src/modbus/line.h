@@ -3,7 +3,11 @@
  * Exactly one connection per host:port, one request in flight, one absolute deadline per
  * exchange, so that a dribbling server cannot stretch it. Many controllers have room for one
  * or four connections and lose one for ever to a client that is not orderly: connects are
- * spaced, the end is always FIN. Does not know points or tasks. */
+ * spaced, the end is always FIN. Does not know points or tasks.
+ *
+ * With RTU framing answers carry no transaction id. After anything but an answer the line is
+ * left alone until it was silent, and a question that could be answered by what an older one
+ * is still owed (owed.h) goes out only after a read of another shape was answered. */
 #ifndef PW_LINE_H
 #define PW_LINE_H
 
@@ -28,6 +32,9 @@ void lines_tap(struct lines *lines,
 struct line_options {
 	const char *name;        /* for the tap and for messages; copied */
 	struct net_addr address;
+	enum adu_framing framing;
+	bool local_echo;         /* RTU: the adapter sends back what it is sent, first */
+	int64_t quiet;           /* ns, RTU: of silence after which a frame begins; 0: 100 ms */
 	int64_t connect_timeout; /* ns; 0: 3 s */
 	int64_t connect_delay;   /* ns between connected and the first request */
 	int64_t request_gap;     /* ns between the end of an exchange and the next request */
@@ -81,6 +88,7 @@ struct line_request {
 	enum line_question question;      /* the last two are for probe alone */
 	enum adu_function function;
 	uint16_t address, count;
+	bool alone;                       /* nothing beyond these registers may be read */
 	uint8_t code, object;             /* LINE_IDENTIFY */
 	int64_t timeout;                  /* ns from sending to the whole answer */
 	int64_t expires;                  /* mono: not to be sent any more; 0: no limit */
@@ -96,12 +104,14 @@ void line_send(struct line_request *request);
 void line_cancel(struct line_request *request);
 
 enum line_state { LINE_IDLE, LINE_PAUSING, LINE_CONNECTING, LINE_SETTLING, LINE_READY,
-	LINE_WAITING, LINE_BACKOFF };
+	LINE_WAITING, LINE_DRAINING, LINE_BACKOFF };
 
 /* Since the line was made, for status and tests. */
 struct line_counters {
 	uint64_t sent, answers, exceptions, timeouts, late, bad_replies, short_lengths;
 	uint64_t connects, connect_failures, idle_closes, refused;
+	uint64_t probes, quarantines, noise; /* RTU: reads of another shape; waits for silence;
+	                                        octets that belonged to no answer */
 };
 enum line_state line_state(const struct line *line);
 struct line_counters line_counters(const struct line *line);

@@ -98,6 +98,8 @@ attach(void *env, const struct device *device, struct fail *why)
 	struct modbus *modbus = env;
 	const struct modbus_options *options = device->modbus;
 	struct line_options line = { .address = options->address,
+		.framing = options->framing, .local_echo = options->local_echo,
+		.quiet = options->quiet,
 		.connect_timeout = options->connect_timeout,
 		.connect_delay = options->connect_delay, .request_gap = options->request_gap,
 		.close_after = options->close_after, .retry_within = device->interval };
@@ -259,6 +261,7 @@ ask(struct work *work)
 	request->function = block->function;
 	request->address = block->address;
 	request->count = block->count;
+	request->alone = work->points[block->first].separate;
 	line_send(request);
 }
 
@@ -339,7 +342,9 @@ tell_error(struct work *work, const struct block *block, const struct line_resul
 	const char *what = is_bits(block->function) ? "bits" : "registers";
 	char span[32];
 
-	switch (result->outcome) {
+	/* A question that was not sent has no time-out to speak of. */
+	switch (result->rtt == 0 && result->outcome == LINE_TIMEOUT ? LINE_BREAKER :
+		result->outcome) {
 	case LINE_EXCEPTION:
 		task_error(work->task, "unit %d: exception %d (%s) to function %d, %d %s from %d",
 			work->meter->unit.id, result->code, result->why, block->function,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/net.h"
+#include "modbus/adu.h"
 #include "modbus/regs.h"
 struct driver;
 struct loop;
@@ -14,7 +15,10 @@ struct loop;
 struct modbus_options {
 	const char *line;        /* name of the `lines` entry, "" for a line of its own */
 	struct net_addr address; /* of the line: all devices on one host:port share one line */
-	uint8_t unit_id;         /* 1..255; 0 is refused */
+	enum adu_framing framing;
+	bool local_echo;         /* RTU: the adapter sends back what it is sent */
+	int64_t quiet;           /* ns, RTU: silence between frames; 0: the line's own */
+	uint8_t unit_id;         /* 1..255, RTU 1..247; 0 is refused */
 	int64_t timeout;         /* ns, of one exchange */
 	int64_t connect_timeout; /* ns */
 	int64_t connect_delay;   /* ns between connected and the first request */

@@ -197,6 +197,8 @@ probe_new(struct loop *loop, const struct probe_options *options,
 {
 	const struct modbus_options *device = options->device;
 	struct line_options line = { .name = "probe", .address = device->address,
+		.framing = device->framing, .local_echo = device->local_echo,
+		.quiet = device->quiet,
 		.connect_timeout = device->connect_timeout,
 		.connect_delay = device->connect_delay, .request_gap = device->request_gap };
 	struct probe *probe = mem_zero(sizeof(*probe));

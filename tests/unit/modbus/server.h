@@ -13,6 +13,7 @@
 
 struct server_request {
 	struct net_sim_conn *conn;
+	bool rtu;
 	uint16_t tid;
 	uint8_t unit, function;
 	uint16_t address, count;
@@ -22,6 +23,7 @@ struct server_request {
 struct server {
 	struct net_addr at;
 	struct loop *loop;
+	bool rtu;                /* RTU frames, as behind a serial server */
 	int64_t delay;           /* of each answer, before it goes out */
 	/* What to do with a request; NULL or returning false: the right answer. */
 	bool (*special)(struct server *server, const struct server_request *request);
@@ -36,6 +38,10 @@ void server_start(struct server *server, struct loop *loop, const char *address)
 /* The right answer, in full; at most 260 bytes. Returns its length. */
 size_t server_answer(const struct server_request *request, uint8_t *to);
 size_t server_exception(const struct server_request *request, uint8_t code, uint8_t *to);
+/* The two octets that end an RTU frame; by a table of its own. */
+uint16_t server_crc(const uint8_t *bytes, size_t size);
+/* Puts them behind size octets and returns the size of the frame. */
+size_t server_seal(uint8_t *bytes, size_t size);
 void server_send(struct server *server, const struct server_request *request,
 	const void *bytes, size_t size);
 #endif

@@ -1,0 +1,215 @@
+/* How a device is asked by Modbus: its line, from an entry of `lines` or its own settings. */
+#include <libconfig.h>
+#include <string.h>
+
+#include "base/loop.h"
+#include "base/net.h"
+#include "base/str.h"
+#include "config/arena.h"
+#include "config/build.h"
+#include "config/errors.h"
+#include "config/tree.h"
+#include "modbus/modbus.h"
+
+static const char *const line_keys[] = {
+	"transport", "port", "timeout", "connect_timeout", "connect_delay", "request_gap",
+	"close_after", "baud", "parity", "stop_bits", "local_echo", "gateway",
+};
+
+/* The entry of lines that the device names; the device's own keys of a line are then wrong. */
+static const struct config_setting_t *
+find_line(struct build *build, const struct config_setting_t *device,
+	const struct config_setting_t *modbus)
+{
+	const struct config_setting_t *name = node_get(modbus, "line");
+
+	if (node_text(name) == NULL)
+		return NULL;
+	for (size_t i = 0; i < sizeof line_keys / sizeof *line_keys; i++) {
+		if (node_get(modbus, line_keys[i]) != NULL &&
+			strcmp(line_keys[i], "timeout") != 0)
+			node_error(node_get(modbus, line_keys[i]), build->errors,
+				"%s: belongs to line \"%s\", not to its device", line_keys[i],
+				node_text(name));
+	}
+	if (node_get(device, "address") != NULL && node_get(device, "snmp") == NULL &&
+		node_get(device, "reach") == NULL)
+		node_error(node_get(device, "address"), build->errors,
+			"address: line \"%s\" has the address already", node_text(name));
+	return build_find(build, &build->lines, "line", name);
+}
+
+/* 3.5 characters of silence part two frames (Modbus over Serial Line 1.02, 2.5.1.1); shorter
+ * than 5 ms no adapter or serial server can make it. */
+static int64_t
+frame_gap(const struct scope *scope)
+{
+	int64_t bits = 1 + 8 + scope_int(scope, "stop_bits");
+	int64_t gap;
+
+	bits += strcmp(scope_text(scope, "parity"), "none") != 0;
+	gap = bits * 7 * LOOP_S / (2 * scope_int(scope, "baud"));
+	return gap < 5 * LOOP_MS ? 5 * LOOP_MS : gap;
+}
+
+/* A gateway that still waits for a silent unit answers after we have given up, and its answer
+ * is in the way of the next question. */
+static void
+outlast_gateway(struct build *build, const struct scope *scope, struct modbus_options *options)
+{
+	const struct config_setting_t *given = scope_find(scope, "timeout");
+	const struct config_setting_t *node = scope_find(scope, "gateway");
+	struct scope gateway = build_scope(build, "gateway", node);
+	int64_t tries = scope_int(&gateway, "retries") + 1;
+	int64_t wait = scope_duration(&gateway, "timeout") * tries;
+	char ours[32], one[32], all[32];
+
+	if (node == NULL || wait == 0 || options->timeout > wait)
+		return;
+	if (given == NULL) {
+		options->timeout = wait + LOOP_S / 2;
+		return;
+	}
+	node_error(given->parent, build->errors, "timeout %s: the gateway itself waits %s x %lld = "
+		"%s for a silent unit: take more than that",
+		str_time_span(ours, sizeof ours, options->timeout),
+		str_time_span(one, sizeof one, wait / tries), (long long)tries,
+		str_time_span(all, sizeof all, wait));
+}
+
+static void
+line_options(struct build *build, const struct scope *scope, struct modbus_options *options)
+{
+	bool rtu = strncmp(scope_text(scope, "transport"), "rtu", 3) == 0;
+
+	options->framing = rtu ? ADU_RTU : ADU_MBAP;
+	options->timeout = scope_duration(scope, "timeout");
+	options->connect_timeout = scope_duration(scope, "connect_timeout");
+	options->connect_delay = scope_duration(scope, "connect_delay");
+	options->request_gap = scope_duration(scope, "request_gap");
+	options->close_after = scope_duration(scope, "close_after");
+	options->local_echo = scope_bool(scope, "local_echo");
+	if (rtu && scope_find(scope, "request_gap") == NULL)
+		options->request_gap = frame_gap(scope);
+	outlast_gateway(build, scope, options);
+}
+
+/* What only a bus has. */
+static void
+check_rtu_keys(struct build *build, const struct scope *scope,
+	const struct modbus_options *options)
+{
+	static const char *const keys[] = { "baud", "parity", "stop_bits", "local_echo" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys && options->framing != ADU_RTU; i++) {
+		const struct config_setting_t *node = scope_find(scope, keys[i]);
+
+		if (node != NULL)
+			node_error(node->parent, build->errors, "%s: only with transport "
+				"\"rtu-over-tcp\"", keys[i]);
+	}
+	if (options->framing == ADU_RTU && options->unit_id > 247)
+		node_error(scope->levels[0], build->errors, "unit_id %u: a serial bus has 1 to 247",
+			options->unit_id);
+}
+
+const void *
+build_modbus(struct build *build, const struct config_setting_t *device,
+	const struct unit *units, size_t count)
+{
+	struct modbus_options *options = arena_zero(build->arena, sizeof *options);
+	const struct config_setting_t *modbus = node_get(device, "modbus"), *line;
+	struct scope scope = build_scope(build, "modbus", modbus), limits = scope;
+
+	options->line = "";
+	if (modbus == NULL) {
+		node_error(device, build->errors, "missing key \"modbus\" ({ unit_id = ..; }): its "
+			"points are asked by Modbus");
+		return options;
+	}
+	line = find_line(build, device, modbus);
+	scope_push(&scope, line);
+	line_options(build, &scope, options);
+	if (line != NULL)
+		options->line = build_text(build, &scope, "line");
+	if (line == NULL && node_get(modbus, "line") == NULL)
+		build_address(build, device, (uint16_t)scope_int(&scope, "port"), "modbus",
+			&options->address);
+	else if (line != NULL && node_get_text(line, "address", NULL) != NULL)
+		net_addr_parse(node_get_text(line, "address", ""),
+			(uint16_t)scope_int(&scope, "port"), &options->address, NULL);
+	options->unit_id = (uint8_t)scope_int(&scope, "unit_id");
+	check_rtu_keys(build, &scope, options);
+	/* What the device's templates know about how much it takes at once. */
+	for (size_t i = 0; i < count; i++) {
+		for (const struct template *at = units[i].tmpl; at != NULL; at = at->parent) {
+			if (at->protocol == PROTOCOL_MODBUS)
+				scope_push(&limits, at->node);
+		}
+	}
+	options->max_regs = (uint16_t)scope_int(&limits, "max_regs");
+	options->max_bits = (uint16_t)scope_int(&limits, "max_bits");
+	options->max_gap = (uint16_t)scope_int(&limits, "max_gap");
+	return options;
+}
+
+static const char *
+contradiction(const struct modbus_options *one, const struct modbus_options *other)
+{
+	if (one->framing != other->framing)
+		return "transport";
+	if (one->local_echo != other->local_echo)
+		return "local_echo";
+	if (one->connect_timeout != other->connect_timeout)
+		return "connect_timeout";
+	if (one->connect_delay != other->connect_delay)
+		return "connect_delay";
+	if (one->request_gap != other->request_gap)
+		return "request_gap";
+	if (one->close_after != other->close_after)
+		return "close_after";
+	return NULL;
+}
+
+/* Devices behind one host and port share a connection, so its settings have one value. */
+static void
+check_device_line(struct build *build, size_t at)
+{
+	const struct modbus_options *one = build->devices[at].modbus;
+
+	for (size_t i = 0; i < at; i++) {
+		const struct modbus_options *other = build->devices[i].modbus;
+		const char *key;
+
+		if (other == NULL || !net_addr_equal(&one->address, &other->address))
+			continue;
+		key = contradiction(one, other);
+		if (key != NULL)
+			node_error(node_get(build->device_nodes[at], "modbus"), build->errors,
+				"%s: device \"%s\" has another value for the same host and port", key,
+				build->devices[i].name);
+		return; /* the first stands for all before */
+	}
+}
+
+void
+build_check_lines(struct build *build)
+{
+	for (size_t i = 0; i < build->lines.count; i++) {
+		const struct config_setting_t *one = build->lines.items[i];
+		struct scope scope = build_scope(build, "line", one);
+
+		for (size_t k = 0; k < i; k++) {
+			struct scope other = build_scope(build, "line", build->lines.items[k]);
+
+			if (strcmp(scope_text(&scope, "address"), scope_text(&other, "address")) == 0 &&
+				scope_int(&scope, "port") == scope_int(&other, "port"))
+				node_error(one, build->errors, "line \"%s\" is the same host and port",
+					scope_text(&other, "name"));
+		}
+	}
+	for (size_t i = 0; i < build->device_count; i++) {
+		if (build->devices[i].modbus != NULL)
+			check_device_line(build, i);
+	}
+}

@@ -1,0 +1,199 @@
+#include "modbus/owed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static bool
+same_shape(const struct owed_shape *shape, const struct adu_expect *asked)
+{
+	return shape->unit == asked->unit && shape->function == asked->function &&
+	       (shape->bytes == asked->bytes || shape->bytes == 0 || asked->bytes == 0);
+}
+
+static size_t
+find(const struct owed *owed, const struct adu_expect *asked)
+{
+	size_t i = 0;
+
+	while (i < owed->count && !same_shape(&owed->shapes[i], asked))
+		i++;
+	return i;
+}
+
+static void
+take_out(struct owed *owed, size_t at)
+{
+	owed->count--;
+	memmove(owed->shapes + at, owed->shapes + at + 1,
+		(owed->count - at) * sizeof(*owed->shapes));
+}
+
+/* What the unit was asked before place `end` is over. */
+static void
+over_before(struct owed *owed, uint8_t unit, size_t end)
+{
+	for (size_t i = end; i > 0; i--) {
+		if (owed->shapes[i - 1].unit == unit)
+			take_out(owed, i - 1);
+	}
+}
+
+static struct owed_shape *
+last_of(struct owed *owed, uint8_t unit)
+{
+	for (size_t i = owed->count; i > 0; i--) {
+		if (owed->shapes[i - 1].unit == unit)
+			return &owed->shapes[i - 1];
+	}
+	return NULL;
+}
+
+void
+owed_add(struct owed *owed, const struct adu_expect *asked, bool probe, int64_t at)
+{
+	struct owed_shape *last = last_of(owed, asked->unit);
+
+	if (last != NULL && same_shape(last, asked)) {
+		last->times += last->times < UINT16_MAX;
+		last->probe = last->probe && probe;
+		last->at = at;
+		return;
+	}
+	owed->shapes = mem_grow(owed->shapes, owed->count + 1, sizeof(*owed->shapes));
+	owed->shapes[owed->count++] = (struct owed_shape){ .unit = asked->unit,
+		.function = asked->function, .bytes = asked->bytes, .probe = probe, .times = 1,
+		.at = at };
+}
+
+bool
+owed_has(const struct owed *owed, const struct adu_expect *asked, bool probe)
+{
+	for (size_t i = 0; i < owed->count; i++) {
+		if (same_shape(&owed->shapes[i], asked) && !(probe && owed->shapes[i].probe))
+			return true;
+	}
+	return false;
+}
+
+/* The first question of that shape was answered. */
+static void
+settle(struct owed *owed, size_t at)
+{
+	uint8_t unit = owed->shapes[at].unit;
+
+	if (--owed->shapes[at].times == 0)
+		take_out(owed, at);
+	over_before(owed, unit, at);
+}
+
+void
+owed_answered(struct owed *owed, const struct adu_expect *asked, bool probe, int64_t at)
+{
+	size_t i = find(owed, asked);
+
+	if (i == owed->count) {
+		over_before(owed, asked->unit, owed->count);
+		return;
+	}
+	/* That was the answer to the oldest of this shape, or may have been. */
+	settle(owed, i);
+	owed_add(owed, asked, probe, at);
+}
+
+void
+owed_refused(struct owed *owed, const struct adu_expect *asked, bool probe, int64_t at)
+{
+	for (size_t i = 0; i < owed->count; i++) {
+		if (owed->shapes[i].unit != asked->unit ||
+			owed->shapes[i].function != asked->function)
+			continue;
+		settle(owed, i);
+		owed_add(owed, asked, probe, at);
+		return;
+	}
+	over_before(owed, asked->unit, owed->count);
+}
+
+enum adu_verdict
+owed_feed(struct owed *owed, const uint8_t *buf, size_t len, struct adu_answer *answer)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < owed->count; i++) {
+		struct adu_expect expect = { .framing = ADU_RTU, .unit = owed->shapes[i].unit,
+			.function = owed->shapes[i].function, .bytes = owed->shapes[i].bytes };
+		enum adu_verdict verdict = adu_feed(&expect, buf, len, answer);
+
+		if (verdict == ADU_ANSWER || verdict == ADU_EXCEPTION) {
+			settle(owed, i);
+			return verdict;
+		}
+		begun = begun || verdict == ADU_NEED_MORE;
+	}
+	return begun ? ADU_NEED_MORE : ADU_ERROR;
+}
+
+static bool
+bits_asked(const struct adu_read *read)
+{
+	return read->function == ADU_COILS || read->function == ADU_DISCRETE_INPUTS;
+}
+
+static bool
+is_free(const struct owed *owed, const struct adu_read *read, unsigned bytes)
+{
+	struct adu_expect other = { .framing = ADU_RTU, .unit = read->unit,
+		.function = (uint8_t)read->function, .bytes = (uint8_t)bytes };
+	unsigned now = bits_asked(read) ? (read->count + 7u) / 8 : read->count * 2u;
+
+	return bytes != now && !owed_has(owed, &other, true);
+}
+
+uint16_t
+owed_other_count(const struct owed *owed, const struct adu_read *read, bool beyond)
+{
+	unsigned step = bits_asked(read) ? 8 : 1, width = bits_asked(read) ? 1 : 2;
+	unsigned most = bits_asked(read) ? ADU_MAX_BITS : ADU_MAX_REGS;
+	unsigned units = (read->count + step - 1) / step; /* registers, or octets of bits */
+
+	for (unsigned fewer = units - 1; fewer > 0; fewer--) {
+		if (is_free(owed, read, fewer * width))
+			return (uint16_t)(fewer * step);
+	}
+	/* Nine coils are an octet more than eight: one that nobody asked for is enough. */
+	for (unsigned more = units + 1; beyond && more <= units + 4; more++) {
+		unsigned count = bits_asked(read) ? (more - 1) * step + 1 : more;
+
+		if (count <= most && read->address + count <= 65536 &&
+			is_free(owed, read, more * width))
+			return (uint16_t)count;
+	}
+	return 0;
+}
+
+int64_t
+owed_since(const struct owed *owed, uint8_t unit)
+{
+	int64_t last = 0;
+
+	for (size_t i = 0; i < owed->count; i++) {
+		if (owed->shapes[i].unit == unit && owed->shapes[i].at > last)
+			last = owed->shapes[i].at;
+	}
+	return last;
+}
+
+void
+owed_forget(struct owed *owed, uint8_t unit)
+{
+	over_before(owed, unit, owed->count);
+}
+
+void
+owed_free(struct owed *owed)
+{
+	free(owed->shapes);
+	*owed = (struct owed){ 0 };
+}
