@@ -11,7 +11,7 @@
 #include "base/str.h"
 
 static struct whereabouts *page;
-static bool died_in_update; /* our predecessor */
+static struct whereabouts_suspect *died_at; /* our predecessor; NULL: elsewhere */
 
 void
 whereabouts_open(const char *run_dir)
@@ -38,6 +38,7 @@ whereabouts_close(void)
 	if (page != NULL)
 		munmap(page, sizeof *page);
 	page = NULL;
+	died_at = NULL;
 }
 
 void
@@ -45,6 +46,30 @@ whereabouts_set(enum whereabouts_role role, enum whereabouts_code code)
 {
 	if (page != NULL)
 		__atomic_store_n(&page->code[role], (uint64_t)code, __ATOMIC_RELAXED);
+}
+
+static bool
+is_suspect(const struct whereabouts_suspect *suspect)
+{
+	return suspect->deaths > 0 &&
+		strncmp(suspect->file, page->file, WHEREABOUTS_FILE - 1) == 0;
+}
+
+/* Its place, or that of the one with the fewest deaths. */
+static struct whereabouts_suspect *
+suspect_of(const char *file)
+{
+	struct whereabouts_suspect *place = page->suspects;
+
+	for (int i = 0; i < WHEREABOUTS_SUSPECTS; i++) {
+		if (is_suspect(&page->suspects[i]))
+			return &page->suspects[i];
+		if (page->suspects[i].deaths < place->deaths)
+			place = &page->suspects[i];
+	}
+	place->deaths = 0;
+	str_copy(place->file, WHEREABOUTS_FILE, file);
+	return place;
 }
 
 void
@@ -59,18 +84,19 @@ whereabouts_begin(enum whereabouts_role role)
 	page->code[role] = WHERE_ELSE;
 	if (role != WHERE_STORE)
 		return;
-	died_in_update = code == WHERE_RRD_UPDATE;
-	page->deaths = died_in_update ? page->deaths + 1 : 0;
+	page->file[WHEREABOUTS_FILE - 1] = '\0';
+	died_at = code == WHERE_RRD_UPDATE ? suspect_of(page->file) : NULL;
+	if (died_at != NULL)
+		died_at->deaths++;
 }
 
 const char *
 whereabouts_died_at(unsigned *times)
 {
-	if (page == NULL || !died_in_update)
+	if (page == NULL || died_at == NULL)
 		return NULL;
-	page->file[WHEREABOUTS_FILE - 1] = '\0';
-	*times = page->deaths;
-	return page->file;
+	*times = (unsigned)died_at->deaths;
+	return died_at->file;
 }
 
 void
@@ -78,10 +104,7 @@ whereabouts_enter_file(const char *file)
 {
 	if (page == NULL)
 		return;
-	if (strncmp(page->file, file, WHEREABOUTS_FILE - 1) != 0) {
-		page->deaths = 0;
-		str_copy(page->file, WHEREABOUTS_FILE, file);
-	}
+	str_copy(page->file, WHEREABOUTS_FILE, file);
 	whereabouts_set(WHERE_STORE, WHERE_RRD_UPDATE);
 }
 
@@ -90,6 +113,8 @@ whereabouts_leave_file(void)
 {
 	if (page == NULL)
 		return;
-	page->deaths = 0;
+	for (int i = 0; i < WHEREABOUTS_SUSPECTS; i++)
+		if (is_suspect(&page->suspects[i]))
+			page->suspects[i].deaths = 0;
 	whereabouts_set(WHERE_STORE, WHERE_ELSE);
 }

@@ -18,13 +18,17 @@ enum whereabouts_code {
 };
 
 #define WHEREABOUTS_FILE 240
+#define WHEREABOUTS_SUSPECTS 8
 /* The page, in the machine's byte order. */
 struct whereabouts {
 	uint64_t code[8];    /* by role */
 	uint64_t died[8][8]; /* by role and code: how often a process found that its predecessor had ended there */
-	uint32_t deaths;     /* stores that died in a row inside an update of `file` */
-	uint32_t pad;
-	char file[WHEREABOUTS_FILE];
+	char file[WHEREABOUTS_FILE]; /* that the store is inside of */
+	/* Files inside whose update stores died, and how often since the last one that came back. */
+	struct whereabouts_suspect {
+		uint64_t deaths; /* 0: a free place */
+		char file[WHEREABOUTS_FILE];
+	} suspects[WHEREABOUTS_SUSPECTS];
 };
 
 /* Maps RUN_DIR/where, making it when missing. Where that fails nothing is published. */
@@ -34,9 +38,9 @@ void whereabouts_set(enum whereabouts_role role, enum whereabouts_code code);
 
 /* Once at the start of a role: counts where its predecessor ended. */
 void whereabouts_begin(enum whereabouts_role role);
-/* The store, after that: the file inside whose update its predecessors died, and how often in
- * a row; NULL when the last one did not end like that. */
+/* The store, after that: the file inside whose update its predecessor died, and how often one
+ * has since the last update of it that came back; NULL when it did not end like that. */
 const char *whereabouts_died_at(unsigned *times);
 void whereabouts_enter_file(const char *file); /* before an update; WHERE_RRD_UPDATE */
-void whereabouts_leave_file(void);             /* it came back: deaths begin at 0 again */
+void whereabouts_leave_file(void);             /* it came back: no suspect any more */
 #endif

@@ -17,10 +17,12 @@
 #include "journal/reader.h"
 #include "journal/whereabouts.h"
 #include "store/checkpoint.h"
+#include "store/filesync.h"
 #include "store/health.h"
 #include "store/layout.h"
 #include "store/ledger.h"
 #include "store/pending.h"
+#include "store/quarantine.h"
 #include "store/rrd.h"
 #include "store/sheet.h"
 #include "store/store.h"
@@ -34,8 +36,6 @@
 #define DEATHS 3
 /* A slot further ahead of the clock is not believed: librrd would refuse all before it. */
 #define AHEAD (3600 * SECOND)
-/* Up to here each written file is synced alone, above that the file system as a whole. */
-#define SYNC_SINGLY 64
 
 struct keeper {
 	struct store_options options;
@@ -46,14 +46,18 @@ struct keeper {
 	struct ledger *ledger;
 	struct reader *reader;
 	struct undo *undo;
+	struct quarantine *quarantine;
 	uint64_t generation; /* of the checkpoint on disk */
+	bool checkpointing;  /* the next one is under way, from this position on: */
+	struct reader_position position;
 	int64_t mono, wall;
 	int64_t received; /* of the newest sample read */
 	bool caught_up, dirty; /* dirty: something was read since the last checkpoint */
 	int64_t checkpoint_at, refused_until, refused_since;
 	bool refused, reader_failing, checkpoint_failing;
-	char *unreadable; /* file that killed our predecessors, or NULL */
-	struct fail reason;
+	char *suspect; /* file in which our predecessor died, or NULL */
+	bool void_now; /* see keeper_is_void */
+	struct fail reason, bad; /* bad: why the last file was quarantined */
 	uint64_t updates, errors, quarantined, locked, damaged, strangers;
 	uint64_t given_up;
 };
@@ -111,7 +115,12 @@ take_files_back(struct keeper *keeper, struct fail *why)
 		return -1;
 	/* They stand as at the checkpoint, so their entries have done their work. */
 	if (restored > 0)
-		undo_begin(keeper->undo, keeper->generation);
+		undo_done(keeper->undo);
+	if (undo_waiting(keeper->undo) != NULL) {
+		fail_set(&keeper->reason, "%s/%s: waits to be taken back to the last checkpoint",
+			keeper->rrd_dir, undo_waiting(keeper->undo));
+		log_warn("%s", keeper->reason.text);
+	}
 	return 0;
 }
 
@@ -124,11 +133,13 @@ look_at_predecessor(struct keeper *keeper)
 	if (file == NULL)
 		return;
 	rrd_file_sweep((struct rrd_place){ keeper->rrd_dir, file });
-	if (times < DEATHS)
+	if (times < DEATHS) {
+		keeper->suspect = mem_text(file);
 		return;
-	log_error("%s/%s: the store died %u times in a row while writing it: left alone, look at it with rrdtool info",
+	}
+	log_error("%s/%s: the store died %u times in a row while writing it: left alone until it is another file, look at it with rrdtool info",
 		keeper->rrd_dir, file, times);
-	keeper->unreadable = mem_text(file);
+	quarantine_add(keeper->quarantine, file);
 }
 
 struct keeper *
@@ -140,6 +151,7 @@ keeper_open(const struct store_options *options, struct fail *why)
 	keeper->state_dir = mem_text(options->state_dir);
 	keeper->rrd_dir = mem_text(options->rrd_dir);
 	keeper->pending = pending_new();
+	keeper->quarantine = quarantine_open(options->state_dir, options->rrd_dir);
 	if (restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
 		keeper_close(keeper);
 		return NULL;
@@ -158,7 +170,8 @@ keeper_close(struct keeper *keeper)
 	ledger_close(keeper->ledger);
 	undo_close(keeper->undo);
 	series_close(keeper->catalogue);
-	free(keeper->unreadable);
+	quarantine_close(keeper->quarantine);
+	free(keeper->suspect);
 	free(keeper->state_dir);
 	free(keeper->rrd_dir);
 	free(keeper);
@@ -179,11 +192,30 @@ static void
 quarantine(struct keeper *keeper, struct pending_file *file, const struct fail *why)
 {
 	log_error("%s: not written any more, its slots still count in the ledger", why->text);
-	keeper->reason = *why;
+	keeper->bad = *why;
 	keeper->quarantined++;
 	file->quarantined = true;
+	file->inode = rrd_file_inode((struct rrd_place){ keeper->rrd_dir, file->name });
 	file->touched = false;
 	pending_forget(keeper->pending, file, INT64_MAX);
+}
+
+/* A file that was moved away, repaired as a copy or restored is another one. */
+static void
+release_files(struct keeper *keeper)
+{
+	struct pending_file *file = pending_files(keeper->pending);
+
+	if (keeper->quarantined == 0 || keeper->refused)
+		return;
+	for (; file != NULL; file = file->hh.next) {
+		if (!file->quarantined ||
+			rrd_file_inode((struct rrd_place){ keeper->rrd_dir, file->name }) == file->inode)
+			continue;
+		log_info("%s/%s: is another file now and is written again", keeper->rrd_dir, file->name);
+		file->quarantined = file->open = false;
+		keeper->quarantined--;
+	}
 }
 
 static void
@@ -347,7 +379,7 @@ create_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		file->ds[i].in_file = true;
 	file->written = first - 1;
 	file->open = true;
-	file->kept = false;
+	file->kept = 0;
 	return RRD_DONE;
 }
 
@@ -364,7 +396,7 @@ shape_has(const struct rrd_shape *shape, const char *ds)
 static enum rrd_result
 add_ds(struct keeper *keeper, struct pending_file *file, const char *ds, struct fail *why)
 {
-	file->kept = false;
+	file->kept = 0;
 	return rrd_file_add(place_of(keeper, file), ds, step_seconds(file), why);
 }
 
@@ -402,8 +434,11 @@ static enum rrd_result
 open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 {
 	struct rrd_shape shape;
-	enum rrd_result result = rrd_file_shape(place_of(keeper, file), &shape, why);
+	enum rrd_result result = undo_late(keeper->undo, file->name, why);
 
+	if (result != RRD_DONE)
+		return result;
+	result = rrd_file_shape(place_of(keeper, file), &shape, why);
 	if (result == RRD_MISSING)
 		return file->row_count > 0 ? create_file(keeper, file, why) : RRD_MISSING;
 	if (result != RRD_DONE)
@@ -445,27 +480,62 @@ slot_limit(const struct keeper *keeper, const struct pending_file *file)
 	return complete < believed ? complete : believed;
 }
 
+/* Its head is noted for all checkpoints that may be the newest one after a crash. */
+static bool
+is_kept(const struct keeper *keeper, const struct pending_file *file)
+{
+	return file->kept == keeper->generation + 1 + keeper->checkpointing;
+}
+
 /* Opens the file and sees to its head in the undo log, where it is durable after undo_sync. */
 static enum rrd_result
 prepare_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 {
 	enum rrd_result result = file->open ? RRD_DONE : open_file(keeper, file, why);
+	uint64_t kept;
 
-	if (result != RRD_DONE || file->kept)
+	if (result != RRD_DONE || is_kept(keeper, file))
 		return result;
-	if (undo_keep(keeper->undo, file->name, why) == -1) {
+	result = rrd_file_fill(place_of(keeper, file), why);
+	if (result != RRD_DONE)
+		return result;
+	kept = undo_keep(keeper->undo, file->name, file->kept, why);
+	if (kept == 0) {
 		file->open = false;
 		return RRD_LATER;
 	}
-	file->kept = true;
+	file->kept = kept;
+	return RRD_DONE;
+}
+
+static bool
+is_suspect(const struct keeper *keeper, const struct pending_file *file)
+{
+	return keeper->suspect != NULL && strcmp(keeper->suspect, file->name) == 0;
+}
+
+/* What an error of the disk did to our predecessor by a signal it says here by itself. */
+static enum rrd_result
+look_at_suspect(struct keeper *keeper, const struct pending_file *file, struct fail *why)
+{
+	enum rrd_result result = rrd_file_probe(place_of(keeper, file), why);
+
+	if (result != RRD_DONE && result != RRD_MISSING)
+		return result;
+	free(keeper->suspect);
+	keeper->suspect = NULL;
 	return RRD_DONE;
 }
 
 static enum rrd_result
 write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
 {
-	enum rrd_result result;
+	enum rrd_result result = RRD_DONE;
 
+	if (is_suspect(keeper, file))
+		result = look_at_suspect(keeper, file, why);
+	if (result != RRD_DONE)
+		return result;
 	whereabouts_enter_file(file->name);
 	result = prepare_file(keeper, file, why);
 	/* Syncing takes longest by far, and is no fault of this file if we die in it. */
@@ -483,12 +553,6 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	return result;
 }
 
-static bool
-killed_predecessors(const struct keeper *keeper, const struct pending_file *file)
-{
-	return keeper->unreadable != NULL && strcmp(keeper->unreadable, file->name) == 0;
-}
-
 /* So that one sync of the undo log does for all the files of a round. What cannot be prepared
  * says so when it is to be written. */
 static void
@@ -497,7 +561,7 @@ prepare_files(struct keeper *keeper, bool (*wanted)(const struct keeper *, const
 	struct pending_file *file;
 
 	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
-		if (file->open && !file->kept && !file->quarantined && wanted(keeper, file))
+		if (file->open && !is_kept(keeper, file) && !file->quarantined && wanted(keeper, file))
 			prepare_file(keeper, file, NULL);
 }
 
@@ -512,7 +576,7 @@ write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		fail_set(why, "%s/%s: quarantined, see the log", keeper->rrd_dir, file->name);
 		return -1;
 	}
-	if (killed_predecessors(keeper, file)) {
+	if (quarantine_holds(keeper->quarantine, file->name)) {
 		fail_set(why, "%s/%s: killed the store %d times", keeper->rrd_dir, file->name, DEATHS);
 		quarantine(keeper, file, why);
 		return -1;
@@ -697,26 +761,6 @@ keeper_read(struct keeper *keeper, unsigned records)
 
 /* ---- checkpoint ---- */
 
-static int
-sync_files(struct keeper *keeper, struct fail *why)
-{
-	struct pending_file *file;
-	size_t unsynced = 0;
-
-	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
-		unsynced += file->kept;
-	if (unsynced > SYNC_SINGLY && sync_whole(keeper, why) == -1)
-		return -1;
-	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next) {
-		if (!file->kept)
-			continue;
-		if (unsynced <= SYNC_SINGLY &&
-			rrd_file_sync(place_of(keeper, file), why) == RRD_LATER)
-			return -1;
-	}
-	return 0;
-}
-
 static void
 collect_open_runs(const struct ledger *ledger, struct checkpoint *checkpoint)
 {
@@ -748,26 +792,77 @@ drop_segments(struct keeper *keeper, struct reader_position position)
 	reader_drop_before(keeper->state_dir, position.segment);
 }
 
-static void
-void_undo(struct keeper *keeper)
+/* A head that still waits to be put back is needed: the next checkpoint would make it void.
+ * When its folder works and the file alone does not, the file is left alone instead. */
+static bool
+all_is_put_back(struct keeper *keeper)
 {
-	struct pending_file *file;
+	const char *name;
+	struct fail why;
 
-	undo_begin(keeper->undo, keeper->generation);
-	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
-		file->kept = false;
+	while ((name = undo_waiting(keeper->undo)) != NULL) {
+		enum rrd_result result = undo_late(keeper->undo, name, &why);
+
+		if (result == RRD_DONE)
+			continue;
+		keeper->reason = why;
+		if (result == RRD_REFUSED)
+			return false;
+		log_error("%s: cannot be taken back to the last checkpoint: left alone until it is another file",
+			why.text);
+		quarantine_add(keeper->quarantine, name);
+		undo_forget(keeper->undo, name);
+	}
+	return true;
 }
 
-static int
-make_checkpoint(struct keeper *keeper)
+static struct filesync *
+begin_checkpoint(struct keeper *keeper)
 {
-	struct checkpoint checkpoint = { 0 };
+	struct filesync *sync = filesync_new(keeper->rrd_dir);
+	struct pending_file *file = pending_files(keeper->pending);
+
+	for (; file != NULL; file = file->hh.next)
+		if (file->kept == keeper->generation + 1)
+			filesync_add(sync, file->name);
+	keeper->position = pending_oldest(keeper->pending, reader_at(keeper->reader));
+	keeper->checkpointing = true;
+	keeper->dirty = false;
+	undo_next(keeper->undo);
+	return sync;
+}
+
+static void
+end_checkpoint(struct keeper *keeper, bool made)
+{
+	struct pending_file *file = pending_files(keeper->pending);
+
+	undo_turn(keeper->undo, made);
+	keeper->checkpointing = false;
+	keeper->checkpoint_failing = !made;
+	if (made) {
+		keeper->generation++;
+		drop_segments(keeper, keeper->position);
+		return;
+	}
+	keeper->dirty = true;
+	/* Heads noted for it are void, those for the one before are not. */
+	for (; file != NULL; file = file->hh.next)
+		if (file->kept > keeper->generation + 1)
+			file->kept = keeper->generation + 1;
+}
+
+int
+keeper_checkpoint(struct keeper *keeper, struct filesync *sync)
+{
+	struct checkpoint checkpoint = { .position = keeper->position };
 	struct fail why;
 	int result;
 
 	whereabouts_set(WHERE_STORE, WHERE_CHECKPOINT);
-	checkpoint.position = pending_oldest(keeper->pending, reader_at(keeper->reader));
-	result = sync_files(keeper, &why);
+	result = filesync_end(sync, &why);
+	/* What was not synced may be gone for good, whatever the next sync says. */
+	keeper->void_now = result == -1;
 	if (result == 0)
 		result = ledger_sync(keeper->ledger, &checkpoint.ledger_length, &why);
 	if (result == 0) {
@@ -783,13 +878,7 @@ make_checkpoint(struct keeper *keeper)
 		keeper->reason = why;
 	else if (keeper->checkpoint_failing)
 		log_info("%s: checkpoints are made again", keeper->state_dir);
-	keeper->checkpoint_failing = result == -1;
-	keeper->dirty = result == -1;
-	if (result == 0) {
-		keeper->generation++;
-		void_undo(keeper);
-		drop_segments(keeper, checkpoint.position);
-	}
+	end_checkpoint(keeper, result == 0);
 	return result;
 }
 
@@ -808,7 +897,18 @@ is_touched(const struct keeper *keeper, const struct pending_file *file)
 	return file->touched;
 }
 
-void
+static struct filesync *
+checkpoint_when_due(struct keeper *keeper)
+{
+	if (keeper->mono < keeper->checkpoint_at || keeper->checkpointing)
+		return NULL;
+	keeper->checkpoint_at = keeper->mono + CHECKPOINT_INTERVAL;
+	give_up_rows(keeper);
+	release_files(keeper);
+	return keeper->dirty && all_is_put_back(keeper) ? begin_checkpoint(keeper) : NULL;
+}
+
+struct filesync *
 keeper_round(struct keeper *keeper)
 {
 	struct pending_file *file = pending_files(keeper->pending);
@@ -821,12 +921,7 @@ keeper_round(struct keeper *keeper)
 				keeper->refused)
 				break;
 	}
-	if (keeper->mono < keeper->checkpoint_at)
-		return;
-	keeper->checkpoint_at = keeper->mono + CHECKPOINT_INTERVAL;
-	give_up_rows(keeper);
-	if (keeper->dirty)
-		make_checkpoint(keeper);
+	return checkpoint_when_due(keeper);
 }
 
 static void
@@ -884,7 +979,24 @@ keeper_finish(struct keeper *keeper)
 	struct fail why;
 	int flushed = keeper_flush_all(keeper, &why);
 
-	return make_checkpoint(keeper) == -1 || flushed == -1 ? -1 : 0;
+	if (!all_is_put_back(keeper) || keeper_checkpoint(keeper, begin_checkpoint(keeper)) == -1)
+		return -1;
+	return flushed == -1 ? -1 : 0;
+}
+
+bool
+keeper_is_void(const struct keeper *keeper, struct fail *why)
+{
+	if (keeper->void_now && why != NULL)
+		*why = keeper->reason;
+	return keeper->void_now;
+}
+
+void
+keeper_doubt(struct keeper *keeper, const struct fail *why)
+{
+	keeper->reason = *why;
+	keeper->checkpoint_failing = true;
 }
 
 void
@@ -896,10 +1008,13 @@ keeper_health(const struct keeper *keeper, struct store_health *health)
 		.locked = keeper->locked, .damaged = keeper->damaged,
 		.given_up = keeper->given_up, .time = keeper->wall / SECOND };
 	health->degraded = keeper->refused || keeper->reader_failing ||
-		keeper->checkpoint_failing || keeper->quarantined > 0 || keeper->locked > 0 ||
-		keeper->strangers > 0 || keeper->damaged > 0;
+		keeper->checkpoint_failing || keeper->locked > 0 || keeper->strangers > 0 ||
+		keeper->damaged > 0 || undo_waiting(keeper->undo) != NULL;
 	if (health->degraded)
 		str_copy(health->reason, sizeof health->reason, keeper->reason.text);
+	else if (keeper->quarantined > 0)
+		str_copy(health->reason, sizeof health->reason, keeper->bad.text);
+	health->degraded = health->degraded || keeper->quarantined > 0;
 	if (!keeper->caught_up && keeper->received > 0 && keeper->wall > keeper->received)
 		health->lag = (double)(keeper->wall - keeper->received) / (double)SECOND;
 }

@@ -6,13 +6,16 @@
  * own, so that files take turns), when memory runs short, when asked, and at the end. Rows
  * that are not whole yet wait, and hold the checkpoint's position back. Every 60 s: files
  * synced, ledger synced, checkpoint written, old segments dropped; in this order. What a
- * crash makes come twice is recognised by the file's own last slot and by the ledger.
+ * crash makes come twice is recognised by the file's own last slot and by the ledger. The
+ * files' sync is handed out (filesync.h), so that reading and writing go on beside it.
  *
  * While the folder is missing or read-only everything waits in the journal; when it is back,
  * it is written; what has waited for longer than journal_budget, or would make the journal
- * larger than journal_size, is given up: counted, logged and store-full in the ledger. A file that somebody has locked waits
- * alone. A damaged file, one of another step, or one whose last update lies in the future is
- * left as it is and quarantined: its slots still count in the ledger. */
+ * larger than journal_size, is given up: counted, logged and store-full in the ledger. A file
+ * that somebody has locked waits alone. A damaged file, one of another step, one whose last
+ * update lies in the future, or one that killed the store three times is left as it is and
+ * quarantined: its slots still count in the ledger. It is written again when it has become
+ * another file. */
 #ifndef PW_KEEPER_H
 #define PW_KEEPER_H
 
@@ -20,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 struct fail;
+struct filesync;
 struct keeper;
 struct store_health;
 struct store_options;
@@ -31,15 +35,22 @@ void keeper_close(struct keeper *keeper); /* writes nothing: keeper_finish does 
 void keeper_now(struct keeper *keeper, int64_t mono, int64_t wall);
 /* Takes up to that many records; true when there is nothing more for now. */
 bool keeper_read(struct keeper *keeper, unsigned records);
-/* Writes what is due, makes a checkpoint when one is due. */
-void keeper_round(struct keeper *keeper);
+/* Writes what is due. Not NULL: a checkpoint is begun and takes this sync, which is to be run
+ * and given to keeper_checkpoint; all other calls may be made in between. */
+struct filesync *keeper_round(struct keeper *keeper) __attribute__((warn_unused_result));
+int keeper_checkpoint(struct keeper *keeper, struct filesync *sync); /* -1: none was made */
+/* After a sync failed it is unknown what is on disk, and no later sync would tell: it has to
+ * be closed and opened again, which takes the files back and replays the journal; and to be
+ * told that the trouble is not over before the next checkpoint. */
+bool keeper_is_void(const struct keeper *keeper, struct fail *why);
+void keeper_doubt(struct keeper *keeper, const struct fail *why);
 /* Reads what is there and writes the whole rows of one file (below RRD_DIR). 1 written, 0
  * nothing to write, -1 and why. */
 int keeper_flush(struct keeper *keeper, const char *file, struct fail *why);
 int keeper_flush_all(struct keeper *keeper, struct fail *why);
 /* Slots of a file that wait to be written. */
 size_t keeper_pending(struct keeper *keeper, const char *file);
-/* Reads, writes and checkpoints; -1 when something has to wait for the next start. */
+/* Reads, writes and checkpoints, when no sync is handed out; -1 when something has to wait for the next start. */
 int keeper_finish(struct keeper *keeper);
 void keeper_health(const struct keeper *keeper, struct store_health *health);
 #endif

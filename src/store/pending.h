@@ -44,8 +44,9 @@ struct pending_file {
 	int64_t due;     /* mono; when touched */
 	bool open;       /* the file is there, has our shape, and `written` is right */
 	int64_t written; /* last slot in the file, when open */
-	bool kept;       /* its head is in the undo log: it may be updated, and needs a sync */
+	uint64_t kept;   /* undo_keep's: its head is noted up to there; 0 never */
 	bool quarantined;
+	uint64_t inode;  /* when quarantined: of the file that is left alone */
 	int64_t retry_at, waits_since; /* mono; 0 when it does not wait for somebody's lock */
 	UT_hash_handle hh;
 };

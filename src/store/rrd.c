@@ -43,19 +43,23 @@ locked_by_another(const char *path)
 	return locked;
 }
 
-static bool
+/* 1: it begins as an RRD does; 0: it does not; -1: the disk does not tell, errno says why. */
+static int
 looks_like_rrd(const char *path)
 {
 	char cookie[4] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool right;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
+	ssize_t got;
 
 	if (fd == -1)
-		return false;
-	right = read(fd, cookie, sizeof cookie) == (ssize_t)sizeof cookie &&
-		memcmp(cookie, "RRD", sizeof cookie) == 0;
+		return -1;
+	got = read(fd, cookie, sizeof cookie);
+	saved = errno;
 	close(fd);
-	return right;
+	errno = saved;
+	if (got == -1)
+		return -1;
+	return got == (ssize_t)sizeof cookie && memcmp(cookie, "RRD", sizeof cookie) == 0;
 }
 
 static enum rrd_result
@@ -79,11 +83,30 @@ judge_root(struct rrd_place place, struct fail *why)
 	return RRD_DONE;
 }
 
+/* After the disk failed under one file: is it the file, or everything? A disk that is gone
+ * still answers stat from memory, but not fsync. */
+static enum rrd_result
+judge_disk(struct rrd_place place, int error, struct fail *why)
+{
+	char path[PATH_SIZE];
+
+	if (judge_root(place, why) != RRD_DONE)
+		return RRD_REFUSED;
+	if (segment_sync_path(place.root) == -1) {
+		fail_set(why, "%s: %s", place.root, strerror(errno));
+		return RRD_REFUSED;
+	}
+	make_path(path, place);
+	fail_set(why, "%s: %s", path, strerror(error));
+	return error == ENOENT ? RRD_MISSING : RRD_LATER;
+}
+
 /* After a call on an existing file failed: said is librrd's text. */
 static enum rrd_result
 judge(struct rrd_place place, const char *said, struct fail *why)
 {
 	char path[PATH_SIZE];
+	int kind;
 
 	make_path(path, place);
 	if (judge_root(place, why) != RRD_DONE)
@@ -96,20 +119,20 @@ judge(struct rrd_place place, const char *said, struct fail *why)
 		fail_set(why, "%s: locked by another program", path);
 		return RRD_LATER;
 	}
+	kind = looks_like_rrd(path);
+	if (kind == -1)
+		return judge_disk(place, errno, why);
 	fail_set(why, "%s: %s", path, *said != '\0' ? said : "librrd gives no reason");
-	return looks_like_rrd(path) ? RRD_LATER : RRD_BAD;
+	return kind == 1 ? RRD_LATER : RRD_BAD;
 }
 
 /* librrd's text, without the path before it that some of them have. */
 static void
-take_error(struct rrd_place place, char *to, size_t size)
+take_error(const char *path, char *to, size_t size)
 {
-	char path[PATH_SIZE];
 	const char *said = rrd_get_error();
-	size_t length;
+	size_t length = strlen(path);
 
-	make_path(path, place);
-	length = strlen(path);
 	if (strncmp(said, path, length) == 0 && strncmp(said + length, ": ", 2) == 0)
 		said += length + 2;
 	str_copy(to, size, said);
@@ -119,9 +142,10 @@ take_error(struct rrd_place place, char *to, size_t size)
 static enum rrd_result
 judge_call(struct rrd_place place, struct fail *why)
 {
-	char said[300];
+	char path[PATH_SIZE], said[300];
 
-	take_error(place, said, sizeof said);
+	make_path(path, place);
+	take_error(path, said, sizeof said);
 	return judge(place, said, why);
 }
 
@@ -201,11 +225,82 @@ make_folders(struct rrd_place place, struct fail *why)
 	return 0;
 }
 
-static int
-sync_with_folder(const char *path)
+/* A file is made in a folder of its own beside its place, synced, and then moved there: a
+ * power cut leaves it whole or not at all, and what librrd left half made lies where nothing
+ * of anybody else's does. */
+#define WORKSHOP ".pollwerk.new"
+
+struct workshop {
+	char folder[PATH_SIZE]; /* the file's own */
+	char shop[PATH_SIZE + sizeof WORKSHOP];
+	char piece[PATH_SIZE + sizeof WORKSHOP + 4];
+};
+
+static void
+empty_workshop(const char *path)
 {
-	char folder[PATH_SIZE];
-	int fd = open(path, O_RDONLY | O_CLOEXEC), result;
+	struct dirent *entry;
+	DIR *shop = opendir(path);
+
+	if (shop == NULL)
+		return;
+	while ((entry = readdir(shop)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			unlinkat(dirfd(shop), entry->d_name, 0);
+	closedir(shop);
+}
+
+static void
+workshop_place(struct workshop *workshop, const char *path)
+{
+	str_copy(workshop->folder, sizeof workshop->folder, path);
+	*strrchr(workshop->folder, '/') = '\0';
+	snprintf(workshop->shop, sizeof workshop->shop, "%s/" WORKSHOP, workshop->folder);
+	snprintf(workshop->piece, sizeof workshop->piece, "%s/rrd", workshop->shop);
+}
+
+/* An empty one, whatever a predecessor left in it; -1 errno. */
+static int
+workshop_open(struct workshop *workshop, const char *path)
+{
+	workshop_place(workshop, path);
+	if (mkdir(workshop->shop, 0700) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	empty_workshop(workshop->shop);
+	return 0;
+}
+
+static void
+workshop_close(const struct workshop *workshop)
+{
+	int saved = errno;
+
+	if (rmdir(workshop->shop) == -1) {
+		empty_workshop(workshop->shop);
+		rmdir(workshop->shop);
+	}
+	errno = saved;
+}
+
+static int
+move_into_place(const struct workshop *workshop, const char *path, bool replace)
+{
+	unsigned flags = replace ? 0 : RENAME_NOREPLACE;
+
+	if (renameat2(AT_FDCWD, workshop->piece, AT_FDCWD, path, flags) == 0)
+		return 0;
+	/* Not every file system knows the flag; we are the only one who makes files here. */
+	if (errno != EINVAL || replace || access(path, F_OK) == 0)
+		return -1;
+	return rename(workshop->piece, path);
+}
+
+static int
+deliver(const struct workshop *workshop, const char *path, bool replace)
+{
+	int fd = open(workshop->piece, O_RDONLY | O_CLOEXEC), result;
 
 	if (fd == -1)
 		return -1;
@@ -213,9 +308,9 @@ sync_with_folder(const char *path)
 	/* A fresh file sits in the cache in large pieces that each update would write whole. */
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(fd);
-	str_copy(folder, sizeof folder, path);
-	*strrchr(folder, '/') = '\0';
-	return result == -1 ? -1 : segment_sync_path(folder);
+	if (result == -1 || move_into_place(workshop, path, replace) == -1)
+		return -1;
+	return segment_sync_path(workshop->folder);
 }
 
 struct create_call {
@@ -237,61 +332,83 @@ create_arguments(const struct layout *layout, const char *const *ds, size_t ds_c
 	return call;
 }
 
-/* librrd says nothing at all when the disk is full. */
+/* librrd says nothing at all when the disk is full. error: of a call of our own, or 0. */
 static enum rrd_result
-judge_create(struct rrd_place place, int64_t wanted, struct fail *why)
+judge_create(struct rrd_place place, int64_t wanted, const char *said, int error,
+	struct fail *why)
 {
 	struct statvfs system;
-	char path[PATH_SIZE], said[300];
+	char path[PATH_SIZE];
 
-	take_error(place, said, sizeof said);
-	if (judge_root(place, why) != RRD_DONE)
+	if (judge_disk(place, error, why) == RRD_REFUSED)
 		return RRD_REFUSED;
 	make_path(path, place);
-	if (statvfs(place.root, &system) == 0 &&
-		(int64_t)(system.f_bavail * system.f_frsize) < wanted)
+	if (error == ENOSPC || (statvfs(place.root, &system) == 0 &&
+		(int64_t)(system.f_bavail * system.f_frsize) < wanted))
 		fail_set(why, "%s: %s (%lld bytes are needed)", path, strerror(ENOSPC),
 			(long long)wanted);
+	else if (error != 0)
+		fail_set(why, "%s: cannot be made: %s", path, strerror(error));
 	else
 		fail_set(why, "%s: cannot be made: %s", path,
 			*said != '\0' ? said : "librrd gives no reason");
 	return RRD_LATER;
 }
 
-enum rrd_result
-rrd_file_create(struct rrd_place place, const struct layout *layout, int64_t first,
-	const char *const *ds, size_t ds_count, struct fail *why)
+/* -1, and what librrd said. */
+static int
+make_piece(const char *path, const struct layout *layout, int64_t first, const char *const *ds,
+	size_t ds_count)
 {
-	struct create_call call;
-	char path[PATH_SIZE];
+	struct create_call call = create_arguments(layout, ds, ds_count);
 	int result;
 
-	make_path(path, place);
-	if (judge_root(place, why) != RRD_DONE)
-		return RRD_REFUSED;
-	if (make_folders(place, why) == -1)
-		return RRD_LATER;
-	call = create_arguments(layout, ds, ds_count);
 	rrd_clear_error();
 	result = rrd_create_r2(path, (unsigned long)layout->step, (time_t)(first - layout->step), 1,
 		NULL, NULL, (int)call.count, call.args);
 	for (size_t i = 0; i < call.count; i++)
 		free((char *)call.args[i]);
 	free(call.args);
-	if (result != 0)
-		return judge_create(place, layout_bytes(layout, ds_count), why);
-	if (sync_with_folder(path) == -1) {
-		fail_set(why, "%s: %s", path, strerror(errno));
-		return RRD_LATER;
-	}
+	return result == 0 ? 0 : -1;
+}
+
+enum rrd_result
+rrd_file_create(struct rrd_place place, const struct layout *layout, int64_t first,
+	const char *const *ds, size_t ds_count, struct fail *why)
+{
+	char path[PATH_SIZE], said[300] = "";
+	struct workshop workshop;
+	int error = 0;
+
+	make_path(path, place);
+	if (judge_root(place, why) != RRD_DONE)
+		return RRD_REFUSED;
+	if (make_folders(place, why) == -1)
+		return errno == EIO ? judge_disk(place, EIO, why) : RRD_LATER;
+	if (workshop_open(&workshop, path) == -1)
+		return judge_create(place, layout_bytes(layout, ds_count), said, errno, why);
+	if (make_piece(workshop.piece, layout, first, ds, ds_count) == -1)
+		take_error(workshop.piece, said, sizeof said);
+	else if (deliver(&workshop, path, false) == 0)
+		goto done;
+	else
+		error = errno;
+	workshop_close(&workshop);
+	return judge_create(place, layout_bytes(layout, ds_count), said, error, why);
+done:
+	workshop_close(&workshop);
 	return RRD_DONE;
 }
 
+/* librrd makes a new file beside the one that it is given, and renames: here that one is a
+ * second name of the file, so that the file itself is replaced by a synced one only. */
 enum rrd_result
 rrd_file_add(struct rrd_place place, const char *ds, int64_t step, struct fail *why)
 {
 	char path[PATH_SIZE], definition[80], command[] = "tune";
-	char *args[] = { command, path, definition, NULL };
+	struct workshop workshop;
+	char *args[] = { command, workshop.piece, definition, NULL };
+	enum rrd_result result = RRD_DONE;
 
 	make_path(path, place);
 	/* rrd_tune replaces the file; a lock that somebody holds would be lost with it. */
@@ -300,14 +417,17 @@ rrd_file_add(struct rrd_place place, const char *ds, int64_t step, struct fail *
 		return RRD_LATER;
 	}
 	snprintf(definition, sizeof definition, "DS:%s:GAUGE:%lld:U:U", ds, (long long)step);
+	if (workshop_open(&workshop, path) == -1)
+		return judge_disk(place, errno, why);
 	rrd_clear_error();
-	if (rrd_tune(3, args) != 0)
-		return judge_call(place, why);
-	if (sync_with_folder(path) == -1) {
-		fail_set(why, "%s: %s", path, strerror(errno));
-		return RRD_LATER;
-	}
-	return RRD_DONE;
+	if (link(path, workshop.piece) == -1)
+		result = judge_disk(place, errno, why);
+	else if (rrd_tune(3, args) != 0)
+		result = judge_call(place, why);
+	else if (deliver(&workshop, path, true) == -1)
+		result = judge_disk(place, errno, why);
+	workshop_close(&workshop);
+	return result;
 }
 
 /* ---- rows ---- */
@@ -400,6 +520,16 @@ read_head(int fd, struct rrd_head *head)
 	return -1;
 }
 
+uint64_t
+rrd_file_inode(struct rrd_place place)
+{
+	struct stat info;
+	char path[PATH_SIZE];
+
+	make_path(path, place);
+	return stat(path, &info) == 0 ? (uint64_t)info.st_ino : 0;
+}
+
 int
 rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why)
 {
@@ -419,53 +549,109 @@ rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why)
 	return result;
 }
 
-bool
-rrd_file_restore(struct rrd_place place, const struct rrd_head *head)
+/* Is that file still the one, of that shape, and not older than the head? */
+static bool
+head_fits(const struct rrd_head *head, const struct rrd_head *now)
 {
+	size_t live;
+
+	if (head->size < STATIC_HEAD || head_size(head->bytes) != head->size ||
+		now->inode != head->inode || now->size != head->size)
+		return false;
+	live = live_head_at(head->bytes);
+	return memcmp(now->bytes, head->bytes, live) == 0 &&
+		number_at(now->bytes, live) >= number_at(head->bytes, live);
+}
+
+enum rrd_result
+rrd_file_restore(struct rrd_place place, const struct rrd_head *head, struct fail *why)
+{
+	enum rrd_result result = RRD_MISSING;
 	struct rrd_head now = { 0 };
 	char path[PATH_SIZE];
-	bool restored = false;
-	size_t live;
 	int fd;
 
 	make_path(path, place);
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
-		return false;
-	if (head->size >= STATIC_HEAD && head_size(head->bytes) == head->size &&
-		read_head(fd, &now) == 0 && now.inode == head->inode && now.size == head->size) {
-		live = live_head_at(head->bytes);
-		restored = memcmp(now.bytes, head->bytes, live) == 0 &&
-			number_at(now.bytes, live) >= number_at(head->bytes, live) &&
-			pwrite(fd, head->bytes, head->size, 0) == (ssize_t)head->size;
+		return errno == ELOOP ? RRD_MISSING : judge_disk(place, errno, why);
+	errno = 0;
+	if (read_head(fd, &now) == -1) {
+		if (errno != 0)
+			result = judge_disk(place, errno, why);
+	} else if (head_fits(head, &now)) {
+		result = RRD_DONE;
+		if (pwrite(fd, head->bytes, head->size, 0) != (ssize_t)head->size)
+			result = judge_disk(place, errno != 0 ? errno : ENOSPC, why);
 	}
 	free(now.bytes);
 	close(fd);
-	return restored;
+	return result;
 }
 
-/* librrd's temporary files: ".rrd" or the file's own name, and six letters. */
+/* ---- what a mapping cannot tell ---- */
+
+enum rrd_result
+rrd_file_fill(struct rrd_place place, struct fail *why)
+{
+	char path[PATH_SIZE];
+	struct stat info;
+	int fd, error = 0;
+
+	make_path(path, place);
+	if (stat(path, &info) == -1)
+		return judge_disk(place, errno, why);
+	if (info.st_blocks * 512 >= info.st_size)
+		return RRD_DONE;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return judge_disk(place, errno, why);
+	/* Where it is not known (compressing file systems) we do without. */
+	if (fallocate(fd, 0, 0, info.st_size) == -1 && (errno == ENOSPC || errno == EDQUOT ||
+		errno == EIO || errno == EROFS))
+		error = errno;
+	close(fd);
+	return error == 0 ? RRD_DONE : judge_disk(place, error, why);
+}
+
+static int
+read_through(int fd)
+{
+	static char bytes[1 << 16];
+	ssize_t got;
+
+	do
+		got = read(fd, bytes, sizeof bytes);
+	while (got > 0 || (got == -1 && errno == EINTR));
+	return got == 0 ? 0 : -1;
+}
+
+enum rrd_result
+rrd_file_probe(struct rrd_place place, struct fail *why)
+{
+	struct statvfs system;
+	char path[PATH_SIZE];
+	int fd, error = 0;
+
+	make_path(path, place);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return judge_disk(place, errno, why);
+	if (read_through(fd) == -1 || fdatasync(fd) == -1)
+		error = errno;
+	else if (fstatvfs(fd, &system) == 0 && system.f_bavail == 0)
+		error = ENOSPC;
+	close(fd);
+	return error == 0 ? RRD_DONE : judge_disk(place, error, why);
+}
+
 void
 rrd_file_sweep(struct rrd_place place)
 {
-	char path[PATH_SIZE], *name;
-	struct dirent *entry;
-	DIR *folder;
+	struct workshop workshop;
+	char path[PATH_SIZE];
 
 	make_path(path, place);
-	name = strrchr(path, '/');
-	*name++ = '\0';
-	folder = opendir(path);
-	if (folder == NULL)
-		return;
-	while ((entry = readdir(folder)) != NULL) {
-		size_t length = strlen(entry->d_name);
-		bool hidden = length == 10 && strncmp(entry->d_name, ".rrd", 4) == 0;
-		bool own = length == strlen(name) + 6 &&
-			strncmp(entry->d_name, name, strlen(name)) == 0;
-
-		if (hidden || own)
-			unlinkat(dirfd(folder), entry->d_name, 0);
-	}
-	closedir(folder);
+	workshop_place(&workshop, path);
+	workshop_close(&workshop);
 }

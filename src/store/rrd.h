@@ -14,8 +14,9 @@ struct layout;
 enum rrd_result {
 	RRD_DONE,
 	RRD_MISSING, /* there is no such file */
-	RRD_LATER,   /* locked by somebody else, no permission, no space: try this file again */
-	RRD_REFUSED, /* the whole folder: missing, read-only */
+	RRD_LATER,   /* locked by somebody else, no permission, no space, an error of the disk:
+	                try this file again */
+	RRD_REFUSED, /* the whole folder: missing, read-only, its disk fails */
 	RRD_BAD,     /* the file is none of ours: damaged, or no RRD at all */
 };
 
@@ -32,11 +33,12 @@ struct rrd_place {
 };
 
 enum rrd_result rrd_file_shape(struct rrd_place place, struct rrd_shape *shape, struct fail *why);
-/* Makes folders and the file, durably: file and folders are synced. first is the time of
+/* Makes folders and the file, durably: file and folders are synced, the file before it has
+ * its name, so that after a power cut it is whole or not there. first is the time of
  * the first row to come. An existing file is never replaced. */
 enum rrd_result rrd_file_create(struct rrd_place place, const struct layout *layout,
 	int64_t first, const char *const *ds, size_t ds_count, struct fail *why);
-/* A new DS, unknown up to now. librrd writes the file anew beside the old one. */
+/* A new DS, unknown up to now. The file is a new one after that, replaced when it is synced. */
 enum rrd_result rrd_file_add(struct rrd_place place, const char *ds, int64_t step, struct fail *why);
 /* rows are librrd's "TIME:VALUE:U:.."; names "DS:DS:..". Of a call that fails any number of
  * the first rows may be in the file: look at its shape. */
@@ -51,10 +53,22 @@ struct rrd_head {
 	uint8_t *bytes; /* free() it */
 	size_t size;
 };
+/* Of the file that bears that name now; 0: there is none, or the disk does not tell. */
+uint64_t rrd_file_inode(struct rrd_place place);
 int rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why); /* -1 */
-/* Puts a head back, if it is still that file, of that shape, and not older than the head. */
-bool rrd_file_restore(struct rrd_place place, const struct rrd_head *head);
+/* Puts a head back. RRD_MISSING: the file is gone, or is not that one, of that shape, or is
+ * older than the head. RRD_LATER, RRD_REFUSED and why: the disk does not let us. */
+enum rrd_result rrd_file_restore(struct rrd_place place, const struct rrd_head *head,
+	struct fail *why);
 
-/* Removes what a killed rrd_file_create or _add left beside that file. */
+/* A page of librrd's mapping for which the disk has no room kills the process; here that is
+ * found out before: RRD_LATER. Holes are filled; a file without them costs one stat. */
+enum rrd_result rrd_file_fill(struct rrd_place place, struct fail *why);
+/* The same after a process died in the file: reads it from end to end and syncs it, so that
+ * an error of the disk is an error here and not a signal there. */
+enum rrd_result rrd_file_probe(struct rrd_place place, struct fail *why);
+
+/* Removes what a killed rrd_file_create or _add left in the folder of that file. Either does
+ * it by itself as well, before it begins. */
 void rrd_file_sweep(struct rrd_place place);
 #endif

@@ -18,8 +18,10 @@
 #include "base/net.h"
 #include "base/str.h"
 #include "journal/whereabouts.h"
+#include "store/filesync.h"
 #include "store/health.h"
 #include "store/keeper.h"
+#include "store/root.h"
 
 #define READ_INTERVAL (100 * LOOP_MS)
 #define ROUND_INTERVAL LOOP_S
@@ -34,8 +36,11 @@ struct store {
 	struct loop *loop;
 	struct keeper *keeper; /* NULL while STATE_DIR refuses: tried again */
 	struct fail refusal;   /* why, then */
+	struct root *root;
 	struct net_listener *listener;
 	struct loop_timer read_timer, round_timer;
+	struct loop_worker *syncer;
+	struct filesync *sync; /* the syncer's; NULL while it rests */
 	struct client *clients;
 };
 
@@ -253,12 +258,57 @@ try_open(struct store *store)
 {
 	bool said = store->refusal.text[0] != '\0';
 
-	store->keeper = keeper_open(&store->options, &store->refusal);
+	if (!root_is_away(store->root, &store->refusal))
+		store->keeper = keeper_open(&store->options, &store->refusal);
 	if (store->keeper == NULL && !said)
 		log_error("%s: nothing is stored, tried again each 5 s", store->refusal.text);
 	else if (store->keeper != NULL && said)
-		log_info("%s: is used again", store->options.state_dir);
+		log_info("%s: no longer so, everything is stored again", store->refusal.text);
+	if (store->keeper != NULL)
+		store->refusal.text[0] = '\0';
 	return store->keeper != NULL;
+}
+
+/* What is on disk is not known any more. */
+static void
+open_again(struct store *store, const struct fail *why)
+{
+	log_error("%s: the files are taken back to the last checkpoint", why->text);
+	keeper_close(store->keeper);
+	store->keeper = NULL;
+	if (try_open(store))
+		keeper_doubt(store->keeper, why);
+}
+
+static void
+run_sync(void *arg)
+{
+	struct store *store = arg;
+
+	filesync_run(store->sync);
+}
+
+static void
+end_sync(void *arg)
+{
+	struct store *store = arg;
+	struct filesync *sync = store->sync;
+	struct fail why;
+
+	store->sync = NULL;
+	keeper_checkpoint(store->keeper, sync);
+	if (keeper_is_void(store->keeper, &why))
+		open_again(store, &why);
+}
+
+static void
+begin_sync(struct store *store, struct filesync *sync)
+{
+	if (sync == NULL)
+		return;
+	store->sync = sync;
+	if (!loop_worker_kick(store->syncer))
+		end_sync(store);
 }
 
 static void
@@ -277,14 +327,27 @@ read_journal(void *arg)
 	loop_timer_in(store->loop, &store->read_timer, all ? READ_INTERVAL : LOOP_TICK);
 }
 
+/* A sync under way is waited for: its end is told first. */
+static void
+look_at_root(struct store *store)
+{
+	struct fail why;
+
+	if (store->sync != NULL || !root_was_unmounted(store->root) || store->keeper == NULL)
+		return;
+	fail_set(&why, "%s: its file system was unmounted", store->options.rrd_dir);
+	open_again(store, &why);
+}
+
 static void
 do_round(void *arg)
 {
 	struct store *store = arg;
 
+	look_at_root(store);
 	if (store->keeper != NULL) {
 		tell_time(store);
-		keeper_round(store->keeper);
+		begin_sync(store, keeper_round(store->keeper));
 	}
 	write_health(store);
 	loop_timer_in(store->loop, &store->round_timer, ROUND_INTERVAL);
@@ -311,6 +374,16 @@ stop_by_supervisor(int fd, unsigned what, void *arg)
 		loop_stop(store->loop);
 }
 
+/* Waits for one that runs; its end comes after the loop's. */
+static void
+finish_sync(struct store *store)
+{
+	loop_worker_free(store->syncer);
+	store->syncer = NULL;
+	if (store->sync != NULL)
+		end_sync(store);
+}
+
 static int
 serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
 {
@@ -318,6 +391,9 @@ serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
 
 	store->loop = loop_new(why);
 	if (store->loop == NULL)
+		return -1;
+	store->syncer = loop_worker_new(store->loop, run_sync, end_sync, store, why);
+	if (store->syncer == NULL)
 		return -1;
 	try_open(store);
 	alive = alive_fd < 0 ? NULL :
@@ -336,6 +412,7 @@ serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
 	write_health(store);
 	loop_run(store->loop);
 	loop_watch_free(alive);
+	finish_sync(store);
 	if (store->keeper != NULL)
 		tell_time(store);
 	if (store->keeper == NULL || keeper_finish(store->keeper) == -1)
@@ -357,6 +434,7 @@ store_main(const struct store_options *options, int alive_fd, int flush_fd)
 		store.real_rrd_dir[0] = '\0';
 	whereabouts_open(options->run_dir);
 	whereabouts_begin(WHERE_STORE);
+	store.root = root_new(options->rrd_dir);
 	result = serve(&store, alive_fd, flush_fd, &why);
 	if (result == -1)
 		log_error("%s", why.text);
@@ -364,6 +442,7 @@ store_main(const struct store_options *options, int alive_fd, int flush_fd)
 		client_close(store.clients, false);
 	net_listener_free(store.listener);
 	keeper_close(store.keeper);
+	root_free(store.root);
 	loop_free(store.loop);
 	whereabouts_close();
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "base/fail.h"
 #include "base/mem.h"
@@ -17,30 +18,87 @@
 
 #define NAME_MAX_BYTES 1000
 
-struct undo {
-	char *path, *rrd_dir;
+struct undo_log {
+	char *path;
 	int fd;
-	uint64_t generation;
 	struct record_buffer fresh; /* entries not yet on disk */
 	uint64_t length;            /* synced bytes */
 };
 
+struct waiting {
+	char *name;
+	struct rrd_head head;
+	UT_hash_handle hh;
+};
+
+struct undo {
+	char *rrd_dir;
+	uint64_t generation, next; /* next: 0 while no checkpoint is under way */
+	struct undo_log logs[2];   /* by generation modulo 2 */
+	struct waiting *waiting;
+};
+
 static int
-fail_errno(const struct undo *undo, struct fail *why)
+fail_errno(const struct undo_log *log, struct fail *why)
 {
-	fail_set(why, "%s: %s", undo->path, strerror(errno));
+	fail_set(why, "%s: %s", log->path, strerror(errno));
 	return -1;
+}
+
+static struct undo_log *
+log_of(struct undo *undo, uint64_t generation)
+{
+	return &undo->logs[generation % 2];
+}
+
+/* Old entries need not be gone: their generation says that they are void. */
+static void
+begin_log(struct undo_log *log)
+{
+	log->fresh.used = 0;
+	log->length = 0;
+	if (ftruncate(log->fd, 0) == -1)
+		return;
+}
+
+/* ---- putting back ---- */
+
+static void
+let_wait(struct undo *undo, const char *name, const struct rrd_head *head)
+{
+	struct waiting *waiting;
+
+	HASH_FIND_STR(undo->waiting, name, waiting);
+	if (waiting != NULL)
+		return;
+	waiting = mem_zero(sizeof *waiting);
+	waiting->name = mem_text(name);
+	waiting->head = *head;
+	waiting->head.bytes = mem_zero(head->size);
+	memcpy(waiting->head.bytes, head->bytes, head->size);
+	HASH_ADD_KEYPTR(hh, undo->waiting, waiting->name, strlen(waiting->name), waiting);
+}
+
+static void
+wait_no_more(struct undo *undo, struct waiting *waiting)
+{
+	HASH_DEL(undo->waiting, waiting);
+	free(waiting->head.bytes);
+	free(waiting->name);
+	free(waiting);
 }
 
 /* True when the head was put back. */
 static bool
-restore_entry(const struct undo *undo, const uint8_t *bytes, size_t size, bool sync)
+restore_entry(struct undo *undo, const uint8_t *bytes, size_t size, bool sync)
 {
 	struct rrd_place place = { .root = undo->rrd_dir };
 	struct record_cursor at = { bytes, bytes + size, false };
+	uint64_t generation = record_get_u64(&at);
 	struct rrd_head head;
 	char name[NAME_MAX_BYTES];
-	uint64_t generation = record_get_u64(&at);
+	enum rrd_result result;
+	struct fail why;
 
 	head.inode = record_get_u64(&at);
 	record_get_text(&at, name, sizeof name);
@@ -49,11 +107,12 @@ restore_entry(const struct undo *undo, const uint8_t *bytes, size_t size, bool s
 	head.bytes = (uint8_t *)at.at;
 	head.size = (size_t)(at.end - at.at);
 	place.file = name;
-	if (!rrd_file_restore(place, &head))
-		return false;
-	if (sync)
-		rrd_file_sync(place, NULL);
-	return true;
+	result = rrd_file_restore(place, &head, &why);
+	if (result == RRD_DONE && sync)
+		result = rrd_file_sync(place, &why);
+	if (result == RRD_LATER || result == RRD_REFUSED)
+		let_wait(undo, name, &head);
+	return result == RRD_DONE;
 }
 
 /* What is torn or damaged was not synced, so its file was not yet updated. */
@@ -72,28 +131,29 @@ restore_all(struct undo *undo, const uint8_t *bytes, size_t size)
 		at += 8 + rest;
 	}
 	/* Entries to come are put behind the good ones. */
-	undo->length = at;
+	log_of(undo, undo->generation)->length = at;
 	return restored;
 }
 
 static int
 read_and_restore(struct undo *undo, size_t *restored, struct fail *why)
 {
+	struct undo_log *log = log_of(undo, undo->generation);
 	struct stat info;
 	uint8_t *bytes;
 	size_t done = 0;
 
-	if (fstat(undo->fd, &info) == -1)
-		return fail_errno(undo, why);
+	if (fstat(log->fd, &info) == -1)
+		return fail_errno(log, why);
 	bytes = mem_zero((size_t)info.st_size);
 	while (done < (size_t)info.st_size) {
-		ssize_t got = pread(undo->fd, bytes + done, (size_t)info.st_size - done, (off_t)done);
+		ssize_t got = pread(log->fd, bytes + done, (size_t)info.st_size - done, (off_t)done);
 
 		if (got == -1 && errno == EINTR)
 			continue;
 		if (got == -1) {
 			free(bytes);
-			return fail_errno(undo, why);
+			return fail_errno(log, why);
 		}
 		if (got == 0)
 			break;
@@ -104,22 +164,29 @@ read_and_restore(struct undo *undo, size_t *restored, struct fail *why)
 	return 0;
 }
 
+/* ---- opening ---- */
+
 struct undo *
 undo_open(const char *state_dir, const char *rrd_dir, uint64_t generation, size_t *restored,
 	struct fail *why)
 {
 	struct undo *undo = mem_zero(sizeof *undo);
 
-	undo->path = mem_format("%s/undo", state_dir);
 	undo->rrd_dir = mem_text(rrd_dir);
 	undo->generation = generation;
-	undo->fd = open(undo->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (undo->fd == -1) {
-		fail_errno(undo, why);
-		goto fail;
+	undo->logs[0].fd = undo->logs[1].fd = -1;
+	for (int i = 0; i < 2; i++) {
+		struct undo_log *log = &undo->logs[i];
+
+		log->path = mem_format("%s/undo.%d", state_dir, i);
+		log->fd = open(log->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+		if (log->fd == -1) {
+			fail_errno(log, why);
+			goto fail;
+		}
 	}
 	if (segment_sync_path(state_dir) == -1) {
-		fail_errno(undo, why);
+		fail_set(why, "%s: %s", state_dir, strerror(errno));
 		goto fail;
 	}
 	if (read_and_restore(undo, restored, why) == -1)
@@ -135,68 +202,145 @@ undo_close(struct undo *undo)
 {
 	if (undo == NULL)
 		return;
-	if (undo->fd != -1)
-		close(undo->fd);
-	record_buffer_free(&undo->fresh);
-	free(undo->path);
+	for (int i = 0; i < 2; i++) {
+		if (undo->logs[i].fd != -1)
+			close(undo->logs[i].fd);
+		record_buffer_free(&undo->logs[i].fresh);
+		free(undo->logs[i].path);
+	}
+	while (undo->waiting != NULL)
+		wait_no_more(undo, undo->waiting);
 	free(undo->rrd_dir);
 	free(undo);
 }
 
-int
-undo_keep(struct undo *undo, const char *file, struct fail *why)
+void
+undo_done(struct undo *undo)
+{
+	if (undo->waiting == NULL)
+		begin_log(log_of(undo, undo->generation));
+}
+
+/* ---- what waits ---- */
+
+enum rrd_result
+undo_late(struct undo *undo, const char *file, struct fail *why)
+{
+	struct rrd_place place = { undo->rrd_dir, file };
+	struct waiting *waiting;
+	enum rrd_result result;
+
+	HASH_FIND_STR(undo->waiting, file, waiting);
+	if (waiting == NULL)
+		return RRD_DONE;
+	result = rrd_file_restore(place, &waiting->head, why);
+	if (result == RRD_DONE)
+		result = rrd_file_sync(place, why);
+	if (result == RRD_LATER || result == RRD_REFUSED)
+		return result;
+	wait_no_more(undo, waiting);
+	return RRD_DONE;
+}
+
+const char *
+undo_waiting(const struct undo *undo)
+{
+	return undo->waiting == NULL ? NULL : undo->waiting->name;
+}
+
+void
+undo_forget(struct undo *undo, const char *file)
+{
+	struct waiting *waiting;
+
+	HASH_FIND_STR(undo->waiting, file, waiting);
+	if (waiting != NULL)
+		wait_no_more(undo, waiting);
+}
+
+/* ---- noting ---- */
+
+static void
+note(struct undo_log *log, uint64_t generation, const char *file, const struct rrd_head *head)
 {
 	struct record_buffer entry = { 0 };
+
+	record_put_u64(&entry, generation);
+	record_put_u64(&entry, head->inode);
+	record_put_text(&entry, file);
+	record_put(&entry, head->bytes, head->size);
+	record_put_u32(&log->fresh, (uint32_t)entry.used);
+	record_put_u32(&log->fresh, str_crc32c(0, entry.bytes, entry.used));
+	record_put(&log->fresh, entry.bytes, entry.used);
+	record_buffer_free(&entry);
+}
+
+uint64_t
+undo_keep(struct undo *undo, const char *file, uint64_t kept, struct fail *why)
+{
+	uint64_t newest = undo->next != 0 ? undo->next : undo->generation;
 	struct rrd_head head;
 
 	if (strlen(file) >= NAME_MAX_BYTES) {
 		fail_set(why, "%s: too long a name", file);
-		return -1;
+		return 0;
 	}
 	if (rrd_file_head((struct rrd_place){ undo->rrd_dir, file }, &head, why) == -1)
-		return -1;
-	record_put_u64(&entry, undo->generation);
-	record_put_u64(&entry, head.inode);
-	record_put_text(&entry, file);
-	record_put(&entry, head.bytes, head.size);
-	record_put_u32(&undo->fresh, (uint32_t)entry.used);
-	record_put_u32(&undo->fresh, str_crc32c(0, entry.bytes, entry.used));
-	record_put(&undo->fresh, entry.bytes, entry.used);
-	record_buffer_free(&entry);
+		return 0;
+	/* `kept` counts from 1, so that 0 is never. */
+	for (uint64_t generation = undo->generation; generation <= newest; generation++)
+		if (generation + 1 > kept)
+			note(log_of(undo, generation), generation, file, &head);
 	free(head.bytes);
+	return newest + 1;
+}
+
+static int
+sync_log(struct undo_log *log, struct fail *why)
+{
+	size_t done = 0;
+
+	if (log->fresh.used == 0)
+		return 0;
+	while (done < log->fresh.used) {
+		ssize_t wrote = pwrite(log->fd, log->fresh.bytes + done, log->fresh.used - done,
+			(off_t)(log->length + done));
+
+		if (wrote > 0)
+			done += (size_t)wrote;
+		else if (wrote == 0 || errno != EINTR)
+			return fail_errno(log, why);
+	}
+	if (fdatasync(log->fd) == -1)
+		return fail_errno(log, why);
+	log->length += log->fresh.used;
+	log->fresh.used = 0;
 	return 0;
 }
 
 int
 undo_sync(struct undo *undo, struct fail *why)
 {
-	size_t done = 0;
-
-	if (undo->fresh.used == 0)
-		return 0;
-	while (done < undo->fresh.used) {
-		ssize_t wrote = pwrite(undo->fd, undo->fresh.bytes + done, undo->fresh.used - done,
-			(off_t)(undo->length + done));
-
-		if (wrote > 0)
-			done += (size_t)wrote;
-		else if (wrote == 0 || errno != EINTR)
-			return fail_errno(undo, why);
-	}
-	if (fdatasync(undo->fd) == -1)
-		return fail_errno(undo, why);
-	undo->length += undo->fresh.used;
-	undo->fresh.used = 0;
+	for (int i = 0; i < 2; i++)
+		if (sync_log(&undo->logs[i], why) == -1)
+			return -1;
 	return 0;
 }
 
-/* The old entries need not be gone: their generation says that they are void. */
+/* ---- checkpoints ---- */
+
 void
-undo_begin(struct undo *undo, uint64_t generation)
+undo_next(struct undo *undo)
 {
-	undo->generation = generation;
-	undo->fresh.used = 0;
-	undo->length = 0;
-	if (ftruncate(undo->fd, 0) == -1)
-		return;
+	undo->next = undo->generation + 1;
+	begin_log(log_of(undo, undo->next));
+}
+
+void
+undo_turn(struct undo *undo, bool made)
+{
+	begin_log(log_of(undo, made ? undo->generation : undo->next));
+	if (made)
+		undo->generation = undo->next;
+	undo->next = 0;
 }

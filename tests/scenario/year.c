@@ -453,11 +453,14 @@ static void
 run_store(void)
 {
 	struct loop *loop = process_loop(year.process);
+	struct filesync *sync;
 
 	keeper_now(year.store, loop_mono(loop), loop_wall(loop));
 	while (!keeper_read(year.store, 10000))
 		continue;
-	keeper_round(year.store);
+	sync = keeper_round(year.store);
+	if (sync != NULL)
+		keeper_checkpoint(year.store, sync);
 }
 
 /* As by kill -9: what it has not written comes again from the journal. */

@@ -19,7 +19,9 @@
 #include "core/tally.h"
 #include "fake/loop_sim.h"
 #include "journal/reader.h"
+#include "journal/whereabouts.h"
 #include "journal/writer.h"
+#include "store/filesync.h"
 #include "store/health.h"
 #include "store/keeper.h"
 #include "store/ledger.h"
@@ -108,6 +110,16 @@ advance(int64_t by)
 {
 	mono += by;
 	keeper_now(keeper, mono, (FIRST + 1000000) * STEP);
+}
+
+/* As the store does it, with nothing happening beside the sync. */
+static void
+go_round(void)
+{
+	struct filesync *sync = keeper_round(keeper);
+
+	if (sync != NULL)
+		keeper_checkpoint(keeper, sync);
 }
 
 static const struct series *
@@ -313,10 +325,10 @@ files_are_written_within_flush_without_being_asked(void)
 	put(a, 1, 1);
 	commit();
 	CHECK(keeper_read(keeper, 100));
-	keeper_round(keeper);
+	go_round();
 	advance(301 * LOOP_S);
 	CHECK(keeper_read(keeper, 100));
-	keeper_round(keeper);
+	go_round();
 	CHECK(fetch("d/points.rrd", "a", 1) == 1);
 	end();
 }
@@ -378,7 +390,7 @@ a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back(void)
 		commit();
 		advance(STEP);
 		keeper_read(keeper, 100);
-		keeper_round(keeper);
+		go_round();
 	}
 	keeper_health(keeper, &health);
 	CHECK(health.degraded && strstr(health.reason, "No such file or directory") != NULL);
@@ -409,7 +421,7 @@ a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal(void)
 	commit();
 	CHECK(!keeper_read(keeper, 10000));
 	advance(600 * LOOP_S);
-	keeper_round(keeper);
+	go_round();
 	CHECK(keeper_finish(keeper) == -1);
 	CHECK(mkdir(options.rrd_dir, 0700) == 0);
 	kill_keeper();
@@ -600,7 +612,7 @@ what_would_make_the_journal_too_large_is_given_up_and_counted(void)
 			commit();
 		advance(STEP);
 		keeper_read(keeper, 100);
-		keeper_round(keeper);
+		go_round();
 	}
 	keeper_health(keeper, &health);
 	CHECK(health.given_up > 500 && health.given_up < 2000 && health.degraded);
@@ -636,7 +648,7 @@ what_waits_for_longer_than_the_budget_is_given_up_and_counted(void)
 		mono += STEP;
 		keeper_now(keeper, mono, (FIRST + slot) * STEP);
 		keeper_read(keeper, 100);
-		keeper_round(keeper);
+		go_round();
 	}
 	keeper_health(keeper, &health);
 	CHECK(health.given_up >= 2000 - 360 - 20 && health.given_up <= 2000 - 360);
@@ -711,7 +723,7 @@ segments_go_after_a_checkpoint_and_not_before(void)
 	free(numbers);
 	CHECK(before > 3);
 	advance(61 * LOOP_S); /* a checkpoint, but the first row is still pending */
-	keeper_round(keeper);
+	go_round();
 	CHECK(access(scratch_path("checkpoint"), F_OK) == 0 && !exists("d/points.rrd"));
 	after = reader_segments(scratch, &numbers);
 	free(numbers);
@@ -798,6 +810,133 @@ a_full_disk_makes_a_new_file_wait_and_the_others_go_on(void)
 	end();
 }
 
+/* ---- files at which the store dies ---- */
+
+/* A store's life that ends inside the update of that file. */
+static void
+die_in(const char *file)
+{
+	whereabouts_enter_file(file);
+	keeper_close(keeper);
+	whereabouts_open(scratch);
+	whereabouts_begin(WHERE_STORE);
+	open_keeper();
+}
+
+static void
+two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
+{
+	static const char *const files[] = { "d/x.rrd", "d/y.rrd", "d/z.rrd" };
+	const struct series *series[3];
+	struct store_health health;
+	struct fail why;
+	char path[400], other[400];
+
+	begin();
+	whereabouts_open(scratch);
+	whereabouts_begin(WHERE_STORE);
+	for (int i = 0; i < 3; i++) {
+		series[i] = add_series(files[i], files[i], "v", STEP);
+		put(series[i], 1, i);
+		flush(files[i]);
+	}
+	for (int death = 0; death < 3; death++)
+		for (int i = 0; i < 2; i++) {
+			die_in(files[i]);
+			put(series[2], 2 + 2 * death + i, 7);
+			flush(files[2]);
+		}
+	for (int i = 0; i < 3; i++)
+		put(series[i], 8, 8);
+	commit();
+	kill_keeper();
+	for (int i = 0; i < 2; i++) {
+		CHECK(keeper_flush(keeper, files[i], &why) == -1);
+		CHECK(strstr(why.text, files[i]) != NULL && strstr(why.text, "killed the store 3 times"));
+	}
+	flush(files[2]);
+	CHECK(fetch(files[2], "v", 7) == 7 && fetch(files[2], "v", 8) == 8);
+	keeper_health(keeper, &health);
+	CHECK(health.degraded && health.quarantined == 2 && strstr(health.reason, "d/y.rrd") != NULL);
+	snprintf(path, sizeof path, "%s/d/x.rrd", options.rrd_dir);
+	snprintf(other, sizeof other, "%s/d/x.old", options.rrd_dir);
+	CHECK(rename(path, other) == 0);
+	advance(61 * LOOP_S);
+	go_round();
+	put(series[0], 9, 9);
+	flush(files[0]);
+	CHECK(fetch(files[0], "v", 9) == 9);
+	keeper_health(keeper, &health);
+	CHECK(health.quarantined == 1);
+	whereabouts_close();
+	end();
+}
+
+static void
+what_a_killed_creation_left_behind_goes_and_nothing_else(void)
+{
+	char path[400];
+	FILE *file;
+
+	begin();
+	snprintf(path, sizeof path, "%s/d", options.rrd_dir);
+	CHECK(mkdir(path, 0700) == 0);
+	snprintf(path, sizeof path, "%s/d/.pollwerk.new", options.rrd_dir);
+	CHECK(mkdir(path, 0700) == 0);
+	strcat(path, "/rrdAbCdEf");
+	file = fopen(path, "w");
+	CHECK(file != NULL && fclose(file) == 0);
+	snprintf(path, sizeof path, "%s/d/points.rrdbackup", options.rrd_dir);
+	file = fopen(path, "w");
+	CHECK(file != NULL && fclose(file) == 0);
+	put(add_series("d/a", "d/points.rrd", "a", STEP), 1, 1);
+	flush("d/points.rrd");
+	CHECK(exists("d/points.rrd") && exists("d/points.rrdbackup") && !exists("d/.pollwerk.new"));
+	put(add_series("d/b", "d/points.rrd", "b", STEP), 2, 2);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 1) == 1 && !exists("d/.pollwerk.new"));
+	end();
+}
+
+static void
+a_file_with_holes_on_a_full_disk_waits_instead_of_killing_the_store(void)
+{
+	const struct series *a;
+	struct fail why;
+	char path[400], ballast[400];
+	struct stat info;
+	int fd;
+
+	begin();
+	if (mount_small("size=1m")) {
+		a = add_series("d/a", "d/points.rrd", "a", STEP);
+		put(a, 1, 1);
+		flush("d/points.rrd");
+		snprintf(path, sizeof path, "%s/d/points.rrd", options.rrd_dir);
+		fd = open(path, O_RDWR);
+		CHECK(fd != -1 && fstat(fd, &info) == 0);
+		/* As a copy made with tar -S or rsync -S has them. */
+		CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096,
+			info.st_size - 4096) == 0);
+		close(fd);
+		snprintf(ballast, sizeof ballast, "%s/ballast", options.rrd_dir);
+		fd = open(ballast, O_WRONLY | O_CREAT, 0600);
+		while (write(fd, path, sizeof path) > 0)
+			;
+		close(fd);
+		kill_keeper();
+		put(a, 2, 2);
+		commit();
+		CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+		CHECK(strstr(why.text, "No space left on device") != NULL);
+		CHECK(unlink(ballast) == 0);
+		flush("d/points.rrd");
+		CHECK(fetch("d/points.rrd", "a", 2) == 2);
+		CHECK(umount2(options.rrd_dir, MNT_DETACH) == 0);
+	}
+	end();
+}
+
 /* ---- kills ---- */
 
 /* librrd multiplies by the step and divides again: the last bits may differ. */
@@ -845,7 +984,7 @@ play_with_kills(uint64_t with)
 		advance(random_below(3) * STEP);
 		keeper_read(keeper, random_below(20));
 		if (random_below(5) == 0)
-			keeper_round(keeper);
+			go_round();
 		if (random_below(20) == 0)
 			kill_keeper();
 	}
@@ -963,6 +1102,143 @@ a_file_torn_page_by_page_comes_back_byte_by_byte(void)
 	end();
 }
 
+/* ---- 200 of them, at any time, also while a checkpoint is under way ---- */
+
+#define CUTS 200
+#define CUT_FILES 3
+
+struct cut_plant {
+	const struct series *series[12];
+	struct filesync *sync;      /* handed out and not given back */
+	uint8_t *durable[CUT_FILES]; /* what surely is on disk; any page may be newer */
+	size_t size[CUT_FILES];
+	int slot;
+};
+static const char *const cut_files[CUT_FILES] = { "d/a.rrd", "d/b.rrd", "e/c.rrd" };
+
+static void
+become_durable(struct cut_plant *plant)
+{
+	for (int i = 0; i < CUT_FILES; i++) {
+		free(plant->durable[i]);
+		plant->durable[i] = read_rrd(cut_files[i], &plant->size[i]);
+	}
+}
+
+static void
+put_slots(struct cut_plant *plant, int count)
+{
+	for (; count > 0; count--) {
+		plant->slot++;
+		for (int i = 0; i < 12; i++)
+			put(plant->series[i], plant->slot,
+				random_below(6) == 0 ? (double)NAN : random_below(1000) / 7.0);
+	}
+	commit();
+}
+
+/* The next checkpoint is due; what it syncs is on disk at some moment before it is made. */
+static void
+begin_checkpoint(struct cut_plant *plant)
+{
+	if (plant->sync != NULL)
+		return;
+	advance(61 * LOOP_S);
+	keeper_read(keeper, random_below(30));
+	plant->sync = keeper_round(keeper);
+}
+
+static void
+end_checkpoint(struct cut_plant *plant)
+{
+	if (plant->sync == NULL)
+		return;
+	become_durable(plant);
+	if (random_below(2))
+		keeper_flush(keeper, cut_files[random_below(CUT_FILES)], NULL);
+	CHECK(keeper_checkpoint(keeper, plant->sync) == 0);
+	plant->sync = NULL;
+}
+
+static void
+live_a_little(struct cut_plant *plant)
+{
+	for (unsigned turns = 1 + random_below(6); turns > 0; turns--) {
+		switch (random_below(6)) {
+		case 0: begin_checkpoint(plant); break;
+		case 1: end_checkpoint(plant); break;
+		case 2: keeper_flush(keeper, cut_files[random_below(CUT_FILES)], NULL); break;
+		default: put_slots(plant, 1 + (int)random_below(40));
+		}
+	}
+}
+
+static void
+cut_power(struct cut_plant *plant)
+{
+	if (plant->sync != NULL)
+		filesync_end(plant->sync, NULL);
+	plant->sync = NULL;
+	keeper_close(keeper);
+	for (int i = 0; i < CUT_FILES; i++) {
+		uint8_t *newer = read_rrd(cut_files[i], &plant->size[i]);
+
+		tear_rrd(cut_files[i], plant->durable[i], newer, plant->size[i]);
+		free(newer);
+	}
+	/* What lies there now is what the disk has. */
+	become_durable(plant);
+	open_keeper();
+}
+
+static void
+any_of_200_torn_states_comes_back_byte_by_byte_even_between_two_checkpoints(void)
+{
+	struct cut_plant plant = { .slot = 0 };
+	unsigned between = 0;
+
+	seed = 7;
+	begin();
+	for (int i = 0; i < 12; i++) {
+		char path[20];
+
+		snprintf(path, sizeof path, "%s/v%d", i < 8 ? "d" : "e", i);
+		plant.series[i] = add_series(path, cut_files[i < 6 ? 0 : i < 8 ? 1 : 2],
+			strchr(path, 'v'), STEP);
+	}
+	put_slots(&plant, 300);
+	CHECK(keeper_finish(keeper) == 0);
+	become_durable(&plant);
+	for (int cut = 0; cut < CUTS; cut++) {
+		uint8_t *wanted[CUT_FILES];
+		size_t size;
+
+		live_a_little(&plant);
+		CHECK(keeper_flush_all(keeper, NULL) != -1);
+		for (int i = 0; i < CUT_FILES; i++)
+			wanted[i] = read_rrd(cut_files[i], &size);
+		between += plant.sync != NULL;
+		cut_power(&plant);
+		CHECK(keeper_flush_all(keeper, NULL) != -1);
+		for (int i = 0; i < CUT_FILES; i++) {
+			uint8_t *is = read_rrd(cut_files[i], &size);
+
+			if (size != plant.size[i] || memcmp(is, wanted[i], size) != 0)
+				print_error("cut %d of seed 7: %s differs\n", cut, cut_files[i]);
+			CHECK(size == plant.size[i] && memcmp(is, wanted[i], size) == 0);
+			free(is);
+			free(wanted[i]);
+		}
+	}
+	print_message("%d torn states of %d files, %u of them inside a checkpoint: all identical\n",
+		CUTS, CUT_FILES, between);
+	for (int i = 0; i < CUT_FILES; i++)
+		free(plant.durable[i]);
+	if (plant.sync != NULL)
+		filesync_end(plant.sync, NULL);
+	end();
+}
+
 RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_run_of_lost_slots_leaves_both_neighbours_whole),
 	TEST(a_value_lost_in_one_point_leaves_the_others_of_that_slot),
@@ -983,5 +1259,9 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(segments_go_after_a_checkpoint_and_not_before),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
 	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
+	TEST(two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files),
+	TEST(what_a_killed_creation_left_behind_goes_and_nothing_else),
+	TEST(a_file_with_holes_on_a_full_disk_waits_instead_of_killing_the_store),
 	TEST(kills_at_random_lose_no_row_and_change_none),
-	TEST(a_file_torn_page_by_page_comes_back_byte_by_byte))
+	TEST(a_file_torn_page_by_page_comes_back_byte_by_byte),
+	TEST(any_of_200_torn_states_comes_back_byte_by_byte_even_between_two_checkpoints))

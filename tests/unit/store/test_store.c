@@ -256,7 +256,7 @@ it_ends_with_its_supervisor_and_writes_everything_before(void)
 static void
 kill_9_at_any_moment_loses_no_row_and_counts_none_twice(void)
 {
-	struct whereabouts page = { .deaths = 0 };
+	struct whereabouts page = { .code = { 0 } };
 	struct fail why = { "" };
 	int fd;
 
@@ -294,8 +294,8 @@ kill_9_at_any_moment_loses_no_row_and_counts_none_twice(void)
 static void
 a_file_at_which_three_stores_died_is_left_alone(void)
 {
-	struct whereabouts page = { .code = { [WHERE_STORE] = WHERE_RRD_UPDATE }, .deaths = 2,
-		.file = "d1/points.rrd" };
+	struct whereabouts page = { .code = { [WHERE_STORE] = WHERE_RRD_UPDATE },
+		.file = "d1/points.rrd", .suspects = { { 2, "d1/points.rrd" } } };
 	struct fail why = { "" };
 	FILE *file;
 

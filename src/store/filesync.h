@@ -1,0 +1,23 @@
+/* filesync.h - makes durable what was written to RRD files: librrd never syncs.
+ *
+ * Made and ended where the files are written, run beside it: a sync takes as long as the
+ * disk takes, and FLUSH shall not wait for that. Few files are synced one by one, many as
+ * a file system. Files are opened before and closed after the run, both on the writer's
+ * side: POSIX drops librrd's lock when any descriptor of its file is closed. */
+#ifndef PW_FILESYNC_H
+#define PW_FILESYNC_H
+
+struct fail;
+struct filesync;
+
+#define FILESYNC_SINGLY 64 /* above that the file system as a whole */
+
+struct filesync *filesync_new(const char *rrd_dir);
+/* file is below rrd_dir; one that has gone needs no sync. */
+void filesync_add(struct filesync *sync, const char *file);
+/* Blocks; may run in another thread, once. */
+void filesync_run(struct filesync *sync);
+/* Runs it if nobody has, frees it. -1 and why: what was written may be lost, even if a next
+ * sync succeeds, as the kernel then calls the pages clean. */
+int filesync_end(struct filesync *sync, struct fail *why);
+#endif
