@@ -26,6 +26,7 @@
 #include "core/latest.h"
 #include "core/poller.h"
 #include "core/series.h"
+#include "journal/aside.h"
 #include "journal/reader.h"
 #include "journal/slots.h"
 #include "journal/whereabouts.h"
@@ -35,6 +36,10 @@
 #include "path/paths.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
+#include "store/store.h"
+
+/* How often it is looked whether STATE_DIR has room. */
+#define LOOK_INTERVAL (5 * LOOP_S)
 
 struct main {
 	const struct role_poller *given;
@@ -81,6 +86,20 @@ load_inventory(int bundle_fd)
 
 /* ---- replay: where the journal's account ends ---- */
 
+static void
+replay_record(const struct record *record, void *arg)
+{
+	struct main *m = arg;
+
+	m->sequence = record->sequence;
+	slots_replay(&m->slots, record);
+	if (paths_replay(m->paths, record) == -1 || alarms_replay(m->alarms, record) == -1 ||
+		notify_replay(m->notify, record) == -1)
+		log_error("journal: record %llu is damaged, left out",
+			(unsigned long long)record->sequence);
+}
+
+/* Transitions that a full disk kept from the journal come last: they are the newest. */
 static int
 replay(struct main *m, struct fail *why)
 {
@@ -92,15 +111,10 @@ replay(struct main *m, struct fail *why)
 
 	if (reader == NULL)
 		return -1;
-	while ((got = reader_next(reader, &record, why)) == 1) {
-		m->sequence = record.sequence;
-		slots_replay(&m->slots, &record);
-		if (paths_replay(m->paths, &record) == -1 || alarms_replay(m->alarms, &record) == -1 ||
-			notify_replay(m->notify, &record) == -1)
-			log_error("journal: record %llu is damaged, left out",
-				(unsigned long long)record.sequence);
-	}
+	while ((got = reader_next(reader, &record, why)) == 1)
+		replay_record(&record, m);
 	reader_close(reader);
+	aside_read(dir, m->inventory->poller.run_dir, m->sequence, replay_record, m);
 	return got;
 }
 
@@ -162,14 +176,6 @@ sync_catalogue(void *arg, struct fail *why)
 	struct main *m = arg;
 
 	return series_sync(m->catalogue, why);
-}
-
-static bool
-journal_full(void *arg)
-{
-	struct main *m = arg;
-
-	return writer_full(m->writer);
 }
 
 /* ---- paths, alarms, notices ---- */
@@ -377,10 +383,13 @@ open_data(struct main *m, struct fail *why)
 static int
 open_journal(struct main *m, struct fail *why)
 {
-	struct writer_options options = { .state_dir = m->inventory->poller.state_dir };
+	const struct store_options *store = m->inventory->store;
+	struct writer_options options = { .state_dir = m->inventory->poller.state_dir,
+		.run_dir = m->inventory->poller.run_dir, .look_interval = LOOK_INTERVAL };
 	struct writer_events events = { .snapshot = snapshot, .committed = committed,
 		.health = journal_health, .before_write = sync_catalogue, .arg = m };
 
+	writer_size(&options, (uint64_t)store->journal_size);
 	open_alarms(m);
 	m->slots.catalogue = m->catalogue;
 	if (replay(m, why) == -1)
@@ -405,7 +414,7 @@ wire(struct main *m)
 	struct feed_listener paths = paths_listener(m->paths);
 	struct feed_listener alarms = alarms_listener(m->alarms);
 	struct poller_parts parts = { .loop = m->loop, .catalogue = m->catalogue,
-		.latest = m->latest, .feed = &m->feed, .store_full = journal_full, .store_arg = m,
+		.latest = m->latest, .feed = &m->feed,
 		.ended = series_ended, .ended_arg = m,
 		.drivers = { { &snmp_driver, m->snmp }, { &modbus_driver, m->modbus },
 			{ &reach_driver, m->reach } }, .driver_count = 3 };

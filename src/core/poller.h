@@ -31,10 +31,6 @@ struct poller_parts {
 	const struct feed *feed;
 	struct poller_driver drivers[4];
 	int driver_count;
-	/* The slots of this series are not stored for now (journal full): they are closed as
-	 * store-full. May be NULL. */
-	bool (*store_full)(void *arg);
-	void *store_arg;
 	/* No slots of this series are expected any more: taken out of the configuration, or its
 	 * row retired. A restart must not expect them again. May be NULL. */
 	void (*ended)(uint32_t series, void *arg);

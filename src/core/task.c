@@ -411,10 +411,6 @@ begin(struct task *task, int64_t slot)
 {
 	struct poller *poller = task->poller;
 
-	if (poller->parts.store_full != NULL && poller->parts.store_full(poller->parts.store_arg)) {
-		task->gap = REASON_STORE_FULL;
-		return;
-	}
 	close_until(task, slot, task->gap);
 	task->gap = REASON_OVERRUN;
 	task->slot = slot;

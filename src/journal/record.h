@@ -12,6 +12,10 @@
  * not yet written. Only a segment that was begun because the disk refused the former one
  * goes on without a snapshot of its own.
  *
+ * Blocks may be allocated behind a segment's end (reserve.h); its size is what was written.
+ * While the disk refuses segments, KIND_ALARM and KIND_NOTIFIED frames stand in files of their
+ * own as well (aside.h).
+ *
  * KIND_SAMPLES: i64 slot, i64 step ns, i64 received wall ns, u32 count, then count times
  *   u32 series id, u8 reason, u8 flags (1: value follows, 2: raw follows), u16 zero,
  *   i32 received offset in us from the frame's, [f64 value], [u64 raw]

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -66,6 +67,24 @@ segment_list(const char *state_dir, uint64_t **numbers)
 	if (count > 0)
 		qsort(*numbers, count, sizeof **numbers, compare_numbers);
 	return count;
+}
+
+uint64_t
+segment_bytes(const char *state_dir)
+{
+	char path[SEGMENT_PATH];
+	uint64_t *numbers, bytes = 0;
+	size_t count = segment_list(state_dir, &numbers);
+
+	for (size_t i = 0; i < count; i++) {
+		struct stat info;
+
+		segment_path(path, sizeof path, state_dir, numbers[i]);
+		if (stat(path, &info) == 0)
+			bytes += (uint64_t)info.st_size;
+	}
+	free(numbers);
+	return bytes;
 }
 
 static void

@@ -13,6 +13,7 @@ void segment_directory(char *to, size_t size, const char *state_dir);
 void segment_path(char *to, size_t size, const char *state_dir, uint64_t number);
 /* Numbers in order, malloc'ed; 0 and NULL when there are none. */
 size_t segment_list(const char *state_dir, uint64_t **numbers);
+uint64_t segment_bytes(const char *state_dir); /* of all segments together */
 void segment_header(uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number, int64_t wall);
 /* The head of that segment, whole and right? */
 bool segment_header_check(const uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number);

@@ -14,11 +14,16 @@
 #include "core/feed.h"
 #include "core/sample.h"
 #include "core/series.h"
-#include "journal/reader.h"
+#include "journal/aside.h"
+#include "journal/overflow.h"
+#include "journal/reserve.h"
 #include "journal/segment.h"
 #include "journal/whereabouts.h"
 
 #define RETRY_INTERVAL LOOP_S
+/* A file system with less room than that is full. */
+#define ROOM_LEAST (1u << 20)
+#define RESERVE 4
 
 /* What goes to disk in one piece. */
 struct batch {
@@ -35,19 +40,29 @@ struct open_frame {
 	int64_t slot, step, received;
 };
 
+enum health { HEALTH_OK, HEALTH_FULL, HEALTH_REFUSED };
+
 struct writer {
 	struct loop *loop;
 	struct writer_options options;
 	char *state_dir;
 	struct writer_events events;
-	struct loop_timer commit;
+	struct loop_timer commit, look;
 	struct loop_worker *worker;
 	struct batch *front, *back; /* back is the worker's while busy, and kept on refusal */
 	struct batch batches[2];
 	struct open_frame samples;
-	bool busy, snapshotting, refused, closing;
+	bool busy, snapshotting, closing, look_due;
+	enum health health;    /* as told */
 	uint64_t next_sequence, committed;
+	uint64_t told;         /* transitions up to here are safe */
 	size_t written; /* committed bytes of the current segment, as the loop knows it */
+	size_t snapshot_size;  /* of the newest one */
+	size_t reserved;       /* the loop's copy */
+	struct overflow overflow;
+	/* while the disk refuses: transitions on their way aside, newest sequence of each */
+	struct record_buffer aside_front, aside_back;
+	uint64_t aside_front_last, aside_back_last;
 
 	/* the worker's while busy */
 	int fd;
@@ -57,8 +72,13 @@ struct writer {
 	bool poisoned;         /* what lies behind `length` cannot be taken back: go on in a new one */
 	bool first_batch;
 	int64_t wall;          /* when the batch was handed over */
-	bool ran, ok;
-	struct fail why;
+	bool has_batch, looks; /* what it was kicked for */
+	bool ran, ok, aside_ok;
+	bool aside_used;       /* something may stand aside that the journal has not got */
+	bool no_room;          /* at the last look */
+	struct aside *aside;
+	struct reserve reserve;
+	struct fail why, full_why;
 };
 
 /* ---- in the worker ---- */
@@ -71,10 +91,10 @@ fail_path(struct writer *writer, const char *path)
 }
 
 static int
-write_all(int fd, const uint8_t *bytes, size_t size)
+write_all(int fd, const uint8_t *bytes, size_t size, size_t at)
 {
 	while (size > 0) {
-		ssize_t done = write(fd, bytes, size);
+		ssize_t done = pwrite(fd, bytes, size, (off_t)at);
 
 		if (done == -1 && errno == EINTR)
 			continue;
@@ -84,6 +104,7 @@ write_all(int fd, const uint8_t *bytes, size_t size)
 			return -1;
 		}
 		bytes += done;
+		at += (size_t)done;
 		size -= (size_t)done;
 	}
 	return 0;
@@ -104,6 +125,41 @@ sync_predecessor(struct writer *writer)
 	return 0;
 }
 
+/* Only a process that begins anew may add to a journal that is as large as it may be. */
+static int
+check_size(struct writer *writer)
+{
+	uint64_t budget = writer->options.size_budget, used;
+
+	if (budget == 0 || writer->fd == -1)
+		return 0;
+	used = segment_bytes(writer->state_dir);
+	if (used + writer->options.segment_size <= budget)
+		return 0;
+	fail_set(&writer->why, "%s/journal: journal_size is used up (%llu MiB): the store does not "
+		"follow", writer->state_dir, (unsigned long long)(used >> 20));
+	return -1;
+}
+
+/* Nothing was ever committed in a file that a failed attempt left behind; it keeps its inode,
+ * as the store may have it open. */
+static int
+open_segment(struct writer *writer, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd == -1 && errno == ENOENT) {
+		fd = reserve_take(&writer->reserve, path);
+		if (fd != -1)
+			return fd;
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	}
+	/* Where that fails it is written as far as it goes. */
+	if (fd != -1 && writer->options.reserve > 0)
+		reserve_allocate(fd, writer->options.segment_size);
+	return fd;
+}
+
 static int
 make_segment(struct writer *writer)
 {
@@ -116,15 +172,13 @@ make_segment(struct writer *writer)
 	segment_path(path, sizeof path, writer->state_dir, number);
 	if (mkdir(directory, 0750) == 0)
 		segment_sync_path(writer->state_dir);
-	if (sync_predecessor(writer) == -1)
+	if (sync_predecessor(writer) == -1 || check_size(writer) == -1)
 		return -1;
-	/* Nothing was ever committed in a file that a failed attempt left behind; it keeps its
-	 * inode, as the store may have it open. */
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	fd = open_segment(writer, path);
 	if (fd == -1)
 		return fail_path(writer, path);
 	segment_header(header, number, writer->wall);
-	if (write_all(fd, header, sizeof header) == -1 || fdatasync(fd) == -1 ||
+	if (write_all(fd, header, sizeof header, 0) == -1 || fdatasync(fd) == -1 ||
 		segment_sync_path(directory) == -1) {
 		fail_path(writer, path);
 		close(fd);
@@ -146,7 +200,8 @@ append_batch(struct writer *writer)
 	int result;
 
 	whereabouts_set(WHERE_JOURNAL, WHERE_WRITE);
-	result = write_all(writer->fd, records->bytes, records->used);
+	/* What a refused attempt left behind `length` is the same batch: written over. */
+	result = write_all(writer->fd, records->bytes, records->used, writer->length);
 	if (result == 0) {
 		whereabouts_set(WHERE_JOURNAL, WHERE_FDATASYNC);
 		result = fdatasync(writer->fd);
@@ -158,38 +213,75 @@ append_batch(struct writer *writer)
 	return result;
 }
 
-static void
-take_back(struct writer *writer)
+static bool
+write_batch(struct writer *writer)
 {
-	if (ftruncate(writer->fd, (off_t)writer->length) == -1 ||
-		lseek(writer->fd, (off_t)writer->length, SEEK_SET) == -1)
-		writer->poisoned = true;
-}
-
-static void
-write_batch(void *arg)
-{
-	struct writer *writer = arg;
 	char path[SEGMENT_PATH];
 
-	writer->ran = true;
-	writer->ok = false;
 	if (writer->events.before_write != NULL &&
 		writer->events.before_write(writer->events.arg, &writer->why) == -1)
-		return;
+		return false;
 	if (writer->fd == -1 || writer->back->new_segment || writer->poisoned) {
 		if (make_segment(writer) == -1)
-			return;
+			return false;
 		writer->back->new_segment = false;
+		writer->looks = writer->options.look_interval > 0 || writer->options.reserve > 0;
 	}
 	if (append_batch(writer) == 0) {
 		writer->length += writer->back->records.used;
-		writer->ok = true;
-		return;
+		return true;
 	}
 	segment_path(path, sizeof path, writer->state_dir, writer->segment);
 	fail_path(writer, path);
-	take_back(writer);
+	return false;
+}
+
+/* What a former run wrote, and this one counts on from, has to be as safe as what it adds. */
+static bool
+write_aside(struct writer *writer)
+{
+	struct fail why;
+
+	if (writer->aside_back.used == 0)
+		return false;
+	writer->aside_used = true;
+	return sync_predecessor(writer) == 0 && aside_write(writer->aside, writer->aside_back.bytes,
+		writer->aside_back.used, writer->aside_back_last, &why) == 0;
+}
+
+/* Looks whether the disk has room, and renews the reserve while it has. */
+static void
+look_around(struct writer *writer)
+{
+	writer->no_room = reserve_room(writer->state_dir) < ROOM_LEAST;
+	if (!writer->no_room && writer->options.reserve > 0) {
+		aside_reserve(writer->aside);
+		while (reserve_fill(&writer->reserve) == 1)
+			continue;
+	}
+	if (writer->no_room)
+		fail_set(&writer->full_why, "%s: No space left on device: the journal goes on in %zu "
+			"KiB of reserve", writer->state_dir, reserve_bytes(&writer->reserve) >> 10);
+}
+
+static void
+work(void *arg)
+{
+	struct writer *writer = arg;
+
+	writer->ran = true;
+	writer->ok = writer->aside_ok = false;
+	if (writer->has_batch) {
+		writer->ok = write_batch(writer);
+		if (!writer->ok)
+			writer->aside_ok = write_aside(writer);
+	}
+	if (writer->ok && writer->aside_used) {
+		aside_done(writer->aside, writer->back->last);
+		writer->aside_used = false;
+	}
+	if (writer->looks)
+		look_around(writer);
 }
 
 /* ---- on the loop ---- */
@@ -209,9 +301,20 @@ end_frame(struct writer *writer)
 	open->is_open = false;
 }
 
+/* Bookkeeping for a record that was just begun at the end of the front buffer. */
+static uint64_t
+next_sequence(struct writer *writer)
+{
+	if (!writer->busy && !writer->commit.armed && !writer->closing)
+		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
+	return writer->front->last = writer->next_sequence++;
+}
+
 static void
 take_snapshot(struct writer *writer)
 {
+	size_t before = writer->front->records.used;
+
 	writer->front->new_segment = true;
 	if (writer->events.snapshot == NULL)
 		return;
@@ -220,20 +323,135 @@ take_snapshot(struct writer *writer)
 	writer->events.snapshot(writer, writer->events.arg);
 	writer_record(writer, KIND_SNAPSHOT_END, NULL, 0);
 	writer->snapshotting = false;
+	writer->snapshot_size = writer->front->records.used - before;
+}
+
+static size_t
+segment_limit(const struct writer *writer)
+{
+	size_t least = 8 * writer->snapshot_size;
+
+	return writer->options.segment_size > least ? writer->options.segment_size : least;
+}
+
+static void
+put_run(const struct sample_run *run, void *arg)
+{
+	struct writer *writer = arg;
+	struct record_buffer *records = &writer->front->records;
+	size_t frame;
+
+	end_frame(writer);
+	frame = record_begin(records, KIND_RUN, next_sequence(writer));
+	record_put_u32(records, run->series->id);
+	record_put_u8(records, run->reason);
+	record_put_u8(records, 0);
+	record_put_u16(records, 0);
+	record_put_u64(records, (uint64_t)run->first);
+	record_put_u64(records, (uint64_t)run->last);
+	record_put_u64(records, (uint64_t)run->decided);
+	record_end(records, frame);
 }
 
 /* The buffers change places. When the segment is full after this batch, the next one begins
- * with a snapshot: taken now, as everything before it is in the batch that leaves. */
+ * with a snapshot: taken now, as everything before it is in the batch that leaves. For that
+ * reason what is noted as store-full leaves with it as well. */
 static void
 change_places(struct writer *writer)
 {
 	struct batch *batch = writer->front;
 
+	overflow_empty(&writer->overflow, loop_wall(writer->loop), put_run, writer);
 	writer->front = writer->back;
 	writer->back = batch;
 	if (!writer->closing && !batch->new_segment &&
-		writer->written + batch->records.used > writer->options.segment_size)
+		writer->written + batch->records.used > segment_limit(writer))
 		take_snapshot(writer);
+}
+
+/* ---- transitions while the disk refuses ---- */
+
+static bool
+is_urgent(enum record_kind kind)
+{
+	return kind == KIND_ALARM || kind == KIND_NOTIFIED;
+}
+
+static void
+put_aside(struct writer *writer, const uint8_t *frame, size_t size, uint64_t sequence)
+{
+	if (sequence <= writer->told || sequence <= writer->aside_front_last ||
+		sequence <= writer->aside_back_last)
+		return;
+	record_put(&writer->aside_front, frame, size);
+	writer->aside_front_last = sequence;
+}
+
+/* All that wait in a batch; the frame that is still open is one of samples. */
+static void
+put_batch_aside(struct writer *writer, const struct batch *batch)
+{
+	const struct record_buffer *records = &batch->records;
+	size_t end = batch == writer->front && writer->samples.is_open ? writer->samples.frame :
+		records->used, size;
+	struct record record;
+
+	for (size_t at = 0; at < end; at += size) {
+		if (record_parse(records->bytes + at, end - at, &record, &size) != 1)
+			return;
+		if (is_urgent(record.kind))
+			put_aside(writer, records->bytes + at, size, record.sequence);
+	}
+}
+
+static void
+hand_over_aside(struct writer *writer)
+{
+	struct record_buffer free_one = writer->aside_back;
+
+	if (writer->aside_back.used > 0)
+		return;
+	writer->aside_back = writer->aside_front;
+	writer->aside_back_last = writer->aside_front_last;
+	writer->aside_front = free_one;
+}
+
+static void
+forget_aside(struct writer *writer)
+{
+	writer->aside_front.used = writer->aside_back.used = 0;
+	writer->aside_front_last = writer->aside_back_last = 0;
+}
+
+/* ---- commits ---- */
+
+static void
+tell_committed(struct writer *writer, uint64_t sequence)
+{
+	if (sequence <= writer->told)
+		return;
+	writer->told = sequence;
+	if (writer->events.committed != NULL)
+		writer->events.committed(sequence, writer->events.arg);
+}
+
+static void
+kick(struct writer *writer)
+{
+	writer->has_batch = writer->back->records.used > 0;
+	writer->looks = writer->look_due;
+	if (!writer->has_batch && !writer->looks)
+		return;
+	if (writer->has_batch)
+		hand_over_aside(writer);
+	writer->look_due = false;
+	writer->busy = true;
+	writer->ran = false;
+	writer->wall = loop_wall(writer->loop);
+	if (!loop_worker_kick(writer->worker)) {
+		writer->busy = false;
+		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
+	}
 }
 
 static void
@@ -246,25 +464,56 @@ commit(void *arg)
 	end_frame(writer);
 	if (writer->back->records.used == 0 && writer->front->records.used > 0)
 		change_places(writer);
-	if (writer->back->records.used == 0)
-		return;
-	writer->busy = true;
-	writer->ran = false;
-	writer->wall = loop_wall(writer->loop);
-	if (!loop_worker_kick(writer->worker)) {
-		writer->busy = false;
-		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
-	}
+	kick(writer);
+}
+
+static void
+look(void *arg)
+{
+	struct writer *writer = arg;
+
+	writer->look_due = true;
+	loop_timer_in(writer->loop, &writer->look, writer->options.look_interval);
+	/* With a commit under way or on its way it goes along. */
+	if (!writer->busy && !writer->commit.armed)
+		commit(writer);
 }
 
 static void
 tell_health(struct writer *writer)
 {
-	bool refused = !writer->ok;
+	enum health health = writer->has_batch ? (writer->ok ? HEALTH_OK : HEALTH_REFUSED) :
+		writer->health == HEALTH_REFUSED ? HEALTH_REFUSED : HEALTH_OK;
+	const struct fail *why = health == HEALTH_REFUSED ? &writer->why : &writer->full_why;
 
-	if (refused != writer->refused && writer->events.health != NULL)
-		writer->events.health(refused ? writer->why.text : NULL, writer->events.arg);
-	writer->refused = refused;
+	if (health == HEALTH_OK && writer->no_room)
+		health = HEALTH_FULL;
+	if (health != writer->health && writer->events.health != NULL)
+		writer->events.health(health == HEALTH_OK ? NULL : why->text, writer->events.arg);
+	writer->health = health;
+}
+
+static void
+batch_written(struct writer *writer)
+{
+	writer->committed = writer->back->last;
+	writer->back->records.used = 0;
+	forget_aside(writer);
+	tell_committed(writer, writer->committed);
+}
+
+static void
+batch_refused(struct writer *writer)
+{
+	uint64_t newest = writer->aside_back_last;
+
+	if (writer->aside_ok) {
+		writer->aside_back.used = 0;
+		writer->aside_back_last = 0;
+		tell_committed(writer, newest);
+	}
+	put_batch_aside(writer, writer->back);
+	put_batch_aside(writer, writer->front);
 }
 
 static void
@@ -275,18 +524,48 @@ batch_done(void *arg)
 	writer->busy = false;
 	writer->segment_told = writer->segment;
 	writer->written = writer->length;
+	writer->reserved = reserve_bytes(&writer->reserve);
 	tell_health(writer);
-	if (writer->ok) {
-		writer->committed = writer->back->last;
-		writer->back->records.used = 0;
-		if (writer->events.committed != NULL)
-			writer->events.committed(writer->committed, writer->events.arg);
-	}
+	if (writer->has_batch && writer->ok)
+		batch_written(writer);
+	else if (writer->has_batch)
+		batch_refused(writer);
 	/* committed() may have written records and so set the timer already. */
-	if (!writer->ok)
+	if (writer->back->records.used > 0)
 		loop_timer_in(writer->loop, &writer->commit, RETRY_INTERVAL);
 	else if (writer->front->records.used > 0 && !writer->commit.armed)
 		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
+}
+
+void
+writer_size(struct writer_options *options, uint64_t journal_size)
+{
+	uint64_t segment = journal_size / 256;
+
+	if (segment < 256u << 10)
+		segment = 256u << 10;
+	if (segment > 16u << 20)
+		segment = 16u << 20;
+	options->segment_size = (size_t)segment;
+	options->size_budget = journal_size;
+	options->reserve = RESERVE;
+}
+
+static void
+take_options(struct writer *writer, const struct writer_options *options)
+{
+	writer->options = *options;
+	writer->state_dir = mem_text(options->state_dir);
+	if (options->commit_interval == 0)
+		writer->options.commit_interval = 100 * LOOP_MS;
+	if (options->segment_size == 0)
+		writer->options.segment_size = 16u << 20;
+	if (options->memory_budget == 0)
+		writer->options.memory_budget = 256u << 20;
+	reserve_open(&writer->reserve, options->state_dir, options->reserve,
+		writer->options.segment_size);
+	writer->aside = aside_open(options->state_dir, options->run_dir);
+	writer->aside_used = true; /* perhaps, by a former run */
 }
 
 struct writer *
@@ -298,29 +577,26 @@ writer_open(struct loop *loop, const struct writer_options *options,
 	size_t count = segment_list(options->state_dir, &numbers);
 
 	writer->loop = loop;
-	writer->options = *options;
-	writer->state_dir = mem_text(options->state_dir);
-	if (options->commit_interval == 0)
-		writer->options.commit_interval = 100 * LOOP_MS;
-	if (options->segment_size == 0)
-		writer->options.segment_size = 16u << 20;
-	if (options->memory_budget == 0)
-		writer->options.memory_budget = 256u << 20;
+	take_options(writer, options);
 	writer->events = *events;
 	writer->front = &writer->batches[0];
 	writer->back = &writer->batches[1];
 	writer->next_sequence = next_sequence;
 	writer->committed = next_sequence - 1;
+	writer->told = 0;
 	writer->fd = -1;
 	writer->segment = count > 0 ? numbers[count - 1] : 0;
 	writer->first_batch = true;
 	free(numbers);
 	whereabouts_begin(WHERE_JOURNAL);
 	loop_timer_init(&writer->commit, commit, writer);
-	writer->worker = loop_worker_new(loop, write_batch, batch_done, writer, why);
+	loop_timer_init(&writer->look, look, writer);
+	writer->worker = loop_worker_new(loop, work, batch_done, writer, why);
 	if (writer->worker == NULL)
 		goto fail;
 	take_snapshot(writer);
+	if (writer->options.look_interval > 0)
+		loop_timer_in(loop, &writer->look, writer->options.look_interval);
 	return writer;
 fail:
 	writer_abandon(writer);
@@ -334,12 +610,30 @@ writer_abandon(struct writer *writer)
 		return;
 	loop_worker_free(writer->worker);
 	loop_timer_stop(writer->loop, &writer->commit);
+	loop_timer_stop(writer->loop, &writer->look);
 	if (writer->fd != -1)
 		close(writer->fd);
+	aside_close(writer->aside);
+	reserve_close(&writer->reserve);
+	overflow_free(&writer->overflow);
+	record_buffer_free(&writer->aside_front);
+	record_buffer_free(&writer->aside_back);
 	record_buffer_free(&writer->batches[0].records);
 	record_buffer_free(&writer->batches[1].records);
 	free(writer->state_dir);
 	free(writer);
+}
+
+/* As the worker would, but here. */
+static bool
+write_here(struct writer *writer)
+{
+	writer->has_batch = true;
+	writer->looks = false;
+	hand_over_aside(writer);
+	work(writer);
+	batch_done(writer);
+	return writer->ok;
 }
 
 bool
@@ -361,10 +655,11 @@ writer_close(struct writer *writer)
 			change_places(writer);
 		if (writer->back->records.used == 0)
 			break;
-		write_batch(writer);
-		batch_done(writer);
-		all = writer->ok;
+		all = write_here(writer);
 	}
+	/* The first of two refusals finds the transitions, the second puts them aside. */
+	if (!all)
+		write_here(writer);
 	writer_abandon(writer);
 	return all;
 }
@@ -381,13 +676,13 @@ writer_full(const struct writer *writer)
 	return !writer->snapshotting && memory_used(writer) >= writer->options.memory_budget;
 }
 
-/* Bookkeeping for a record that was just begun at the end of the front buffer. */
-static uint64_t
-next_sequence(struct writer *writer)
+/* What samples may not use any more is left for transitions. */
+static bool
+takes_record(const struct writer *writer)
 {
-	if (!writer->busy && !writer->commit.armed && !writer->closing)
-		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
-	return writer->front->last = writer->next_sequence++;
+	size_t budget = writer->options.memory_budget;
+
+	return writer->snapshotting || memory_used(writer) < budget + budget / 8;
 }
 
 uint64_t
@@ -396,12 +691,15 @@ writer_record(struct writer *writer, enum record_kind kind, const void *body, si
 	struct record_buffer *records = &writer->front->records;
 	size_t frame;
 
-	if (writer_full(writer) || size > RECORD_BODY_MAX)
+	if (!takes_record(writer) || size > RECORD_BODY_MAX)
 		return 0;
 	end_frame(writer);
 	frame = record_begin(records, kind, next_sequence(writer));
 	record_put(records, body, size);
 	record_end(records, frame);
+	if (writer->health == HEALTH_REFUSED && is_urgent(kind))
+		put_aside(writer, records->bytes + frame, records->used - frame,
+			writer->front->last);
 	return writer->front->last;
 }
 
@@ -439,6 +737,14 @@ frame_takes(const struct open_frame *open, size_t frame_size, const struct sampl
 		offset <= INT32_MAX && frame_size < RECORD_BODY_MAX / 2;
 }
 
+/* A series that has a note goes on in it until the notes are recorded: its slots are told in
+ * order. */
+static bool
+must_overflow(const struct writer *writer, const struct series *series)
+{
+	return writer_full(writer) || overflow_has(&writer->overflow, series);
+}
+
 uint64_t
 writer_sample(struct writer *writer, const struct sample *sample)
 {
@@ -446,8 +752,10 @@ writer_sample(struct writer *writer, const struct sample *sample)
 	struct open_frame *open = &writer->samples;
 	bool has_value = sample->reason == REASON_GOOD && !isnan(sample->value);
 
-	if (writer_full(writer))
+	if (must_overflow(writer, sample->series)) {
+		overflow_note(&writer->overflow, sample->series, sample->slot, sample->slot);
 		return 0;
+	}
 	if (!frame_takes(open, records->used - open->frame, sample)) {
 		end_frame(writer);
 		begin_samples(writer, sample);
@@ -469,21 +777,11 @@ writer_sample(struct writer *writer, const struct sample *sample)
 uint64_t
 writer_run(struct writer *writer, const struct sample_run *run)
 {
-	struct record_buffer *records = &writer->front->records;
-	size_t frame;
-
-	if (writer_full(writer))
+	if (must_overflow(writer, run->series)) {
+		overflow_note(&writer->overflow, run->series, run->first, run->last);
 		return 0;
-	end_frame(writer);
-	frame = record_begin(records, KIND_RUN, next_sequence(writer));
-	record_put_u32(records, run->series->id);
-	record_put_u8(records, run->reason);
-	record_put_u8(records, 0);
-	record_put_u16(records, 0);
-	record_put_u64(records, (uint64_t)run->first);
-	record_put_u64(records, (uint64_t)run->last);
-	record_put_u64(records, (uint64_t)run->decided);
-	record_end(records, frame);
+	}
+	put_run(run, writer);
 	return writer->front->last;
 }
 
@@ -534,4 +832,16 @@ uint64_t
 writer_segment(const struct writer *writer)
 {
 	return writer->segment_told;
+}
+
+uint64_t
+writer_overflow(const struct writer *writer)
+{
+	return writer->overflow.slots;
+}
+
+size_t
+writer_reserved(const struct writer *writer)
+{
+	return writer->reserved;
 }

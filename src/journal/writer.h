@@ -2,8 +2,12 @@
  *
  * Records gather in memory; every 100 ms a worker writes them in one piece and calls
  * fdatasync. Only then are they committed, and `committed` is told. Nothing here ever blocks
- * the loop. When the disk refuses (full, read-only), the batch stays in memory and is tried
- * again each second; the file is first cut back to what was committed. */
+ * the loop.
+ *
+ * A disk that others fill is no matter until the reserve (reserve.h) is used up. When the disk
+ * refuses, the batch stays in memory and is tried again each second; transitions, for which
+ * notices wait, are committed aside meanwhile (aside.h). What memory_budget does not hold any
+ * more is noted and recorded as store-full later (overflow.h): polling goes on. */
 #ifndef PW_WRITER_H
 #define PW_WRITER_H
 
@@ -19,16 +23,24 @@ struct writer;
 
 struct writer_options {
 	const char *state_dir;
+	const char *run_dir;     /* for transitions when STATE_DIR cannot be written; may be NULL */
 	int64_t commit_interval; /* ns; 0 = 100 ms */
-	size_t segment_size;     /* bytes; 0 = 16 MiB. At least 8 times the snapshot */
+	size_t segment_size;     /* bytes; 0 = 16 MiB. Grows to 8 times the snapshot */
 	size_t memory_budget;    /* bytes of records held while the disk refuses; 0 = 256 MiB */
+	uint64_t size_budget;    /* bytes of all segments, 0 = any: then as if the disk were full */
+	unsigned reserve;        /* segments whose space is allocated ahead */
+	int64_t look_interval;   /* ns between looks at the room that is left; 0 = none */
 };
+/* For store.journal_size: segments of 1/256 of it, 256 KiB to 16 MiB, and four in reserve. */
+void writer_size(struct writer_options *options, uint64_t journal_size);
 struct writer_events {
 	/* Puts the rooms' facts at the head of a new segment, through writer_* calls. */
 	void (*snapshot)(struct writer *writer, void *arg);
-	/* Everything up to and including this sequence is on disk. */
+	/* Everything up to and including this sequence is on disk; while the disk refuses, every
+	 * transition (KIND_ALARM, KIND_NOTIFIED) up to it is. */
 	void (*committed)(uint64_t sequence, void *arg);
-	/* The disk refuses (why), or takes again (NULL). Told on change. */
+	/* The disk refuses, or is full and the reserve is in use (why); or all is well (NULL).
+	 * Told when it changes from one of the three to another. */
 	void (*health)(const char *why, void *arg);
 	/* Called in the worker before each batch is written: series_sync. 0 or -1 and why. */
 	int (*before_write)(void *arg, struct fail *why);
@@ -48,18 +60,20 @@ bool writer_close(struct writer *writer);
 /* For tests: ends as kill -9 would, what was not committed is gone. */
 void writer_abandon(struct writer *writer);
 
-/* Each returns the record's sequence number, or 0 when the memory budget is used up (the
- * caller closes those slots as store-full later). */
+/* Returns the record's sequence number, or 0 when the memory budget is used up. */
 uint64_t writer_record(struct writer *writer, enum record_kind kind, const void *body, size_t size);
 /* Consecutive samples of one slot and step share one frame until writer_flush, another
- * slot or another record: what a task learned is committed as a whole or not at all. */
+ * slot or another record: what a task learned is committed as a whole or not at all. 0: there
+ * is no room, the slots are noted as store-full. */
 uint64_t writer_sample(struct writer *writer, const struct sample *sample);
 uint64_t writer_run(struct writer *writer, const struct sample_run *run);
 void writer_flush(struct writer *writer);
 /* The hook for the feed: the three above. */
 struct feed_listener writer_listener(struct writer *writer);
 
-bool writer_full(const struct writer *writer); /* the next record would be refused */
+bool writer_full(const struct writer *writer); /* the next sample becomes store-full */
+uint64_t writer_overflow(const struct writer *writer); /* slots that became store-full so far */
+size_t writer_reserved(const struct writer *writer);   /* bytes in spare segments */
 uint64_t writer_last_sequence(const struct writer *writer);
 uint64_t writer_committed(const struct writer *writer);
 uint64_t writer_segment(const struct writer *writer); /* number of the current one */

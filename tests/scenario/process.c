@@ -115,14 +115,6 @@ sync_catalogue(void *arg, struct fail *why)
 	return series_sync(p->catalogue, why);
 }
 
-static bool
-journal_full(void *arg)
-{
-	struct process *p = arg;
-
-	return writer_full(p->writer);
-}
-
 /* ---- alarms ---- */
 
 static uint64_t
@@ -237,7 +229,7 @@ wire(struct process *p)
 	struct feed_listener latest = latest_listener(p->latest);
 	struct feed_listener journal = writer_listener(p->writer);
 	struct poller_parts parts = { .loop = p->loop, .catalogue = p->catalogue,
-		.latest = p->latest, .feed = &p->feed, .store_full = journal_full, .store_arg = p,
+		.latest = p->latest, .feed = &p->feed,
 		.ended = series_ended, .ended_arg = p,
 		.drivers = { { &snmp_driver, p->snmp }, { &modbus_driver, p->modbus },
 			{ &reach_driver, p->reach } }, .driver_count = 3 };
