@@ -37,6 +37,7 @@
 #include "reach/reach.h"
 #include "snmp/snmp.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 /* How often it is looked whether STATE_DIR has room. */
 #define LOOK_INTERVAL (5 * LOOP_S)
@@ -58,6 +59,7 @@ struct main {
 	struct alarms *alarms;
 	struct notify *notify;
 	struct server *server;
+	struct watch *watch; /* on the store */
 	/* A new configuration is parsed beside the loop: a thousand devices take 0.1 s. */
 	struct loop_worker *parser;
 	int parsing_fd, waiting_fd; /* -1 when there is none */
@@ -155,6 +157,8 @@ committed(uint64_t sequence, void *arg)
 {
 	struct main *m = arg;
 
+	if (m->trouble[0] == '\0')
+		alarms_trouble(m->alarms, TROUBLE_JOURNAL, NULL);
 	notify_committed(m->notify, sequence);
 }
 
@@ -164,10 +168,20 @@ journal_health(const char *why, void *arg)
 	struct main *m = arg;
 
 	str_copy(m->trouble, sizeof m->trouble, why != NULL ? why : "");
+	alarms_trouble(m->alarms, TROUBLE_JOURNAL, why);
 	if (why != NULL)
-		log_error("journal: %s: polling and alarms go on, samples wait in memory", why);
+		log_error("journal: %s: polling and alarms go on", why);
 	else
-		log_info("journal: takes records again");
+		log_info("journal: takes records again, %llu slots had no room and are store-full",
+			(unsigned long long)writer_overflow(m->writer));
+}
+
+static void
+store_told(const char *why, void *arg)
+{
+	struct main *m = arg;
+
+	alarms_trouble(m->alarms, TROUBLE_STORE, why);
 }
 
 static int
@@ -449,12 +463,14 @@ open_control(struct main *m, struct fail *why)
 
 	m->server = server_new(&options);
 	m->parser = loop_worker_new(m->loop, parse, parsed, m, why);
-	return m->parser == NULL ? -1 : 0;
+	m->watch = watch_new(m->loop, m->inventory->poller.run_dir, store_told, m, why);
+	return m->parser == NULL || m->watch == NULL ? -1 : 0;
 }
 
 static void
 take_down(struct main *m)
 {
+	watch_free(m->watch);
 	loop_worker_free(m->parser);
 	inventory_unref(m->parsed);
 	server_free(m->server);

@@ -7,6 +7,7 @@
 
 #include "alarm/book.h"
 #include "alarm/outage.h"
+#include "alarm/own.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -54,6 +55,7 @@ struct alarms {
 	const struct inventory *inventory;
 	struct book book;
 	struct outages outages;
+	struct own own;
 	struct subject *subjects; /* by series id */
 	uint32_t subject_count;
 	/* Ids of the subjects with no-data rules: a second's look at all subjects of a large
@@ -517,6 +519,8 @@ no_longer(const struct alarms *alarms, const struct transition *open)
 	size_t length = strcspn(open->key, "/");
 	char device[41];
 
+	if (open->condition == CONDITION_POLLER_IMPAIRED)
+		return NULL;
 	if (open->condition == CONDITION_DEVICE_DOWN)
 		return outages_find(&alarms->outages, open->device) == NULL ? "device removed" : NULL;
 	if (open->condition == CONDITION_PATH_IMPAIRED) {
@@ -617,6 +621,7 @@ on_timer(void *arg)
 
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
 	outages_tick(&alarms->outages);
+	own_tick(&alarms->own);
 	clear_retired(alarms, now);
 	for (uint32_t i = 0; i < alarms->stale_count; i++)
 		check_all_stale(alarms, &alarms->subjects[alarms->stale[i]], now);
@@ -637,6 +642,7 @@ alarms_new(const struct alarms_options *options, const struct inventory *invento
 		.began = loop_mono(options->loop), .record = options->record, .changed = options->changed, .arg = options->arg };
 	alarms->outages = (struct outages){ .book = &alarms->book, .describe = describe,
 		.arg = alarms };
+	alarms->own.book = &alarms->book;
 	outages_open(&alarms->outages, inventory);
 	loop_timer_init(&alarms->timer, on_timer, alarms);
 	return alarms;
@@ -729,6 +735,12 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 	}
 	outages_close(&old_outages);
 	free_subjects(old, old_count);
+}
+
+void
+alarms_trouble(struct alarms *alarms, enum trouble trouble, const char *text)
+{
+	own_set(&alarms->own, trouble, text);
 }
 
 bool

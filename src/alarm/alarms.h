@@ -52,6 +52,11 @@ struct feed_listener alarms_listener(struct alarms *alarms);
 /* For paths_on_change; arg is the struct alarms. */
 void alarms_path_changed(void *arg, const struct path_view *view);
 
+/* What the poller says of itself; text NULL: all is well. Raised after 2 s and cleared after
+ * 10 s as the alarm "poller-impaired/journal" and so on, tried until the journal takes it. */
+enum trouble { TROUBLE_JOURNAL, TROUBLE_STORE, TROUBLE_CLOCK, TROUBLES };
+void alarms_trouble(struct alarms *alarms, enum trouble trouble, const char *text);
+
 /* The poller's own notices: CONDITION_STARTED (after begin), CONDITION_STOPPING. lost: what
  * notify gave up so far. False when the journal takes nothing. */
 bool alarms_announce(struct alarms *alarms, enum condition condition, uint32_t lost);

@@ -19,6 +19,8 @@ condition_word(enum condition condition)
 		return "threshold";
 	case CONDITION_DATA_STALE:
 		return "data-stale";
+	case CONDITION_POLLER_IMPAIRED:
+		return "poller-impaired";
 	case CONDITION_STARTED:
 		return "started";
 	case CONDITION_STOPPING:

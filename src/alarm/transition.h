@@ -27,6 +27,7 @@ enum condition {
 	CONDITION_PATH_IMPAIRED = 3,
 	CONDITION_THRESHOLD = 5,
 	CONDITION_DATA_STALE = 7,
+	CONDITION_POLLER_IMPAIRED = 9,
 	CONDITION_STARTED = 20, /* about the poller: no alarm, no key, id 0 */
 	CONDITION_STOPPING = 21,
 };

@@ -626,7 +626,36 @@ numbers_have_one_content_and_no_gap_whenever_it_is_killed(void)
 	}
 }
 
-RUN_TESTS(TEST(a_breach_says_everything_and_ends_at_its_clear_value),
+static void
+trouble_of_the_poller_itself_is_an_alarm_that_lasts_over_a_restart(void)
+{
+	start(&whole);
+	alarms_trouble(alarms, TROUBLE_STORE, NULL);
+	alarms_trouble(alarms, TROUBLE_JOURNAL, "a hiccup");
+	loop_sim_for(loop, LOOP_S);
+	alarms_trouble(alarms, TROUBLE_JOURNAL, NULL);
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(told_count, 0);
+	alarms_trouble(alarms, TROUBLE_JOURNAL, "/state: No space left on device");
+	loop_sim_for(loop, 4 * LOOP_S);
+	CHECK_INT(told_count, 1);
+	CHECK_STR(told[0].key, "poller-impaired/journal");
+	CHECK_STR(told[0].text,
+		"MAJOR poller-impaired/journal: /state: No space left on device");
+	CHECK(told[0].condition == CONDITION_POLLER_IMPAIRED && told[0].severity == SEVERITY_MAJOR);
+	/* the next life waits to be told before it clears anything */
+	stop();
+	start(&whole);
+	loop_sim_for(loop, 60 * LOOP_S);
+	CHECK(told_count == 0 && alarms_count(alarms) == 1);
+	alarms_trouble(alarms, TROUBLE_JOURNAL, NULL);
+	loop_sim_for(loop, 12 * LOOP_S);
+	CHECK(told_count == 1 && told[0].kind == TRANSITION_CLEAR && alarms_count(alarms) == 0);
+	end();
+}
+
+RUN_TESTS(TEST(trouble_of_the_poller_itself_is_an_alarm_that_lasts_over_a_restart),
+	TEST(a_breach_says_everything_and_ends_at_its_clear_value),
 	TEST(a_breach_must_last_its_time),
 	TEST(a_device_is_down_after_two_slots_and_back_at_the_first),
 	TEST(what_we_did_not_measure_is_no_outage),
