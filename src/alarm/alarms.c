@@ -906,6 +906,16 @@ replay_run(struct alarms *alarms, const struct record *record)
 	return 0;
 }
 
+static int
+replay_numbers(struct alarms *alarms, struct record_cursor *cursor)
+{
+	uint32_t next_sequence = record_get_u32(cursor), next_id = record_get_u32(cursor);
+
+	if (!cursor->failed)
+		book_raise_numbers(&alarms->book, next_sequence, next_id);
+	return cursor->failed ? -1 : 0;
+}
+
 int
 alarms_replay(struct alarms *alarms, const struct record *record)
 {
@@ -920,6 +930,8 @@ alarms_replay(struct alarms *alarms, const struct record *record)
 			return -1;
 		book_replay(&alarms->book, &transition);
 		return 0;
+	case KIND_NUMBERS:
+		return replay_numbers(alarms, &cursor);
 	case KIND_SAMPLES:
 		return replay_samples(alarms, record);
 	case KIND_RUN:

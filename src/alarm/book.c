@@ -166,6 +166,15 @@ book_replay(struct book *book, const struct transition *transition)
 	alarm->last = *transition;
 }
 
+void
+book_raise_numbers(struct book *book, uint32_t next_sequence, uint32_t next_id)
+{
+	if (next_sequence > book->next_sequence)
+		book->next_sequence = next_sequence;
+	if (next_id > book->next_id)
+		book->next_id = next_id;
+}
+
 /* The numbers are not ordered by gravity (RFC 3877). */
 static int
 gravity(enum severity severity)

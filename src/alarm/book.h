@@ -44,6 +44,8 @@ bool book_announce(struct book *book, enum condition condition, uint32_t lost);
 
 /* Restart: takes a journalled transition as it stands. */
 void book_replay(struct book *book, const struct transition *transition);
+/* After a restore: no number below these is given. */
+void book_raise_numbers(struct book *book, uint32_t next_sequence, uint32_t next_id);
 /* The worst severity open, SEVERITY_CLEARED if none. */
 enum severity book_worst(const struct book *book);
 #endif

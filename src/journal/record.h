@@ -23,6 +23,7 @@
  * KIND_ALARM, KIND_NOTIFIED: the body is the alarm and notify rooms' own
  * KIND_NEXT_SLOTS: count times u32 series id, u32 zero, i64 next slot to close. In a snapshot
  *   all active series; elsewhere series that have ended, with 0 for the slot
+ * KIND_NUMBERS: u32 next notice, u32 next alarm id: none below these is given any more
  * KIND_SNAPSHOT_BEGIN, KIND_SNAPSHOT_END: no body
  * KIND_START: u32 length, poller name; KIND_STOP: no body (orderly end) */
 #ifndef PW_RECORD_H
@@ -45,6 +46,7 @@ enum record_kind {
 	KIND_ALARM_STATE = 10,  /* in a snapshot: alarm's open alarms, timers, counters */
 	KIND_NOTIFY_STATE = 11, /* in a snapshot: notify's cursors and unsent notices */
 	KIND_PATH_STATE = 12,   /* in a snapshot: path accounts */
+	KIND_NUMBERS = 20,      /* after a restore, see numbers.h */
 };
 
 #define RECORD_SEGMENT_HEADER 28

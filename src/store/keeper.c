@@ -55,6 +55,7 @@ struct keeper {
 	bool caught_up, dirty; /* dirty: something was read since the last checkpoint */
 	int64_t checkpoint_at, refused_until, refused_since;
 	bool refused, reader_failing, checkpoint_failing;
+	enum keeper_hold hold;
 	char *suspect; /* file in which our predecessor died, or NULL */
 	bool void_now; /* see keeper_is_void */
 	struct fail reason, bad; /* bad: why the last file was quarantined */
@@ -842,7 +843,8 @@ end_checkpoint(struct keeper *keeper, bool made)
 	keeper->checkpoint_failing = !made;
 	if (made) {
 		keeper->generation++;
-		drop_segments(keeper, keeper->position);
+		if (keeper->hold == KEEPER_FREE)
+			drop_segments(keeper, keeper->position);
 		return;
 	}
 	keeper->dirty = true;
@@ -900,7 +902,8 @@ is_touched(const struct keeper *keeper, const struct pending_file *file)
 static struct filesync *
 checkpoint_when_due(struct keeper *keeper)
 {
-	if (keeper->mono < keeper->checkpoint_at || keeper->checkpointing)
+	if (keeper->mono < keeper->checkpoint_at || keeper->checkpointing ||
+		keeper->hold == KEEPER_STILL)
 		return NULL;
 	keeper->checkpoint_at = keeper->mono + CHECKPOINT_INTERVAL;
 	give_up_rows(keeper);
@@ -961,6 +964,18 @@ keeper_flush_all(struct keeper *keeper, struct fail *why)
 			return -1;
 	}
 	return result;
+}
+
+void
+keeper_hold(struct keeper *keeper, enum keeper_hold hold)
+{
+	keeper->hold = hold;
+}
+
+bool
+keeper_is_still(const struct keeper *keeper)
+{
+	return keeper->hold == KEEPER_STILL && !keeper->checkpointing;
 }
 
 size_t

@@ -48,6 +48,11 @@ void keeper_doubt(struct keeper *keeper, const struct fail *why);
  * nothing to write, -1 and why. */
 int keeper_flush(struct keeper *keeper, const char *file, struct fail *why);
 int keeper_flush_all(struct keeper *keeper, struct fail *why);
+/* For a backup, until another word. SEGMENTS: no segment is dropped. STILL: no checkpoint is
+ * begun either; from when none is under way, checkpoint and ledger stay as they are. */
+enum keeper_hold { KEEPER_FREE, KEEPER_SEGMENTS, KEEPER_STILL };
+void keeper_hold(struct keeper *keeper, enum keeper_hold hold);
+bool keeper_is_still(const struct keeper *keeper);
 /* Slots of a file that wait to be written. */
 size_t keeper_pending(struct keeper *keeper, const char *file);
 /* Reads, writes and checkpoints, when no sync is handed out; -1 when something has to wait for the next start. */

@@ -736,6 +736,74 @@ segments_go_after_a_checkpoint_and_not_before(void)
 	end();
 }
 
+static uint64_t
+segment_count(void)
+{
+	uint64_t *numbers, count = reader_segments(scratch, &numbers);
+
+	free(numbers);
+	return count;
+}
+
+static time_t
+checkpoint_changed(void)
+{
+	struct stat info = { .st_ino = 0 };
+
+	/* Each checkpoint is a new file. */
+	CHECK(stat(scratch_path("checkpoint"), &info) == 0);
+	return (time_t)info.st_ino;
+}
+
+static void
+a_hold_for_a_backup_keeps_the_checkpoint_then_the_segments(void)
+{
+	const struct series *series;
+	struct fail why = { "" };
+	uint64_t before;
+	time_t was;
+
+	begin();
+	series = add_series("d/p", "d/points.rrd", "p", STEP);
+	for (int64_t slot = 1; slot <= 2000; slot++) {
+		put(series, slot, (double)slot);
+		if (slot % 50 == 0)
+			commit();
+	}
+	CHECK(keeper_flush_all(keeper, &why) == 1);
+	before = segment_count();
+	CHECK(before > 3);
+	advance(100 * LOOP_S);
+	go_round();
+	CHECK(segment_count() < before);
+	keeper_hold(keeper, KEEPER_STILL);
+	CHECK(keeper_is_still(keeper));
+	was = checkpoint_changed();
+	for (int64_t slot = 2001; slot <= 4000; slot++) {
+		put(series, slot, (double)slot);
+		if (slot % 50 == 0)
+			commit();
+	}
+	before = segment_count();
+	CHECK(keeper_flush_all(keeper, &why) == 1);
+	advance(100 * LOOP_S);
+	go_round();
+	CHECK_INT(checkpoint_changed(), was);
+	CHECK_INT(segment_count(), before);
+	keeper_hold(keeper, KEEPER_SEGMENTS);
+	go_round();
+	CHECK(checkpoint_changed() != was);
+	CHECK_INT(segment_count(), before);
+	keeper_hold(keeper, KEEPER_FREE);
+	put(series, 4001, 1);
+	commit();
+	CHECK(keeper_flush_all(keeper, &why) == 1);
+	advance(100 * LOOP_S);
+	go_round();
+	CHECK(segment_count() < before);
+	end();
+}
+
 /* ---- disks that refuse ---- */
 
 /* A file system of its own below rrd_dir; false, and said, where that is not allowed. */
@@ -1257,6 +1325,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(segments_go_after_a_checkpoint_and_not_before),
+	TEST(a_hold_for_a_backup_keeps_the_checkpoint_then_the_segments),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
 	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
 	TEST(two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files),

@@ -1,0 +1,22 @@
+/* progress.h - how far a long command has come: a bar on a terminal, else a line every ten
+ * seconds. On stderr. */
+#ifndef PW_PROGRESS_H
+#define PW_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+	const char *what;    /* "backup" */
+	bool terminal;
+	int64_t began, next; /* mono ns: of the first step, and when to show the next */
+};
+
+void progress_begin(struct progress *progress, const char *what);
+/* As often as one likes. all 0: not known. */
+void progress_step(struct progress *progress, uint64_t files, uint64_t all_files,
+	int64_t bytes, int64_t all_bytes);
+/* Clears the bar, before any other line is printed. */
+void progress_clear(const struct progress *progress);
+double progress_seconds(const struct progress *progress); /* since the beginning */
+#endif

@@ -1,0 +1,361 @@
+#include "store/service.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/net.h"
+#include "store/keeper.h"
+
+#define LINE 2048
+/* More at once is somebody's mistake, and each may make the store work. */
+#define CLIENTS 64
+#define DAY (86400 * LOOP_S)
+
+struct client {
+	struct service *service;
+	struct net_stream *stream;
+	struct client *next, **link;
+	enum keeper_hold hold;
+	bool waits;              /* for the end of a checkpoint, to be told "Held" */
+	struct loop_timer limit; /* of the hold */
+	char line[LINE];
+	size_t used;
+};
+
+struct service {
+	struct service_options options;
+	char *rrd_dir;
+	char real_rrd_dir[PATH_MAX]; /* rrdtool sends resolved paths; "" when not to be had */
+	struct net_listener *listener;
+	struct client *clients;
+	unsigned count;
+};
+
+/* ---- one client ---- */
+
+/* The strictest of what the clients hold. */
+static void
+apply_holds(struct service *service)
+{
+	struct fail why;
+	struct keeper *keeper = service->options.keeper(service->options.arg, &why);
+	enum keeper_hold hold = KEEPER_FREE;
+
+	for (const struct client *client = service->clients; client != NULL; client = client->next)
+		if (client->hold > hold)
+			hold = client->hold;
+	if (keeper != NULL)
+		keeper_hold(keeper, hold);
+}
+
+static void
+let_go(struct client *client)
+{
+	loop_timer_stop(client->service->options.loop, &client->limit);
+	client->waits = false;
+	if (client->hold == KEEPER_FREE)
+		return;
+	client->hold = KEEPER_FREE;
+	apply_holds(client->service);
+}
+
+static void
+client_close(struct client *client, bool orderly)
+{
+	let_go(client);
+	*client->link = client->next;
+	if (client->next != NULL)
+		client->next->link = client->link;
+	client->service->count--;
+	if (orderly)
+		net_stream_finish(client->stream);
+	else
+		net_stream_close(client->stream);
+	free(client);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+answer(struct client *client, const char *format, ...)
+{
+	char line[LINE + 600];
+	va_list args;
+	size_t length;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line - 1, format, args);
+	va_end(args);
+	length = strlen(line);
+	line[length] = '\n';
+	net_stream_send(client->stream, line, length + 1);
+}
+
+/* ---- files ---- */
+
+/* The name below RRD_DIR, or NULL for a path that lies elsewhere. */
+static const char *
+below_rrd_dir(const struct service *service, const char *path)
+{
+	const char *roots[] = { service->rrd_dir, service->real_rrd_dir };
+
+	if (*path != '/')
+		return path;
+	for (size_t i = 0; i < 2; i++) {
+		size_t length = strlen(roots[i]);
+
+		if (length > 0 && strncmp(path, roots[i], length) == 0 && path[length] == '/')
+			return path + length + 1;
+	}
+	return NULL;
+}
+
+/* NULL after an answer. */
+static const char *
+file_of(struct client *client, const char *path)
+{
+	const char *file = below_rrd_dir(client->service, path);
+
+	if (*path == '\0')
+		answer(client, "-1 which file?");
+	else if (file == NULL)
+		answer(client, "-1 %s: not below %s", path, client->service->rrd_dir);
+	return *path == '\0' ? NULL : file;
+}
+
+static void
+flush_one(struct client *client, struct keeper *keeper, char *path)
+{
+	const char *file = file_of(client, path);
+	struct fail why;
+	int result;
+
+	if (file == NULL)
+		return;
+	result = keeper_flush(keeper, file, &why);
+	if (result == -1)
+		answer(client, "-1 %s", why.text);
+	else if (result == 1)
+		answer(client, "0 Successfully flushed %s", path);
+	else
+		answer(client, "0 Nothing to flush: %s", path);
+}
+
+static void
+flush_all(struct client *client, struct keeper *keeper, char *nothing)
+{
+	struct fail why;
+
+	(void)nothing;
+	if (keeper_flush_all(keeper, &why) == -1)
+		answer(client, "-1 %s", why.text);
+	else
+		answer(client, "0 Successfully flushed all files");
+}
+
+static void
+tell_pending(struct client *client, struct keeper *keeper, char *path)
+{
+	const char *file = file_of(client, path);
+
+	if (file != NULL)
+		answer(client, "0 %zu updates pending", keeper_pending(keeper, file));
+}
+
+/* ---- backups ---- */
+
+static void
+hold_too_long(void *arg)
+{
+	struct client *client = arg;
+
+	log_error("a backup held the journal for too long: its hold is ended");
+	client_close(client, false);
+}
+
+static void
+hold(struct client *client, struct keeper *keeper, char *what)
+{
+	int64_t limit = client->service->options.hold_limit;
+
+	if (*what != '\0' && strcasecmp(what, "JOURNAL") != 0) {
+		answer(client, "-1 HOLD or HOLD JOURNAL, not \"%s\"", what);
+		return;
+	}
+	client->hold = *what == '\0' ? KEEPER_STILL : KEEPER_SEGMENTS;
+	apply_holds(client->service);
+	loop_timer_in(client->service->options.loop, &client->limit, limit > 0 ? limit : DAY);
+	client->waits = *what == '\0' && !keeper_is_still(keeper);
+	if (!client->waits)
+		answer(client, "0 Held");
+}
+
+void
+service_checkpoint_ended(struct service *service)
+{
+	struct client *client = service == NULL ? NULL : service->clients;
+
+	for (; client != NULL; client = client->next) {
+		if (client->waits)
+			answer(client, "0 Held");
+		client->waits = false;
+	}
+}
+
+void
+service_end_holds(struct service *service)
+{
+	struct client *next, *client = service == NULL ? NULL : service->clients;
+
+	for (; client != NULL; client = next) {
+		next = client->next;
+		if (client->hold != KEEPER_FREE)
+			client_close(client, false);
+	}
+}
+
+static void
+release(struct client *client, struct keeper *keeper, char *nothing)
+{
+	(void)keeper;
+	(void)nothing;
+	let_go(client);
+	answer(client, "0 Released");
+}
+
+/* ---- lines ---- */
+
+static const struct word {
+	const char *name;
+	void (*run)(struct client *client, struct keeper *keeper, char *argument);
+} words[] = {
+	{ "FLUSH", flush_one }, { "FLUSHALL", flush_all }, { "PENDING", tell_pending },
+	{ "HOLD", hold }, { "RELEASE", release },
+};
+
+static void
+serve_word(struct client *client, const struct word *word, char *argument)
+{
+	struct service *service = client->service;
+	struct fail why;
+	struct keeper *keeper = service->options.keeper(service->options.arg, &why);
+
+	if (keeper == NULL)
+		answer(client, "-1 %s", why.text);
+	else
+		word->run(client, keeper, argument);
+}
+
+/* False when the client has gone. */
+static bool
+serve_line(struct client *client, char *line)
+{
+	char *argument = line + strcspn(line, " \r");
+
+	if (*argument != '\0')
+		*argument++ = '\0';
+	argument += strspn(argument, " ");
+	argument[strcspn(argument, "\r")] = '\0';
+	if (strcasecmp(line, "QUIT") == 0) {
+		client_close(client, true);
+		return false;
+	}
+	if (strcasecmp(line, "PING") == 0) {
+		answer(client, "0 PONG");
+		return true;
+	}
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcasecmp(line, words[i].name) == 0) {
+			serve_word(client, &words[i], argument);
+			return true;
+		}
+	answer(client, "-1 Unknown command: %s", line);
+	return true;
+}
+
+static void
+client_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
+{
+	struct client *client = arg;
+
+	(void)mono;
+	for (size_t i = 0; i < size; i++) {
+		if (data[i] != '\n') {
+			if (client->used == LINE - 1) {
+				answer(client, "-1 line too long");
+				client_close(client, true);
+				return;
+			}
+			client->line[client->used++] = (char)data[i];
+			continue;
+		}
+		client->line[client->used] = '\0';
+		client->used = 0;
+		if (!serve_line(client, client->line))
+			return;
+	}
+}
+
+static void
+client_closed(int error, void *arg)
+{
+	(void)error;
+	client_close(arg, false);
+}
+
+static void
+accept_client(struct net_stream *stream, void *arg)
+{
+	static const struct net_stream_events events = { .received = client_received,
+		.closed = client_closed };
+	struct service *service = arg;
+	struct client *client;
+
+	if (service->count == CLIENTS) {
+		net_stream_close(stream);
+		return;
+	}
+	client = mem_zero(sizeof *client);
+	client->service = service;
+	client->stream = stream;
+	loop_timer_init(&client->limit, hold_too_long, client);
+	client->next = service->clients;
+	client->link = &service->clients;
+	if (client->next != NULL)
+		client->next->link = &client->next;
+	service->clients = client;
+	service->count++;
+	net_stream_adopt(stream, &events, client);
+}
+
+struct service *
+service_new(const struct service_options *options, int fd)
+{
+	struct service *service = mem_zero(sizeof *service);
+
+	service->options = *options;
+	service->rrd_dir = mem_text(options->rrd_dir);
+	if (realpath(options->rrd_dir, service->real_rrd_dir) == NULL)
+		service->real_rrd_dir[0] = '\0';
+	service->listener = net_listener_new(options->loop, fd, accept_client, service);
+	return service;
+}
+
+void
+service_free(struct service *service)
+{
+	if (service == NULL)
+		return;
+	while (service->clients != NULL)
+		client_close(service->clients, false);
+	net_listener_free(service->listener);
+	free(service->rrd_dir);
+	free(service);
+}
