@@ -502,6 +502,8 @@ block_signals(struct supervisor *s)
 	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, &s->old_signals);
 	signal(SIGPIPE, SIG_IGN);
+	/* The store's; a role that has no handler yet shall not end by it. */
+	signal(SIGUSR1, SIG_IGN);
 	s->signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signal_fd == -1 ? -1 : 0;
 }

@@ -911,6 +911,12 @@ checkpoint_when_due(struct keeper *keeper)
 	return keeper->dirty && all_is_put_back(keeper) ? begin_checkpoint(keeper) : NULL;
 }
 
+void
+keeper_checkpoint_soon(struct keeper *keeper)
+{
+	keeper->checkpoint_at = keeper->mono;
+}
+
 struct filesync *
 keeper_round(struct keeper *keeper)
 {

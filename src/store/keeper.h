@@ -39,6 +39,7 @@ bool keeper_read(struct keeper *keeper, unsigned records);
  * and given to keeper_checkpoint; all other calls may be made in between. */
 struct filesync *keeper_round(struct keeper *keeper) __attribute__((warn_unused_result));
 int keeper_checkpoint(struct keeper *keeper, struct filesync *sync); /* -1: none was made */
+void keeper_checkpoint_soon(struct keeper *keeper); /* one is due at the next round */
 /* After a sync failed it is unknown what is on disk, and no later sync would tell: it has to
  * be closed and opened again, which takes the files back and replays the journal; and to be
  * told that the trouble is not over before the next checkpoint. */

@@ -186,6 +186,17 @@ stop_by_signal(int number, void *arg)
 	loop_stop(store->loop);
 }
 
+/* As when its time had come, for who wants the files on disk now. */
+static void
+checkpoint_by_signal(int number, void *arg)
+{
+	struct store *store = arg;
+
+	(void)number;
+	if (store->keeper != NULL)
+		keeper_checkpoint_soon(store->keeper);
+}
+
 static void
 stop_by_supervisor(int fd, unsigned what, void *arg)
 {
@@ -228,6 +239,7 @@ serve(struct store *store, int alive_fd, int flush_fd, struct fail *why)
 			.keeper = current_keeper, .arg = store }, flush_fd);
 	loop_on_signal(store->loop, SIGTERM, stop_by_signal, store);
 	loop_on_signal(store->loop, SIGINT, stop_by_signal, store);
+	loop_on_signal(store->loop, SIGUSR1, checkpoint_by_signal, store);
 	loop_timer_init(&store->read_timer, read_journal, store);
 	loop_timer_init(&store->round_timer, do_round, store);
 	loop_timer_in(store->loop, &store->read_timer, 0);

@@ -1,7 +1,9 @@
 /* kill9 - runs pollwerkd and kills its supervisor, poller and store at random instants, and
  * sometimes all three at once.
  *
- *   kill9 PROGRAM CONF STATE_DIR RUN_DIR KEEP_DIR KILLS-PER-ROLE SEED
+ *   kill9 PROGRAM CONF STATE_DIR RUN_DIR KEEP_DIR KILLS-PER-ROLE SEED REST-MS
+ *
+ * Between two kills lies a rest of a fifth of REST-MS up to all of it.
  *
  * Every second kill of a role waits, after its random delay, for a state drawn at random
  * (inside write, fdatasync or rrd_update), which RUN_DIR/where shows. What a kill fell into is
@@ -33,6 +35,7 @@
 #define MS INT64_C(1000000)
 #define EXTRA 60
 #define LONG 20 /* kills from which on checkpoints are waited for as well */
+#define KILLS_MAX 1000
 #define PATIENCE (10000 * MS)
 
 enum target { SUPERVISOR, POLLER, STORE, ALL, TARGETS };
@@ -48,6 +51,7 @@ struct campaign {
 	pid_t roles[TARGETS];
 	const volatile struct whereabouts *where;
 	unsigned hits[8];
+	int64_t rest; /* ms at most */
 	bool fault;
 };
 
@@ -342,7 +346,7 @@ rest(struct campaign *c, int64_t ms)
 static void
 strike(struct campaign *c, enum target target, int state)
 {
-	rest(c, 300 + random() % 1200);
+	rest(c, c->rest / 5 + random() % (c->rest * 4 / 5));
 	if (target == SUPERVISOR || target == ALL)
 		strike_supervisor(c, target == ALL);
 	else
@@ -351,12 +355,15 @@ strike(struct campaign *c, enum target target, int state)
 	fflush(stdout);
 }
 
-/* The store makes a checkpoint each minute: killed inside it, or when it has made one. */
+/* The store makes a checkpoint each minute, or when it is told to: killed inside it, or when
+ * it has made one. */
 static void
 strike_checkpoint(struct campaign *c, int64_t after_ms)
 {
 	int64_t end = now(CLOCK_MONOTONIC) + 75000 * MS;
 
+	if (after_ms > 0)
+		kill(c->roles[STORE], SIGUSR1);
 	while (c->where->code[WHERE_STORE] != WHERE_CHECKPOINT && now(CLOCK_MONOTONIC) < end) {
 		struct timespec t = { 0, MS / 5 };
 
@@ -385,7 +392,7 @@ random_state(enum target target)
 static void
 run_campaign(struct campaign *c, int kills)
 {
-	enum target order[TARGETS * 100];
+	static enum target order[TARGETS * KILLS_MAX];
 	int count = 0, extra = 0;
 
 	for (int i = 0; i < kills; i++)
@@ -399,8 +406,12 @@ run_campaign(struct campaign *c, int kills)
 		order[i] = order[other];
 		order[other] = kept;
 	}
-	for (int i = 0; i < count && !c->fault; i++)
+	for (int i = 0; i < count && !c->fault; i++) {
+		/* Long campaigns have checkpoints, and kills shortly after them, all the time. */
+		if (kills >= LONG && random() % 4 == 0)
+			kill(c->roles[STORE], SIGUSR1);
 		strike(c, order[i], random_state(order[i]));
+	}
 	if (kills >= LONG && !c->fault) {
 		strike_checkpoint(c, 0);
 		strike_checkpoint(c, 100 + random() % 900);
@@ -418,13 +429,15 @@ main(int argc, char **argv)
 	struct campaign c = { .args = argv };
 	int status = 0;
 
-	if (argc != 8 || atoi(argv[6]) < 1 || atoi(argv[6]) > 100) {
-		fputs("usage: kill9 PROGRAM CONF STATE_DIR RUN_DIR KEEP_DIR KILLS-PER-ROLE SEED\n", stderr);
+	if (argc != 9 || atoi(argv[6]) < 1 || atoi(argv[6]) > KILLS_MAX || atoi(argv[8]) < 10) {
+		fputs("usage: kill9 PROGRAM CONF STATE_DIR RUN_DIR KEEP_DIR KILLS-PER-ROLE SEED REST-MS\n",
+			stderr);
 		return 2;
 	}
 	c.state_dir = argv[3];
 	c.run_dir = argv[4];
 	c.keep_dir = argv[5];
+	c.rest = atoi(argv[8]);
 	srandom((unsigned)strtoul(argv[7], NULL, 10));
 	start_until_up(&c);
 	rest(&c, 3000);

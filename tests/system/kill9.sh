@@ -3,6 +3,8 @@
 # journalled sample missing from the RRDs, no notification number with two contents, none
 # missing.
 #   KILLS=20 SEED=1 tests/system/kill9.sh    kills for each role (4); make kill9 takes 20
+#   SWITCHES=80 IFS_EACH=10 REST=400              more load, and less rest (ms) between the kills:
+#                                            make kill9-long takes these and 500 kills
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 for tool in snmptrapd rrdtool; do
@@ -15,13 +17,15 @@ done
 
 kills=${KILLS:-4}
 seed=${SEED:-$(date +%s)}
-switches=$((kills < 20 ? 6 : 12))
+switches=${SWITCHES:-$((kills < 20 ? 6 : 12))}
+ifs=${IFS_EACH:-3}
+rest=${REST:-1500}
 plcs=4
 echo "# $kills kills for each role, seed $seed"
 
 begin_receiver notices
 trap_port=$port
-begin_sim snmp snmp_sim --listen 127.0.0.1:0 --agents $switches --base 127.10.9.1 --ifs 3
+begin_sim snmp snmp_sim --listen 127.0.0.1:0 --agents $switches --base 127.10.9.1 --ifs $ifs
 snmp_port=$port
 begin_sim plc modbus_sim --listen 127.0.0.1:0 --agents $plcs --base 127.20.9.1
 plc_port=$port
@@ -70,7 +74,7 @@ live()
 live >"$work/life" 2>&1 &
 started="$started $!"
 tests/system/kill9 ./pollwerkd "$work/pollwerk.conf" "$work/state" "$work/run" "$work/kept" \
-	"$kills" "$seed" >"$work/kills" 2>"$work/out" &
+	"$kills" "$seed" "$rest" >"$work/kills" 2>"$work/out" &
 campaign=$!
 started="$started $campaign"
 while kill -0 $campaign 2>/dev/null && ! grep -q '^calm' "$work/kills"; do

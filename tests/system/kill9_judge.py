@@ -152,14 +152,20 @@ def check_journal(journal, catalogue):
 def check_poller_down(journal, catalogue, kills):
     """A slot may be lost around the death of the poller or of the supervisor only."""
     findings, count = [], 0
-    times = [(k - 2 * SECOND, b + 2 * SECOND) for role, k, b in kills if role != "store"]
+    times = []  # merged, in order
+    for killed, back in sorted((k - 2 * SECOND, b + 2 * SECOND) for role, k, b in kills if role != "store"):
+        if times and killed <= times[-1][1]:
+            times[-1] = (times[-1][0], max(back, times[-1][1]))
+        else:
+            times.append((killed, back))
     for series, slots in journal.slots.items():
         for slot, (reason, value) in slots.items():
             if reason != 40:
                 continue
             count += 1
             at = slot * catalogue[series]["step"]
-            if not any(first <= at <= last for first, last in times):
+            near = bisect.bisect_right(times, (at, at))
+            if not any(first <= at <= last for first, last in times[max(0, near - 1):near + 1]):
                 findings.append("%s: slot at %d" % (catalogue[series]["path"], at // SECOND))
     say("slots are poller-down around kills of poller and supervisor only (%d of them)" % count, findings)
 
