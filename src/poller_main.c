@@ -23,6 +23,7 @@
 #include "control/server.h"
 #include "core/device.h"
 #include "core/feed.h"
+#include "core/guard.h"
 #include "core/latest.h"
 #include "core/poller.h"
 #include "core/series.h"
@@ -60,11 +61,13 @@ struct main {
 	struct notify *notify;
 	struct server *server;
 	struct watch *watch; /* on the store */
+	struct guard *guard; /* of the clock */
 	/* A new configuration is parsed beside the loop: a thousand devices take 0.1 s. */
 	struct loop_worker *parser;
 	int parsing_fd, waiting_fd; /* -1 when there is none */
 	struct inventory *parsed;
 	char trouble[256]; /* of the journal's disk; "" */
+	char clock_trouble[300];
 	struct feed feed;
 	struct slots slots; /* what the journal says of them, until the poller has taken over */
 	uint64_t sequence; /* of the newest record */
@@ -252,6 +255,14 @@ journal_trouble(void *arg)
 	return m->trouble[0] != '\0' ? m->trouble : NULL;
 }
 
+static const char *
+clock_trouble_now(void *arg)
+{
+	struct main *m = arg;
+
+	return m->clock_trouble[0] != '\0' ? m->clock_trouble : NULL;
+}
+
 static void
 ask_for_reload(void *arg)
 {
@@ -268,9 +279,10 @@ take_over(struct main *m, struct inventory *inventory)
 	paths_configure(m->paths, inventory);
 	alarms_configure(m->alarms, inventory);
 	notify_configure(m->notify, inventory);
-	poller_configure(m->poller, inventory_ref(inventory));
 	inventory_unref(m->inventory);
 	m->inventory = inventory;
+	if (m->configured)
+		poller_configure(m->poller, inventory_ref(inventory));
 	server_rename(m->server, inventory->poller.name, inventory->poller.run_dir);
 	log_info("reloaded: %zu devices", inventory->device_count);
 	server_reloaded(m->server, NULL);
@@ -342,21 +354,35 @@ hear_supervisor(int fd, unsigned what, void *arg)
 	}
 }
 
+/* ---- the clock ---- */
+
 static void
-clock_stepped(int64_t delta, bool held, void *arg)
+clock_stepped(int64_t delta, void *arg)
 {
 	struct main *m = arg;
-	char span[32];
 
-	str_time_span(span, sizeof span, delta < 0 ? -delta : delta);
-	if (held) {
-		log_error("the system's clock was set by %s%s: not believed, going on with our own "
-			"(restart pollwerkd if it is right)", delta < 0 ? "-" : "+", span);
-		return;
-	}
-	log_warn("the system's clock was set by %s%s: %s", delta < 0 ? "-" : "+", span,
-		delta < 0 ? "running slower until it is met" : "slots in between are clock-step");
+	alarms_clock_stepped(m->alarms, delta);
 	poller_clock_stepped(m->poller, delta);
+}
+
+static void
+clock_trouble(const char *text, void *arg)
+{
+	struct main *m = arg;
+
+	str_copy(m->clock_trouble, sizeof m->clock_trouble, text != NULL ? text : "");
+	alarms_trouble(m->alarms, TROUBLE_CLOCK, text);
+}
+
+static void
+begin_polling(bool waited, void *arg)
+{
+	struct main *m = arg;
+
+	if (waited)
+		poller_missed(m->poller, REASON_CLOCK_STEP);
+	poller_configure(m->poller, inventory_ref(m->inventory));
+	m->configured = true;
 }
 
 static void
@@ -364,7 +390,9 @@ beat(void *arg)
 {
 	struct main *m = arg;
 
-	latest_beat(m->latest, loop_wall(m->loop));
+	/* Of a wall that nobody believes the next poller shall not hear. */
+	if (m->configured)
+		latest_beat(m->latest, loop_wall(m->loop), loop_mono(m->loop));
 	loop_timer_in(m->loop, &m->beat, LOOP_S);
 }
 
@@ -394,6 +422,19 @@ open_data(struct main *m, struct fail *why)
 	return m->latest == NULL ? -1 : 0;
 }
 
+/* Before anything takes a time from wall for good. */
+static void
+guard_clock(struct main *m)
+{
+	struct guard_options options = { .loop = m->loop,
+		.trust = m->inventory->poller.clock_trust,
+		.former = latest_wall(m->latest, loop_mono(m->loop)),
+		.newest = slots_newest(&m->slots), .begin = begin_polling,
+		.stepped = clock_stepped, .trouble = clock_trouble, .arg = m };
+
+	m->guard = guard_new(&options);
+}
+
 static int
 open_journal(struct main *m, struct fail *why)
 {
@@ -408,6 +449,7 @@ open_journal(struct main *m, struct fail *why)
 	m->slots.catalogue = m->catalogue;
 	if (replay(m, why) == -1)
 		return -1;
+	guard_clock(m);
 	m->writer = writer_open(m->loop, &options, &events, m->sequence + 1, why);
 	return m->writer == NULL ? -1 : 0;
 }
@@ -443,11 +485,9 @@ wire(struct main *m)
 	alarms_announce(m->alarms, CONDITION_STARTED, (uint32_t)notify_lost(m->notify));
 	m->poller = poller_new(&parts);
 	slots_each(&m->slots, recover, m);
-	poller_configure(m->poller, inventory_ref(m->inventory));
-	m->configured = true;
+	guard_begin(m->guard);
 	loop_on_signal(m->loop, SIGTERM, stop, m);
 	loop_on_signal(m->loop, SIGINT, stop, m);
-	loop_on_step(m->loop, clock_stepped, m);
 	m->supervisor = loop_watch_new(m->loop, m->given->alive_fd, LOOP_READ, hear_supervisor, m);
 	loop_timer_init(&m->beat, beat, m);
 	beat(m);
@@ -459,7 +499,8 @@ open_control(struct main *m, struct fail *why)
 	struct server_options options = { .loop = m->loop, .fd = m->given->ctl_fd,
 		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
 		.poller = m->poller, .alarms = m->alarms, .paths = m->paths, .notify = m->notify,
-		.journal_trouble = journal_trouble, .reload = ask_for_reload, .arg = m };
+		.journal_trouble = journal_trouble,
+		.clock_trouble = clock_trouble_now, .guard = m->guard, .reload = ask_for_reload, .arg = m };
 
 	m->server = server_new(&options);
 	m->parser = loop_worker_new(m->loop, parse, parsed, m, why);
@@ -488,6 +529,7 @@ take_down(struct main *m)
 	alarms_free(m->alarms);
 	paths_free(m->paths);
 	snmp_free(m->snmp);
+	guard_free(m->guard);
 	if (m->loop != NULL)
 		loop_timer_stop(m->loop, &m->beat);
 	latest_close(m->latest);

@@ -57,6 +57,9 @@ void alarms_path_changed(void *arg, const struct path_view *view);
 enum trouble { TROUBLE_JOURNAL, TROUBLE_STORE, TROUBLE_CLOCK, TROUBLES };
 void alarms_trouble(struct alarms *alarms, enum trouble trouble, const char *text);
 
+/* Wall jumped forward by delta: ages go on as if it had not. Less than 0: nothing to do. */
+void alarms_clock_stepped(struct alarms *alarms, int64_t delta);
+
 /* The poller's own notices: CONDITION_STARTED (after begin), CONDITION_STOPPING. lost: what
  * notify gave up so far. False when the journal takes nothing. */
 bool alarms_announce(struct alarms *alarms, enum condition condition, uint32_t lost);

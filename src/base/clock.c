@@ -7,7 +7,8 @@
 void
 clock_start(struct clock *clock, int64_t mono, int64_t real)
 {
-	*clock = (struct clock){ .offset = real - mono, .last_wall = real };
+	*clock = (struct clock){ .offset = real - mono, .last_wall = real,
+		.trust = clock->trust };
 }
 
 int64_t
@@ -31,15 +32,19 @@ struct clock_step
 clock_follow(struct clock *clock, int64_t mono, int64_t real)
 {
 	int64_t delta = real - (mono + clock->offset);
-	struct clock_step step = { 0, false };
+	int64_t trust = clock->trust > 0 ? clock->trust : DAY;
+	struct clock_step step = { 0, false, clock->held };
 
-	if (delta > DAY || delta < -DAY) {
+	if (delta > trust || delta < -trust) {
+		step.freed = false;
 		if (!clock->held)
-			step = (struct clock_step){ delta, true };
+			step = (struct clock_step){ delta, true, false };
 		clock->held = true;
+		clock->apart = delta;
 		return step;
 	}
 	clock->held = false;
+	clock->apart = 0;
 	if (delta >= S) {
 		clock->offset += delta;
 		clock->slow = false;
@@ -53,4 +58,19 @@ clock_follow(struct clock *clock, int64_t mono, int64_t real)
 		clock->offset += bounded(delta, 5 * MS);
 	}
 	return step;
+}
+
+int64_t
+clock_confirm(struct clock *clock, int64_t mono, int64_t real)
+{
+	int64_t delta = real - (mono + clock->offset);
+
+	if (delta > -S && delta < S)
+		return 0;
+	if (delta < 0)
+		return delta;
+	clock->offset += delta;
+	clock->apart = 0;
+	clock->held = clock->slow = false;
+	return delta;
 }

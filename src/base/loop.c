@@ -86,8 +86,43 @@ follow_clock(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (step.delta != 0 && loop->step != NULL)
+	if ((step.delta != 0 || step.freed) && loop->step != NULL)
 		loop->step(step.delta, step.held, loop->step_arg);
+}
+
+int64_t
+loop_clock_real(struct loop *loop)
+{
+	(void)loop;
+	return read_clock(CLOCK_REALTIME);
+}
+
+void
+loop_clock_trust(struct loop *loop, int64_t most)
+{
+	loop->clock.trust = most;
+}
+
+int64_t
+loop_clock_apart(struct loop *loop)
+{
+	return loop->clock.held ? loop->clock.apart : 0;
+}
+
+void
+loop_clock_anchor(struct loop *loop, int64_t wall)
+{
+	clock_start(&loop->clock, loop_mono(loop), wall);
+}
+
+int64_t
+loop_clock_confirm(struct loop *loop)
+{
+	int64_t delta = clock_confirm(&loop->clock, loop_mono(loop), loop_clock_real(loop));
+
+	if (delta > 0 && loop->step != NULL)
+		loop->step(delta, false, loop->step_arg);
+	return delta;
 }
 
 /* ---- timers ---- */

@@ -32,10 +32,20 @@ int64_t loop_wall(struct loop *loop); /* never goes backwards within one run */
 int64_t loop_mono_at(struct loop *loop, int64_t wall);
 
 /* Tells that the system's clock was set. Within a second: followed gently, no call.
- * Forward up to a day: wall jumps, delta > 0. Back up to a day: wall runs 5 % slow until it
- * meets the clock, delta < 0, once. Beyond a day: not believed, wall goes on by itself;
- * held = true. */
+ * Forward up to what is trusted (a day): wall jumps, delta > 0. Back as far: wall runs 5 %
+ * slow until it meets the clock, delta < 0, once. Beyond: not believed, wall goes on by
+ * itself; held = true. Once that is over: held = false, with whatever delta is left, also 0. */
 void loop_on_step(struct loop *loop, void (*step)(int64_t delta, bool held, void *arg), void *arg);
+
+void loop_clock_trust(struct loop *loop, int64_t most); /* ns */
+int64_t loop_clock_real(struct loop *loop);             /* the system's clock, wall ns */
+/* How far it is ahead of wall while it is not believed; else 0. */
+int64_t loop_clock_apart(struct loop *loop);
+/* At the start: wall is that just now, whatever the system's clock says; it is then followed
+ * or held as by the rules above. */
+void loop_clock_anchor(struct loop *loop, int64_t wall);
+/* clock_confirm of base/clock.h; a jump is told as a step. */
+int64_t loop_clock_confirm(struct loop *loop);
 
 /* A timer is a member of the thing it wakes; it runs once, never before it is due, never
  * inside the call that sets it. The owner stops it before the memory goes. Timers due at the

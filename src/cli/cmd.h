@@ -27,7 +27,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_check, cmd_plan, cmd_values, cmd_where, cmd_gaps, cmd_status, cmd_devices,
-	cmd_alarms, cmd_paths, cmd_graph, cmd_probe, cmd_walk, cmd_reload, cmd_backup,
+	cmd_alarms, cmd_paths, cmd_graph, cmd_probe, cmd_walk, cmd_reload, cmd_clock, cmd_backup,
 	cmd_restore;
 
 /* "pollwerk NAME: ..." on stderr; CMD_USAGE. */

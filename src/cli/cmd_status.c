@@ -28,6 +28,8 @@ print_status(const json_t *s)
 		ask_number(c, sizeof c, polls, "worst_start", 1000, " ms"));
 	printf("journal    %s\n", json_is_null(json_object_get(s, "journal")) ? "ok" :
 		ask_text(s, "journal"));
+	printf("clock      %s\n", json_is_string(json_object_get(s, "clock")) ?
+		ask_text(s, "clock") : "ok");
 	printf("store      %s", ask_text(store, "state"));
 	if (strcmp(ask_text(store, "reason"), "-") != 0)
 		printf(": %s", ask_text(store, "reason"));

@@ -40,6 +40,8 @@ const struct schema_key schema_keys[] = {
 		.help = "more files, relative to the main file; * and ? allowed"),
 	S("poller", "secrets", TEXT, .fallback = "",
 		.help = "file of NAME = \"value\"; lines for @cred:NAME; mode 0400 or 0600"),
+	S("poller", "clock_trust", DURATION, 1, 365 * DAY, .fallback = "24h",
+		.help = "a step of the system's clock beyond that is not believed until confirmed"),
 	S("poller", "uplink", LATER, .help = "device whose loss means that the poller is isolated"),
 	S("poller", "lang", CHOICE, .of = "en|!de", .fallback = "en", .help = "language of alarm texts"),
 
@@ -115,8 +117,7 @@ const struct schema_key schema_keys[] = {
 	S("device", "reach", GROUP, .of = "reach", .help = "how to see that it is there"),
 	S("device", "rows", MAP, .of = "row", .help = "per table: which rows"),
 	S("device", "points", LIST, .of = "point", .help = "points of its own"),
-	S("device", "alarms", CHOICE, .of = "none|standard", .fallback = "none",
-		.help = "standard: the thresholds that its templates bring"),
+	S("device", "alarms", LATER, .of = "write thresholds", .help = "standard set of alarms"),
 	S("device", "registers", LATER, .of = "write points", .help = "points from CSV files"),
 
 	S("snmp", "version", CHOICE, .of = "1|2c|3", .fallback = "2c", .help = "SNMP version"),
@@ -253,10 +254,6 @@ const struct schema_key schema_keys[] = {
 	S("threshold", "above", FLOAT, -1e300, 1e300, .help = "breached when value >= this"),
 	S("threshold", "below", FLOAT, -1e300, 1e300, .help = "breached when value <= this"),
 	S("threshold", "no_data", DURATION, 1, 30 * DAY, .help = "breached when no good value came so long"),
-	S("threshold", "is", WORDS, .help = "breached in these states, words or numbers of the point"),
-	S("threshold", "is_not", WORDS, .help = "breached in any other state"),
-	S("threshold", "changes", INT, 2, 60, .help = "breached by so many changes ..."),
-	S("threshold", "within", DURATION, 1, DAY, .help = "... in this time; back after as long without one"),
 	S("threshold", "clear", FLOAT, -1e300, 1e300, .help = "back at this value; default the limit itself"),
 	S("threshold", "for", DURATION, 0, 30 * DAY, .fallback = "0s", .help = "the breach must last so long"),
 	S("threshold", "severity", CHOICE, .of = "critical|major|minor|warning|indeterminate",
@@ -270,6 +267,8 @@ const struct schema_key schema_keys[] = {
 	S("threshold", "below_percent", LATER, .of = "use below", .help = "limit in percent"),
 	S("threshold", "clear_percent", LATER, .of = "use clear", .help = "clear value in percent"),
 	S("threshold", "of", LATER, .of = "use above", .help = "point that is 100 percent"),
+	S("threshold", "changes", LATER, .help = "number of changes"),
+	S("threshold", "within", LATER, .help = "time in which the changes count"),
 
 	S("path", "name", NAME, YES, .help = "name of the data path"),
 	S("path", "source", TEXTS, YES, .help = "points whose data must flow; * and ? allowed"),

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "base/doc.h"
+#include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/net.h"
 #include "control/views.h"
+#include "core/guard.h"
 
 #define CLIENTS 32
 #define REQUEST 65536
@@ -117,6 +119,20 @@ reload(struct client *client)
 		server->options.reload(server->options.arg);
 }
 
+static void
+confirm_clock(struct client *client)
+{
+	struct fail why = { "" };
+	bool ok;
+
+	if (!may_operate(client)) {
+		refuse(client, "clock confirm needs the role operate: root, or the daemon's own user");
+		return;
+	}
+	ok = guard_confirm(client->server->options.guard, &why) == 0;
+	answer(client, json_pack("{s:b, s:o}", "ok", ok, "text", doc_text(why.text)));
+}
+
 void
 server_reloaded(struct server *server, const char *refused)
 {
@@ -137,7 +153,9 @@ view_for(struct server *server, const char *command)
 	const struct server_options *o = &server->options;
 	struct view_status status = { .name = o->name, .run_dir = o->run_dir,
 		.started = server->started, .now = loop_wall(o->loop), .poller = o->poller,
-		.alarms = o->alarms, .notify = o->notify, .journal_trouble = o->journal_trouble(o->arg) };
+		.alarms = o->alarms, .notify = o->notify,
+		.journal_trouble = o->journal_trouble(o->arg),
+		.clock_trouble = o->clock_trouble != NULL ? o->clock_trouble(o->arg) : NULL };
 
 	if (strcmp(command, "status") == 0)
 		return view_status(&status);
@@ -147,6 +165,8 @@ view_for(struct server *server, const char *command)
 		return view_alarms(o->alarms);
 	if (strcmp(command, "paths") == 0)
 		return view_paths(o->paths);
+	if (strcmp(command, "clock") == 0 && o->guard != NULL)
+		return view_clock(o->guard, status.clock_trouble);
 	return NULL;
 }
 
@@ -166,6 +186,10 @@ serve(struct client *client)
 	}
 	if (strcmp(name, "reload") == 0) {
 		reload(client);
+		return;
+	}
+	if (strcmp(name, "clock-confirm") == 0 && client->server->options.guard != NULL) {
+		confirm_clock(client);
 		return;
 	}
 	document = view_for(client->server, name);

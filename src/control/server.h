@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 struct alarms;
+struct guard;
 struct loop;
 struct notify;
 struct paths;
@@ -27,6 +28,8 @@ struct server_options {
 	struct notify *notify;
 	/* What the journal's disk says: NULL when it takes records. */
 	const char *(*journal_trouble)(void *arg);
+	const char *(*clock_trouble)(void *arg); /* NULL when the clock is believed */
+	struct guard *guard;
 	int64_t patience;          /* ns in which a client must have asked and read; 0 = 5 s */
 	/* Asks for a reload; server_reloaded tells how it went. */
 	void (*reload)(void *arg);

@@ -6,6 +6,7 @@
 
 #include "alarm/alarms.h"
 #include "base/doc.h"
+#include "core/guard.h"
 #include "core/poller.h"
 #include "notify/notify.h"
 #include "path/path.h"
@@ -58,11 +59,12 @@ view_status(const struct view_status *status)
 	struct poller_counters c = poller_counters(status->poller);
 	json_t *store = store_health(status->run_dir), *receivers = json_array();
 	const char *store_state = json_string_value(json_object_get(store, "state"));
-	bool degraded = status->journal_trouble != NULL || store_state == NULL ||
+	bool degraded = status->journal_trouble != NULL || status->clock_trouble != NULL ||
+		store_state == NULL ||
 		strcmp(store_state, "ok") != 0;
 
 	notify_each(status->notify, add_receiver, receivers);
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o,"
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o,"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}}",
 		"name", doc_text(status->name), "version", PW_VERSION,
 		"health", degraded ? "degraded" : "ok", "time", doc_seconds(status->now),
@@ -70,6 +72,7 @@ view_status(const struct view_status *status)
 		"devices", (json_int_t)c.devices, "devices_down", (json_int_t)c.devices_down,
 		"tasks", (json_int_t)c.tasks, "series", (json_int_t)c.series,
 		"alarms", (json_int_t)alarms_count(status->alarms),
+		"clock", status->clock_trouble != NULL ? doc_text(status->clock_trouble) : json_null(),
 		"journal", status->journal_trouble != NULL ? doc_text(status->journal_trouble) : json_null(),
 		"store", store, "receivers", receivers,
 		"polls", "started", (json_int_t)c.started, "finished", (json_int_t)c.finished,
@@ -134,6 +137,19 @@ view_alarms(const struct alarms *alarms)
 
 	alarms_each(alarms, add_alarm, list);
 	return list;
+}
+
+/* ---- clock ---- */
+
+json_t *
+view_clock(const struct guard *guard, const char *trouble)
+{
+	struct guard_view view = guard_look(guard);
+
+	return json_pack("{s:s, s:o, s:o, s:o}",
+		"state", view.waiting ? "waiting" : view.held ? "held" : "ok",
+		"wall", doc_seconds(view.wall), "system", doc_seconds(view.real),
+		"text", trouble != NULL ? doc_text(trouble) : json_null());
 }
 
 /* ---- paths ---- */

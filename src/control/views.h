@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdint.h>
 struct alarms;
+struct guard;
 struct notify;
 struct paths;
 struct poller;
@@ -16,12 +17,13 @@ struct view_status {
 	struct poller *poller;
 	const struct alarms *alarms;
 	struct notify *notify;
-	const char *journal_trouble; /* NULL: none */
+	const char *journal_trouble, *clock_trouble; /* NULL: none */
 };
 
 /* Each gives a new reference. */
 json_t *view_status(const struct view_status *status);
 json_t *view_devices(struct poller *poller);
 json_t *view_alarms(const struct alarms *alarms);
+json_t *view_clock(const struct guard *guard, const char *trouble);
 json_t *view_paths(const struct paths *paths);
 #endif

@@ -50,6 +50,7 @@ struct poller_options {
 	const char *name;      /* poller.name: who speaks in traps and status */
 	const char *user;      /* to become when started as root; "" = stay */
 	const char *state_dir, *rrd_dir, *run_dir;
+	int64_t clock_trust;   /* ns: a step of the clock beyond is not believed */
 };
 
 /* What other rooms declare is carried as pointers to their option structs. */

@@ -27,6 +27,7 @@ struct header {
 	char magic[8];
 	char boot[BOOT_ID]; /* boot_id: mono times of another boot mean nothing */
 	_Atomic int64_t beat;
+	_Atomic int64_t offset; /* wall - mono at that beat; 0: not known */
 };
 
 enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4 };
@@ -284,9 +285,20 @@ latest_heartbeat(const struct latest *latest)
 }
 
 void
-latest_beat(struct latest *latest, int64_t wall)
+latest_beat(struct latest *latest, int64_t wall, int64_t mono)
 {
-	atomic_store(&((struct header *)(void *)latest->rows.bytes)->beat, wall);
+	struct header *header = (void *)latest->rows.bytes;
+
+	atomic_store(&header->offset, wall - mono);
+	atomic_store(&header->beat, wall);
+}
+
+int64_t
+latest_wall(const struct latest *latest, int64_t mono)
+{
+	int64_t offset = atomic_load(&((const struct header *)(const void *)latest->rows.bytes)->offset);
+
+	return offset == 0 ? 0 : offset + mono;
 }
 
 static void

@@ -35,7 +35,9 @@ void latest_close(struct latest *latest);
 bool latest_read(struct latest *latest, uint32_t id, struct latest_row *row);
 /* The poller's process start (wall ns) and last sign of life, written each second. */
 int64_t latest_heartbeat(const struct latest *latest);
-void latest_beat(struct latest *latest, int64_t wall);
+void latest_beat(struct latest *latest, int64_t wall, int64_t mono);
+/* What the former poller's wall would be by now, if it ran in this boot: 0 if not. */
+int64_t latest_wall(const struct latest *latest, int64_t mono);
 
 /* Writer: the hook for the feed. */
 struct feed_listener latest_listener(struct latest *latest);

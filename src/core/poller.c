@@ -20,6 +20,7 @@ poller_new(const struct poller_parts *parts)
 	struct poller *poller = mem_zero(sizeof *poller);
 
 	poller->parts = *parts;
+	poller->missed = REASON_POLLER_DOWN;
 	loop_timer_init(&poller->quiet, say_rest_of_burst, poller);
 	return poller;
 }
@@ -83,6 +84,12 @@ poller_free(struct poller *poller)
 }
 
 /* ---- taking over a configuration ---- */
+
+void
+poller_missed(struct poller *poller, uint8_t reason)
+{
+	poller->missed = reason;
+}
 
 static void
 attach_drivers(struct unit *unit)
@@ -196,7 +203,7 @@ drop_changed(struct poller *poller, const struct inventory *inventory)
 void
 poller_configure(struct poller *poller, struct inventory *inventory)
 {
-	uint8_t gap = poller->inventory == NULL ? REASON_POLLER_DOWN : REASON_CONFIG;
+	uint8_t gap = poller->inventory == NULL ? poller->missed : REASON_CONFIG;
 	struct unit **fresh = mem_array(inventory->device_count, sizeof(struct unit *));
 	size_t count = 0;
 

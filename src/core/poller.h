@@ -40,6 +40,9 @@ struct poller_parts {
 struct poller *poller_new(const struct poller_parts *parts);
 void poller_free(struct poller *poller); /* cancels everything, closes no slot */
 
+/* Before the first configure: why slots before it were not polled. REASON_POLLER_DOWN unless
+ * said otherwise. */
+void poller_missed(struct poller *poller, uint8_t reason);
 /* From the journal's replay, before the first configure: slots of this series are closed up
  * to next - 1. */
 void poller_recover(struct poller *poller, uint32_t series, int64_t next);

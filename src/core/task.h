@@ -93,6 +93,7 @@ struct poller {
 	struct unit *units;
 	int64_t *recovered;          /* by series id: next slot, 0 = nothing known */
 	size_t recovered_count;
+	uint8_t missed;              /* why slots before the first configuration were not polled */
 	struct poller_counters counters;
 	struct loop_timer quiet;     /* ends the bursts of lines */
 	struct burst down, back;     /* "no answer", "answers again" */

@@ -79,6 +79,21 @@ write_out(struct slots_bundle *bundle)
 	bundle->body.used = 0;
 }
 
+int64_t
+slots_newest(const struct slots *slots)
+{
+	int64_t newest = 0;
+
+	for (uint32_t id = 1; id < slots->count; id++) {
+		const struct series *series = slots->next[id] == 0 ? NULL :
+			series_get(slots->catalogue, id);
+
+		if (series != NULL && (slots->next[id] - 1) * series->step > newest)
+			newest = (slots->next[id] - 1) * series->step;
+	}
+	return newest;
+}
+
 void
 slots_put(uint32_t series, int64_t next, void *arg)
 {

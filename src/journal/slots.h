@@ -27,6 +27,8 @@ void slots_replay(struct slots *slots, const struct record *record);
 void slots_each(const struct slots *slots,
 	void (*found)(uint32_t series, int64_t next, void *arg), void *arg);
 
+int64_t slots_newest(const struct slots *slots); /* wall ns of the newest closed slot; 0 */
+
 /* Writes KIND_NEXT_SLOTS records of bounded size: slots_put for each series (bundle is a
  * struct slots_bundle with its writer set), then slots_flush, which frees the buffer. */
 struct slots_bundle {

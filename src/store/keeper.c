@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@
 #define DEATHS 3
 /* A slot further ahead of the clock is not believed: librrd would refuse all before it. */
 #define AHEAD (3600 * SECOND)
+/* Over a gap like that librrd would write unknown over all that the file holds: it is kept. */
+#define KEEP_HISTORY (366 * 86400 * SECOND)
 
 struct keeper {
 	struct store_options options;
@@ -260,6 +263,21 @@ file_goes_on(struct keeper *keeper, struct pending_file *file)
 	file->retry_at = file->waits_since = 0;
 }
 
+/* The poller guards the clock, and its times come with the journal: what it believes is right
+ * also where this process began with a wrong clock. */
+static int64_t
+believed_until(const struct keeper *keeper)
+{
+	return (keeper->received > keeper->wall ? keeper->received : keeper->wall) + AHEAD;
+}
+
+/* Of now, for ages of rows. */
+static int64_t
+wall_of_rows(const struct keeper *keeper)
+{
+	return keeper->received > 0 ? keeper->received : keeper->wall;
+}
+
 /* The values of one data source in the first `count` rows are store-full in the ledger, which
  * has them as good since they were read. */
 static void
@@ -308,7 +326,7 @@ count_too_old(const struct keeper *keeper, const struct pending_file *file)
 	if (budget <= 0 || since == 0 || keeper->mono - since < budget)
 		return 0;
 	while (count < file->row_count &&
-		file->rows[count]->slot <= (keeper->wall - budget) / file->step)
+		file->rows[count]->slot <= (wall_of_rows(keeper) - budget) / file->step)
 		count++;
 	return count;
 }
@@ -414,7 +432,7 @@ take_shape(struct keeper *keeper, struct pending_file *file, const struct rrd_sh
 			(long long)step_seconds(file));
 		return RRD_BAD;
 	}
-	if (shape->last > (keeper->wall + AHEAD) / SECOND) {
+	if (shape->last > believed_until(keeper) / SECOND) {
 		fail_set(why, "%s/%s: its last update lies in the future (%s): the clock was wrong then; move the file away",
 			keeper->rrd_dir, file->name,
 			str_utc(when, sizeof when, shape->last * SECOND));
@@ -476,7 +494,7 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 static int64_t
 slot_limit(const struct keeper *keeper, const struct pending_file *file)
 {
-	int64_t complete = pending_complete(file), believed = (keeper->wall + AHEAD) / file->step;
+	int64_t complete = pending_complete(file), believed = believed_until(keeper) / file->step;
 
 	return complete < believed ? complete : believed;
 }
@@ -528,6 +546,49 @@ look_at_suspect(struct keeper *keeper, const struct pending_file *file, struct f
 	return RRD_DONE;
 }
 
+/* Of the slots up to `upto`, those before a gap of KEEP_HISTORY. */
+static int64_t
+before_gap(const struct pending_file *file, int64_t upto)
+{
+	int64_t most = KEEP_HISTORY / file->step, last = file->written;
+
+	for (size_t i = 0; i < file->row_count && file->rows[i]->slot <= upto; i++) {
+		if (file->rows[i]->slot - last > most)
+			return last;
+		last = file->rows[i]->slot;
+	}
+	return upto - last > most ? last : upto;
+}
+
+/* Its history ends here, under another name; the next row begins a new file. */
+static enum rrd_result
+set_aside(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	char path[PATH_MAX], aside[PATH_MAX], until[40];
+	size_t stem = strlen(file->name);
+
+	if (stem > 4 && strcmp(file->name + stem - 4, ".rrd") == 0)
+		stem -= 4;
+	str_utc(until, sizeof until, file->written * file->step);
+	snprintf(path, sizeof path, "%s/%s", keeper->rrd_dir, file->name);
+	snprintf(aside, sizeof aside, "%s/%.*s.until-%.10s.rrd", keeper->rrd_dir, (int)stem,
+		file->name, until);
+	if (access(aside, F_OK) == 0)
+		fail_set(why, "%s: is in the way of another one", aside);
+	else if (rrd_file_sync(place_of(keeper, file), why) != RRD_DONE)
+		return RRD_LATER;
+	else if (rename(path, aside) == -1)
+		fail_set(why, "%s: %s", aside, strerror(errno));
+	else {
+		log_warn("%s: next value after more than a year, the history is kept as %s", path,
+			aside);
+		file->open = false;
+		file->kept = 0;
+		return RRD_MISSING;
+	}
+	return RRD_LATER;
+}
+
 static enum rrd_result
 write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
 {
@@ -543,6 +604,11 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	whereabouts_set(WHERE_STORE, WHERE_ELSE);
 	if (result == RRD_DONE && undo_sync(keeper->undo, why) == -1)
 		result = RRD_LATER;
+	if (result == RRD_DONE)
+		upto = before_gap(file, upto);
+	if (result == RRD_DONE && file->written == upto && file->row_count > 0 &&
+		file->rows[0]->slot - file->written > KEEP_HISTORY / file->step)
+		result = set_aside(keeper, file, why);
 	if (result == RRD_DONE && file->written < upto) {
 		whereabouts_set(WHERE_STORE, WHERE_RRD_UPDATE);
 		result = write_rows(keeper, file, upto, why);
@@ -681,7 +747,8 @@ take_samples(struct keeper *keeper, const struct record *record, struct reader_p
 
 	if (record_samples_open(record, &walk) == -1)
 		return;
-	keeper->received = walk.received;
+	if (walk.received > keeper->received)
+		keeper->received = walk.received;
 	while (record_samples_next(&walk, &sample))
 		close_slot(keeper, sample.series, sample.slot, sample.value, at);
 }

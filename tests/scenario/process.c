@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/device.h"
 #include "core/feed.h"
+#include "core/guard.h"
 #include "core/latest.h"
 #include "core/poller.h"
 #include "core/series.h"
@@ -26,6 +27,7 @@ struct process {
 	struct series_catalogue *catalogue;
 	struct latest *latest;
 	struct writer *writer;
+	struct guard *guard;
 	struct snmp *snmp;
 	struct modbus *modbus;
 	struct reach *reach;
@@ -103,6 +105,9 @@ committed(uint64_t sequence, void *arg)
 {
 	struct process *p = arg;
 
+	/* In the daemon each second, for which a year has too many. */
+	if (p->configured)
+		latest_beat(p->latest, loop_wall(p->loop), loop_mono(p->loop));
 	if (p->given.committed != NULL)
 		p->given.committed(sequence, p->given.arg);
 }
@@ -176,15 +181,46 @@ begin_alarms(struct process *p)
 /* ---- life ---- */
 
 static void
-clock_stepped(int64_t delta, bool held, void *arg)
+clock_stepped(int64_t delta, void *arg)
 {
 	struct process *p = arg;
 	int64_t wall = loop_wall(p->loop);
 
-	if (held)
-		return;
 	p->given.stepped(delta > 0 ? wall - delta : wall, wall, p->given.arg);
+	if (p->alarms != NULL)
+		alarms_clock_stepped(p->alarms, delta);
 	poller_clock_stepped(p->poller, delta);
+}
+
+static void
+clock_trouble(const char *text, void *arg)
+{
+	struct process *p = arg;
+
+	if (p->alarms != NULL)
+		alarms_trouble(p->alarms, TROUBLE_CLOCK, text);
+}
+
+static void
+begin_polling(bool waited, void *arg)
+{
+	struct process *p = arg;
+
+	if (waited)
+		poller_missed(p->poller, REASON_CLOCK_STEP);
+	poller_configure(p->poller, p->given.inventory);
+	p->configured = true;
+}
+
+static void
+guard_clock(struct process *p)
+{
+	struct guard_options options = { .loop = p->loop,
+		.former = latest_wall(p->latest, loop_mono(p->loop)),
+		.newest = slots_newest(&p->slots), .begin = begin_polling,
+		.stepped = clock_stepped, .trouble = clock_trouble, .arg = p };
+
+	p->guard = guard_new(&options);
 }
 
 static int
@@ -205,6 +241,7 @@ open_parts(struct process *p)
 	p->slots.catalogue = p->catalogue;
 	if (replay(p) == -1)
 		return -1;
+	guard_clock(p);
 	p->writer = writer_open(p->loop, &options, &events, p->sequence + 1, &p->why);
 	p->snmp = snmp_new(p->loop, p->given.state_dir, &p->why);
 	if (p->snmp == NULL)
@@ -240,9 +277,7 @@ wire(struct process *p)
 	feed_add(&p->feed, p->given.listener);
 	p->poller = poller_new(&parts);
 	slots_each(&p->slots, recover, p);
-	poller_configure(p->poller, p->given.inventory);
-	p->configured = true;
-	loop_on_step(p->loop, clock_stepped, p);
+	guard_begin(p->guard);
 }
 
 /* Everything but the journal. */
@@ -263,6 +298,7 @@ drop_rest(struct process *p)
 		paths_free(p->paths);
 		inventory_unref(p->inventory);
 	}
+	guard_free(p->guard);
 	latest_close(p->latest);
 	series_close(p->catalogue);
 	loop_free(p->loop);

@@ -641,7 +641,7 @@ plan_faults(void)
 	}
 }
 
-/* At random times, but for those in which the clock is not to be believed. */
+/* At random times, also while the clock is not to be believed. */
 static void
 plan_often(enum event_kind kind, int64_t in_a_year)
 {
@@ -660,9 +660,6 @@ plan_often(enum event_kind kind, int64_t in_a_year)
 			value = plant_between(&year.plant, 2 * LOOP_S, 6 * HOUR);
 		else if (kind == STEP)
 			value = -plant_between(&year.plant, 2 * LOOP_S, 2 * HOUR);
-		/* who starts then believes it; a poller is down for five hours at most */
-		if (at > year.held_from - 6 * HOUR && at < year.held_to + HOUR && kind != RELOAD)
-			continue;
 		plan(at, kind, 0, value);
 	}
 }

@@ -134,13 +134,19 @@ add_series(const char *path, const char *file, const char *ds, int64_t step)
 }
 
 static void
-put(const struct series *series, int64_t slot, double value)
+put_at(const struct series *series, int64_t slot, double value, int64_t received)
 {
 	struct sample sample = { .series = series, .slot = FIRST + slot, .value = value,
-		.received = (FIRST + slot) * series->step };
+		.received = received };
 
 	sample.reason = isnan(value) ? REASON_TIMEOUT : REASON_GOOD;
 	CHECK(writer_sample(writer, &sample) > 0);
+}
+
+static void
+put(const struct series *series, int64_t slot, double value)
+{
+	put_at(series, slot, value, (FIRST + slot) * series->step);
 }
 
 static void
@@ -690,7 +696,7 @@ a_slot_far_ahead_of_the_clock_is_held_back(void)
 	a = add_series("d/a", "d/points.rrd", "a", STEP);
 	keeper_now(keeper, mono, (FIRST + 10) * STEP);
 	put(a, 1, 1);
-	put(a, 900000, 9);
+	put_at(a, 900000, 9, (FIRST + 2) * STEP);
 	flush("d/points.rrd");
 	CHECK(fetch("d/points.rrd", "a", 1) == 1);
 	CHECK_INT(keeper_pending(keeper, "d/points.rrd"), 1);
@@ -698,6 +704,53 @@ a_slot_far_ahead_of_the_clock_is_held_back(void)
 	flush("d/points.rrd");
 	CHECK_INT(keeper_pending(keeper, "d/points.rrd"), 0);
 	CHECK(fetch("d/points.rrd", "a", 900000) == 9);
+	end();
+}
+
+static void
+a_store_whose_own_clock_is_wrong_believes_the_pollers(void)
+{
+	const struct series *a;
+
+	begin();
+	keeper_now(keeper, mono, 0); /* 1970 */
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	put(a, 1, 1);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 1) == 1);
+	kill_keeper();
+	keeper_now(keeper, mono, 0);
+	put(a, 2, 2);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", 1) == 1 && fetch("d/points.rrd", "a", 2) == 2);
+	end();
+}
+
+static void
+a_jump_of_ten_years_keeps_the_history_under_another_name(void)
+{
+	static const int64_t years = 3652 * (86400 * LOOP_S / STEP);
+	const struct series *a;
+	struct store_health health;
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	for (int slot = 1; slot <= 20; slot++)
+		put(a, slot, slot);
+	put_run(a, 21, years);
+	keeper_now(keeper, mono, (FIRST + years + 10) * STEP);
+	flush("d/points.rrd");
+	/* nothing but lost slots so far: all is as it was */
+	CHECK(fetch("d/points.rrd", "a", 1) == 1 && fetch("d/points.rrd", "a", 20) == 20);
+	for (int64_t slot = years + 1; slot <= years + 5; slot++)
+		put(a, slot, 7);
+	flush("d/points.rrd");
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", years + 1) == 7 && fetch("d/points.rrd", "a", years + 5) == 7);
+	for (int slot = 1; slot <= 20; slot++)
+		CHECK(fetch("d/points.until-2023-11-14.rrd", "a", slot) == slot);
+	keeper_health(keeper, &health);
+	CHECK(!health.degraded);
 	end();
 }
 
@@ -880,19 +933,12 @@ a_full_disk_makes_a_new_file_wait_and_the_others_go_on(void)
 
 /* ---- files at which the store dies ---- */
 
-/* A store's life that ends inside the update of that file, by a fault of its own. */
+/* A store's life that ends inside the update of that file. */
 static void
 die_in(const char *file)
 {
-	struct whereabouts page;
-	int fd = open(scratch_path("where"), O_RDWR);
-
 	whereabouts_enter_file(file);
 	keeper_close(keeper);
-	CHECK(pread(fd, &page, sizeof page, 0) == (ssize_t)sizeof page);
-	page.fault[WHERE_STORE] = SIGBUS;
-	CHECK(pwrite(fd, &page, sizeof page, 0) == (ssize_t)sizeof page);
-	close(fd);
 	whereabouts_open(scratch);
 	whereabouts_begin(WHERE_STORE);
 	open_keeper();
@@ -1331,6 +1377,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(what_would_make_the_journal_too_large_is_given_up_and_counted),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
+	TEST(a_store_whose_own_clock_is_wrong_believes_the_pollers),
+	TEST(a_jump_of_ten_years_keeps_the_history_under_another_name),
 	TEST(segments_go_after_a_checkpoint_and_not_before),
 	TEST(a_hold_for_a_backup_keeps_the_checkpoint_then_the_segments),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
