@@ -62,8 +62,23 @@ from_system(const union any_addr *system, struct net_addr *addr)
 
 /* ---- UDP ---- */
 
-#define BATCH 16
+#define BATCH 32
 #define DATAGRAM 65536
+/* Longer ones are not worth a copy, they go by themselves. */
+#define POST_MAX 2048
+/* Wake-ups for this socket within one tick from which on it is read by the tick; and ticks
+ * with fewer datagrams than that, one after the other, that end it. */
+#define WAKES_MOST 3
+#define QUIET_TICKS 20
+
+/* Datagrams on their way out. */
+struct posts {
+	size_t count;
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	union any_addr to[BATCH];
+	uint8_t bytes[BATCH][POST_MAX];
+};
 
 struct net_udp {
 	struct loop *loop;
@@ -73,27 +88,29 @@ struct net_udp {
 	void *arg;
 	uint64_t drops;
 	uint8_t *room; /* BATCH datagrams */
+	struct posts *posts;
+	struct loop_timer soon; /* sends what was posted */
+	struct loop_timer tick; /* reads; armed: the watch is paused */
+	int64_t wakes_of;       /* the tick that wakes counts for */
+	unsigned wakes, quiet;
 	bool busy, closed;
 };
 
-/* The kernel stamps with the real-time clock; what counts here is how long ago that was. */
+/* The kernel stamps with the real-time clock; what counts here is how long ago that was.
+ * now and real are the same instant on both clocks. */
 static int64_t
-mono_of_stamp(struct loop *loop, const struct timespec *stamp)
+mono_of_stamp(const struct timespec *stamp, int64_t now, const struct timespec *real)
 {
-	struct timespec real;
-	int64_t age;
+	int64_t age = (real->tv_sec - stamp->tv_sec) * LOOP_S + real->tv_nsec - stamp->tv_nsec;
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	age = (real.tv_sec - stamp->tv_sec) * LOOP_S + real.tv_nsec - stamp->tv_nsec;
-	if (age < 0 || age > 60 * LOOP_S)
-		age = 0;
-	return loop_mono(loop) - age;
+	return age < 0 || age > 60 * LOOP_S ? now : now - age;
 }
 
 static int64_t
-read_control(struct net_udp *udp, struct msghdr *message)
+read_control(struct net_udp *udp, struct msghdr *message, int64_t now,
+	const struct timespec *real)
 {
-	int64_t mono = 0;
+	int64_t mono = now;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
 		if (c->cmsg_level != SOL_SOCKET)
@@ -102,7 +119,7 @@ read_control(struct net_udp *udp, struct msghdr *message)
 			struct timespec stamp;
 
 			memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-			mono = mono_of_stamp(udp->loop, &stamp);
+			mono = mono_of_stamp(&stamp, now, real);
 		} else if (c->cmsg_type == SO_RXQ_OVFL) {
 			uint32_t drops;
 
@@ -110,7 +127,7 @@ read_control(struct net_udp *udp, struct msghdr *message)
 			udp->drops = drops;
 		}
 	}
-	return mono > 0 ? mono : loop_mono(udp->loop);
+	return mono;
 }
 
 /* What ICMP said of datagrams sent earlier; the kernel hands back what we had sent. */
@@ -144,10 +161,12 @@ read_errors(struct net_udp *udp)
 	}
 }
 
-/* Reads one batch; false when there is nothing more. */
+/* Reads one batch; false when there is nothing more. *total counts datagrams. */
 static bool
-read_batch(struct net_udp *udp)
+read_batch(struct net_udp *udp, unsigned *total)
 {
+	struct timespec real;
+	int64_t now;
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
 	union any_addr from[BATCH];
@@ -168,9 +187,12 @@ read_batch(struct net_udp *udp)
 		read_errors(udp);
 		return true;
 	}
+	*total += (unsigned)count;
+	now = loop_mono(udp->loop);
+	clock_gettime(CLOCK_REALTIME, &real);
 	for (int i = 0; i < count && !udp->closed; i++) {
 		struct net_addr peer;
-		int64_t mono = read_control(udp, &messages[i].msg_hdr);
+		int64_t mono = read_control(udp, &messages[i].msg_hdr, now, &real);
 
 		from_system(&from[i], &peer);
 		udp->events.received(&peer, parts[i].iov_base, messages[i].msg_len, mono, udp->arg);
@@ -181,28 +203,131 @@ read_batch(struct net_udp *udp)
 static void
 udp_free(struct net_udp *udp)
 {
+	loop_timer_stop(udp->loop, &udp->soon);
+	loop_timer_stop(udp->loop, &udp->tick);
 	loop_watch_free(udp->watch);
 	if (udp->fd != -1)
 		close(udp->fd);
+	free(udp->posts);
 	free(udp->room);
 	free(udp);
+}
+
+/* Tries again when an ICMP error that somebody else's datagram earned is reported by our
+ * call: that only clears it. Returns how many went out; 0: the first one does not. */
+static size_t
+send_some(const struct net_udp *udp, struct mmsghdr *messages, size_t count)
+{
+	for (int tries = 0; tries < 3; tries++) {
+		int sent = sendmmsg(udp->fd, messages, (unsigned)count, MSG_NOSIGNAL);
+
+		if (sent > 0)
+			return (size_t)sent;
+		if (errno != ECONNREFUSED && errno != EHOSTUNREACH && errno != ENETUNREACH)
+			break;
+	}
+	return 0;
+}
+
+static void
+send_posts(struct net_udp *udp)
+{
+	struct posts *posts = udp->posts;
+	size_t done = 0;
+
+	while (done < posts->count) {
+		size_t sent = send_some(udp, posts->messages + done, posts->count - done);
+		int error = errno;
+		struct net_addr peer;
+
+		done += sent;
+		if (sent > 0)
+			continue;
+		from_system(&posts->to[done], &peer);
+		if (udp->events.unsent != NULL && !udp->closed)
+			udp->events.unsent(&peer, posts->bytes[done],
+				posts->parts[done].iov_len, error, udp->arg);
+		done++;
+	}
+	posts->count = 0;
+}
+
+static void
+soon_ran(void *arg)
+{
+	struct net_udp *udp = arg;
+
+	udp->busy = true;
+	send_posts(udp);
+	udp->busy = false;
+	if (udp->closed)
+		udp_free(udp);
+}
+
+/* Returns how many datagrams there were. */
+static unsigned
+read_all(struct net_udp *udp)
+{
+	unsigned total = 0;
+
+	udp->busy = true;
+	/* Bounded: timers and other sockets get their turn under a flood. */
+	for (int i = 0; i < 16 && !udp->closed; i++)
+		if (!read_batch(udp, &total))
+			break;
+	send_posts(udp);
+	udp->busy = false;
+	return total;
+}
+
+static void
+wait_for_tick(struct net_udp *udp)
+{
+	int64_t wall = loop_wall(udp->loop);
+
+	/* Counted from the tick that is near: a wake-up a little early must not read twice. */
+	loop_timer_at(udp->loop, &udp->tick, loop_mono_at(udp->loop,
+		((wall + LOOP_TICK / 4) / LOOP_TICK + 1) * LOOP_TICK) - 1);
 }
 
 static void
 udp_ready(int fd, unsigned what, void *arg)
 {
 	struct net_udp *udp = arg;
+	int64_t tick = loop_mono(udp->loop) / LOOP_TICK;
 
 	(void)fd;
 	(void)what;
-	udp->busy = true;
-	/* Bounded: timers and other sockets get their turn under a flood. */
-	for (int i = 0; i < 16 && !udp->closed; i++)
-		if (!read_batch(udp))
-			break;
-	udp->busy = false;
-	if (udp->closed)
+	udp->wakes = tick == udp->wakes_of ? udp->wakes + 1 : 1;
+	udp->wakes_of = tick;
+	read_all(udp);
+	if (udp->closed) {
 		udp_free(udp);
+		return;
+	}
+	/* Each datagram by itself costs a turn of the loop: together they cost a third. */
+	if (udp->wakes > WAKES_MOST) {
+		loop_watch_set(udp->watch, 0);
+		udp->quiet = 0;
+		wait_for_tick(udp);
+	}
+}
+
+static void
+tick_ran(void *arg)
+{
+	struct net_udp *udp = arg;
+	unsigned total = read_all(udp);
+
+	if (udp->closed) {
+		udp_free(udp);
+		return;
+	}
+	udp->quiet = total > WAKES_MOST ? 0 : udp->quiet + 1;
+	if (udp->quiet < QUIET_TICKS)
+		wait_for_tick(udp);
+	else
+		loop_watch_set(udp->watch, LOOP_READ);
 }
 
 static void
@@ -227,6 +352,8 @@ net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, si
 	udp->loop = loop;
 	udp->events = *events;
 	udp->arg = arg;
+	loop_timer_init(&udp->soon, soon_ran, udp);
+	loop_timer_init(&udp->tick, tick_ran, udp);
 	udp->fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (udp->fd == -1) {
 		fail_set(why, "UDP socket: %s", strerror(errno));
@@ -244,6 +371,7 @@ net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, si
 	else
 		setsockopt(udp->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
 	udp->room = mem_array(BATCH, DATAGRAM);
+	udp->posts = mem_zero(sizeof *udp->posts);
 	udp->watch = loop_watch_new(loop, udp->fd, LOOP_READ, udp_ready, udp);
 	return udp;
 fail:
@@ -270,6 +398,40 @@ net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data, s
 	return -1;
 }
 
+static void
+post_alone(struct net_udp *udp, const struct net_addr *to, const void *data, size_t size)
+{
+	struct fail why;
+
+	send_posts(udp);
+	errno = 0;
+	if (!udp->closed && net_udp_send(udp, to, data, size, &why) == -1 &&
+		udp->events.unsent != NULL)
+		udp->events.unsent(to, data, size, errno, udp->arg);
+}
+
+void
+net_udp_post(struct net_udp *udp, const struct net_addr *to, const void *data, size_t size)
+{
+	struct posts *posts = udp->posts;
+	size_t i = posts->count;
+
+	if (size > POST_MAX) {
+		post_alone(udp, to, data, size);
+		return;
+	}
+	memcpy(posts->bytes[i], data, size);
+	posts->parts[i] = (struct iovec){ posts->bytes[i], size };
+	posts->messages[i].msg_hdr = (struct msghdr){ .msg_name = &posts->to[i],
+		.msg_namelen = to_system(to, &posts->to[i]), .msg_iov = &posts->parts[i],
+		.msg_iovlen = 1 };
+	posts->count++;
+	if (posts->count == BATCH)
+		send_posts(udp);
+	else if (!udp->busy && !udp->soon.armed)
+		loop_timer_in(udp->loop, &udp->soon, 0);
+}
+
 uint64_t
 net_udp_drops(const struct net_udp *udp)
 {
@@ -282,8 +444,10 @@ net_udp_close(struct net_udp *udp)
 	if (udp == NULL)
 		return;
 	udp->closed = true;
-	if (!udp->busy)
-		udp_free(udp);
+	if (udp->busy)
+		return;
+	send_posts(udp);
+	udp_free(udp);
 }
 
 /* ---- streams ---- */

@@ -35,14 +35,24 @@ struct net_udp_events {
 	 * data is what we had sent, as far as the kernel gives it back. May be NULL. */
 	void (*refused)(const struct net_addr *to, const uint8_t *data, size_t size, int error,
 		void *arg);
+	/* What net_udp_post took could not be sent (no route, too long..). May be NULL. */
+	void (*unsent)(const struct net_addr *to, const uint8_t *data, size_t size, int error,
+		void *arg);
 };
 /* Unbound to a peer; local may be NULL, its family then is `family` (4 or 6). Receive
- * buffer as large as the system allows up to rcvbuf bytes. */
+ * buffer as large as the system allows up to rcvbuf bytes.
+ *
+ * Read as soon as something is there, or, when much comes, once in a tick of the wall clock
+ * (LOOP_TICK) a nanosecond before it is full: a timer set for the full tick finds read what
+ * has come in time. */
 struct net_udp *net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local,
 	size_t rcvbuf, const struct net_udp_events *events, void *arg, struct fail *why);
 /* 0, or -1 with errno's text in why. A pending error of somebody else is skipped. */
 int net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data,
 	size_t size, struct fail *why);
+/* The same, but together with others, by the end of this turn of the loop; copies the data.
+ * The order is kept. */
+void net_udp_post(struct net_udp *udp, const struct net_addr *to, const void *data, size_t size);
 uint64_t net_udp_drops(const struct net_udp *udp); /* lost for want of receive buffer */
 void net_udp_close(struct net_udp *udp);
 

@@ -175,9 +175,25 @@ udp_refused(const struct net_addr *to, const uint8_t *data, size_t size, int err
 		request->refused(error, request->arg);
 }
 
+static void
+udp_unsent(const struct net_addr *to, const uint8_t *data, size_t size, int error, void *arg)
+{
+	struct mux *mux = arg;
+	struct mux_request *request;
+	struct ber_peek peek;
+
+	(void)to;
+	if (ber_peek(data, size, &peek) == -1)
+		return;
+	request = find(mux, peek.request_id);
+	if (request != NULL && request->unsent != NULL)
+		request->unsent(error, request->arg);
+}
+
 static const struct net_udp_events udp_events = {
 	.received = udp_received,
 	.refused = udp_refused,
+	.unsent = udp_unsent,
 };
 
 /* ---- what goes out ---- */
@@ -194,10 +210,11 @@ mux_send(struct mux *mux, const struct mux_request *request, const void *data, s
 	if (*udp == NULL)
 		*udp = net_udp_open(mux->loop, to->family, NULL, RECEIVE_BUFFER, &udp_events, mux,
 			why);
-	if (*udp == NULL || net_udp_send(*udp, to, data, size, why) == -1) {
+	if (*udp == NULL) {
 		*error = errno;
 		return -1;
 	}
+	net_udp_post(*udp, to, data, size);
 	mux->counters.sent++;
 	if (mux->tap != NULL)
 		mux->tap(to, true, data, size, loop_mono(mux->loop), mux->tap_arg);

@@ -34,6 +34,8 @@ struct mux_request {
 	void (*answered)(const uint8_t *data, size_t size, const struct ber_peek *peek,
 		int64_t mono, void *arg);
 	void (*refused)(int error, void *arg); /* an ICMP error: errno's number */
+	/* It could not even be sent; must not close. NULL: nobody wants to know. */
+	void (*unsent)(int error, void *arg);
 	void *arg;
 	uint32_t id;       /* while open: 1 .. 2^31 - 1, random */
 	bool open;
@@ -52,8 +54,8 @@ void mux_free(struct mux *mux); /* NULL is fine; all requests are closed by then
 
 /* Gives the request an id that no other open one has. */
 void mux_open(struct mux *mux, struct mux_request *request);
-/* The socket of that family is opened at the first datagram. 0, or -1 and why, *error then
- * is errno's number where there is one. */
+/* Goes out by the end of this turn of the loop. The socket of that family is opened at the
+ * first datagram. 0, or -1 and why, *error then is errno's number where there is one. */
 int mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
 	int *error, struct fail *why);
 void mux_close(struct mux *mux, struct mux_request *request); /* no-op when not open */

@@ -19,8 +19,9 @@ struct rows {
 	struct state *state;
 	struct row *by_index;
 	struct row_history *histories; /* by key */
-	struct row **present;
-	size_t present_count, present_room;
+	struct row **present, **before; /* of this poll, of the last one; in order of sight */
+	size_t present_count, present_room, before_count, before_room;
+	struct row *sighted; /* the newest; NULL at first */
 	unsigned poll;
 	int64_t now;
 	bool changed; /* the state has to be saved */
@@ -65,6 +66,7 @@ rows_free(struct rows *rows)
 	HASH_ITER(hh, rows->histories, history, next_history)
 		forget_history(rows, history);
 	free(rows->present);
+	free(rows->before);
 	free(rows->prefix);
 	free(rows);
 }
@@ -116,13 +118,29 @@ recall(const struct rows *rows, struct row *row)
 
 /* ---- who is there ---- */
 
+/* What was seen in this poll becomes what is expected in the next. */
+static void
+remember_order(struct rows *rows)
+{
+	struct row **present = rows->present;
+	size_t room = rows->present_room;
+
+	rows->present = rows->before;
+	rows->present_room = rows->before_room;
+	rows->before = present;
+	rows->before_room = room;
+	rows->before_count = rows->present_count;
+	rows->present_count = 0;
+	rows->sighted = NULL;
+}
+
 void
 rows_begin(struct rows *rows, int64_t now, int64_t retire)
 {
 	struct row *row, *next_row;
 	struct row_history *history, *next_history;
 
-	rows->present_count = 0;
+	remember_order(rows);
 	rows->poll++;
 	rows->now = now;
 	HASH_ITER(hh, rows->by_index, row, next_row) {
@@ -131,9 +149,11 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 		if (row->key[0] == '\0') {
 			/* never got a name: it may be made up */
 			forget_row(rows, row);
+			rows->before_count = 0;
 		} else if (retire > 0 && now - row->seen > retire) {
 			keep(rows, row, false);
 			forget_row(rows, row);
+			rows->before_count = 0;
 		}
 	}
 	HASH_ITER(hh, rows->histories, history, next_history)
@@ -168,17 +188,43 @@ add_present(struct rows *rows, struct row *row)
 	rows->present[rows->present_count++] = row;
 }
 
+static bool
+has_index(const struct row *row, const uint32_t *index, size_t count)
+{
+	return row != NULL && row->index_count == count &&
+		memcmp(row->index, index, count * sizeof *index) == 0;
+}
+
+/* Columns are read side by side, and mostly as in the last poll: the row is the one that
+ * another column just had, or the next one. */
+static struct row *
+expected_row(const struct rows *rows, const uint32_t *index, size_t count)
+{
+	size_t after = rows->sighted != NULL ? rows->sighted->slot + 1 : 0;
+	struct row *row;
+
+	if (has_index(rows->sighted, index, count))
+		return rows->sighted;
+	row = after < rows->present_count ? rows->present[after] :
+		after < rows->before_count ? rows->before[after] : NULL;
+	return has_index(row, index, count) ? row : NULL;
+}
+
 struct row *
 rows_sight(struct rows *rows, const uint32_t *index, size_t count)
 {
-	struct row *row;
+	struct row *row = expected_row(rows, index, count);
 
-	HASH_FIND(hh, rows->by_index, index, count * sizeof *index, row);
+	if (row == rows->sighted && row != NULL)
+		return row;
+	if (row == NULL)
+		HASH_FIND(hh, rows->by_index, index, count * sizeof *index, row);
 	if (row == NULL)
 		row = row_new(rows, index, count);
 	if (!row->present)
 		add_present(rows, row);
 	row->seen = rows->now;
+	rows->sighted = row;
 	return row;
 }
 

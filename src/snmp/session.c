@@ -546,11 +546,20 @@ put_out(struct session *session)
 	return false;
 }
 
+/* The network is read just before a tick is full: nobody times out with his answer unread. */
+static int64_t
+full_tick(struct loop *loop, int64_t mono)
+{
+	int64_t now = loop_mono(loop), wall = loop_wall(loop) + (mono - now);
+
+	return mono + LOOP_TICK - 1 - (wall + LOOP_TICK - 1) % LOOP_TICK;
+}
+
 static void
 send_try(struct session *session)
 {
 	struct loop *loop = session->sessions->loop;
-	int64_t now = loop_mono(loop), until = now + session->options.timeout;
+	int64_t now = loop_mono(loop), until = full_tick(loop, now + session->options.timeout);
 
 	if (now < session->next_send) {
 		session->state = SESSION_PAUSE;
@@ -691,6 +700,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	}
 	session->sessions->answered++;
 	session->answer.received = mono;
+	session->answer.size = size;
 	check_answer(session);
 	finish(session);
 }
@@ -705,6 +715,14 @@ out_refused(int error, void *arg)
 	session->error = error;
 	if (session->tries_left <= 0)
 		try_failed(session);
+}
+
+static void
+out_unsent(int error, void *arg)
+{
+	struct session *session = arg;
+
+	session->error = error;
 }
 
 struct session *
@@ -731,6 +749,7 @@ session_open(struct sessions *sessions, const char *name, const struct snmp_opti
 		.peer = &session->peer,
 		.answered = out_answered,
 		.refused = out_refused,
+		.unsent = out_unsent,
 		.arg = session,
 	};
 	loop_timer_init(&session->timer, timer_ran, session);

@@ -54,6 +54,7 @@ struct session_answer {
 	int error_index;  /* from 1; 0 when it names none of the request's */
 	const struct varbind *varbinds;
 	size_t count;
+	size_t size;      /* octets of the message */
 	int64_t received; /* mono: the kernel's receive time */
 };
 struct session_events {

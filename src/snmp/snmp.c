@@ -25,8 +25,14 @@
 
 /* An answer that fits one Ethernet frame, IP, UDP and message head taken off. */
 #define ANSWER_BYTES 1400
-/* What a GETBULK's varbind takes on average: a column's OID with its index, a number. */
-#define BULK_VARBIND_BYTES 24
+/* A whole message of that kind, as GETBULK is to bring it: what is left for IPv6. */
+#define MESSAGE_BYTES 1440
+/* What a GETBULK's varbind takes until answers have told: a column's OID with its index, a
+ * number. In sixteenths of an octet. */
+#define BULK_VARBIND (24 * 16)
+/* What an agent is asked for at least when answers get lost, and at most. */
+#define BULK_LEAST 8
+#define BULK_MOST 128
 /* How long a device without sysUpTime is not asked for it again. */
 #define NO_UPTIME (10 * 60 * LOOP_S)
 
@@ -48,6 +54,7 @@ struct snmp_device {
 	struct snmp_work *current; /* whose request is under way */
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
 	size_t varbinds;           /* learned from tooBig; 0 = no limit known */
+	size_t bulk;               /* varbinds of a GETBULK's answer that come through */
 	bool has_uptime;           /* it has told sysUpTime */
 	int64_t no_uptime_until;
 	struct counter_epoch epoch;
@@ -71,6 +78,7 @@ struct snmp_work {
 	bool probe;    /* sysUpTime alone comes first in this poll */
 	bool cautious; /* and is tried once only */
 	int64_t deadline;
+	size_t octets;     /* of a table: what a varbind takes, as BULK_VARBIND */
 	unsigned answered; /* requests in this poll */
 	uint64_t lost_before; /* device->lost when this poll began */
 	struct loop_timer timer;
@@ -104,9 +112,11 @@ most_varbinds(const struct snmp_work *work)
 	const struct snmp_device *device = work->device;
 	size_t most = ASK_MAX;
 
-	if (work->table != NULL)
-		most = ANSWER_BYTES / BULK_VARBIND_BYTES;
-	else if (device->options.max_varbinds > 0)
+	if (work->table != NULL) {
+		most = MESSAGE_BYTES * 16 / work->octets;
+		if (most > device->bulk)
+			most = device->bulk;
+	} else if (device->options.max_varbinds > 0)
 		most = device->options.max_varbinds;
 	return device->varbinds > 0 && device->varbinds < most ? device->varbinds : most;
 }
@@ -156,6 +166,8 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 	uint8_t verdict = REASON_BAD_REPLY;
 
 	loop_timer_stop(work->device->snmp->loop, &work->timer);
+	if (complete && work->device->bulk < BULK_MOST)
+		work->device->bulk += work->device->bulk / 8 + 1;
 	if (work->table != NULL)
 		verdict = table_end(work->table, &context, complete);
 	else if (complete)
@@ -342,6 +354,34 @@ is_silence(uint8_t reason)
 		reason == REASON_REFUSED || reason == REASON_WRONG_SOURCE;
 }
 
+/* How many varbinds fill a message: a long one counts at once, short ones by and by. */
+static void
+learn_size(struct snmp_work *work, const struct session_answer *answer)
+{
+	size_t octets;
+
+	if (work->device->ask.op != SESSION_GETBULK || answer->error_status != 0 ||
+		answer->count == 0)
+		return;
+	octets = (answer->size * 16 + answer->count - 1) / answer->count;
+	if (octets < work->octets)
+		octets = work->octets - (work->octets - octets + 3) / 4;
+	work->octets = octets;
+}
+
+/* The device answers, but not to this: somewhere on the way long answers are lost. */
+static void
+learn_loss(const struct snmp_work *work)
+{
+	struct snmp_device *device = work->device;
+
+	if (device->ask.op != SESSION_GETBULK || device->probe || work->answered == 0)
+		return;
+	device->bulk = device->ask.count * device->ask.max_repetitions / 2;
+	if (device->bulk < BULK_LEAST)
+		device->bulk = BULK_LEAST;
+}
+
 /* True when the question is to be put again, smaller. */
 static bool
 shrink(struct snmp_device *device, struct session_answer *answer)
@@ -411,8 +451,11 @@ session_done(const struct session_answer *told, void *arg)
 	if (answer.reason == REASON_TIMEOUT && device->silence != REASON_GOOD && is_overdue(work))
 		answer.reason = device->silence;
 	device->silence = is_silence(answer.reason) ? answer.reason : REASON_GOOD;
+	if (answer.reason == REASON_TIMEOUT)
+		learn_loss(work);
 	if (answer.reason == REASON_GOOD) {
 		work->answered++;
+		learn_size(work, &answer);
 		strip_uptime(device, &answer, work->deadline);
 	}
 	if (answer.error_status == SESSION_ERROR_AUTHORIZATION) {
@@ -517,6 +560,7 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 	device->snmp = env;
 	device->name = mem_text(configured->name);
 	device->options = *(const struct snmp_options *)configured->snmp;
+	device->bulk = BULK_MOST;
 	TAILQ_INIT(&device->queue);
 	device->session = session_open(device->snmp->sessions, device->name, &device->options,
 		&session_events, device, why);
@@ -562,6 +606,7 @@ driver_open(void *state, struct task *task)
 
 	work->device = device;
 	work->task = task;
+	work->octets = BULK_VARBIND;
 	loop_timer_init(&work->timer, work_timer_ran, work);
 	if (group->table == NULL) {
 		work->plan = plan_new(group);

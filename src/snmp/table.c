@@ -480,6 +480,8 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 	const struct snmp_oid *oid = column->oid;
 	struct snmp_oid last = where(table, i);
 	struct row *row;
+	bool inside;
+	size_t skip;
 
 	if (column->done)
 		return;
@@ -487,11 +489,15 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 		column->done = true;
 		return;
 	}
-	if (oid_compare(varbind->ids, varbind->count, last.ids, last.count) <= 0) {
+	/* The last one lies in the column, too: only what follows the column's OID differs. */
+	inside = oid_starts_with(varbind->ids, varbind->count, oid->ids, oid->count);
+	skip = inside ? oid->count : 0;
+	if (oid_compare(varbind->ids + skip, varbind->count - skip, last.ids + skip,
+		    last.count - skip) <= 0) {
 		break_column(table, context, i, REASON_BAD_REPLY, "stopped, OIDs do not increase");
 		return;
 	}
-	if (!oid_starts_with(varbind->ids, varbind->count, oid->ids, oid->count)) {
+	if (!inside) {
 		column->done = true;
 		return;
 	}

@@ -279,6 +279,12 @@ net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data, s
 	return 0;
 }
 
+void
+net_udp_post(struct net_udp *udp, const struct net_addr *to, const void *data, size_t size)
+{
+	net_udp_send(udp, to, data, size, NULL);
+}
+
 uint64_t
 net_udp_drops(const struct net_udp *udp)
 {

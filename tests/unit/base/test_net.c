@@ -72,7 +72,7 @@ udp_refused(const struct net_addr *to, const uint8_t *data, size_t size, int err
 	loop_stop(loop);
 }
 
-static const struct net_udp_events udp_events = { udp_received, udp_refused };
+static const struct net_udp_events udp_events = { udp_received, udp_refused, NULL };
 
 static void
 a_datagram_comes_back_with_its_source_and_the_time_of_its_arrival(void)
@@ -111,6 +111,137 @@ a_dead_port_is_told_at_once_and_does_not_spoil_the_next_send(void)
 	loop_run(loop);
 	CHECK(errors >= 1);
 	net_udp_close(udp);
+	finish();
+}
+
+/* ---- many datagrams ---- */
+
+#define MANY 100
+static unsigned many, unsent;
+static size_t longest;
+
+static void
+many_received(const struct net_addr *from, const uint8_t *data, size_t size, int64_t mono,
+	void *arg)
+{
+	uint32_t number;
+
+	(void)from, (void)arg;
+	CHECK(loop_mono(loop) - mono < LOOP_S && loop_mono(loop) >= mono);
+	CHECK(size >= sizeof number);
+	memcpy(&number, data, sizeof number);
+	CHECK_INT(number, many); /* in order */
+	many++;
+	if (size > longest)
+		longest = size;
+	if (many % MANY == 0)
+		loop_stop(loop);
+}
+
+static void
+many_unsent(const struct net_addr *to, const uint8_t *data, size_t size, int error, void *arg)
+{
+	(void)to, (void)data, (void)arg;
+	CHECK(size > 65507);
+	CHECK_INT(error, EMSGSIZE);
+	unsent++;
+}
+
+static void
+nobody_minds(const struct net_addr *to, const uint8_t *data, size_t size, int error, void *arg)
+{
+	(void)to, (void)data, (void)size, (void)arg;
+	CHECK_INT(error, ECONNREFUSED);
+	errors++;
+}
+
+static const struct net_udp_events many_events = { many_received, nobody_minds, many_unsent };
+
+/* Both ends are ours: what is posted on one is read on the other. */
+static void
+open_ends(struct net_udp **from, struct net_udp **to, struct net_addr *at)
+{
+	close(bound_socket(SOCK_DGRAM, at));
+	begin();
+	many = unsent = 0;
+	longest = 0;
+	*to = net_udp_open(loop, 4, at, 1 << 20, &many_events, NULL, &why);
+	*from = net_udp_open(loop, 4, NULL, 65536, &many_events, NULL, &why);
+	CHECK(*to != NULL && *from != NULL);
+}
+
+static void
+what_is_posted_together_arrives_whole_and_in_order(void)
+{
+	struct net_udp *from, *to;
+	struct net_addr at, dead;
+	static uint8_t bytes[70000];
+
+	close(bound_socket(SOCK_DGRAM, &dead));
+	open_ends(&from, &to, &at);
+	for (uint32_t i = 0; i < MANY; i++) {
+		memcpy(bytes, &i, sizeof i);
+		if (i % 10 == 5)
+			net_udp_post(from, &dead, "ping", 4);
+		if (i == 20)
+			net_udp_post(from, &at, bytes, sizeof bytes);
+		net_udp_post(from, &at, bytes, i == 40 ? 9000 : i == 50 ? 2048 : 40);
+	}
+	loop_run(loop);
+	CHECK_INT(many, MANY);
+	CHECK_INT(unsent, 1);
+	CHECK_INT(longest, 9000);
+	net_udp_close(from);
+	net_udp_close(to);
+	finish();
+}
+
+static void
+what_is_posted_goes_out_though_the_socket_is_closed(void)
+{
+	struct net_udp *from, *to;
+	struct net_addr at;
+
+	open_ends(&from, &to, &at);
+	many = MANY - 1;
+	net_udp_post(from, &at, &many, sizeof many);
+	net_udp_close(from);
+	loop_run(loop);
+	CHECK_INT(many, MANY);
+	net_udp_close(to);
+	finish();
+}
+
+static struct net_udp *flood_from;
+static struct net_addr flood_to;
+static struct loop_timer flood;
+static uint32_t flooded;
+
+/* A datagram each turn of the loop, so that each is a wake-up by itself. */
+static void
+send_flood(void *arg)
+{
+	(void)arg;
+	CHECK(net_udp_send(flood_from, &flood_to, &flooded, sizeof flooded, &why) == 0);
+	if (++flooded % MANY != 0)
+		loop_timer_in(loop, &flood, 0);
+}
+
+static void
+a_flood_that_comes_one_by_one_is_read_whole_and_so_is_what_follows_after_it(void)
+{
+	struct net_udp *to;
+
+	open_ends(&flood_from, &to, &flood_to);
+	flooded = 0;
+	loop_timer_init(&flood, send_flood, NULL);
+	for (int round = 1; round <= 3; round++) {
+		loop_timer_in(loop, &flood, round == 3 ? LOOP_S / 2 : 0); /* quiet by then */
+		loop_run(loop);
+		CHECK_INT(many, MANY * (unsigned)round);
+	}
+	net_udp_close(flood_from);
+	net_udp_close(to);
 	finish();
 }
 
@@ -199,6 +330,9 @@ addresses_read_and_print_in_both_families(void)
 
 RUN_TESTS(TEST(a_datagram_comes_back_with_its_source_and_the_time_of_its_arrival),
 	TEST(a_dead_port_is_told_at_once_and_does_not_spoil_the_next_send),
+	TEST(what_is_posted_together_arrives_whole_and_in_order),
+	TEST(what_is_posted_goes_out_though_the_socket_is_closed),
+	TEST(a_flood_that_comes_one_by_one_is_read_whole_and_so_is_what_follows_after_it),
 	TEST(a_stream_carries_bytes_and_ends_with_fin_even_with_unread_input),
 	TEST(a_refused_connection_is_an_event_and_not_a_return_value),
 	TEST(addresses_read_and_print_in_both_families))
