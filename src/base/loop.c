@@ -70,6 +70,12 @@ loop_mono_at(struct loop *loop, int64_t wall)
 	return wall - loop->clock.offset;
 }
 
+int64_t
+loop_wall_at(struct loop *loop, int64_t mono)
+{
+	return mono + loop->clock.offset;
+}
+
 void
 loop_on_step(struct loop *loop, void (*step)(int64_t, bool, void *), void *arg)
 {

@@ -30,6 +30,8 @@ int64_t loop_mono(struct loop *loop);
 int64_t loop_wall(struct loop *loop); /* never goes backwards within one run */
 /* The mono instant at which wall will be (or was) that value, as of now. */
 int64_t loop_mono_at(struct loop *loop, int64_t wall);
+/* The other way round, for what was a moment ago. Reads no clock. */
+int64_t loop_wall_at(struct loop *loop, int64_t mono);
 
 /* Tells that the system's clock was set. Within a second: followed gently, no call.
  * Forward up to what is trusted (a day): wall jumps, delta > 0. Back as far: wall runs 5 %

@@ -132,7 +132,7 @@ const struct schema_key schema_keys[] = {
 	S("snmp", "max_repetitions", INT, 0, 1000, .fallback = "0", .help = "of GETBULK; 0: 10"),
 	S("snmp", "source", CHOICE, .of = "same|any", .fallback = "same",
 		.help = "any: answers may come from another address"),
-	S("snmp", "engine", CHOICE, .of = "fast|netsnmp", .fallback = "netsnmp",
+	S("snmp", "engine", CHOICE, .of = "fast|netsnmp", .fallback = "fast",
 		.help = "which code speaks versions \"1\" and \"2c\"; \"3\" is always Net-SNMP's"),
 	S("snmp", "user", TEXT, .fallback = "", .help = "user of version \"3\"; up to 32 bytes"),
 	S("snmp", "context", TEXT, .fallback = "", .help = "context of version \"3\""),

@@ -217,14 +217,6 @@ task_loop(const struct task *task)
 	return task->poller->parts.loop;
 }
 
-static int64_t
-wall_of(struct task *task, int64_t mono)
-{
-	struct loop *loop = task->poller->parts.loop;
-
-	return loop_wall(loop) - (loop_mono(loop) - mono);
-}
-
 /* The rate since the last good reading; that reading is replaced by this one. */
 static uint8_t
 count_rate(struct task *task, const struct track *track, const struct reading *reading,
@@ -255,7 +247,7 @@ task_reading(struct task *task, const struct reading *reading)
 	struct track *track = &row->tracks[reading->point];
 	const struct point *point = &task->group->points[reading->point];
 	struct sample sample = { .series = track->series, .slot = task->slot,
-		.received = wall_of(task, reading->received), .reason = reading->reason,
+		.received = loop_wall_at(task->poller->parts.loop, reading->received), .reason = reading->reason,
 		.value = (double)NAN };
 
 	/* next > slot: closed already, also when the clock was behind at the start. */

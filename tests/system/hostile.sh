@@ -46,7 +46,7 @@ few          -                fault toobig=5              good  -
 one-by-one   -                fault toobig=1              good  -
 generr       -                fault generr=1              bad-reply -
 backwards    -                fault nonincreasing=1       bad-reply -
-endless      -                fault endless=1             timeout -
+endless      -                fault endless=1             timeout bad-reply
 reboot       -                reboot                      good  -
 reset        -                reset                       good  -
 quiet-reset  -                reset|quiet                 good  -
