@@ -161,6 +161,21 @@ read_errors(struct net_udp *udp)
 	}
 }
 
+/* Both clocks at the same instant: nobody has put us aside between the two looks. */
+static int64_t
+same_instant(struct loop *loop, struct timespec *real)
+{
+	int64_t before = loop_mono(loop), after;
+
+	for (int tries = 0;; tries++) {
+		clock_gettime(CLOCK_REALTIME, real);
+		after = loop_mono(loop);
+		if (after - before < LOOP_MS / 10 || tries == 3)
+			return after;
+		before = after;
+	}
+}
+
 /* Reads one batch; false when there is nothing more. *total counts datagrams. */
 static bool
 read_batch(struct net_udp *udp, unsigned *total)
@@ -188,8 +203,7 @@ read_batch(struct net_udp *udp, unsigned *total)
 		return true;
 	}
 	*total += (unsigned)count;
-	now = loop_mono(udp->loop);
-	clock_gettime(CLOCK_REALTIME, &real);
+	now = same_instant(udp->loop, &real);
 	for (int i = 0; i < count && !udp->closed; i++) {
 		struct net_addr peer;
 		int64_t mono = read_control(udp, &messages[i].msg_hdr, now, &real);

@@ -2,45 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fail.h"
-#include "base/log.h"
-#include "base/loop.h"
-#include "core/sample.h"
-#include "fake/loop_sim.h"
-#include "fake/net_sim.h"
 #include "fuzz/mutate.h"
+#include "fuzz/poll_bed.h"
 #include "fuzz/targets.h"
 #include "unit/check.h"
 #include "unit/snmp/bed_agent.h"
 #include "unit/snmp/bed_task.h"
 
-#define IF "1.3.6.1.2.1.2.2.1."
-#define IFX "1.3.6.1.2.1.31.1.1.1."
-#define UPS "1.3.6.1.2.1.33.1.2."
-#define ROWS 6
-
-static const char *const scalars[] = { "battery=" UPS "4.0", "voltage=" UPS "5.0",
-	"temperature=" UPS "7.0", "oper=" IF "8.1 state", "speed=" IF "5.1",
-	"in=" IFX "6.1," IF "10.1 counter B/s", NULL };
-static const char *const columns[] = { "in=" IFX "6," IF "10 counter B/s", "oper=" IF "8 state",
-	"admin=" IF "7 state", "speed=" IF "5", NULL };
-static const struct {
-	const char *name;
-	double value;
-} truth[] = { { "battery", 100 }, { "voltage", 546 }, { "temperature", 24 }, { "oper", 1 },
-	{ "admin", 1 }, { "speed", 1e9 } };
-
-static struct bed {
-	struct loop *loop;
-	struct snmp *snmp;
-	struct bed_agent *agent;
-	struct snmp_options options;
-	struct group *group;
-	struct device device;
-	struct task *task;
-	void *state, *work;
-	double started; /* uptime of the agent, s, when the poll began */
-} bed;
 static unsigned percent; /* of the answers are damaged */
 static bool keep_names;  /* OIDs stay as they are */
 
@@ -114,126 +82,25 @@ spoil(uint8_t *bytes, size_t size, size_t room)
 /* ---- polls ---- */
 
 static void
-no_line(char level, const char *line, void *arg)
-{
-	(void)level, (void)line, (void)arg;
-}
-
-static void
-open_bed(bool table, uint8_t version, bool netsnmp)
-{
-	struct fail why;
-
-	memset(&bed, 0, sizeof bed);
-	net_sim_reset();
-	net_sim_loss(0, 1);
-	log_catch(no_line, NULL);
-	loop_sim_begin(1000 * LOOP_S, INT64_C(1767225600) * LOOP_S);
-	bed.loop = loop_new(&why);
-	bed.snmp = snmp_new(bed.loop, NULL, &why);
-	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", ROWS, 1);
-	bed_spoil(bed.agent, spoil);
-	bed.options = (struct snmp_options){ .version = version, .community = "public",
-		.timeout = LOOP_S, .retries = 1, .netsnmp = netsnmp };
-	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
-	bed.group = table ? bed_group("if", 10 * LOOP_S, columns, IFX "1," IF "2", IFX "19") :
-		bed_group(NULL, 10 * LOOP_S, scalars, NULL, NULL);
-	bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1", .snmp = &bed.options,
-		.groups = bed.group, .group_count = 1 };
-	bed.task = calloc(1, sizeof *bed.task);
-	bed.task->device = &bed.device;
-	bed.task->group = bed.group;
-	bed.task->loop = bed.loop;
-	bed.state = snmp_driver.attach(bed.snmp, &bed.device, &why);
-	CHECK(bed.state != NULL);
-	bed.work = snmp_driver.open(bed.state, bed.task);
-	CHECK(bed.work != NULL);
-}
-
-static void
-close_bed(void)
-{
-	snmp_driver.close(bed.work);
-	snmp_driver.detach(bed.state);
-	snmp_free(bed.snmp);
-	bed_agent_free(bed.agent);
-	loop_free(bed.loop);
-	bed_group_free(bed.group);
-	free(bed.task);
-	log_catch(NULL, NULL);
-}
-
-/* Octets per second of interface n are 1000 x (n + 1), since an hour before the start. */
-static void
-compare_count(const struct reading *reading)
-{
-	double now = (double)(loop_mono(bed.loop) - 1000 * LOOP_S) / 1e9 + 3600;
-
-	for (int n = 1; n <= ROWS; n++)
-		if ((double)reading->raw >= 1000.0 * (n + 1) * (now - 10.1) - 1 &&
-			(double)reading->raw <= 1000.0 * (n + 1) * now)
-			return;
-	print_error("in: %llu is no count of any interface\n", (unsigned long long)reading->raw);
-	fail();
-}
-
-/* Returns how many good values there were. */
-static unsigned
-compare(void)
-{
-	unsigned good = 0;
-
-	for (size_t i = 0; i < bed.task->told_count; i++) {
-		const struct reading *reading = &bed.task->told[i].reading;
-		const char *name = bed.group->points[reading->point].name;
-
-		if (reading->reason != REASON_GOOD)
-			continue;
-		good++;
-		if (strcmp(name, "in") == 0)
-			compare_count(reading);
-		for (size_t k = 0; k < sizeof truth / sizeof truth[0]; k++)
-			if (strcmp(truth[k].name, name) == 0 && reading->number != truth[k].value) {
-				print_error("%s: %.17g instead of %.17g\n", name, reading->number,
-					truth[k].value);
-				fail();
-			}
-	}
-	return good;
-}
-
-static unsigned
-poll_once(void)
-{
-	bed_task_begin(bed.task);
-	/* Rows may be made up while answers are damaged; the bed has room for some. */
-	bed.task->row_count = 0;
-	snmp_driver.start(bed.work, fuzz_roll(8) == 0);
-	CHECK_INT(bed.task->done, 0);
-	loop_sim_for(bed.loop, 10 * LOOP_S);
-	CHECK_INT(bed.task->done, 1);
-	return compare();
-}
-
-static void
 run(bool table, uint8_t version, bool netsnmp)
 {
-	unsigned polls = 20 + fuzz_roll(60), wanted = table ? ROWS * 4 : 6;
+	unsigned polls = 20 + fuzz_roll(60), wanted = bed_wanted(table);
 
-	open_bed(table, version, netsnmp);
+	bed_open(table, version, netsnmp);
+	bed_spoil(bed.agent, spoil);
 	keep_names = table;
 	percent = 0;
-	CHECK_INT(poll_once(), wanted);
+	CHECK_INT(bed_poll(), wanted);
 	percent = 5 + fuzz_roll(96);
 	while (polls-- > 0 && fuzz_goes_on())
-		poll_once();
+		bed_poll();
 	/* All is well when the damage ends; alternatives and infos come back by and by. */
 	percent = 0;
 	for (polls = 0; polls < 80 && (polls < 2 || bed.task->told_count < wanted ||
-				       compare() < wanted); polls++)
-		poll_once();
-	CHECK(compare() >= wanted);
-	close_bed();
+				       bed_compare() < wanted); polls++)
+		bed_poll();
+	CHECK(bed_compare() >= wanted);
+	bed_close();
 }
 
 static void

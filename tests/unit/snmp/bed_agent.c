@@ -16,6 +16,7 @@ struct bed_agent {
 	struct net_addr address, source;
 	int refuse;
 	size_t (*spoil)(uint8_t *bytes, size_t size, size_t room);
+	bool (*forge)(struct net_sim_client *, const struct net_addr *, const struct answer *);
 	unsigned requests;
 	size_t most_varbinds;
 };
@@ -45,6 +46,8 @@ asked(struct net_sim_client *client, const uint8_t *data, size_t size, void *arg
 		bed->most_varbinds = request.count;
 	agent_answer(&bed->agent, &bed->options, &request, loop_wall(bed->loop), &answer,
 		&delivery);
+	if (bed->forge != NULL && !bed->forge(client, &bed->address, &answer))
+		return;
 	if (bed->spoil != NULL && delivery.length > 0)
 		delivery.length = bed->spoil(bytes, delivery.length, sizeof bytes);
 	if (delivery.length == 0)
@@ -111,6 +114,13 @@ void
 bed_spoil(struct bed_agent *bed, size_t (*spoil)(uint8_t *bytes, size_t size, size_t room))
 {
 	bed->spoil = spoil;
+}
+
+void
+bed_forge(struct bed_agent *bed, bool (*forge)(struct net_sim_client *client,
+	const struct net_addr *own, const struct answer *truth))
+{
+	bed->forge = forge;
 }
 
 void

@@ -2,9 +2,13 @@
 #ifndef BED_AGENT_H
 #define BED_AGENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+struct answer;
 struct loop;
+struct net_addr;
+struct net_sim_client;
 
 struct bed_agent;
 /* At ADDRESS:161, community "public", interfaces ge-1/1 .. ge-1/ROWS with indexes STEP apart.
@@ -19,6 +23,10 @@ void bed_answers_from(struct bed_agent *agent, const char *address, uint16_t por
 void bed_refuses(struct bed_agent *agent, int error); /* ICMP; 0: no more */
 /* Spoils each answer: bytes has room octets; returns the new size, 0 for no answer. */
 void bed_spoil(struct bed_agent *agent, size_t (*spoil)(uint8_t *bytes, size_t size, size_t room));
+/* Is shown each question's true answer, may send others of its own, and says whether the true
+ * one goes out as well. NULL: nobody does. */
+void bed_forge(struct bed_agent *agent, bool (*forge)(struct net_sim_client *client,
+	const struct net_addr *own, const struct answer *truth));
 void bed_max_size(struct bed_agent *agent, size_t octets);
 
 void bed_reboot(struct bed_agent *agent);
