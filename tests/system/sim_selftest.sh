@@ -287,8 +287,11 @@ got=$(mfault junk=1)
 is "junk" "$good $((${#good} + 16 + 6))" "$(echo "$got" | cut -c1-${#good}) ${#got}"
 is "close" "fin " "$(mfault close=1)"
 is "rst" "rst " "$(mfault rst=1)"
-is "dribble: 13 pieces" 13 "$(control plc "unit 3 fault dribble=5 count=1"
-	"$sim/wire" tcp "$plc" $ask 250 | grep -vc open)"
+# On a busy machine several pieces arrive as one, but never all.
+control plc "unit 3 fault dribble=20 count=1"
+"$sim/wire" tcp "$plc" $ask 1500 | grep -v open >"$dir/dribble"
+is "dribble: the answer in pieces" "$good several" "$(awk '{ all = all $2 }
+	END { print all, (NR > 3 ? "several" : NR) }' "$dir/dribble")"
 control plc "unit 3 fault delay=60 count=1"
 got=$("$sim/wire" tcp "$plc" $ask$(echo $ask | sed s/^1234/1235/) 200 | tr '\n' ' ')
 second=$(echo $good | sed s/^1234/1235/)
