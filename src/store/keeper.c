@@ -27,6 +27,7 @@
 #include "store/rrd.h"
 #include "store/sheet.h"
 #include "store/store.h"
+#include "store/turns.h"
 #include "store/undo.h"
 
 #define SECOND INT64_C(1000000000)
@@ -39,6 +40,14 @@
 #define AHEAD (3600 * SECOND)
 /* Over a gap like that librrd would write unknown over all that the file holds: it is kept. */
 #define KEEP_HISTORY (366 * 86400 * SECOND)
+/* Files whose heads are made safe by one sync; a FLUSH waits for so many times this. */
+#define BATCH 256
+#define ROUND_BATCHES 4
+/* What is made in one call of keeper_make_files, ten times a second: at most so many files,
+ * and no more once they have so many octets. A plant's first start is 100,000 files and
+ * hundreds of GB with long profiles; updates and FLUSH go on meanwhile. */
+#define MAKE_FILES 25
+#define MAKE_BYTES (INT64_C(6) << 20)
 
 struct keeper {
 	struct store_options options;
@@ -46,6 +55,11 @@ struct keeper {
 	struct series_catalogue *catalogue;
 	uint32_t registered; /* catalogue ids up to here are in pending */
 	struct pending *pending;
+	struct turns turns;
+	struct pending_file *missing, **missing_end; /* in line to be made */
+	/* With a file that has rows and is not there. */
+	enum { MISSING_MAKE, MISSING_LINE_UP, MISSING_LEAVE } when_missing;
+	int64_t made_bytes; /* of the files made in this call of keeper_make_files */
 	struct ledger *ledger;
 	struct reader *reader;
 	struct undo *undo;
@@ -155,6 +169,7 @@ keeper_open(const struct store_options *options, struct fail *why)
 	keeper->state_dir = mem_text(options->state_dir);
 	keeper->rrd_dir = mem_text(options->rrd_dir);
 	keeper->pending = pending_new();
+	keeper->missing_end = &keeper->missing;
 	keeper->quarantine = quarantine_open(options->state_dir, options->rrd_dir);
 	if (restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
 		keeper_close(keeper);
@@ -170,6 +185,7 @@ keeper_close(struct keeper *keeper)
 	if (keeper == NULL)
 		return;
 	pending_free(keeper->pending);
+	turns_free(&keeper->turns);
 	reader_close(keeper->reader);
 	ledger_close(keeper->ledger);
 	undo_close(keeper->undo);
@@ -278,68 +294,55 @@ wall_of_rows(const struct keeper *keeper)
 	return keeper->received > 0 ? keeper->received : keeper->wall;
 }
 
-/* The values of one data source in the first `count` rows are store-full in the ledger, which
+/* The values of one data source in the rows up to a slot are store-full in the ledger, which
  * has them as good since they were read. */
 static void
-amend_ledger(struct keeper *keeper, const struct pending_file *file, size_t ds, size_t count)
+amend_ledger(struct keeper *keeper, struct pending_file *file, size_t ds, int64_t upto)
 {
+	struct pending_walk walk = pending_walk(keeper->pending, file);
 	uint32_t series = file->ds[ds].series;
 	int64_t first = 0, last = -1;
+	struct pending_row row;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct pending_row *row = file->rows[i];
-
-		if (ds >= row->width || !isfinite(row->values[ds]))
+	while (pending_next(keeper->pending, file, &walk, &row) && row.slot <= upto) {
+		if (ds >= row.width || !isfinite(row.values[ds]))
 			continue;
-		if (first <= last && row->slot == last + 1) {
-			last = row->slot;
+		if (first <= last && row.slot == last + 1) {
+			last = row.slot;
 			continue;
 		}
 		if (first <= last)
 			ledger_amend(keeper->ledger, series, REASON_STORE_FULL, first, last);
-		first = last = row->slot;
+		first = last = row.slot;
 	}
 	if (first <= last)
 		ledger_amend(keeper->ledger, series, REASON_STORE_FULL, first, last);
 }
 
 static void
-give_up(struct keeper *keeper, struct pending_file *file, size_t count)
+give_up(struct keeper *keeper, struct pending_file *file, int64_t upto)
 {
-	if (count == 0)
+	size_t before = file->row_count;
+
+	if (pending_first(keeper->pending, file) > upto)
 		return;
 	for (size_t i = 0; i < file->ds_count; i++)
-		amend_ledger(keeper, file, i, count);
-	keeper->given_up += count;
+		amend_ledger(keeper, file, i, upto);
+	pending_forget(keeper->pending, file, upto);
+	keeper->given_up += before - file->row_count;
 	keeper->dirty = true;
-	pending_forget(keeper->pending, file, file->rows[count - 1]->slot);
 }
 
-/* Rows that have waited for longer than journal_budget. */
-static size_t
-count_too_old(const struct keeper *keeper, const struct pending_file *file)
+/* Up to there rows have waited for longer than journal_budget; INT64_MIN: none. */
+static int64_t
+too_old(const struct keeper *keeper, const struct pending_file *file)
 {
 	int64_t since = keeper->refused ? keeper->refused_since : file->waits_since;
 	int64_t budget = keeper->options.journal_budget;
-	size_t count = 0;
 
 	if (budget <= 0 || since == 0 || keeper->mono - since < budget)
-		return 0;
-	while (count < file->row_count &&
-		file->rows[count]->slot <= (wall_of_rows(keeper) - budget) / file->step)
-		count++;
-	return count;
-}
-
-/* Rows up to the last one that stands in a segment before `oldest`. */
-static size_t
-count_beyond(const struct pending_file *file, uint64_t oldest)
-{
-	size_t count = file->row_count;
-
-	while (count > 0 && file->rows[count - 1]->at.segment >= oldest)
-		count--;
-	return count;
+		return INT64_MIN;
+	return (wall_of_rows(keeper) - budget) / file->step;
 }
 
 /* Drops rows that would hold back the checkpoint, and so keep more journal than it may have
@@ -354,12 +357,67 @@ give_up_rows(struct keeper *keeper)
 	struct pending_file *file = pending_files(keeper->pending);
 
 	for (; file != NULL; file = file->hh.next) {
-		give_up(keeper, file, count_too_old(keeper, file));
-		give_up(keeper, file, count_beyond(file, oldest));
+		if (file->row_count == 0)
+			continue;
+		give_up(keeper, file, too_old(keeper, file));
+		give_up(keeper, file, pending_beyond(keeper->pending, file, oldest));
 	}
 	if (keeper->given_up > before && before == 0)
 		log_error("%s: rows that waited for longer than journal_budget, or take more than "
 			"journal_size, are given up as store-full", keeper->reason.text);
+}
+
+/* ---- turns ---- */
+
+/* The next turn of a file: at the phase of its name, at most `flush` from now. */
+static int64_t
+due_of(const struct keeper *keeper, const struct pending_file *file)
+{
+	int64_t flush = keeper->options.flush > 0 ? keeper->options.flush : 1;
+	int64_t phase = (int64_t)(str_hash(file->name, strlen(file->name)) % (uint64_t)flush);
+
+	return keeper->mono + flush - (keeper->mono - phase) % flush;
+}
+
+/* One that waits to be made has its place in that line. */
+static void
+take_turn(struct keeper *keeper, struct pending_file *file)
+{
+	if (!file->touched || file->quarantined || file->missing || file->has_turn)
+		return;
+	file->due = due_of(keeper, file);
+	turns_add(&keeper->turns, file);
+}
+
+/* Its turn is not over: as soon as it may be tried again. */
+static void
+put_back(struct keeper *keeper, struct pending_file *file)
+{
+	if (file->has_turn || file->missing)
+		return;
+	if (file->retry_at > file->due)
+		file->due = file->retry_at;
+	turns_add(&keeper->turns, file);
+}
+
+static bool
+folder_is_shut(const struct keeper *keeper)
+{
+	return keeper->refused && keeper->mono < keeper->refused_until;
+}
+
+/* Takes files out of the turns that are due by then; what has been written meanwhile needs
+ * none, what waits for a lock keeps its time. How many. */
+static size_t
+take_due(struct keeper *keeper, int64_t mono, struct pending_file *files[BATCH])
+{
+	struct pending_file *file;
+	size_t count = 0;
+
+	while (count < BATCH && (file = turns_take(&keeper->turns, mono)) != NULL)
+		if (file->touched && !file->quarantined && !file->missing)
+			files[count++] = file;
+	return count;
 }
 
 /* ---- one file ---- */
@@ -380,7 +438,7 @@ static enum rrd_result
 create_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 {
 	const char **names = mem_array(file->ds_count, sizeof *names);
-	int64_t first = file->rows[0]->slot;
+	int64_t first = pending_first(keeper->pending, file);
 	enum rrd_result result = RRD_BAD;
 	struct layout layout;
 
@@ -398,8 +456,23 @@ create_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		file->ds[i].in_file = true;
 	file->written = first - 1;
 	file->open = true;
+	file->missing = false;
 	file->kept = 0;
+	keeper->made_bytes += layout_bytes(&layout, file->ds_count);
 	return RRD_DONE;
+}
+
+static void
+get_in_line(struct keeper *keeper, struct pending_file *file)
+{
+	if (file->missing)
+		return;
+	file->missing = true;
+	/* It may still stand there from a former time. */
+	if (file->next_missing != NULL || keeper->missing_end == &file->next_missing)
+		return;
+	*keeper->missing_end = file;
+	keeper->missing_end = &file->next_missing;
 }
 
 static bool
@@ -447,8 +520,8 @@ take_shape(struct keeper *keeper, struct pending_file *file, const struct rrd_sh
 	return result;
 }
 
-/* Finds out what is in the file, makes it or completes it. RRD_MISSING: there is none, and
- * no row to begin it with. */
+/* Finds out what is in the file, makes it or completes it. RRD_MISSING: there is none, and no
+ * row to begin it with, or it is now in line. */
 static enum rrd_result
 open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 {
@@ -458,8 +531,10 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	if (result != RRD_DONE)
 		return result;
 	result = rrd_file_shape(place_of(keeper, file), &shape, why);
-	if (result == RRD_MISSING)
-		return file->row_count > 0 ? create_file(keeper, file, why) : RRD_MISSING;
+	if (result == RRD_MISSING && file->row_count > 0 && keeper->when_missing == MISSING_MAKE)
+		return create_file(keeper, file, why);
+	if (result == RRD_MISSING && file->row_count > 0 && keeper->when_missing == MISSING_LINE_UP)
+		get_in_line(keeper, file);
 	if (result != RRD_DONE)
 		return result;
 	result = take_shape(keeper, file, &shape, why);
@@ -467,6 +542,7 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	if (result != RRD_DONE)
 		return result;
 	file->open = true;
+	file->missing = false;
 	pending_forget(keeper->pending, file, file->written);
 	return RRD_DONE;
 }
@@ -477,7 +553,7 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	struct sheet *sheet = sheet_new(file);
 	enum rrd_result result = RRD_DONE;
 
-	while (result == RRD_DONE && sheet_fill(sheet, file, upto) > 0) {
+	while (result == RRD_DONE && sheet_fill(sheet, keeper->pending, file, upto) > 0) {
 		result = rrd_file_update(place_of(keeper, file), sheet->names, sheet->rows,
 			sheet->count, why);
 		if (result == RRD_DONE) {
@@ -548,14 +624,19 @@ look_at_suspect(struct keeper *keeper, const struct pending_file *file, struct f
 
 /* Of the slots up to `upto`, those before a gap of KEEP_HISTORY. */
 static int64_t
-before_gap(const struct pending_file *file, int64_t upto)
+before_gap(struct keeper *keeper, struct pending_file *file, int64_t upto)
 {
 	int64_t most = KEEP_HISTORY / file->step, last = file->written;
+	struct pending_walk walk;
+	struct pending_row row;
 
-	for (size_t i = 0; i < file->row_count && file->rows[i]->slot <= upto; i++) {
-		if (file->rows[i]->slot - last > most)
+	if (upto - last <= most)
+		return upto;
+	walk = pending_walk(keeper->pending, file);
+	while (pending_next(keeper->pending, file, &walk, &row) && row.slot <= upto) {
+		if (row.slot - last > most)
 			return last;
-		last = file->rows[i]->slot;
+		last = row.slot;
 	}
 	return upto - last > most ? last : upto;
 }
@@ -605,9 +686,9 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	if (result == RRD_DONE && undo_sync(keeper->undo, why) == -1)
 		result = RRD_LATER;
 	if (result == RRD_DONE)
-		upto = before_gap(file, upto);
+		upto = before_gap(keeper, file, upto);
 	if (result == RRD_DONE && file->written == upto && file->row_count > 0 &&
-		file->rows[0]->slot - file->written > KEEP_HISTORY / file->step)
+		pending_first(keeper->pending, file) - file->written > KEEP_HISTORY / file->step)
 		result = set_aside(keeper, file, why);
 	if (result == RRD_DONE && file->written < upto) {
 		whereabouts_set(WHERE_STORE, WHERE_RRD_UPDATE);
@@ -620,16 +701,13 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	return result;
 }
 
-/* So that one sync of the undo log does for all the files of a round. What cannot be prepared
- * says so when it is to be written. */
-static void
-prepare_files(struct keeper *keeper, bool (*wanted)(const struct keeper *, const struct pending_file *))
+/* A file cannot begin with a row that is not whole yet. */
+static bool
+may_begin(const struct keeper *keeper, struct pending_file *file, int64_t upto)
 {
-	struct pending_file *file;
-
-	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next)
-		if (file->open && !is_kept(keeper, file) && !file->quarantined && wanted(keeper, file))
-			prepare_file(keeper, file, NULL);
+	if (upto == INT64_MIN)
+		return false;
+	return file->open || file->row_count == 0 || pending_first(keeper->pending, file) <= upto;
 }
 
 /* Writes what is whole. 1 written, 0 nothing to do, -1 and why: it waits, or never will be. */
@@ -648,12 +726,10 @@ write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		quarantine(keeper, file, why);
 		return -1;
 	}
-	/* A file cannot begin with a row that is not whole yet. */
-	if (upto == INT64_MIN ||
-		(!file->open && file->row_count > 0 && file->rows[0]->slot > upto))
+	if (!may_begin(keeper, file, upto))
 		return 0;
 	result = write_once(keeper, file, upto, why);
-	if (result == RRD_MISSING && file->row_count > 0)
+	if (result == RRD_MISSING && file->row_count > 0 && !file->missing)
 		result = write_once(keeper, file, upto, why); /* taken away: made anew */
 	if (result != RRD_DONE && result != RRD_MISSING)
 		keeper->errors++;
@@ -669,6 +745,92 @@ write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	file_goes_on(keeper, file);
 	file->touched = upto < file->newest || file->row_count > 0;
 	return result == RRD_DONE;
+}
+
+/* Opens them and notes their heads, so that one sync of the undo log does for all. What cannot
+ * be prepared says so when it is to be written; what is not there is made then. */
+static void
+prepare_files(struct keeper *keeper, struct pending_file **files, size_t count)
+{
+	bool making = keeper->when_missing == MISSING_MAKE;
+	struct fail why;
+
+	if (making)
+		keeper->when_missing = MISSING_LEAVE;
+	for (size_t i = 0; i < count; i++) {
+		struct pending_file *file = files[i];
+		int64_t upto = slot_limit(keeper, file);
+
+		if (file->quarantined || quarantine_holds(keeper->quarantine, file->name) ||
+			is_suspect(keeper, file) || file->retry_at > keeper->mono ||
+			(file->open && (is_kept(keeper, file) || file->written >= upto)) ||
+			!may_begin(keeper, file, upto))
+			continue;
+		whereabouts_enter_file(file->name);
+		prepare_file(keeper, file, &why);
+		whereabouts_leave_file();
+	}
+	if (making)
+		keeper->when_missing = MISSING_MAKE;
+}
+
+/* Writes files that have left the turns; those with more to write get a new one. False when
+ * the folder refuses. */
+static bool
+write_files(struct keeper *keeper, struct pending_file **files, size_t count)
+{
+	struct fail why;
+
+	prepare_files(keeper, files, count);
+	for (size_t i = 0; i < count; i++) {
+		struct pending_file *file = files[i];
+
+		if (file->missing)
+			continue;
+		/* What the whole folder holds up is still due when the folder is back. */
+		if (!folder_is_shut(keeper) && file->retry_at <= keeper->mono &&
+			write_file(keeper, file, &why) != -1)
+			take_turn(keeper, file);
+		else if (!file->quarantined)
+			put_back(keeper, file);
+	}
+	return !keeper->refused;
+}
+
+/* ---- files that are not there yet ---- */
+
+/* False when the folder refuses. */
+static bool
+make_first_missing(struct keeper *keeper)
+{
+	struct pending_file *file = keeper->missing;
+	struct fail why;
+
+	keeper->missing = file->next_missing;
+	if (keeper->missing == NULL)
+		keeper->missing_end = &keeper->missing;
+	file->next_missing = NULL;
+	/* Somebody's FLUSH may have made it meanwhile. */
+	if (!file->missing)
+		return true;
+	file->missing = false;
+	write_file(keeper, file, &why);
+	if (!file->open && !file->quarantined)
+		put_back(keeper, file);
+	else
+		take_turn(keeper, file);
+	return !keeper->refused;
+}
+
+void
+keeper_make_files(struct keeper *keeper)
+{
+	if (folder_is_shut(keeper))
+		return;
+	keeper->made_bytes = 0;
+	for (int i = 0; i < MAKE_FILES && keeper->made_bytes < MAKE_BYTES; i++)
+		if (keeper->missing == NULL || !make_first_missing(keeper))
+			break;
 }
 
 /* ---- reading ---- */
@@ -714,29 +876,19 @@ is_registered(struct keeper *keeper, uint32_t series)
 	return false;
 }
 
-/* The next turn of a file: at the phase of its name, at most `flush` from now. */
-static int64_t
-due_of(const struct keeper *keeper, const struct pending_file *file)
-{
-	int64_t flush = keeper->options.flush > 0 ? keeper->options.flush : 1;
-	int64_t phase = (int64_t)(str_hash(file->name, strlen(file->name)) % (uint64_t)flush);
-
-	return keeper->mono + flush - (keeper->mono - phase) % flush;
-}
-
 static void
 close_slot(struct keeper *keeper, uint32_t series, int64_t last, double value,
-	struct reader_position at)
+	struct pending_origin origin)
 {
 	struct pending_file *file;
 
 	if (!is_registered(keeper, series))
 		return;
-	file = pending_close(keeper->pending, series, last, value, at);
+	file = pending_close(keeper->pending, series, last, value, origin);
 	if (file == NULL || file->touched || file->quarantined)
 		return;
 	file->touched = true;
-	file->due = due_of(keeper, file);
+	take_turn(keeper, file);
 }
 
 static void
@@ -750,7 +902,8 @@ take_samples(struct keeper *keeper, const struct record *record, struct reader_p
 	if (walk.received > keeper->received)
 		keeper->received = walk.received;
 	while (record_samples_next(&walk, &sample))
-		close_slot(keeper, sample.series, sample.slot, sample.value, at);
+		close_slot(keeper, sample.series, sample.slot, sample.value,
+			(struct pending_origin){ sample.received, at.segment });
 }
 
 static void
@@ -767,7 +920,8 @@ take_record(struct keeper *keeper, const struct record *record, struct reader_po
 	if (record->kind == KIND_SAMPLES)
 		take_samples(keeper, record, at);
 	else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0)
-		close_slot(keeper, run.series, run.last, (double)NAN, at);
+		close_slot(keeper, run.series, run.last, (double)NAN,
+			(struct pending_origin){ 0, at.segment });
 }
 
 static bool
@@ -777,25 +931,26 @@ memory_is_short(const struct keeper *keeper)
 		pending_bytes(keeper->pending) > (size_t)keeper->options.memory;
 }
 
-static bool
-has_rows(const struct keeper *keeper, const struct pending_file *file)
-{
-	return file->row_count > 0 && file->retry_at <= keeper->mono;
-}
-
+/* The earliest turns are those of the files that have waited longest. Only as much is freed
+ * as will be needed soon: so the disk has the same to do all the time, and the memory, not
+ * `flush`, says how many rows are written at once. */
 static void
 make_room(struct keeper *keeper)
 {
-	size_t enough = (size_t)keeper->options.memory / 4 * 3;
-	struct pending_file *file = pending_files(keeper->pending);
-	struct fail why;
+	size_t enough = (size_t)keeper->options.memory / 16 * 15, left = keeper->turns.count;
+	struct pending_file *files[BATCH];
 
-	if (keeper->refused && keeper->mono < keeper->refused_until)
+	if (folder_is_shut(keeper))
 		return;
-	prepare_files(keeper, has_rows);
-	for (; file != NULL && pending_bytes(keeper->pending) > enough; file = file->hh.next)
-		if (has_rows(keeper, file) && write_file(keeper, file, &why) == -1 &&
-			keeper->refused)
+	while (left > 0 && pending_bytes(keeper->pending) > enough) {
+		size_t count = take_due(keeper, INT64_MAX, files);
+
+		if (count == 0 || !write_files(keeper, files, count))
+			break;
+		left -= count < left ? count : left;
+	}
+	for (; keeper->missing != NULL && pending_bytes(keeper->pending) > enough;)
+		if (!make_first_missing(keeper))
 			break;
 }
 
@@ -953,17 +1108,20 @@ keeper_checkpoint(struct keeper *keeper, struct filesync *sync)
 
 /* ---- what the role asks for ---- */
 
-static bool
-is_due(const struct keeper *keeper, const struct pending_file *file)
+/* What is due, but no more than FLUSH may have to wait for. */
+static void
+write_due(struct keeper *keeper)
 {
-	return file->touched && file->due <= keeper->mono && file->retry_at <= keeper->mono;
-}
+	struct pending_file *files[BATCH];
+	size_t count;
 
-static bool
-is_touched(const struct keeper *keeper, const struct pending_file *file)
-{
-	(void)keeper;
-	return file->touched;
+	for (int i = 0; i < ROUND_BATCHES; i++) {
+		if (!keeper->caught_up || folder_is_shut(keeper))
+			break;
+		count = take_due(keeper, keeper->mono, files);
+		if (count == 0 || !write_files(keeper, files, count))
+			break;
+	}
 }
 
 static struct filesync *
@@ -987,17 +1145,18 @@ keeper_checkpoint_soon(struct keeper *keeper)
 struct filesync *
 keeper_round(struct keeper *keeper)
 {
-	struct pending_file *file = pending_files(keeper->pending);
-	struct fail why;
-
-	if (keeper->caught_up && !(keeper->refused && keeper->mono < keeper->refused_until)) {
-		prepare_files(keeper, is_due);
-		for (; file != NULL; file = file->hh.next)
-			if (is_due(keeper, file) && write_file(keeper, file, &why) == -1 &&
-				keeper->refused)
-				break;
-	}
+	keeper->when_missing = MISSING_LINE_UP;
+	write_due(keeper);
+	keeper->when_missing = MISSING_MAKE;
+	keeper_make_files(keeper);
 	return checkpoint_when_due(keeper);
+}
+
+bool
+keeper_has_more(const struct keeper *keeper)
+{
+	return keeper->caught_up && !folder_is_shut(keeper) &&
+		turns_is_due(&keeper->turns, keeper->mono);
 }
 
 static void
@@ -1012,29 +1171,43 @@ int
 keeper_flush(struct keeper *keeper, const char *name, struct fail *why)
 {
 	struct pending_file *file;
+	int result;
 
 	read_to_the_end(keeper);
 	file = pending_find(keeper->pending, name);
-	return file == NULL || !file->touched ? 0 : write_file(keeper, file, why);
+	if (file == NULL || !file->touched)
+		return 0;
+	result = write_file(keeper, file, why);
+	take_turn(keeper, file);
+	return result;
 }
 
 int
 keeper_flush_all(struct keeper *keeper, struct fail *why)
 {
-	struct pending_file *file;
+	struct pending_file *file, *files[BATCH];
 	int result = 0;
 
 	read_to_the_end(keeper);
-	prepare_files(keeper, is_touched);
-	for (file = pending_files(keeper->pending); file != NULL; file = file->hh.next) {
-		int done = file->touched ? write_file(keeper, file, why) : 0;
+	file = pending_files(keeper->pending);
+	while (file != NULL) {
+		size_t count = 0;
 
-		if (done == -1)
-			result = -1;
-		else if (done == 1 && result == 0)
-			result = 1;
-		if (keeper->refused)
-			return -1;
+		for (; file != NULL && count < BATCH; file = file->hh.next)
+			if (file->touched)
+				files[count++] = file;
+		prepare_files(keeper, files, count);
+		for (size_t i = 0; i < count; i++) {
+			int done = write_file(keeper, files[i], why);
+
+			take_turn(keeper, files[i]);
+			if (done == -1)
+				result = -1;
+			else if (done == 1 && result == 0)
+				result = 1;
+			if (keeper->refused)
+				return -1;
+		}
 	}
 	return result;
 }

@@ -3,8 +3,9 @@
  * of its own for that.
  *
  * A file is written when `flush` has passed since its first pending slot (at a phase of its
- * own, so that files take turns), when memory runs short, when asked, and at the end. Rows
- * that are not whole yet wait, and hold the checkpoint's position back. Every 60 s: files
+ * own, so that files take turns), when memory runs short (those whose turn comes next), when
+ * asked, and at the end; one that does not exist yet gets in line to be made. Rows that are
+ * not whole yet wait, and hold the checkpoint's position back. Every 60 s: files
  * synced, ledger synced, checkpoint written, old segments dropped; in this order. What a
  * crash makes come twice is recognised by the file's own last slot and by the ledger. The
  * files' sync is handed out (filesync.h), so that reading and writing go on beside it.
@@ -38,6 +39,10 @@ bool keeper_read(struct keeper *keeper, unsigned records);
 /* Writes what is due. Not NULL: a checkpoint is begun and takes this sync, which is to be run
  * and given to keeper_checkpoint; all other calls may be made in between. */
 struct filesync *keeper_round(struct keeper *keeper) __attribute__((warn_unused_result));
+/* More was due than one round may take: the next one should follow soon. */
+bool keeper_has_more(const struct keeper *keeper);
+/* Makes some of the files that are due and do not exist yet; to be called ten times a second. */
+void keeper_make_files(struct keeper *keeper);
 int keeper_checkpoint(struct keeper *keeper, struct filesync *sync); /* -1: none was made */
 void keeper_checkpoint_soon(struct keeper *keeper); /* one is due at the next round */
 /* After a sync failed it is unknown what is on disk, and no later sync would tell: it has to

@@ -8,8 +8,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/series.h"
+#include "store/packed.h"
 
 #define BEHIND 3 /* slots */
+/* Rows that may wait unpacked for more values: a device's rows come together. */
+#define OPEN_MOST 1024
 
 struct place {
 	struct pending_file *file; /* NULL: no file, or not stored */
@@ -22,13 +25,21 @@ struct pending {
 	struct place *places; /* by series id */
 	uint32_t room;
 	uint64_t rows;
-	size_t bytes;
+	struct slab *slab;
+	struct pending_open *oldest_open, *newest_open; /* rows not packed yet */
+	size_t open_count, open_bytes;
+	uint8_t *scratch; /* one packed row */
+	double *values;   /* of the row last read */
+	size_t scratch_room, values_room;
 };
 
 struct pending *
 pending_new(void)
 {
-	return mem_zero(sizeof(struct pending));
+	struct pending *pending = mem_zero(sizeof *pending);
+
+	pending->slab = slab_new();
+	return pending;
 }
 
 static void
@@ -36,7 +47,6 @@ free_file(struct pending *pending, struct pending_file *file)
 {
 	pending_forget(pending, file, INT64_MAX);
 	HASH_DEL(pending->files, file);
-	free(file->rows);
 	free(file->ds);
 	free(file->name);
 	free(file->profile);
@@ -53,6 +63,9 @@ pending_free(struct pending *pending)
 	HASH_ITER(hh, pending->files, file, next)
 		free_file(pending, file);
 	free(pending->places);
+	slab_free(pending->slab);
+	free(pending->scratch);
+	free(pending->values);
 	free(pending);
 }
 
@@ -132,55 +145,247 @@ pending_register(struct pending *pending, const struct series *series, struct fa
 
 /* ---- rows ---- */
 
+#define LENGTH_MOST 10 /* octets of a number */
+
+/* A row that still gets values. */
+struct pending_open {
+	struct pending_file *file;
+	struct pending_open *older, *newer;
+	int64_t slot, received;
+	uint64_t segment;
+	size_t width, filled;
+	double values[];
+};
+
 static size_t
-row_bytes(size_t width)
+open_bytes(size_t width)
 {
-	return sizeof(struct pending_row) + width * sizeof(double) + sizeof(void *) + 16;
+	return sizeof(struct pending_open) + width * sizeof(double) + 16;
 }
 
-static struct pending_row *
-widen(struct pending *pending, struct pending_row *row, size_t width)
+static uint8_t *
+scratch_of(struct pending *pending, size_t width)
 {
-	size_t before = row == NULL ? 0 : row->width;
+	size_t need = 4 * LENGTH_MOST + PACKED_MAX(width);
 
-	pending->bytes += row_bytes(width) - (row == NULL ? 0 : row_bytes(before));
-	row = mem_grow(row, 1, sizeof *row + width * sizeof(double));
-	row->width = width;
-	for (size_t i = before; i < width; i++)
-		row->values[i] = (double)NAN;
-	return row;
+	if (need > pending->scratch_room) {
+		pending->scratch = mem_grow(pending->scratch, need, 1);
+		pending->scratch_room = need;
+	}
+	return pending->scratch;
 }
 
-/* Rows come nearly always in order: looked for from the end. */
-static struct pending_row *
-row_at(struct pending *pending, struct pending_file *file, int64_t slot,
-	struct reader_position at)
+/* Octets of a packed row: their number, then slot, segment (both as the distance to the former
+ * row), width, values. */
+static void
+put_packed(struct pending *pending, struct pending_file *file, const struct pending_row *row,
+	int64_t span)
 {
-	size_t i = file->row_count;
+	struct pending_packed *packed = &file->packed;
+	uint8_t *octets = scratch_of(pending, row->width), length[LENGTH_MOST];
+	size_t used;
 
-	while (i > 0 && file->rows[i - 1]->slot > slot)
-		i--;
-	if (i > 0 && file->rows[i - 1]->slot == slot) {
-		if (file->rows[i - 1]->width < file->ds_count)
-			file->rows[i - 1] = widen(pending, file->rows[i - 1], file->ds_count);
-		return file->rows[i - 1];
+	if (packed->octets.first == 0) {
+		packed->slot_before = packed->last_slot = row->slot - 1;
+		packed->segment_before = packed->last_segment = row->segment;
 	}
-	if (file->row_count == file->row_room) {
-		file->row_room = file->row_room > 0 ? 2 * file->row_room : 8;
-		file->rows = mem_grow(file->rows, file->row_room, sizeof *file->rows);
+	used = packed_put_number(octets, (uint64_t)(row->slot - packed->last_slot));
+	used += packed_put_number(octets + used, row->segment - packed->last_segment);
+	used += packed_put_number(octets + used, row->width);
+	used += packed_put(octets + used, row->values, row->width, span, file->step);
+	slab_put(pending->slab, &packed->octets, length, packed_put_number(length, used));
+	slab_put(pending->slab, &packed->octets, octets, used);
+	packed->last_slot = row->slot;
+	packed->last_segment = row->segment;
+}
+
+static uint64_t
+read_number(const struct pending *pending, struct slab_place *place)
+{
+	uint64_t number = 0;
+	uint8_t octet;
+	unsigned shift = 0;
+
+	do {
+		slab_read(pending->slab, place, &octet, 1);
+		number |= (uint64_t)(octet & 0x7f) << shift;
+		shift += 7;
+	} while (octet & 0x80);
+	return number;
+}
+
+static double *
+values_of(struct pending *pending, size_t width)
+{
+	if (width > pending->values_room) {
+		pending->values = mem_grow(pending->values, width, sizeof *pending->values);
+		pending->values_room = width;
 	}
-	memmove(file->rows + i + 1, file->rows + i, (file->row_count - i) * sizeof *file->rows);
-	file->rows[i] = widen(pending, NULL, file->ds_count);
-	file->rows[i]->slot = slot;
-	file->rows[i]->at = at;
+	return pending->values;
+}
+
+/* The packed row at the place, which moves behind it. */
+static void
+get_packed(struct pending *pending, const struct pending_file *file, struct pending_walk *walk,
+	struct pending_row *row)
+{
+	size_t size = (size_t)read_number(pending, &walk->place), used;
+	uint8_t *octets = scratch_of(pending, size);
+	uint64_t slot, segment, width;
+
+	slab_read(pending->slab, &walk->place, octets, size);
+	used = packed_get_number(octets, &slot);
+	used += packed_get_number(octets + used, &segment);
+	used += packed_get_number(octets + used, &width);
+	row->slot = walk->slot += (int64_t)slot;
+	row->segment = walk->segment += segment;
+	row->width = (size_t)width;
+	row->values = values_of(pending, row->width);
+	packed_get(octets + used, pending->values, row->width, file->step);
+}
+
+/* ---- the growing row ---- */
+
+static void
+unlink_open(struct pending *pending, struct pending_open *open)
+{
+	if (open->older != NULL)
+		open->older->newer = open->newer;
+	else
+		pending->oldest_open = open->newer;
+	if (open->newer != NULL)
+		open->newer->older = open->older;
+	else
+		pending->newest_open = open->older;
+	pending->open_count--;
+	pending->open_bytes -= open_bytes(open->width);
+	open->file->growing = NULL;
+	free(open);
+}
+
+static void
+pack(struct pending *pending, struct pending_open *open)
+{
+	struct pending_file *file = open->file;
+	struct pending_row row = { open->slot, open->segment, open->width, open->values };
+	int64_t span = file->received > 0 ? open->received - file->received : 0;
+
+	if (span <= 0)
+		span = file->step;
+	put_packed(pending, file, &row, span);
+	file->received = open->received;
+	unlink_open(pending, open);
+}
+
+static struct pending_open *
+begin_row(struct pending *pending, struct pending_file *file, int64_t slot,
+	struct pending_origin origin)
+{
+	struct pending_open *open;
+
+	if (pending->open_count >= OPEN_MOST)
+		pack(pending, pending->oldest_open);
+	open = mem_zero(sizeof *open + file->ds_count * sizeof(double));
+	open->file = file;
+	open->slot = slot;
+	open->received = origin.received;
+	open->segment = origin.segment;
+	open->width = file->ds_count;
+	for (size_t i = 0; i < open->width; i++)
+		open->values[i] = (double)NAN;
+	open->older = pending->newest_open;
+	if (open->older != NULL)
+		open->older->newer = open;
+	else
+		pending->oldest_open = open;
+	pending->newest_open = open;
+	pending->open_count++;
+	pending->open_bytes += open_bytes(open->width);
+	file->growing = open;
 	file->row_count++;
 	pending->rows++;
-	return file->rows[i];
+	return open;
+}
+
+static void
+put_growing(struct pending *pending, struct pending_open *open, size_t ds, double value)
+{
+	open->filled += isnan(open->values[ds]);
+	open->values[ds] = value;
+	if (open->filled == open->width)
+		pack(pending, open);
+}
+
+/* For what comes late: all rows are packed anew, with this value. */
+static void
+put_late(struct pending *pending, struct pending_file *file, int64_t slot, size_t ds,
+	double value, struct pending_origin origin)
+{
+	struct pending_packed old = file->packed;
+	struct pending_walk walk = pending_walk(pending, file);
+	double *values = mem_array(file->ds_count, sizeof *values);
+	struct pending_row row = { .slot = INT64_MIN };
+	size_t width = 0;
+	bool more, done = false;
+
+	file->packed = (struct pending_packed){ 0 };
+	do {
+		more = pending_next(pending, file, &walk, &row);
+		for (width = 0; more && width < row.width; width++)
+			values[width] = row.values[width];
+		for (; width < file->ds_count; width++)
+			values[width] = (double)NAN;
+		row.values = values;
+		row.width = file->ds_count;
+		if (!done && more && row.slot == slot) {
+			values[ds] = value;
+			done = true;
+		} else if (!done && (!more || row.slot > slot)) {
+			/* Where it stands in the journal must not seem younger than its successor. */
+			double *single = mem_array(file->ds_count, sizeof *single);
+			struct pending_row late = { slot, origin.segment, file->ds_count, single };
+
+			for (size_t i = 0; i < file->ds_count; i++)
+				single[i] = i == ds ? value : (double)NAN;
+			if (more && row.segment < late.segment)
+				late.segment = row.segment;
+			put_packed(pending, file, &late, 0);
+			free(single);
+			file->row_count++;
+			pending->rows++;
+			done = true;
+		}
+		/* The nanoseconds between answers are those of neighbours no more: any row's
+		 * rates find them from about one step. */
+		if (more)
+			put_packed(pending, file, &row, file->step);
+	} while (more);
+	free(values);
+	slab_clear(pending->slab, &old.octets);
+}
+
+static void
+put_value(struct pending *pending, struct pending_file *file, int64_t slot, size_t ds,
+	double value, struct pending_origin origin)
+{
+	struct pending_open *open = file->growing;
+
+	/* A data source that was added meanwhile has no place in it. */
+	if (open != NULL && (open->slot != slot || ds >= open->width)) {
+		pack(pending, open);
+		open = NULL;
+	}
+	if (open == NULL && (file->row_count == 0 || slot > file->packed.last_slot))
+		open = begin_row(pending, file, slot, origin);
+	if (open != NULL)
+		put_growing(pending, open, ds, value);
+	else
+		put_late(pending, file, slot, ds, value, origin);
 }
 
 struct pending_file *
 pending_close(struct pending *pending, uint32_t series, int64_t last, double value,
-	struct reader_position at)
+	struct pending_origin origin)
 {
 	struct place *place = place_of(pending, series);
 	struct pending_file *file = place->file;
@@ -195,7 +400,7 @@ pending_close(struct pending *pending, uint32_t series, int64_t last, double val
 	if (last > file->newest)
 		file->newest = last;
 	if (isfinite(value) && !file->quarantined && !(file->open && last <= file->written))
-		row_at(pending, file, last, at)->values[place->ds] = value;
+		put_value(pending, file, last, place->ds, value, origin);
 	return file;
 }
 
@@ -213,24 +418,89 @@ pending_complete(const struct pending_file *file)
 	return complete == INT64_MAX ? INT64_MIN : complete;
 }
 
+/* ---- reading rows ---- */
+
+struct pending_walk
+pending_walk(struct pending *pending, struct pending_file *file)
+{
+	if (file->growing != NULL)
+		pack(pending, file->growing);
+	return (struct pending_walk){ slab_front(&file->packed.octets), file->packed.slot_before,
+		file->packed.segment_before, file->row_count };
+}
+
+bool
+pending_next(struct pending *pending, const struct pending_file *file, struct pending_walk *walk,
+	struct pending_row *row)
+{
+	if (walk->left == 0)
+		return false;
+	walk->left--;
+	get_packed(pending, file, walk, row);
+	return true;
+}
+
+int64_t
+pending_first(struct pending *pending, struct pending_file *file)
+{
+	struct pending_walk walk = pending_walk(pending, file);
+	struct pending_row row;
+
+	return pending_next(pending, file, &walk, &row) ? row.slot : INT64_MAX;
+}
+
+/* Of a file that has rows; segments only grow from row to row. */
+static uint64_t
+first_segment(const struct pending *pending, const struct pending_file *file)
+{
+	struct slab_place place = slab_front(&file->packed.octets);
+
+	if (place.piece == 0)
+		return file->growing->segment;
+	read_number(pending, &place); /* size */
+	read_number(pending, &place); /* slot */
+	return file->packed.segment_before + read_number(pending, &place);
+}
+
+int64_t
+pending_beyond(struct pending *pending, struct pending_file *file, uint64_t segment)
+{
+	struct pending_walk walk;
+	int64_t last = INT64_MIN;
+	struct pending_row row;
+
+	if (file->row_count == 0 || first_segment(pending, file) >= segment)
+		return INT64_MIN;
+	walk = pending_walk(pending, file);
+	while (pending_next(pending, file, &walk, &row) && row.segment < segment)
+		last = row.slot;
+	return last;
+}
+
 void
 pending_forget(struct pending *pending, struct pending_file *file, int64_t upto)
 {
-	size_t gone = 0;
+	struct pending_walk walk, behind;
+	struct pending_row row;
 
-	while (gone < file->row_count && file->rows[gone]->slot <= upto) {
-		pending->bytes -= row_bytes(file->rows[gone]->width);
-		free(file->rows[gone++]);
+	if (file->row_count == 0)
+		return;
+	behind = walk = pending_walk(pending, file);
+	if (file->packed.last_slot <= upto)
+		slab_clear(pending->slab, &file->packed.octets);
+	else
+		while (pending_next(pending, file, &walk, &row) && row.slot <= upto)
+			behind = walk;
+	if (file->packed.octets.first == 0) {
+		pending->rows -= file->row_count;
+		file->row_count = 0;
+		return;
 	}
-	pending->rows -= gone;
-	file->row_count -= gone;
-	if (gone > 0)
-		memmove(file->rows, file->rows + gone, file->row_count * sizeof *file->rows);
-	if (file->row_count == 0) {
-		free(file->rows);
-		file->rows = NULL;
-		file->row_room = 0;
-	}
+	pending->rows -= file->row_count - behind.left;
+	file->row_count = behind.left;
+	file->packed.slot_before = behind.slot;
+	file->packed.segment_before = behind.segment;
+	slab_take(pending->slab, &file->packed.octets, behind.place);
 }
 
 /* ---- all of them ---- */
@@ -256,13 +526,7 @@ pending_count_rows(const struct pending *pending)
 size_t
 pending_bytes(const struct pending *pending)
 {
-	return pending->bytes;
-}
-
-static bool
-is_before(struct reader_position a, struct reader_position b)
-{
-	return a.segment != b.segment ? a.segment < b.segment : a.offset < b.offset;
+	return slab_bytes(pending->slab) + pending->open_bytes;
 }
 
 struct reader_position
@@ -270,9 +534,11 @@ pending_oldest(struct pending *pending, struct reader_position none)
 {
 	struct reader_position oldest = none;
 
-	for (struct pending_file *file = pending->files; file != NULL; file = file->hh.next)
-		for (size_t i = 0; i < file->row_count; i++)
-			if (is_before(file->rows[i]->at, oldest))
-				oldest = file->rows[i]->at;
+	for (struct pending_file *file = pending->files; file != NULL; file = file->hh.next) {
+		uint64_t segment = file->row_count > 0 ? first_segment(pending, file) : UINT64_MAX;
+
+		if (segment <= oldest.segment)
+			oldest = (struct reader_position){ segment, 0 };
+	}
 	return oldest;
 }

@@ -3,7 +3,10 @@
  * Memory only: keeper.c reads the journal into it and writes files from it. A row stands
  * only for a slot in which at least one data source has a value; a closed slot without a row
  * is unknown in all of them, and so is every slot between the file's last one and the next
- * row. So lost slots cost no memory, and need no replay. */
+ * row. So lost slots cost no memory, and need no replay.
+ *
+ * Rows are packed (packed.h) as soon as they have all their values, or when others have come
+ * in between: some 40 octets for ten rates, in place of 140. */
 #ifndef PW_PENDING_H
 #define PW_PENDING_H
 
@@ -13,7 +16,9 @@
 #include <uthash.h>
 #include "journal/reader.h"
 #include "store/rrd.h"
+#include "store/slab.h"
 struct fail;
+struct pending_open;
 struct series;
 
 struct pending_ds {
@@ -26,9 +31,17 @@ struct pending_ds {
 
 struct pending_row {
 	int64_t slot;
-	struct reader_position at; /* before the record with its first value */
+	uint64_t segment;     /* of the journal, with its first value or before it */
 	size_t width;
-	double values[]; /* by data source; NaN unknown */
+	const double *values; /* by data source; NaN unknown */
+};
+
+/* Packed rows of one file, by slot. Each says how far it is from its former one, the first
+ * from these two. */
+struct pending_packed {
+	struct slab_queue octets;
+	int64_t slot_before, last_slot;
+	uint64_t segment_before, last_segment;
 };
 
 struct pending_file {
@@ -37,11 +50,16 @@ struct pending_file {
 	int64_t step;  /* ns */
 	struct pending_ds *ds;
 	size_t ds_count;
-	struct pending_row **rows; /* by slot */
-	size_t row_count, row_room;
+	struct pending_packed packed;
+	struct pending_open *growing; /* the newest row, not yet packed, or NULL */
+	size_t row_count;
+	int64_t received; /* of the last row's first value, wall ns */
 	int64_t newest;  /* highest slot closed in any data source */
 	bool touched;    /* something was closed since the last write */
-	int64_t due;     /* mono; when touched */
+	bool has_turn;   /* turns.h */
+	int64_t due;     /* mono; not changed while it has a turn */
+	bool missing;    /* waits to be made, in line before `next_missing` */
+	struct pending_file *next_missing;
 	bool open;       /* the file is there, has our shape, and `written` is right */
 	int64_t written; /* last slot in the file, when open */
 	uint64_t kept;   /* undo_keep's: its head is noted up to there; 0 never */
@@ -60,15 +78,36 @@ void pending_free(struct pending *pending);
 int pending_register(struct pending *pending, const struct series *series, struct fail *why);
 bool pending_knows(const struct pending *pending, uint32_t series);
 
+/* A value's way here: wall ns when it was received (0 not known; only the size of a row
+ * depends on it) and the journal's segment. */
+struct pending_origin {
+	int64_t received;
+	uint64_t segment;
+};
 /* Slots up to `last` of a series are closed; value is that of `last`, NaN when it has none.
  * Slots that are in the file already are ignored. The file, or NULL for a series without. */
 struct pending_file *pending_close(struct pending *pending, uint32_t series, int64_t last,
-	double value, struct reader_position at);
+	double value, struct pending_origin origin);
 
 /* The slot up to which all data sources that still move are closed: rows up to there are
  * whole. INT64_MIN when there is none. A data source that is three slots behind is not
  * waited for: its point has been taken away. */
 int64_t pending_complete(const struct pending_file *file);
+/* The rows of a file by slot; what next gives is valid until the next call of any kind. */
+struct pending_walk {
+	struct slab_place place;
+	int64_t slot;
+	uint64_t segment;
+	size_t left;
+};
+struct pending_walk pending_walk(struct pending *pending, struct pending_file *file);
+/* False behind the last one. */
+bool pending_next(struct pending *pending, const struct pending_file *file,
+	struct pending_walk *walk, struct pending_row *row);
+/* Slot of the first row; INT64_MAX without rows. */
+int64_t pending_first(struct pending *pending, struct pending_file *file);
+/* Slot of the last row that stands in a segment before that one; INT64_MIN: none does. */
+int64_t pending_beyond(struct pending *pending, struct pending_file *file, uint64_t segment);
 /* Frees the rows up to that slot. */
 void pending_forget(struct pending *pending, struct pending_file *file, int64_t upto);
 
@@ -77,6 +116,6 @@ struct pending_file *pending_files(struct pending *pending); /* first; next by h
 size_t pending_count_files(const struct pending *pending);
 uint64_t pending_count_rows(const struct pending *pending);
 size_t pending_bytes(const struct pending *pending);
-/* Position of the oldest row of all, or `none` when there are no rows. */
+/* Before the oldest row of all (the beginning of its segment), or `none` without rows. */
 struct reader_position pending_oldest(struct pending *pending, struct reader_position none);
 #endif

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+struct pending;
 struct pending_file;
 
 #define SHEET_ROWS 100 /* in one call: more gains nothing */
@@ -22,5 +23,10 @@ struct sheet {
 struct sheet *sheet_new(const struct pending_file *file);
 void sheet_free(struct sheet *sheet);
 /* Puts down the slots behind file->written up to `upto`, as many as fit; how many rows. */
-size_t sheet_fill(struct sheet *sheet, const struct pending_file *file, int64_t upto);
+size_t sheet_fill(struct sheet *sheet, struct pending *pending, struct pending_file *file,
+	int64_t upto);
+
+#define SHEET_NUMBER 26 /* "-1.2345678901234567e-308" and the end */
+/* A finite number with all digits that tell it from its neighbours; how many characters. */
+size_t sheet_number(char to[SHEET_NUMBER], double value);
 #endif

@@ -147,6 +147,8 @@ read_journal(void *arg)
 	}
 	tell_time(store);
 	all = keeper_read(store->keeper, TURN);
+	if (all)
+		keeper_make_files(store->keeper);
 	/* Each tick while there is more, or until what fills the memory can be written. */
 	loop_timer_in(store->loop, &store->read_timer, all ? READ_INTERVAL : LOOP_TICK);
 }
@@ -167,14 +169,16 @@ static void
 do_round(void *arg)
 {
 	struct store *store = arg;
+	bool more = false;
 
 	look_at_root(store);
 	if (store->keeper != NULL) {
 		tell_time(store);
 		begin_sync(store, keeper_round(store->keeper));
+		more = store->keeper != NULL && keeper_has_more(store->keeper);
 	}
 	write_health(store);
-	loop_timer_in(store->loop, &store->round_timer, ROUND_INTERVAL);
+	loop_timer_in(store->loop, &store->round_timer, more ? LOOP_TICK : ROUND_INTERVAL);
 }
 
 static void

@@ -1,0 +1,283 @@
+/* store_load - what the store costs beside librrd alone, and what waiting rows take.
+ *
+ *   store_load cost --dir D --files F --rows R    CPU a value of the store, and of the same
+ *       calls of rrd_update_r, made bare: same number of files of the same shape, R rows in
+ *       each call, texts made beforehand and not counted. Both after one row of warm-up.
+ *   store_load pending --files F --rows R         memory of R pending rows in each of F files
+ *
+ * The store's figure has it all: journal read, ledger, rows kept, text made, heads of files
+ * noted, synced, checkpoint. A minute is a turn of a loop here: nothing waits for a clock, so
+ * it is about cost and not about pace (that is store_pace). */
+#include <errno.h>
+#include <rrd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "fleet.h"
+#include "journal/writer.h"
+#include "store/health.h"
+#include "store/keeper.h"
+#include "store/pending.h"
+#include "store/store.h"
+
+#define STEP (60 * LOOP_S)
+#define FIRST INT64_C(29000000) /* slot of the first row */
+
+struct load {
+	struct fleet fleet;
+	int64_t rows;
+	uint64_t next_sequence;
+};
+
+static double
+cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* ---- the store ---- */
+
+static void
+stop_loop(uint64_t sequence, void *arg)
+{
+	(void)sequence;
+	loop_stop(arg);
+}
+
+/* Journal of those slots, committed slot by slot. */
+static void
+write_journal(struct load *load, int64_t from, int64_t to)
+{
+	struct fail why;
+	struct loop *loop = loop_new(&why);
+	struct writer_options options = { .commit_interval = LOOP_MS, .memory_budget = 4u << 30 >> 1 };
+	struct writer_events events = { .committed = stop_loop, .arg = loop };
+	struct writer *writer;
+	char state[600];
+
+	snprintf(state, sizeof state, "%s/state", load->fleet.dir);
+	options.state_dir = state;
+	writer = loop == NULL ? NULL : writer_open(loop, &options, &events, load->next_sequence, &why);
+	if (writer == NULL)
+		fleet_die("%s", why.text);
+	for (int64_t slot = from; slot <= to; slot++) {
+		for (uint32_t device = 0; device < fleet_devices(&load->fleet); device++)
+			fleet_poll(&load->fleet, writer, device, slot);
+		loop_run(loop);
+	}
+	load->next_sequence = writer_last_sequence(writer) + 1;
+	if (!writer_close(writer))
+		fleet_die("%s: the journal could not be written", state);
+	loop_free(loop);
+}
+
+/* CPU seconds by what they are for. */
+struct cost {
+	double read, write, checkpoint;
+};
+
+static struct cost
+take_in(struct keeper *keeper)
+{
+	double start = cpu_seconds(), read, written;
+	struct fail why;
+
+	while (!keeper_read(keeper, 100000))
+		;
+	read = cpu_seconds();
+	if (keeper_flush_all(keeper, &why) != 1)
+		fleet_die("%s", why.text);
+	written = cpu_seconds();
+	if (keeper_finish(keeper) == -1)
+		fleet_die("no checkpoint");
+	return (struct cost){ read - start, written - read, cpu_seconds() - written };
+}
+
+/* Of the rows after the first. */
+static struct cost
+run_store(struct load *load)
+{
+	char state[600], rrd[600], run[600];
+	struct store_options options = { .state_dir = state, .rrd_dir = rrd, .run_dir = run,
+		.flush = 86400 * LOOP_S, .memory = INT64_C(64) << 30 };
+	struct store_health health;
+	struct keeper *keeper;
+	struct fail why;
+	struct cost used;
+
+	snprintf(state, sizeof state, "%s/state", load->fleet.dir);
+	snprintf(rrd, sizeof rrd, "%s/rrd", load->fleet.dir);
+	snprintf(run, sizeof run, "%s/run", load->fleet.dir);
+	write_journal(load, FIRST, FIRST);
+	keeper = keeper_open(&options, &why);
+	if (keeper == NULL)
+		fleet_die("%s", why.text);
+	keeper_now(keeper, LOOP_S, (FIRST + load->rows + 2) * STEP);
+	take_in(keeper);
+	write_journal(load, FIRST + 1, FIRST + load->rows);
+	used = take_in(keeper);
+	keeper_health(keeper, &health);
+	if (health.updates != (uint64_t)load->fleet.files * (uint64_t)(load->rows + 1))
+		fleet_die("the store wrote %llu rows, not %llu", (unsigned long long)health.updates,
+			(unsigned long long)load->fleet.files * (unsigned long long)(load->rows + 1));
+	keeper_close(keeper);
+	return used;
+}
+
+/* ---- librrd alone ---- */
+
+static char *
+row_text(const struct load *load, uint32_t file, int64_t slot)
+{
+	char text[400];
+	size_t used = (size_t)snprintf(text, sizeof text, "%lld",
+		(long long)(slot * (STEP / LOOP_S)));
+
+	for (unsigned ds = 0; ds < FLEET_DS; ds++)
+		used += (size_t)snprintf(text + used, sizeof text - used, ":%.17g",
+			fleet_value(&load->fleet, file, ds, slot));
+	return mem_text(text);
+}
+
+static double
+update_bare(const struct load *load, uint32_t file, int64_t from, int64_t to)
+{
+	const char **rows = mem_array((size_t)(to - from + 1), sizeof *rows);
+	char name[100], path[800];
+	int count = 0;
+	double used;
+
+	fleet_file(name, sizeof name, file);
+	snprintf(path, sizeof path, "%s/bare/%s", load->fleet.dir, name);
+	for (int64_t slot = from; slot <= to; slot++)
+		rows[count++] = row_text(load, file, slot);
+	used = cpu_seconds();
+	if (rrd_update_r(path, NULL, count, rows) != 0)
+		fleet_die("%s: %s", path, rrd_get_error());
+	used = cpu_seconds() - used;
+	while (count > 0)
+		free((char *)rows[--count]);
+	free(rows);
+	return used;
+}
+
+static double
+run_bare(const struct load *load)
+{
+	double used = 0;
+
+	for (uint32_t file = 0; file < load->fleet.files; file++)
+		update_bare(load, file, FIRST, FIRST);
+	for (uint32_t file = 0; file < load->fleet.files; file++)
+		used += update_bare(load, file, FIRST + 1, FIRST + load->rows);
+	return used;
+}
+
+static void
+measure_cost(struct load *load)
+{
+	double values = (double)load->fleet.files * (double)load->rows * FLEET_DS, store, bare;
+	struct cost cost;
+	int64_t need = (int64_t)load->fleet.files * (2 * fleet_rrd_bytes() + load->rows * 300);
+
+	if (need + (INT64_C(1) << 30) > fleet_free(load->fleet.dir))
+		fleet_die("%u files and their journal take %lld MB: %lld MB are free in %s",
+			load->fleet.files, (long long)(need >> 20),
+			(long long)(fleet_free(load->fleet.dir) >> 20), load->fleet.dir);
+	fleet_make(&load->fleet);
+	fleet_make_rrds(&load->fleet, "rrd", FIRST);
+	fleet_make_rrds(&load->fleet, "bare", FIRST);
+	cost = run_store(load);
+	store = cost.read + cost.write + cost.checkpoint;
+	bare = run_bare(load);
+	fleet_close(&load->fleet);
+	printf("files %u rows %lld values %.0f store_us %.3f read_us %.3f write_us %.3f "
+		"checkpoint_us %.3f bare_us %.3f ratio %.2f\n", load->fleet.files,
+		(long long)load->rows, values, store / values * 1e6, cost.read / values * 1e6,
+		cost.write / values * 1e6, cost.checkpoint / values * 1e6, bare / values * 1e6,
+		store / bare);
+}
+
+/* ---- memory ---- */
+
+static void
+measure_pending(struct load *load)
+{
+	struct series series = { .kind = POINT_COUNTER, .step = STEP, .path = "", .unit = "",
+		.profile = "short" };
+	struct pending *pending = pending_new();
+	int64_t start = fleet_rss(0), known, full;
+	double rows = (double)load->fleet.files * (double)load->rows, used;
+	struct fail why;
+	char name[100], ds[20];
+
+	series.file = name;
+	series.ds = ds;
+	for (uint32_t file = 0; file < load->fleet.files; file++) {
+		fleet_file(name, sizeof name, file);
+		for (unsigned i = 0; i < FLEET_DS; i++) {
+			snprintf(ds, sizeof ds, "in_counter_%u", i);
+			series.id = file * FLEET_DS + i + 1;
+			if (pending_register(pending, &series, &why) == -1)
+				fleet_die("%s", why.text);
+		}
+	}
+	known = fleet_rss(0);
+	used = cpu_seconds();
+	for (int64_t slot = FIRST; slot < FIRST + load->rows; slot++)
+		for (uint32_t file = 0; file < load->fleet.files; file++) {
+			int64_t received = fleet_received(&load->fleet, file, slot);
+
+			for (unsigned i = 0; i < FLEET_DS; i++)
+				pending_close(pending, file * FLEET_DS + i + 1, slot,
+					fleet_value(&load->fleet, file, i, slot),
+					(struct pending_origin){ received, (uint64_t)slot });
+		}
+	used = cpu_seconds() - used;
+	full = fleet_rss(0);
+	if (pending_count_rows(pending) != (uint64_t)rows)
+		fleet_die("%.0f rows went in, %llu are there", rows,
+			(unsigned long long)pending_count_rows(pending));
+	printf("files %u rows %.0f row_octets %.1f file_octets %.0f rows_mb %.0f rss_mb %.0f "
+		"said_mb %.0f ns_a_value %.0f\n", load->fleet.files, rows, (double)(full - known) / rows,
+		(double)(known - start) / load->fleet.files, (double)(full - known) / 1e6,
+		(double)full / 1e6, (double)pending_bytes(pending) / 1e6, used / rows / FLEET_DS * 1e9);
+	pending_free(pending);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct load load = { .fleet = { .step = STEP, .profile = "short", .files = 1000 },
+		.rows = 30, .next_sequence = 1 };
+
+	for (int i = 2; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--dir") == 0)
+			load.fleet.dir = argv[i + 1];
+		else if (strcmp(argv[i], "--files") == 0)
+			load.fleet.files = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--rows") == 0)
+			load.rows = strtoll(argv[i + 1], NULL, 10);
+		else
+			fleet_die("store_load: %s: unknown option", argv[i]);
+	}
+	if (argc < 2 || load.fleet.files == 0 || load.rows < 1 || load.rows > 100)
+		fleet_die("usage: store_load cost|pending --dir D --files F --rows R (at most 100)");
+	if (strcmp(argv[1], "cost") == 0 && load.fleet.dir != NULL)
+		measure_cost(&load);
+	else if (strcmp(argv[1], "pending") == 0)
+		measure_pending(&load);
+	else
+		fleet_die("store_load: cost --dir D, or pending");
+	return 0;
+}
