@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "config/conf.h"
 #include "control/server.h"
+#include "control/views.h"
 #include "core/device.h"
 #include "core/feed.h"
 #include "core/guard.h"
@@ -493,13 +494,24 @@ wire(struct main *m)
 	beat(m);
 }
 
+static void
+count_datagrams(struct view_datagrams *snmp, void *arg)
+{
+	struct main *m = arg;
+	struct snmp_counters counters = snmp_counters(m->snmp);
+
+	*snmp = (struct view_datagrams){ .sent = counters.sent, .answered = counters.answered,
+		.strays = counters.strays, .wrong_source = counters.wrong_source,
+		.malformed = counters.malformed, .dropped = counters.dropped };
+}
+
 static int
 open_control(struct main *m, struct fail *why)
 {
 	struct server_options options = { .loop = m->loop, .fd = m->given->ctl_fd,
 		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
 		.poller = m->poller, .alarms = m->alarms, .paths = m->paths, .notify = m->notify,
-		.journal_trouble = journal_trouble,
+		.journal_trouble = journal_trouble, .datagrams = count_datagrams,
 		.clock_trouble = clock_trouble_now, .guard = m->guard, .reload = ask_for_reload, .arg = m };
 
 	m->server = server_new(&options);

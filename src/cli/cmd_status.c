@@ -10,7 +10,8 @@
 static void
 print_status(const json_t *s)
 {
-	const json_t *polls = json_object_get(s, "polls"), *store = json_object_get(s, "store");
+	const json_t *polls = json_object_get(s, "polls"), *store = json_object_get(s, "store"),
+		*snmp = json_object_get(s, "snmp");
 	char span[32], a[40], b[40], c[40];
 	double up = json_number_value(json_object_get(s, "time")) -
 		json_number_value(json_object_get(s, "started"));
@@ -26,6 +27,9 @@ print_status(const json_t *s)
 		ask_number(a, sizeof a, polls, "finished", 1, ""),
 		ask_number(b, sizeof b, polls, "overruns", 1, ""),
 		ask_number(c, sizeof c, polls, "worst_start", 1000, " ms"));
+	if (json_number_value(json_object_get(snmp, "dropped")) > 0)
+		printf("datagrams  %s lost for want of receive buffer: raise net.core.rmem_max\n",
+			ask_number(a, sizeof a, snmp, "dropped", 1, ""));
 	printf("journal    %s\n", json_is_null(json_object_get(s, "journal")) ? "ok" :
 		ask_text(s, "journal"));
 	printf("clock      %s\n", json_is_string(json_object_get(s, "clock")) ?

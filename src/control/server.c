@@ -157,6 +157,8 @@ view_for(struct server *server, const char *command)
 		.journal_trouble = o->journal_trouble(o->arg),
 		.clock_trouble = o->clock_trouble != NULL ? o->clock_trouble(o->arg) : NULL };
 
+	if (o->datagrams != NULL)
+		o->datagrams(&status.snmp, o->arg);
 	if (strcmp(command, "status") == 0)
 		return view_status(&status);
 	if (strcmp(command, "devices") == 0)

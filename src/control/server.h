@@ -16,6 +16,7 @@ struct notify;
 struct paths;
 struct poller;
 struct server;
+struct view_datagrams;
 
 struct server_options {
 	struct loop *loop;
@@ -30,6 +31,7 @@ struct server_options {
 	const char *(*journal_trouble)(void *arg);
 	const char *(*clock_trouble)(void *arg); /* NULL when the clock is believed */
 	struct guard *guard;
+	void (*datagrams)(struct view_datagrams *snmp, void *arg); /* may be NULL */
 	int64_t patience;          /* ns in which a client must have asked and read; 0 = 5 s */
 	/* Asks for a reload; server_reloaded tells how it went. */
 	void (*reload)(void *arg);

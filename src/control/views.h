@@ -11,12 +11,19 @@ struct notify;
 struct paths;
 struct poller;
 
+/* What became of SNMP's datagrams, since the start. */
+struct view_datagrams {
+	uint64_t sent, answered, strays, wrong_source, malformed;
+	uint64_t dropped; /* by the kernel: the receive buffer was full */
+};
+
 struct view_status {
 	const char *name, *run_dir;
 	int64_t started, now; /* wall ns */
 	struct poller *poller;
 	const struct alarms *alarms;
 	struct notify *notify;
+	struct view_datagrams snmp;
 	const char *journal_trouble, *clock_trouble; /* NULL: none */
 };
 

@@ -221,10 +221,16 @@ mux_send(struct mux *mux, const struct mux_request *request, const void *data, s
 	return 0;
 }
 
-const struct mux_counters *
+struct mux_counters
 mux_counters(const struct mux *mux)
 {
-	return &mux->counters;
+	struct mux_counters counters = mux->counters;
+
+	if (mux->udp4 != NULL)
+		counters.dropped += net_udp_drops(mux->udp4);
+	if (mux->udp6 != NULL)
+		counters.dropped += net_udp_drops(mux->udp6);
+	return counters;
 }
 
 void

@@ -47,6 +47,7 @@ struct mux_request {
 struct mux;
 struct mux_counters {
 	uint64_t sent, received, strays, wrong_source, malformed;
+	uint64_t dropped; /* by the kernel, for want of room in the receive buffer */
 };
 
 struct mux *mux_new(struct loop *loop);
@@ -60,7 +61,7 @@ int mux_send(struct mux *mux, const struct mux_request *request, const void *dat
 	int *error, struct fail *why);
 void mux_close(struct mux *mux, struct mux_request *request); /* no-op when not open */
 
-const struct mux_counters *mux_counters(const struct mux *mux);
+struct mux_counters mux_counters(const struct mux *mux);
 /* An answer that passed here but was not understood after all. */
 void mux_count_malformed(struct mux *mux);
 void mux_tap(struct mux *mux,

@@ -734,16 +734,17 @@ snmp_tap(struct snmp *snmp,
 struct snmp_counters
 snmp_counters(const struct snmp *snmp)
 {
-	const struct mux_counters *mux = mux_counters(snmp->mux);
+	struct mux_counters mux = mux_counters(snmp->mux);
 
 	return (struct snmp_counters){
-		.sent = mux->sent,
+		.sent = mux.sent,
 		.answered = sessions_answered(snmp->sessions),
 		.retried = sessions_retried(snmp->sessions),
 		.timed_out = sessions_timed_out(snmp->sessions),
-		.strays = mux->strays,
-		.wrong_source = mux->wrong_source,
-		.malformed = mux->malformed,
+		.strays = mux.strays,
+		.wrong_source = mux.wrong_source,
+		.malformed = mux.malformed,
+		.dropped = mux.dropped,
 	};
 }
 

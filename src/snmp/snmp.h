@@ -99,7 +99,8 @@ void snmp_tap(struct snmp *snmp,
 
 /* Totals since the start, for status and benchmarks. */
 struct snmp_counters {
-	uint64_t sent, answered, retried, timed_out, strays, wrong_source, malformed;
+	uint64_t sent, answered, retried, timed_out, strays, wrong_source, malformed,
+		dropped;
 };
 struct snmp_counters snmp_counters(const struct snmp *snmp);
 #endif

@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/net.h"
 #include "control/server.h"
+#include "control/views.h"
 #include "core/device.h"
 #include "core/feed.h"
 #include "core/poller.h"
@@ -48,6 +49,13 @@ no_series(void *arg, uint32_t id)
 	(void)arg;
 	(void)id;
 	return NULL;
+}
+
+static void
+seven_dropped(struct view_datagrams *snmp, void *arg)
+{
+	(void)arg;
+	snmp->dropped = 7;
 }
 
 static const char *
@@ -92,6 +100,7 @@ begin(void)
 	options = (struct server_options){ .loop = loop, .fd = net_unix_listen(path, 0600, &why),
 		.name = "plant-a", .run_dir = dir, .poller = poller, .alarms = alarms,
 		.paths = paths, .notify = notify, .journal_trouble = no_trouble,
+		.datagrams = seven_dropped,
 		.reload = count_reload, .patience = patience };
 	CHECK(options.fd != -1);
 	server = server_new(&options);
@@ -202,6 +211,7 @@ status_is_one_document_with_the_members_of_the_contract(void)
 	CHECK_STR(json_string_value(json_object_get(status, "name")), "plant-a");
 	CHECK(json_is_integer(json_object_get(status, "devices")));
 	CHECK(json_is_null(json_object_get(status, "journal")));
+	CHECK_INT(json_integer_value(json_object_get(json_object_get(status, "snmp"), "dropped")), 7);
 	/* no store.health file: not known to be well is not well */
 	CHECK_STR(json_string_value(json_object_get(status, "health")), "degraded");
 	json_decref(status);
