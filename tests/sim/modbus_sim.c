@@ -1,5 +1,7 @@
 /* modbus_sim.c - a fleet of Modbus TCP servers in one process, with faults to order.
  *
+ * With --framing rtu each of them is a serial bus behind a serial server instead.
+ *
  * modbus_sim --help lists the options, README the control lines, --explain the formulas of
  * the registers (modbus_regs.c).
  *
@@ -84,7 +86,7 @@ struct fleet {
 	enum profile profiles[256];
 	int missing; /* exception for an id that nobody has */
 	int64_t epoch;
-	bool log_values;
+	bool log_values, rtu;
 	uint64_t links, requests, malformed, pipelined;
 };
 
@@ -207,9 +209,11 @@ log_exchange(const struct link *l, const struct exchange *x, const char *done,
 	simlog_add(log, "request tid=%u unit=%u function=%u address=%u count=%u %s",
 		(unsigned)x->request[0] << 8 | x->request[1], x->request[6], x->request[7],
 		x->address, x->count, done);
-	if (l->station->fleet->log_values && x->length > 9) {
+	size_t head = x->rtu ? 3 : 9, tail = x->rtu ? 2 : 0;
+
+	if (l->station->fleet->log_values && x->length > head + tail) {
 		simlog_text(log, " values=");
-		log_hex(log, x->answer + 9, x->length - 9);
+		log_hex(log, x->answer + head, x->length - head - tail);
 	}
 	simlog_text(log, pipelined ? " pipelined\n" : "\n");
 }
@@ -247,7 +251,7 @@ link_serve(struct link *l, bool pipelined)
 	unit_answer(unit_find(s, x->request[6]), s->fleet->missing, x, sim_wall());
 	if (s->faults.silent > 0)
 		x->length = 0;
-	if (s->faults.serial > 0)
+	if (s->faults.serial > 0 || s->fleet->rtu) /* a bus has room for one answer at a time */
 		queue_up(s, x);
 	log_exchange(l, x, s->faults.silent > 0 ? "silent" : x->done, pipelined);
 	if (x->violation) {
@@ -264,6 +268,58 @@ link_serve(struct link *l, bool pipelined)
 	return true;
 }
 
+static void
+link_malformed(struct link *l)
+{
+	l->station->fleet->malformed++;
+	log_head(l);
+	simlog_text(l->station->fleet->sim.log, "malformed ");
+	log_hex(l->station->fleet->sim.log, l->buffer, l->filled);
+	simlog_text(l->station->fleet->sim.log, "\n");
+	link_close(l, "sim");
+}
+
+/* How long the RTU request is that begins there: it does not say so itself. */
+static size_t
+rtu_length(const struct link *l)
+{
+	switch (l->buffer[1]) {
+	case 17:
+		return 4;
+	case 43:
+		return 7;
+	default:
+		return 8; /* all that read; what writes more is a violation, whatever its length */
+	}
+}
+
+/* The same with RTU frames: the answering unit gets them with a header of ours in front. */
+static void
+link_rtu_frames(struct link *l)
+{
+	bool pipelined = !LIST_EMPTY(&l->parcels);
+
+	for (; l->filled >= 2; pipelined = true) {
+		size_t length = rtu_length(l);
+
+		if (l->filled < length)
+			return;
+		if (rtu_crc(l->buffer, length - 2) !=
+			(l->buffer[length - 2] | (unsigned)l->buffer[length - 1] << 8)) {
+			link_malformed(l);
+			return;
+		}
+		memset(exchange.request, 0, 6);
+		exchange.request[5] = (uint8_t)(length - 2);
+		memcpy(exchange.request + 6, l->buffer, length - 2);
+		exchange.request_length = length + 4;
+		l->filled -= length;
+		memmove(l->buffer, l->buffer + length, l->filled);
+		if (!link_serve(l, pipelined))
+			return;
+	}
+}
+
 /* Takes whole frames off the buffer. */
 static void
 link_frames(struct link *l)
@@ -274,12 +330,7 @@ link_frames(struct link *l)
 		size_t length = 6u + ((size_t)l->buffer[4] << 8 | l->buffer[5]);
 
 		if (length < 8 || length > ADU_MAX || l->buffer[2] != 0 || l->buffer[3] != 0) {
-			l->station->fleet->malformed++;
-			log_head(l);
-			simlog_text(l->station->fleet->sim.log, "malformed ");
-			log_hex(l->station->fleet->sim.log, l->buffer, l->filled);
-			simlog_text(l->station->fleet->sim.log, "\n");
-			link_close(l, "sim");
+			link_malformed(l);
 			return;
 		}
 		if (l->filled < length)
@@ -333,7 +384,10 @@ on_readable(int fd, short what, void *arg)
 		return;
 	}
 	l->filled += (size_t)n;
-	link_frames(l);
+	if (l->station->fleet->rtu)
+		link_rtu_frames(l);
+	else
+		link_frames(l);
 }
 
 static void
@@ -570,6 +624,8 @@ help(void)
 		"  --agents N --base 127.20.0.1    a fleet at consecutive addresses, same port\n"
 		"  --units 1,2:meter,31:pattern    unit ids (1), each with a profile if not the default\n"
 		"  --profile press|meter|pattern   (press)\n"
+		"  --framing tcp|rtu               (tcp); rtu: RTU frames with CRC, as behind a serial\n"
+		"                                  server, one at a time, other unit ids silent\n"
 		"  --missing N                     exception for other unit ids (11), 0 no answer\n"
 		"  --epoch SECONDS                 t = 0 (start of the process), Unix time\n"
 		"  --log FILE --log-values --control SOCKET --seed N --explain --help\n"
@@ -591,7 +647,7 @@ struct options {
 };
 
 static const struct option option_names[] = {
-	{ "listen", 1, NULL, 'l' }, { "agents", 1, NULL, 'n' }, { "base", 1, NULL, 'b' },
+	{ "listen", 1, NULL, 'l' }, { "framing", 1, NULL, 'r' }, { "agents", 1, NULL, 'n' }, { "base", 1, NULL, 'b' },
 	{ "units", 1, NULL, 'u' }, { "profile", 1, NULL, 'p' }, { "missing", 1, NULL, 'm' },
 	{ "epoch", 1, NULL, 'e' }, { "log", 1, NULL, 'o' }, { "log-values", 0, NULL, 'v' },
 	{ "control", 1, NULL, 'C' }, { "do", 1, NULL, 'd' }, { "fault", 1, NULL, 'f' },
@@ -633,6 +689,10 @@ option_set(struct fleet *f, struct options *o, int option, int at)
 	else if (option == 'p') {
 		if (!profile_parse(optarg, &o->profile))
 			sim_die("--profile %s: expected press, meter or pattern", optarg);
+	} else if (option == 'r') {
+		f->rtu = exchange.rtu = strcmp(optarg, "rtu") == 0;
+		if (!f->rtu && strcmp(optarg, "tcp") != 0)
+			sim_die("--framing %s: expected tcp or rtu", optarg);
 	} else if (option == 'o')
 		o->log = optarg;
 	else if (option == 'C')
@@ -698,7 +758,7 @@ fleet_open(struct fleet *f, struct options *o)
 
 	sim_seed((uint64_t)o->seed);
 	f->count = (unsigned)o->agents;
-	f->missing = (int)o->missing;
+	f->missing = f->rtu ? 0 : (int)o->missing;
 	f->epoch = o->epoch < 0 ? sim_wall() : (int64_t)(o->epoch * 1e9);
 	units_parse(f, o);
 	sim_open(&f->sim, o->control);

@@ -26,6 +26,11 @@ const struct fault_name unit_faults[] = {
 	FAULT("garbage", garbage, "random octets instead of the answer"),
 	FAULT("close", close, "FIN instead of an answer"),
 	FAULT("rst", rst, "RST instead of an answer"),
+	FAULT("wrong_crc", wrong_crc, "RTU: one bit of the answer is turned over"),
+	FAULT("noise", noise, "1 to 6 octets in front of the answer"),
+	FAULT("echo", echo, "the request comes back in front of the answer"),
+	FAULT("hold", hold, "the answer goes out in one piece with the next one"),
+	FAULT("foreign", foreign, "RTU: another unit's answer in front of the answer"),
 	FAULT("count", count, "faults end after this many requests, 0 never"),
 	{ NULL, 0, NULL }
 };
@@ -224,11 +229,46 @@ spoil_pdu(struct exchange *x, const struct unit_faults *f)
 		x->answer[7] = (uint8_t)((x->answer[7] & 0x80) | (x->function == 3 ? 4 : 3));
 }
 
+unsigned
+rtu_crc(const uint8_t *octets, size_t length)
+{
+	unsigned crc = 0xffff;
+
+	while (length-- > 0) {
+		crc ^= *octets++;
+		for (int i = 0; i < 8; i++) {
+			unsigned carry = crc & 1;
+
+			crc >>= 1;
+			if (carry)
+				crc ^= 0xa001;
+		}
+	}
+	return crc;
+}
+
+/* From MBAP to RTU: the header goes, the CRC comes, low octet first. */
+static void
+seal(struct exchange *x)
+{
+	unsigned crc;
+
+	x->length -= 6;
+	memmove(x->answer, x->answer + 6, x->length);
+	crc = rtu_crc(x->answer, x->length);
+	add(x, crc & 0xff);
+	add(x, crc >> 8);
+}
+
 static void
 spoil_header(struct exchange *x, const struct unit_faults *f)
 {
 	unsigned length = (unsigned)x->length - 6;
 
+	if (strikes(f->wrong_unit, "wrong_unit", x))
+		x->answer[6]++;
+	if (x->rtu)
+		return;
 	if (strikes(f->wrong_tid, "wrong_tid", x))
 		put_u16(x->answer, u16(x->answer) + 1);
 	if (strikes(f->wrong_protocol, "wrong_protocol", x))
@@ -236,8 +276,57 @@ spoil_header(struct exchange *x, const struct unit_faults *f)
 	if (f->length != 0)
 		done(x, "length");
 	put_u16(x->answer + 4, (unsigned)((int)length + (int)f->length));
-	if (strikes(f->wrong_unit, "wrong_unit", x))
-		x->answer[6]++;
+}
+
+static void
+put_before(struct exchange *x, const uint8_t *octets, size_t length)
+{
+	memmove(x->answer + length, x->answer, x->length);
+	memcpy(x->answer, octets, length);
+	x->length += length;
+}
+
+/* The request as it came: the header of ours is no part of an RTU frame. */
+static void
+put_echo(struct exchange *x)
+{
+	uint8_t octets[ADU_MAX + 2];
+	size_t from = x->rtu ? 6 : 0, length = x->request_length - from;
+	unsigned crc;
+
+	memcpy(octets, x->request + from, length);
+	if (x->rtu) {
+		crc = rtu_crc(octets, length);
+		octets[length++] = (uint8_t)crc;
+		octets[length++] = (uint8_t)(crc >> 8);
+	}
+	put_before(x, octets, length);
+}
+
+static void
+spoil_bus(struct exchange *x, const struct unit_faults *f)
+{
+	uint8_t other[ADU_MAX];
+	size_t length = x->length;
+	unsigned crc;
+
+	if (x->rtu && strikes(f->wrong_crc, "wrong_crc", x))
+		x->answer[sim_random() % length] ^= (uint8_t)(1u << sim_random() % 8);
+	if (x->rtu && length <= sizeof other && strikes(f->foreign, "foreign", x)) {
+		memcpy(other, x->answer, length);
+		other[0]++;
+		crc = rtu_crc(other, length - 2);
+		other[length - 2] = (uint8_t)crc;
+		other[length - 1] = (uint8_t)(crc >> 8);
+		put_before(x, other, length);
+	}
+	if (strikes(f->echo, "echo", x))
+		put_echo(x);
+	if (strikes(f->noise, "noise", x)) {
+		for (length = 0; length < 1 + sim_random() % 6; length++)
+			other[length] = (uint8_t)(sim_random() % 2 ? sim_random() : 0xff);
+		put_before(x, other, length);
+	}
 }
 
 static void
@@ -278,12 +367,29 @@ spoil(struct exchange *x, const struct unit_faults *f)
 		done(x, "answered");
 	spoil_pdu(x, f);
 	spoil_header(x, f);
+	if (x->rtu)
+		seal(x);
+	spoil_bus(x, f);
 	spoil_octets(x, f);
 	x->dribble = f->dribble;
 	if (x->delay > 0)
 		done(x, "delayed");
 	if (x->dribble > 0)
 		done(x, "dribbled");
+}
+
+/* What was kept goes out first, in one piece with this; or this is kept. */
+static void
+hold(struct unit *unit, const struct unit_faults *f, struct exchange *x)
+{
+	if (unit->held_length > 0) {
+		put_before(x, unit->held, unit->held_length);
+		unit->held_length = 0;
+	} else if (x->length <= sizeof unit->held && strikes(f->hold, "held", x)) {
+		memcpy(unit->held, x->answer, x->length);
+		unit->held_length = x->length;
+		x->length = 0;
+	}
 }
 
 void
@@ -303,6 +409,8 @@ unit_answer(struct unit *unit, int missing, struct exchange *x, int64_t now)
 	answer_truly(unit, missing, x, now);
 	if (x->length > 0)
 		spoil(x, &f);
+	if (unit != NULL && x->length > 0)
+		hold(unit, &f, x);
 }
 
 bool

@@ -1,0 +1,229 @@
+/* bus_trials.c - the Modbus line against the simulator's faults, on real sockets.
+ *
+ * bus_trials rtu|tcp PORT FIRST-ADDRESS CONTROL TRIALS NAME=FAULTS...
+ *
+ * One agent of the fleet and one line for each kind of fault, all at once. Register pair 100 of
+ * unit 1 runs up with the time, so each value tells when it was read: one from before its
+ * question was sent is a wrong value, and so is one from the future. Prints a line for each
+ * kind; ends with 1 when a value was wrong or a line did not come back. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/net.h"
+#include "modbus/line.h"
+
+enum { MOST = 40, CLEAN = 20, ROUNDS = 50 };
+#define TIMEOUT (150 * LOOP_MS)
+#define PER_MS 1000 /* of the ramp */
+
+enum phase { CALIBRATE, TRIALS, RECOVER, DONE };
+
+struct kind {
+	const char *name;
+	char *faults;
+	unsigned agent;
+	struct line_unit unit;
+	struct line_request request;
+	struct loop_timer pause;
+	bool told; /* the fault belongs to the line and stays */
+	enum phase phase;
+	unsigned round, good, wrong, silent, bad, needed;
+	int64_t sent;
+	/* mono time = value / PER_MS + offset; the offset lies between these */
+	int64_t low, high;
+};
+
+static struct kind kinds[MOST];
+static unsigned kind_count, running, trials;
+static struct loop *loop;
+static int control = -1;
+
+/* The answer is read later, or never: the simulator does what it is told in order. */
+static void
+say(const char *line)
+{
+	char answer[512];
+
+	if (send(control, line, strlen(line), 0) == -1)
+		perror(line);
+	while (recv(control, answer, sizeof answer - 1, MSG_DONTWAIT) > 0)
+		if (strncmp(answer, "ok", 2) != 0)
+			fprintf(stderr, "%s: %.200s\n", line, answer);
+}
+
+static void
+tell(const struct kind *kind, const char *what, const char *rest)
+{
+	char line[300];
+
+	snprintf(line, sizeof line, "agent %u unit 1 %s%s", kind->agent, what, rest);
+	say(line);
+}
+
+static void
+ask(void *arg)
+{
+	struct kind *kind = arg;
+
+	kind->sent = loop_mono(loop);
+	line_send(&kind->request);
+}
+
+static void
+next_phase(struct kind *kind)
+{
+	kind->round = 0;
+	kind->phase++;
+	if (kind->phase == TRIALS)
+		tell(kind, "fault ", kind->faults);
+	if (kind->phase == RECOVER && !kind->told)
+		tell(kind, "clear", "");
+	if (kind->phase == DONE && --running == 0)
+		loop_stop(loop);
+}
+
+/* The value cannot have been read before sent, nor after received. */
+static bool
+is_right(struct kind *kind, const uint8_t *data, int64_t received)
+{
+	int64_t value = (int64_t)data[0] << 24 | data[1] << 16 | data[2] << 8 | data[3];
+	int64_t after = value * LOOP_MS / PER_MS;
+
+	if (kind->phase == CALIBRATE) {
+		if (kind->round == 0 || kind->sent - after > kind->low)
+			kind->low = kind->sent - after;
+		if (kind->round == 0 || received - after < kind->high)
+			kind->high = received - after;
+		return true;
+	}
+	return after + kind->high >= kind->sent - LOOP_MS && after + kind->low <= received + LOOP_MS;
+}
+
+static void
+on_done(struct line_request *request, const struct line_result *result, void *arg)
+{
+	struct kind *kind = arg;
+	bool answer = result->outcome == LINE_ANSWER;
+
+	(void)request;
+	if (answer && (result->size != 4 || !is_right(kind, result->data, result->received))) {
+		kind->wrong++;
+		fprintf(stderr, "%s: a wrong value\n", kind->name);
+	}
+	if (kind->phase == TRIALS) {
+		kind->good += answer;
+		kind->silent += result->outcome == LINE_TIMEOUT;
+		kind->bad += result->outcome == LINE_BAD_REPLY;
+	}
+	kind->round++;
+	if (kind->phase == CALIBRATE && !answer)
+		kind->round--;
+	if ((kind->phase == CALIBRATE && kind->round == CLEAN) ||
+		(kind->phase == TRIALS && kind->round == trials) ||
+		(kind->phase == RECOVER && (answer || kind->round == ROUNDS))) {
+		kind->needed = kind->round;
+		next_phase(kind);
+	}
+	/* What is down is not asked at once: it is a poll, not a hammer. */
+	if (kind->phase != DONE)
+		loop_timer_in(loop, &kind->pause,
+			result->outcome == LINE_UNREACHABLE ? 300 * LOOP_MS : 0);
+}
+
+static bool
+connect_control(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	sa_family_t family = AF_UNIX;
+
+	control = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+	bind(control, (struct sockaddr *)&family, sizeof family);
+	return connect(control, (struct sockaddr *)&at, sizeof at) == 0;
+}
+
+static void
+add_kind(struct lines *lines, char *text, const struct net_addr *first, bool rtu)
+{
+	struct kind *kind = &kinds[kind_count];
+	struct line_options options = { .address = *first, .framing = rtu ? ADU_RTU : ADU_MBAP,
+		.quiet = 50 * LOOP_MS, .retry_within = 2 * LOOP_S };
+	char *equals = strchr(text, '=');
+
+	if (equals == NULL)
+		exit(2);
+	*equals = '\0';
+	kind->name = options.name = text;
+	kind->faults = equals + 1;
+	kind->agent = ++kind_count;
+	options.request_gap = rtu ? 5 * LOOP_MS : 0;
+	kind->told = options.local_echo = strncmp(text, "told-", 5) == 0;
+	loop_timer_init(&kind->pause, ask, kind);
+	options.address.bytes[3] = (uint8_t)(first->bytes[3] + kind_count - 1);
+	kind->unit.id = 1;
+	line_join(lines, &options, &kind->unit);
+	kind->request = (struct line_request){ .unit = &kind->unit, .done = on_done, .arg = kind,
+		.function = ADU_HOLDING_REGISTERS, .address = 100, .count = 2, .timeout = TIMEOUT };
+	tell(kind, "set holding 100 u32 0", "");
+	tell(kind, "ramp holding 100 u32 4000000000 4000000", "");
+	if (options.local_echo)
+		tell(kind, "fault ", kind->faults);
+}
+
+static unsigned
+report(void)
+{
+	unsigned failed = 0;
+
+	for (unsigned i = 0; i < kind_count; i++) {
+		const struct kind *kind = &kinds[i];
+		struct line_counters counters = line_counters(kind->unit.line);
+
+		printf("%-15s %u trials, %u good, %u wrong, %u timeouts, %u bad replies; late %llu, "
+			"probes %llu; a good one %u poll%s after the fault\n", kind->name, trials,
+			kind->good, kind->wrong, kind->silent, kind->bad,
+			(unsigned long long)counters.late, (unsigned long long)counters.probes,
+			kind->needed, kind->needed == 1 ? "" : "s");
+		failed += kind->wrong > 0 || kind->needed >= ROUNDS;
+	}
+	return failed;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct net_addr first;
+	struct lines *lines;
+	struct fail why;
+	unsigned failed;
+
+	if (argc < 7 || argc - 6 > MOST ||
+		net_addr_parse(argv[3], (uint16_t)atoi(argv[2]), &first, &why) == -1 ||
+		!connect_control(argv[4]))
+		return 2;
+	trials = (unsigned)atoi(argv[5]);
+	loop = loop_new(&why);
+	lines = lines_new(loop);
+	for (int i = 6; i < argc; i++)
+		add_kind(lines, argv[i], &first, strcmp(argv[1], "rtu") == 0);
+	running = kind_count;
+	for (unsigned i = 0; i < kind_count; i++)
+		ask(&kinds[i]);
+	loop_run(loop);
+	failed = report();
+	for (unsigned i = 0; i < kind_count; i++) {
+		line_cancel(&kinds[i].request);
+		line_leave(&kinds[i].unit);
+	}
+	lines_free(lines);
+	loop_free(loop);
+	close(control);
+	return failed > 0 ? 1 : 0;
+}
