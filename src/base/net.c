@@ -477,6 +477,7 @@ struct net_stream {
 	size_t queued, room;
 	int error;
 	bool connecting, dead, told, busy, closed, finishing;
+	bool tty; /* fd belongs to somebody else, and is no socket */
 };
 
 static void
@@ -484,7 +485,7 @@ stream_free(struct net_stream *stream)
 {
 	loop_timer_stop(stream->loop, &stream->soon);
 	loop_watch_free(stream->watch);
-	if (stream->fd != -1)
+	if (stream->fd != -1 && !stream->tty)
 		close(stream->fd);
 	free(stream->queue);
 	free(stream);
@@ -531,7 +532,8 @@ static void
 stream_flush(struct net_stream *stream)
 {
 	while (stream->queued > 0 && !stream->dead) {
-		ssize_t sent = send(stream->fd, stream->queue, stream->queued, MSG_NOSIGNAL);
+		ssize_t sent = stream->tty ? write(stream->fd, stream->queue, stream->queued) :
+			send(stream->fd, stream->queue, stream->queued, MSG_NOSIGNAL);
 
 		if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
@@ -572,7 +574,8 @@ stream_read(struct net_stream *stream)
 {
 	for (int i = 0; i < 8 && !stream->closed && !stream->dead; i++) {
 		uint8_t bytes[16384];
-		ssize_t size = recv(stream->fd, bytes, sizeof bytes, 0);
+		ssize_t size = stream->tty ? read(stream->fd, bytes, sizeof bytes) :
+			recv(stream->fd, bytes, sizeof bytes, 0);
 
 		if (size > 0) {
 			if (!stream->finishing && stream->events.received != NULL)
@@ -683,6 +686,18 @@ net_stream_connect_unix(struct loop *loop, const char *path,
 	return stream_connect(loop, fd, &system, sizeof system.un, events, arg);
 }
 
+struct net_stream *
+net_stream_tty(struct loop *loop, int fd, const struct net_stream_events *events, void *arg)
+{
+	struct net_stream *stream = stream_new(loop, fd);
+
+	stream->tty = true;
+	stream->events = *events;
+	stream->arg = arg;
+	stream->watch = loop_watch_new(loop, fd, LOOP_READ, stream_ready, stream);
+	return stream;
+}
+
 int
 net_stream_send(struct net_stream *stream, const void *data, size_t size)
 {
@@ -714,7 +729,7 @@ net_stream_close(struct net_stream *stream)
 		return;
 	/* A socket closed with unread input sends RST, and small controllers leave the
 	 * connection's slot taken. */
-	for (int i = 0; i < 16 && !stream->dead && !stream->connecting; i++)
+	for (int i = 0; i < 16 && !stream->dead && !stream->connecting && !stream->tty; i++)
 		if (recv(stream->fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
 			break;
 	stream->closed = true;

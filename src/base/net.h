@@ -71,6 +71,10 @@ struct net_stream *net_stream_connect(struct loop *loop, const struct net_addr *
 	const struct net_stream_events *events, void *arg, struct fail *why);
 struct net_stream *net_stream_connect_unix(struct loop *loop, const char *path,
 	const struct net_stream_events *events, void *arg, struct fail *why);
+/* An open tty as a stream (raw, not blocking, VMIN 1), connected already. fd stays the owner's,
+ * who closes it after the stream; closed() tells that the adapter has gone. */
+struct net_stream *net_stream_tty(struct loop *loop, int fd,
+	const struct net_stream_events *events, void *arg);
 /* Queues; what the kernel does not take at once is sent later. -1 once the stream is dead. */
 int net_stream_send(struct net_stream *stream, const void *data, size_t size);
 size_t net_stream_unsent(const struct net_stream *stream);

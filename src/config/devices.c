@@ -193,7 +193,8 @@ shown_address(struct build *build, const struct config_setting_t *node)
 	const struct config_setting_t *modbus = node_get(node, "modbus");
 	const struct config_setting_t *port = node_get(modbus, "port");
 	const char *line = node_get_text(modbus, "line", NULL);
-	const char *address = node_get_text(node, "address", line == NULL ? "" : line);
+	const char *address = node_get_text(node, "address", line != NULL ? line :
+		node_get_text(modbus, "device", ""));
 
 	if (port == NULL)
 		port = node_get(node_get(node, "snmp"), "port");

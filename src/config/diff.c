@@ -66,6 +66,11 @@ put_modbus(FILE *to, const struct modbus_options *modbus)
 		(long long)modbus->connect_delay, (long long)modbus->request_gap,
 		(long long)modbus->close_after, modbus->max_regs, modbus->max_bits, modbus->max_gap);
 	fprintf(to, " %d %d %lld", modbus->framing, modbus->local_echo, (long long)modbus->quiet);
+	if (modbus->serial.device != NULL) {
+		put(to, modbus->serial.device);
+		fprintf(to, "%u %c %u %d", modbus->serial.baud, modbus->serial.parity,
+			modbus->serial.stop_bits, modbus->serial.rs485);
+	}
 }
 
 static void

@@ -13,7 +13,7 @@
 
 static const char *const line_keys[] = {
 	"transport", "port", "timeout", "connect_timeout", "connect_delay", "request_gap",
-	"close_after", "baud", "parity", "stop_bits", "local_echo", "gateway",
+	"close_after", "device", "rs485", "baud", "parity", "stop_bits", "local_echo", "gateway",
 };
 
 /* The entry of lines that the device names; the device's own keys of a line are then wrong. */
@@ -77,6 +77,25 @@ outlast_gateway(struct build *build, const struct scope *scope, struct modbus_op
 		str_time_span(all, sizeof all, wait));
 }
 
+/* Behind USB nobody can measure 3.5 characters: 20 ms of nothing are the end of a frame. */
+static void
+serial_line(struct build *build, const struct scope *scope, struct modbus_options *options)
+{
+	int64_t gap = frame_gap(scope), baud = scope_int(scope, "baud");
+	const struct config_setting_t *node = scope_find(scope, "baud");
+	const char *parity = scope_text(scope, "parity");
+
+	options->serial = (struct serial_options){ .device = build_text(build, scope, "device"),
+		.baud = (uint32_t)baud, .stop_bits = (uint8_t)scope_int(scope, "stop_bits"),
+		.parity = (char)(parity[0] == 'e' ? 'E' : parity[0] == 'o' ? 'O' : 'N'),
+		.rs485 = scope_bool(scope, "rs485") };
+	options->quiet = gap > 20 * LOOP_MS ? gap : 20 * LOOP_MS;
+	if (!serial_baud_known(baud))
+		node_error(node->parent, build->errors, "baud %lld: expected 300, 600, 1200, 2400, "
+			"4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800 or 921600",
+			(long long)baud);
+}
+
 static void
 line_options(struct build *build, const struct scope *scope, struct modbus_options *options)
 {
@@ -91,26 +110,68 @@ line_options(struct build *build, const struct scope *scope, struct modbus_optio
 	options->local_echo = scope_bool(scope, "local_echo");
 	if (rtu && scope_find(scope, "request_gap") == NULL)
 		options->request_gap = frame_gap(scope);
+	if (strcmp(scope_text(scope, "transport"), "rtu") == 0)
+		serial_line(build, scope, options);
 	outlast_gateway(build, scope, options);
 }
 
-/* What only a bus has. */
+/* Keys that another transport has. */
 static void
-check_rtu_keys(struct build *build, const struct scope *scope,
-	const struct modbus_options *options)
+refuse_keys(struct build *build, const struct scope *scope, const char *const *keys,
+	const char *because)
 {
-	static const char *const keys[] = { "baud", "parity", "stop_bits", "local_echo" };
-
-	for (size_t i = 0; i < sizeof keys / sizeof *keys && options->framing != ADU_RTU; i++) {
-		const struct config_setting_t *node = scope_find(scope, keys[i]);
+	for (; *keys != NULL; keys++) {
+		const struct config_setting_t *node = scope_find(scope, *keys);
 
 		if (node != NULL)
-			node_error(node->parent, build->errors, "%s: only with transport "
-				"\"rtu-over-tcp\"", keys[i]);
+			node_error(node->parent, build->errors, "%s: %s", *keys, because);
 	}
+}
+
+static void
+check_transport(struct build *build, const struct scope *scope,
+	const struct modbus_options *options)
+{
+	static const char *const bus[] = { "baud", "parity", "stop_bits", "local_echo", NULL };
+	static const char *const tty[] = { "device", "rs485", NULL };
+	static const char *const net[] = { "port", "connect_timeout", NULL };
+	bool rtu = strcmp(scope_text(scope, "transport"), "rtu") == 0;
+
+	if (options->framing != ADU_RTU)
+		refuse_keys(build, scope, bus, "only with transport \"rtu-over-tcp\" or \"rtu\"");
+	if (!rtu)
+		refuse_keys(build, scope, tty, "only with transport \"rtu\"");
+	else
+		refuse_keys(build, scope, net, "not with transport \"rtu\"");
+	if (rtu && options->serial.device[0] != '/')
+		node_error(scope->levels[scope->count - 1], build->errors, options->serial.device[0] ==
+			'\0' ? "missing key \"device\" (the tty, as \"/dev/ttyUSB0\")" :
+			"device \"%s\": expected a path, as \"/dev/ttyUSB0\"", options->serial.device);
 	if (options->framing == ADU_RTU && options->unit_id > 247)
 		node_error(scope->levels[0], build->errors, "unit_id %u: a serial bus has 1 to 247",
 			options->unit_id);
+}
+
+/* Where the line leads to: a tty, the device's own address, or that of its line. */
+static void
+find_place(struct build *build, const struct config_setting_t *device,
+	const struct config_setting_t *line, const struct scope *scope,
+	struct modbus_options *options)
+{
+	uint16_t port = (uint16_t)scope_int(scope, "port");
+	bool rtu = options->serial.device != NULL;
+	const struct config_setting_t *node = node_get(line, "address");
+
+	if (line == NULL && node_get(node_get(device, "modbus"), "line") == NULL) {
+		if (!rtu)
+			build_address(build, device, port, "modbus", &options->address);
+	} else if (line != NULL && rtu && node != NULL) {
+		node_error(line, build->errors, "address: not with transport \"rtu\"");
+	} else if (line != NULL && !rtu && node == NULL) {
+		node_error(line, build->errors, "missing key \"address\"");
+	} else if (node_text(node) != NULL) {
+		net_addr_parse(node_text(node), port, &options->address, NULL);
+	}
 }
 
 const void *
@@ -132,14 +193,9 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 	line_options(build, &scope, options);
 	if (line != NULL)
 		options->line = build_text(build, &scope, "line");
-	if (line == NULL && node_get(modbus, "line") == NULL)
-		build_address(build, device, (uint16_t)scope_int(&scope, "port"), "modbus",
-			&options->address);
-	else if (line != NULL && node_get_text(line, "address", NULL) != NULL)
-		net_addr_parse(node_get_text(line, "address", ""),
-			(uint16_t)scope_int(&scope, "port"), &options->address, NULL);
+	find_place(build, device, line, &scope, options);
 	options->unit_id = (uint8_t)scope_int(&scope, "unit_id");
-	check_rtu_keys(build, &scope, options);
+	check_transport(build, &scope, options);
 	/* What the device's templates know about how much it takes at once. */
 	for (size_t i = 0; i < count; i++) {
 		for (const struct template *at = units[i].tmpl; at != NULL; at = at->parent) {
@@ -158,6 +214,14 @@ contradiction(const struct modbus_options *one, const struct modbus_options *oth
 {
 	if (one->framing != other->framing)
 		return "transport";
+	if (one->serial.baud != other->serial.baud)
+		return "baud";
+	if (one->serial.parity != other->serial.parity)
+		return "parity";
+	if (one->serial.stop_bits != other->serial.stop_bits)
+		return "stop_bits";
+	if (one->serial.rs485 != other->serial.rs485)
+		return "rs485";
 	if (one->local_echo != other->local_echo)
 		return "local_echo";
 	if (one->connect_timeout != other->connect_timeout)
@@ -171,6 +235,15 @@ contradiction(const struct modbus_options *one, const struct modbus_options *oth
 	return NULL;
 }
 
+static bool
+same_place(const struct modbus_options *one, const struct modbus_options *other)
+{
+	if (one->serial.device != NULL || other->serial.device != NULL)
+		return one->serial.device != NULL && other->serial.device != NULL &&
+			strcmp(one->serial.device, other->serial.device) == 0;
+	return net_addr_equal(&one->address, &other->address);
+}
+
 /* Devices behind one host and port share a connection, so its settings have one value. */
 static void
 check_device_line(struct build *build, size_t at)
@@ -181,13 +254,14 @@ check_device_line(struct build *build, size_t at)
 		const struct modbus_options *other = build->devices[i].modbus;
 		const char *key;
 
-		if (other == NULL || !net_addr_equal(&one->address, &other->address))
+		if (other == NULL || !same_place(one, other))
 			continue;
 		key = contradiction(one, other);
 		if (key != NULL)
 			node_error(node_get(build->device_nodes[at], "modbus"), build->errors,
-				"%s: device \"%s\" has another value for the same host and port", key,
-				build->devices[i].name);
+				"%s: device \"%s\" has another value for the same %s", key,
+				build->devices[i].name, one->serial.device != NULL ? "tty" :
+				"host and port");
 		return; /* the first stands for all before */
 	}
 }
@@ -202,7 +276,12 @@ build_check_lines(struct build *build)
 		for (size_t k = 0; k < i; k++) {
 			struct scope other = build_scope(build, "line", build->lines.items[k]);
 
-			if (strcmp(scope_text(&scope, "address"), scope_text(&other, "address")) == 0 &&
+			if (strcmp(scope_text(&scope, "device"), scope_text(&other, "device")) == 0 &&
+				scope_text(&scope, "device")[0] != '\0')
+				node_error(one, build->errors, "line \"%s\" is the same tty",
+					scope_text(&other, "name"));
+			else if (scope_text(&scope, "address")[0] != '\0' &&
+				strcmp(scope_text(&scope, "address"), scope_text(&other, "address")) == 0 &&
 				scope_int(&scope, "port") == scope_int(&other, "port"))
 				node_error(one, build->errors, "line \"%s\" is the same host and port",
 					scope_text(&other, "name"));

@@ -49,6 +49,8 @@ struct line {
 	enum line_state state;
 	struct line_unit *units;
 
+	struct serial *serial;    /* of a line on a tty */
+	char *device;
 	struct net_stream *stream;
 	uint64_t connection;      /* counts them */
 	unsigned answers_here;    /* on this connection */
@@ -106,7 +108,9 @@ line_free(struct line *line)
 	loop_timer_stop(line->loop, &line->timer);
 	loop_timer_stop(line->loop, &line->refusals);
 	net_stream_close(line->stream);
+	serial_free(line->serial);
 	owed_free(&line->owed);
+	free(line->device);
 	free(line->name);
 	free(line);
 }
@@ -140,6 +144,7 @@ line_new(struct lines *lines, const struct line_options *options)
 	line->loop = lines->loop;
 	line->options.address = options->address;
 	line->options.framing = options->framing;
+	line->device = mem_text(options->serial.device == NULL ? "" : options->serial.device);
 	/* Random enough that a restarted poller does not ask with the tids of its forerunner. */
 	line->tid = (uint16_t)(str_hash(seed, sizeof(seed)) ^
 			       str_hash(&options->address, sizeof(options->address)));
@@ -159,11 +164,28 @@ take_options(struct line *line, const struct line_options *options)
 	line->name = mem_text(options->name);
 	line->options = *options;
 	line->options.name = line->name;
+	line->options.serial.device = line->device;
 	line->options.retry_within = before > 0 && before < within ? before : within;
 	if (line->options.connect_timeout <= 0)
 		line->options.connect_timeout = CONNECT_TIMEOUT;
 	if (line->options.quiet <= 0)
 		line->options.quiet = QUIET;
+}
+
+/* What a serial line is made of changes with a new line only: the old one has it open. */
+static bool
+is_to(const struct line *line, const struct line_options *options)
+{
+	const struct serial_options *ours = &line->options.serial, *theirs = &options->serial;
+
+	if (line->doomed || line->options.framing != options->framing)
+		return false;
+	if (theirs->device == NULL || theirs->device[0] == '\0')
+		return line->device[0] == '\0' &&
+		       net_addr_equal(&line->options.address, &options->address);
+	return strcmp(line->device, theirs->device) == 0 && ours->baud == theirs->baud &&
+	       ours->parity == theirs->parity && ours->stop_bits == theirs->stop_bits &&
+	       ours->rs485 == theirs->rs485;
 }
 
 void
@@ -172,8 +194,7 @@ line_join(struct lines *lines, const struct line_options *options, struct line_u
 	struct line *line;
 
 	DL_FOREACH(lines->all, line) {
-		if (!line->doomed && line->options.framing == options->framing &&
-			net_addr_equal(&line->options.address, &options->address))
+		if (is_to(line, options))
 			break;
 	}
 	if (line == NULL)
@@ -358,6 +379,7 @@ drop_stream(struct line *line)
 	loop_timer_stop(line->loop, &line->timer);
 	net_stream_close(line->stream);
 	line->stream = NULL;
+	serial_close(line->serial);
 	line->in_size = 0;
 	line->late_count = 0; /* the old connection's answers cannot come any more */
 	line->timeouts = 0;
@@ -728,7 +750,8 @@ static void
 on_closed(int error, void *arg)
 {
 	struct line *line = arg;
-	const char *why = error != 0 ? strerror(error) : "closed by the other side";
+	const char *why = error != 0 ? strerror(error) : line->device[0] != '\0' ?
+		"the adapter has gone" : "closed by the other side";
 	struct line_result result = { .outcome = LINE_UNREACHABLE, .why = why,
 		.received = loop_mono(line->loop) };
 	enum line_state state = line->state;
@@ -763,11 +786,41 @@ on_closed(int error, void *arg)
 
 /* ---- what goes out ---- */
 
+static const struct net_stream_events events = { .connected = on_connected,
+	.received = on_received, .closed = on_closed };
+
+static void
+on_serial(int fd, const char *why, void *arg)
+{
+	struct line *line = arg;
+
+	enter(line);
+	if (fd == -1) {
+		go_down(line, why);
+	} else {
+		line->stream = net_stream_tty(line->loop, fd, &events, line);
+		on_connected(line);
+	}
+	leave(line);
+}
+
+/* Reported by on_serial; NULL and why when it cannot even begin. */
+static bool
+open_serial(struct line *line, struct fail *why)
+{
+	if (line->serial == NULL)
+		line->serial = serial_new(line->loop, &line->options.serial, on_serial, line, why);
+	if (line->serial == NULL)
+		return false;
+	if (serial_open(line->serial))
+		return true;
+	fail_set(why, "%s: opening it takes for ever", line->device);
+	return false;
+}
+
 static void
 start_connect(struct line *line)
 {
-	static const struct net_stream_events events = { .connected = on_connected,
-		.received = on_received, .closed = on_closed };
 	int64_t now = loop_mono(line->loop);
 	struct fail why;
 
@@ -779,13 +832,20 @@ start_connect(struct line *line)
 	line->next_connect = now + CONNECT_SPACING;
 	line->connection++;
 	line->counters.connects++;
-	line->stream = net_stream_connect(line->loop, &line->options.address, &events, line,
-		&why);
-	if (line->stream == NULL) {
-		go_down(line, why.text);
-		return;
-	}
 	line->state = LINE_CONNECTING;
+	if (line->device[0] != '\0') {
+		if (!open_serial(line, &why)) {
+			go_down(line, why.text);
+			return;
+		}
+	} else {
+		line->stream = net_stream_connect(line->loop, &line->options.address, &events,
+			line, &why);
+		if (line->stream == NULL) {
+			go_down(line, why.text);
+			return;
+		}
+	}
 	loop_timer_in(line->loop, &line->timer, line->options.connect_timeout);
 }
 
@@ -918,7 +978,8 @@ timed_out(struct line *line)
 		result.why = "only part of an answer";
 	/* Half an answer is left: a dribbling or lying server. Or nobody answered for a
 	 * while: the connection may be dead without anybody having told us. */
-	if ((line->in_size > 0 && !is_rtu(line)) || ++line->timeouts >= TIMEOUTS_TO_RECONNECT)
+	if ((line->in_size > 0 && !is_rtu(line)) ||
+		(++line->timeouts >= TIMEOUTS_TO_RECONNECT && line->device[0] == '\0'))
 		drop_stream(line);
 	else if (is_rtu(line))
 		drain(line);

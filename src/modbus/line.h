@@ -17,6 +17,7 @@
 
 #include "base/net.h"
 #include "modbus/adu.h"
+#include "modbus/serial.h"
 struct line;
 struct lines;
 struct loop;
@@ -32,6 +33,7 @@ void lines_tap(struct lines *lines,
 struct line_options {
 	const char *name;        /* for the tap and for messages; copied */
 	struct net_addr address;
+	struct serial_options serial; /* with a device: in the place of the address; RTU */
 	enum adu_framing framing;
 	bool local_echo;         /* RTU: the adapter sends back what it is sent, first */
 	int64_t quiet;           /* ns, RTU: of silence after which a frame begins; 0: 100 ms */
@@ -52,7 +54,7 @@ struct line_unit {
 	int64_t probed, refused;       /* mono */
 };
 
-/* Finds the line to options->address or makes it (without connecting yet); options that
+/* Finds the line to options->address (or to the tty) or makes it (without connecting yet); options that
  * differ from those of the units already there win from now on, but the shortest
  * retry_within stays. line_leave cancels nothing: the unit has no request when it leaves. */
 void line_join(struct lines *lines, const struct line_options *options, struct line_unit *unit);

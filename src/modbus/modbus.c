@@ -97,13 +97,14 @@ attach(void *env, const struct device *device, struct fail *why)
 {
 	struct modbus *modbus = env;
 	const struct modbus_options *options = device->modbus;
-	struct line_options line = { .address = options->address,
+	struct line_options line = { .address = options->address, .serial = options->serial,
 		.framing = options->framing, .local_echo = options->local_echo,
 		.quiet = options->quiet,
 		.connect_timeout = options->connect_timeout,
 		.connect_delay = options->connect_delay, .request_gap = options->request_gap,
 		.close_after = options->close_after, .retry_within = device->interval };
 	struct meter *meter;
+	bool tty = options->serial.device != NULL && options->serial.device[0] != '\0';
 	char name[64];
 
 	if (options->unit_id == 0) {
@@ -111,6 +112,7 @@ attach(void *env, const struct device *device, struct fail *why)
 		return NULL;
 	}
 	line.name = options->line != NULL && options->line[0] != '\0' ? options->line :
+		tty ? options->serial.device :
 		    net_addr_text(name, sizeof(name), &options->address, true);
 	meter = mem_zero(sizeof(*meter));
 	meter->device = device;

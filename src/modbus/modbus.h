@@ -9,12 +9,14 @@
 #include "base/net.h"
 #include "modbus/adu.h"
 #include "modbus/regs.h"
+#include "modbus/serial.h"
 struct driver;
 struct loop;
 
 struct modbus_options {
 	const char *line;        /* name of the `lines` entry, "" for a line of its own */
 	struct net_addr address; /* of the line: all devices on one host:port share one line */
+	struct serial_options serial; /* with a device: in the place of the address */
 	enum adu_framing framing;
 	bool local_echo;         /* RTU: the adapter sends back what it is sent */
 	int64_t quiet;           /* ns, RTU: silence between frames; 0: the line's own */

@@ -196,7 +196,7 @@ probe_new(struct loop *loop, const struct probe_options *options,
 	void (*done)(const struct probe_result *result, void *arg), void *arg)
 {
 	const struct modbus_options *device = options->device;
-	struct line_options line = { .name = "probe", .address = device->address,
+	struct line_options line = { .name = "probe", .address = device->address, .serial = device->serial,
 		.framing = device->framing, .local_echo = device->local_echo,
 		.quiet = device->quiet,
 		.connect_timeout = device->connect_timeout,

@@ -1,13 +1,15 @@
 /* libmodbus_server.c - an honest Modbus TCP server on libmodbus, with known registers.
  *
  * libmodbus_server [--listen ADDRESS:PORT] [--refuse UNIT] [--silent UNIT] [--log FILE]
+ * libmodbus_server --rtu TTY [--baud N] [--unit N] [--log FILE]
  * libmodbus_server --list | --floats
  *
  * --list prints what it serves, one value a line: name, function, PDU address, type, order
  * ("-": none), bit or length in registers, value ("exception-2" where nothing is). The
  * values are laid out here by letters, so nothing of this is shared with what reads them;
  * --floats ends with 0 when libmodbus' own getters agree about the 32-bit floats. Unit --refuse answers exception 2 to
- * everything, unit --silent nothing, all others the same values.
+ * everything, unit --silent nothing, all others the same values. With --rtu it is one unit of a
+ * serial bus (--unit, 1), at --baud (19200), 8E1.
  *
  * Prints "ready ADDRESS:PORT" and serves until SIGTERM. --log: one line "unit function
  * address count" per request. Ends with 3 when it saw a function that is not 1 to 4. */
@@ -144,6 +146,9 @@ check_floats(void)
 }
 
 struct server {
+	const char *tty;
+	int baud, unit;
+	unsigned long served;
 	modbus_t *modbus;
 	struct pollfd fds[1 + CONNECTIONS];
 	int refuse, silent;
@@ -157,11 +162,13 @@ serve(struct server *server)
 {
 	uint8_t request[MODBUS_TCP_MAX_ADU_LENGTH];
 	int size = modbus_receive(server->modbus, request);
-	int unit = request[6], function = request[7];
-	int address = request[8] << 8 | request[9], count = request[10] << 8 | request[11];
+	const uint8_t *pdu = request + modbus_get_header_length(server->modbus);
+	int unit = pdu[-1], function = pdu[0];
+	int address = pdu[1] << 8 | pdu[2], count = pdu[3] << 8 | pdu[4];
 
 	if (size <= 0)
 		return size == 0;
+	server->served++;
 	if (server->log != NULL)
 		fprintf(server->log, "%d %d %d %d\n", unit, function, address, count);
 	if (function < 1 || function > 4)
@@ -212,6 +219,42 @@ run(struct server *server)
 }
 
 static int
+open_tty(struct server *server)
+{
+	server->modbus = modbus_new_rtu(server->tty, server->baud, 'E', 8, 1);
+	return server->modbus == NULL || modbus_set_slave(server->modbus, server->unit) == -1 ||
+		modbus_connect(server->modbus) == -1 ? -1 : 0;
+}
+
+static int
+run_rtu(struct server *server)
+{
+	if (open_tty(server) == -1)
+		return -1;
+	printf("ready %s\n", server->tty);
+	fflush(stdout);
+	while (!stop) {
+		struct pollfd fd = { .fd = modbus_get_socket(server->modbus), .events = POLLIN };
+		unsigned long before = server->served;
+
+		if (poll(&fd, 1, 200) <= 0)
+			continue;
+		if (!serve(server))
+			modbus_flush(server->modbus);
+		/* After a question to another unit libmodbus takes the next frame for that
+		 * unit's answer, and so loses a question when there is none: begin anew. */
+		if (server->served == before) {
+			modbus_close(server->modbus);
+			modbus_free(server->modbus);
+			if (open_tty(server) == -1)
+				return -1;
+		}
+	}
+	modbus_close(server->modbus);
+	return 0;
+}
+
+static int
 listen_at(struct server *server, const char *where)
 {
 	struct sockaddr_in at;
@@ -239,7 +282,7 @@ listen_at(struct server *server, const char *where)
 int
 main(int argc, char **argv)
 {
-	struct server server = { .refuse = -1, .silent = -1 };
+	struct server server = { .refuse = -1, .silent = -1, .baud = 19200, .unit = 1 };
 	const char *where = "127.0.0.1:0";
 	bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
 
@@ -258,17 +301,25 @@ main(int argc, char **argv)
 			server.refuse = atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--silent") == 0)
 			server.silent = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--rtu") == 0)
+			server.tty = argv[i + 1];
+		else if (strcmp(argv[i], "--baud") == 0)
+			server.baud = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--unit") == 0)
+			server.unit = atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--log") == 0)
 			server.log = fopen(argv[i + 1], "w");
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
-	if (listen_at(&server, where) == -1) {
-		fprintf(stderr, "%s: %s\n", where, modbus_strerror(errno));
+	if ((server.tty != NULL ? run_rtu(&server) : listen_at(&server, where)) == -1) {
+		fprintf(stderr, "%s: %s\n", server.tty != NULL ? server.tty : where,
+			modbus_strerror(errno));
 		return 2;
 	}
-	run(&server);
+	if (server.tty == NULL)
+		run(&server);
 	if (server.log != NULL)
 		fclose(server.log);
 	modbus_free(server.modbus);
