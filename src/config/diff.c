@@ -91,6 +91,9 @@ put_modbus_point(FILE *to, const struct modbus_point *wire)
 	fprintf(to, "%u %u %d %u %d %u %u %a %a %u %u", wire->function, wire->pdu, wire->separate,
 		wire->bits, spec->type, spec->order.swap, spec->order.letters, spec->scale,
 		spec->offset, spec->bit, spec->length);
+	fprintf(to, " %d %u %d %a %a ", spec->chars, spec->mask, spec->bounded, spec->min,
+		spec->max);
+	put(to, wire->scale_from == NULL ? "" : wire->scale_from);
 	for (size_t i = 0; i < spec->invalid_count; i++)
 		fprintf(to, " %d %llx %llx", spec->invalid[i].kind,
 			(unsigned long long)spec->invalid[i].from.bits,

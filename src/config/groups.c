@@ -118,6 +118,34 @@ check_names(struct work *work, const struct draft *drafts, size_t count)
 	}
 }
 
+/* A power of ten is read in the same poll, so it stands in the same group. */
+static void
+check_powers(struct work *work, const struct draft *drafts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct modbus_point *wire = drafts[i].point.wire;
+		const struct draft *from = NULL;
+
+		if (drafts[i].protocol != PROTOCOL_MODBUS || wire->scale_from == NULL)
+			continue;
+		for (size_t k = 0; k < count; k++) {
+			if (k != i && strcmp(drafts[k].point.name, wire->scale_from) == 0)
+				from = &drafts[k];
+		}
+		if (from == NULL)
+			node_error(drafts[i].node, work->build->errors,
+				"scale_from: there is no point \"%s\" beside this one",
+				wire->scale_from);
+		else if (from->interval != drafts[i].interval)
+			node_error(drafts[i].node, work->build->errors,
+				"scale_from: point \"%s\" has another interval", wire->scale_from);
+		else if (from->protocol == PROTOCOL_MODBUS &&
+			((const struct modbus_point *)from->point.wire)->scale_from != NULL)
+			node_error(drafts[i].node, work->build->errors,
+				"scale_from: point \"%s\" has a power of its own", wire->scale_from);
+	}
+}
+
 static const char *
 suffix(struct work *work, int64_t interval, int64_t usual)
 {
@@ -214,6 +242,7 @@ group_points(struct work *work, const struct unit *unit,
 		count++;
 	}
 	check_names(work, drafts, count);
+	check_powers(work, drafts, count);
 	for (size_t i = 0; i < count; i++)
 		find_group(work, first, drafts[i].interval, drafts[i].protocol);
 	for (size_t i = first; i < work->count; i++) {

@@ -1,5 +1,6 @@
 /* One point as configured, with what its protocol needs to ask for it. */
 #include <libconfig.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -15,7 +16,7 @@
 
 static const char *const modbus_keys[] = {
 	"function", "pdu", "register", "modicon", "type", "order", "bit", "length",
-	"separate",
+	"separate", "mask", "chars", "min", "max", "scale_from",
 };
 
 /* ---- what all points have ---- */
@@ -350,7 +351,7 @@ build_type(struct build *build, const struct scope *scope, struct modbus_point *
 
 	if (type[0] == '\0' && !bits) {
 		node_error(node, build->errors, "missing key \"type\" (s16 u16 s32 u32 s64 u64 f32 f64 "
-			"bit string)");
+			"bit string s8h s8l u8h u8l f16 bcd16 bcd32 sm16 sm32 m10k32 m10k64)");
 		return false;
 	}
 	wire->spec.type = REGS_BIT;
@@ -431,6 +432,49 @@ build_invalid(struct build *build, const struct scope *scope, struct modbus_poin
 	return fine;
 }
 
+/* Which bits are the value, which values are believed, and whose power of ten it has. */
+static bool
+build_field(struct build *build, const struct scope *scope, enum point_kind kind,
+	struct modbus_point *wire)
+{
+	const struct config_setting_t *node = scope->levels[0];
+	struct regs_spec *spec = &wire->spec;
+	const char *mask = scope_text(scope, "mask"), *chars = scope_text(scope, "chars");
+	uint64_t bits = 0, top = spec->type == REGS_U32 ? UINT32_MAX : UINT16_MAX;
+
+	if (mask[0] != '\0' && spec->type != REGS_U16 && spec->type != REGS_U32) {
+		node_error(node, build->errors, "key \"mask\": only for type \"u16\" and \"u32\"");
+		return false;
+	}
+	if (mask[0] != '\0' && (str_uint(mask, &bits, NULL) == -1 || bits == 0 || bits > top)) {
+		node_error(node, build->errors, "mask \"%s\": expected bits of a %s, as \"0x00F0\"",
+			mask, regs_type_name(spec->type));
+		return false;
+	}
+	spec->mask = (uint32_t)bits;
+	spec->chars = chars[0] == 'h' ? REGS_CHARS_HIGH : chars[0] == 'l' ? REGS_CHARS_LOW :
+		REGS_CHARS_PAIRS;
+	if (node_get(node, "chars") != NULL && spec->type != REGS_STRING) {
+		node_error(node, build->errors, "key \"chars\": only for type \"string\"");
+		return false;
+	}
+	spec->bounded = scope_find(scope, "min") != NULL || scope_find(scope, "max") != NULL;
+	spec->min = scope_find(scope, "min") != NULL ? scope_number(scope, "min") : -INFINITY;
+	spec->max = scope_find(scope, "max") != NULL ? scope_number(scope, "max") : INFINITY;
+	if (spec->bounded && (spec->min > spec->max || kind == POINT_COUNTER || kind == POINT_TEXT)) {
+		node_error(node, build->errors, spec->min > spec->max ? "min: is above max" :
+			"min, max: not for a %s", point_kind_word(kind));
+		return false;
+	}
+	wire->scale_from = scope_find(scope, "scale_from") == NULL ? NULL :
+		build_text(build, scope, "scale_from");
+	if (wire->scale_from != NULL && (kind == POINT_COUNTER || kind == POINT_TEXT)) {
+		node_error(node, build->errors, "scale_from: not for a %s", point_kind_word(kind));
+		return false;
+	}
+	return true;
+}
+
 static bool
 build_modbus_point(struct build *build, const struct unit *unit, const struct scope *scope,
 	struct draft *draft)
@@ -461,8 +505,11 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 	wire->spec.scale = draft->point.scale;
 	wire->spec.offset = draft->point.offset;
 	width = wire->function <= 2 ? 1 : regs_count(&wire->spec);
-	wire->bits = wire->spec.type == REGS_F32 || wire->spec.type == REGS_F64 ? 64 :
-		(uint8_t)(width * 16 > 64 ? 64 : width * 16);
+	/* What does not count in binary cannot be seen to wrap: a lower count is a new one. */
+	wire->bits = !regs_is_binary(wire->spec.type) || width * 16 > 64 ? 64 :
+		(uint8_t)(width * 16);
+	if (wire->spec.type >= REGS_S8H && wire->spec.type <= REGS_U8L)
+		wire->bits = 8;
 	request = (struct block_point){
 		.function = (enum adu_function)wire->function, .address = wire->pdu,
 		.width = (uint16_t)width,
@@ -473,7 +520,8 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 	}
 	draft->point.wire = wire;
 	return build_kind(build, scope, wire->spec.type == REGS_STRING ? POINT_TEXT :
-		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point);
+		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point) &&
+		build_field(build, scope, draft->point.kind, wire);
 }
 
 /* A forgotten transformer ratio must not store zeros that count as good. */

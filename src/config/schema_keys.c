@@ -248,10 +248,17 @@ const struct schema_key schema_keys[] = {
 	S("point", "pdu", INT, 0, 65535, .help = "Modbus address as sent, from 0"),
 	S("point", "register", INT, 1, 65536, .help = "Modbus register number, from 1"),
 	S("point", "modicon", INT, 1, 465536, .help = "40001 style; its first digit sets the function"),
-	S("point", "type", TEXT, .help = "Modbus: s16 u16 s32 u32 s64 u64 f32 f64 bit string"),
+	S("point", "type", TEXT, .help = "Modbus: s16 u16 s32 u32 s64 u64 f32 f64 bit string s8h s8l u8h "
+		"u8l f16 bcd16 bcd32 sm16 sm32 m10k32 m10k64"),
 	S("point", "order", TEXT, .help = "Modbus: ABCD, CDAB, BADC, DCBA and the like; default straight"),
 	S("point", "bit", INT, 0, 15, .help = "Modbus: bit of a register, 0 is the lowest"),
 	S("point", "length", INT, 1, 125, .help = "Modbus: registers of a string"),
+	S("point", "mask", TEXT, .help = "Modbus: bits of a u16 or u32 that are the value, \"0x00F0\""),
+	S("point", "chars", CHOICE, .of = "pairs|high|low", .fallback = "pairs",
+		.help = "Modbus: characters of a string, two a register or one in its high or low byte"),
+	S("point", "min", FLOAT, -1e300, 1e300, .help = "Modbus: a lower value is not believed"),
+	S("point", "max", FLOAT, -1e300, 1e300, .help = "Modbus: a higher value is not believed"),
+	S("point", "scale_from", NAME, .help = "Modbus: point with the power of ten of this one (SunSpec)"),
 	S("point", "invalid", TEXTS, .help = "raw numbers that mean \"not there\", \"0x7FFF\", \"-1\", \"1..5\""),
 	S("point", "separate", BOOL, .fallback = "false", .help = "Modbus: never in one request with others"),
 

@@ -1,5 +1,7 @@
 #include "modbus/modbus.h"
 
+#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,12 +39,22 @@ struct meter {
 	struct line_unit unit;
 };
 
+/* A point whose power of ten another point holds waits for it until the poll ends. */
+struct power {
+	bool wanted;                  /* by some other point */
+	size_t from;                  /* whose: an index into the group; its own: none */
+	bool held;                    /* value was read in this poll */
+	struct regs_value value;
+	int64_t received;
+};
+
 /* One group of points of a device, and the poll of it that is under way. */
 struct work {
 	struct meter *meter;
 	struct task *task;
 	const struct group *group;
 	struct regs_spec *specs;      /* per point of the group; scale and offset filled in */
+	struct power *powers;         /* per point */
 	struct block_limits limits;
 
 	struct block_point *points;   /* sorted by block_plan; tag is the index into the group */
@@ -185,6 +197,12 @@ read_number(const struct point *point, const struct regs_spec *spec, uint8_t bit
 	const struct regs_value *value, struct reading *reading)
 {
 	reading->number = value->number;
+	if (!regs_plausible(spec, value->number)) {
+		reading->reason = REASON_INVALID_VALUE;
+		return;
+	}
+	if (spec->type == REGS_F16)
+		return;
 	if (spec->type == REGS_F32 || spec->type == REGS_F64) {
 		if (point->kind == POINT_COUNTER)
 			count_real(value->number, reading);
@@ -211,6 +229,13 @@ read_point(struct work *work, const struct block *block, const struct block_poin
 		regs_read_bit(spec, adu_bit(result->data, offset), &value);
 	else
 		regs_read(spec, result->data + 2 * offset, &value);
+	if (work->powers[at->tag].wanted || work->powers[at->tag].from != at->tag) {
+		work->powers[at->tag].held = true;
+		work->powers[at->tag].value = value;
+		work->powers[at->tag].received = result->received;
+	}
+	if (work->powers[at->tag].from != at->tag)
+		return;
 	switch (value.kind) {
 	case REGS_TEXT:
 		reading.text = value.text;
@@ -223,6 +248,44 @@ read_point(struct work *work, const struct block *block, const struct block_poin
 		break;
 	}
 	task_reading(work->task, &reading);
+}
+
+/* SunSpec Device Information Model, 6.4.8: -10 to 10, 0x8000 for "not implemented". */
+static bool
+power_of_ten(const struct power *power, double *factor)
+{
+	int exponent = power->value.kind == REGS_NUMBER && fabs(power->value.number) <= 10 ?
+		(int)power->value.number : INT_MIN;
+
+	if (exponent == INT_MIN || exponent != power->value.number)
+		return false;
+	*factor = pow(10, exponent);
+	return true;
+}
+
+/* Those that waited; where the power itself was not read, they end with the poll's reason. */
+static void
+release(struct work *work)
+{
+	for (size_t i = 0; i < work->group->point_count; i++) {
+		struct power *power = &work->powers[i];
+		const struct regs_spec *spec = &work->specs[i];
+		struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)i,
+			.reason = REASON_GOOD, .received = power->received };
+		double factor = 1;
+
+		if (power->from == i || !power->held || !work->powers[power->from].held)
+			continue;
+		if (power->value.kind != REGS_NUMBER ||
+			!power_of_ten(&work->powers[power->from], &factor))
+			reading.reason = REASON_INVALID_VALUE;
+		reading.number = (power->value.number - spec->offset) * factor + spec->offset;
+		if (reading.reason == REASON_GOOD && !regs_plausible(spec, reading.number))
+			reading.reason = REASON_INVALID_VALUE;
+		task_reading(work->task, &reading);
+	}
+	for (size_t i = 0; i < work->group->point_count; i++)
+		work->powers[i].held = false;
 }
 
 static void
@@ -251,6 +314,7 @@ end(struct work *work, uint8_t rest)
 	if (work->learned)
 		plan(work);
 	work->learned = false;
+	release(work);
 	task_done(work->task, rest);
 }
 
@@ -491,6 +555,25 @@ take_points(struct work *work)
 	}
 }
 
+static void
+take_powers(struct work *work)
+{
+	const struct group *group = work->group;
+
+	for (size_t i = 0; i < group->point_count; i++)
+		work->powers[i].from = i;
+	for (size_t i = 0; i < group->point_count; i++) {
+		const struct modbus_point *wire = group->points[i].wire;
+
+		for (size_t k = 0; k < group->point_count && wire->scale_from != NULL; k++) {
+			if (strcmp(group->points[k].name, wire->scale_from) != 0)
+				continue;
+			work->powers[i].from = k;
+			work->powers[k].wanted = true;
+		}
+	}
+}
+
 static void *
 open_group(void *state, struct task *task)
 {
@@ -505,6 +588,7 @@ open_group(void *state, struct task *task)
 		.max_gap = work->meter->options->max_gap };
 	count = work->group->point_count;
 	work->specs = mem_array(count, sizeof(work->specs[0]));
+	work->powers = mem_array(count, sizeof(work->powers[0]));
 	work->points = mem_array(count, sizeof(work->points[0]));
 	work->blocks = mem_array(count, sizeof(work->blocks[0]));
 	work->pieces = mem_array(count, sizeof(work->pieces[0]));
@@ -514,6 +598,7 @@ open_group(void *state, struct task *task)
 		.arg = work, .timeout = work->meter->options->timeout };
 	loop_timer_init(&work->nothing, on_nothing, work);
 	take_points(work);
+	take_powers(work);
 	plan(work);
 	return work;
 }
@@ -537,6 +622,7 @@ close_group(void *arg)
 		return;
 	cancel(work);
 	free(work->specs);
+	free(work->powers);
 	free(work->points);
 	free(work->blocks);
 	free(work->pieces);

@@ -36,7 +36,10 @@ struct modbus_point {
 	uint16_t pdu;
 	bool separate;    /* never shares a request */
 	struct regs_spec spec;
-	uint8_t bits;     /* counters: 16, 32 or 64 */
+	uint8_t bits;     /* counters: 8, 16, 32 or 64 */
+	/* Name of the point of the same group that holds the power of ten of this one's value
+	 * (SunSpec's sunssf), read in the same poll; NULL: none. */
+	const char *scale_from;
 };
 
 extern const struct driver modbus_driver;

@@ -15,6 +15,12 @@ static const struct {
 	[REGS_S64] = { "s64", 4 }, [REGS_U64] = { "u64", 4 },
 	[REGS_F32] = { "f32", 2 }, [REGS_F64] = { "f64", 4 },
 	[REGS_BIT] = { "bit", 1 }, [REGS_STRING] = { "string", 0 },
+	[REGS_S8H] = { "s8h", 1 }, [REGS_S8L] = { "s8l", 1 },
+	[REGS_U8H] = { "u8h", 1 }, [REGS_U8L] = { "u8l", 1 },
+	[REGS_F16] = { "f16", 1 },
+	[REGS_BCD16] = { "bcd16", 1 }, [REGS_BCD32] = { "bcd32", 2 },
+	[REGS_SM16] = { "sm16", 1 }, [REGS_SM32] = { "sm32", 2 },
+	[REGS_M10K32] = { "m10k32", 2 }, [REGS_M10K64] = { "m10k64", 4 },
 };
 
 int
@@ -26,8 +32,9 @@ regs_type_parse(const char *text, enum regs_type *type, struct fail *why)
 			return 0;
 		}
 	}
-	fail_set(why, "type \"%s\": expected s16, u16, s32, u32, s64, u64, f32, f64, bit "
-		"or string", text);
+	fail_set(why, "type \"%s\": expected s16, u16, s32, u32, s64, u64, f32, f64, bit, "
+		"string, s8h, s8l, u8h, u8l, f16, bcd16, bcd32, sm16, sm32, m10k32 or m10k64",
+		text);
 	return -1;
 }
 
@@ -46,13 +53,33 @@ regs_width(enum regs_type type)
 static bool
 is_signed(enum regs_type type)
 {
-	return type == REGS_S16 || type == REGS_S32 || type == REGS_S64;
+	return type == REGS_S16 || type == REGS_S32 || type == REGS_S64 || type == REGS_S8H ||
+	       type == REGS_S8L;
 }
 
 static bool
 is_real(enum regs_type type)
 {
-	return type == REGS_F32 || type == REGS_F64;
+	return type == REGS_F32 || type == REGS_F64 || type == REGS_F16;
+}
+
+static bool
+is_half(enum regs_type type)
+{
+	return type >= REGS_S8H && type <= REGS_U8L;
+}
+
+bool
+regs_is_binary(enum regs_type type)
+{
+	return !is_real(type) && type < REGS_F16 && type != REGS_STRING && type != REGS_BIT;
+}
+
+/* Those whose bits are no number: they are compared by what they stand for. */
+static bool
+by_value(enum regs_type type)
+{
+	return type >= REGS_F16 || is_real(type);
 }
 
 static const char *
@@ -130,7 +157,7 @@ static int
 range_end(const char *text, enum regs_type type, int *kind, uint64_t *bits, int64_t *number,
 	double *real, struct fail *why)
 {
-	unsigned width_bits = types[type].width * 16u;
+	unsigned width_bits = is_half(type) ? 8 : types[type].width * 16u;
 	uint64_t top = width_bits == 64 ? UINT64_MAX : (UINT64_C(1) << width_bits) - 1;
 	struct fail ignored;
 
@@ -138,7 +165,7 @@ range_end(const char *text, enum regs_type type, int *kind, uint64_t *bits, int6
 		*kind = REGS_RANGE_BITS;
 		if (str_uint(text, bits, &ignored) == 0 && *bits <= top)
 			return 0;
-	} else if (is_real(type)) {
+	} else if (by_value(type)) {
 		*kind = REGS_RANGE_REAL;
 		if (str_double(text, real, &ignored) == 0)
 			return 0;
@@ -244,12 +271,32 @@ join_bytes(const uint8_t *bytes, unsigned count, unsigned swap)
 	return raw;
 }
 
+/* IEEE 754-2008, 3.4: sign 1, exponent 5 (bias 15), fraction 10. */
+static double
+half_value(uint64_t raw)
+{
+	int exponent = (int)(raw >> 10 & 31);
+	double fraction = (double)(raw & 1023) / 1024;
+	double value;
+
+	if (exponent == 31)
+		value = fraction > 0 ? (double)NAN : (double)INFINITY;
+	else if (exponent == 0)
+		value = ldexp(fraction, -14);
+	else
+		value = ldexp(1 + fraction, exponent - 15);
+	return (raw & 0x8000) != 0 ? -value : value;
+}
+
 static double
 real_value(enum regs_type type, uint64_t raw)
 {
 	uint32_t low = (uint32_t)raw;
 	double f64;
 	float f32;
+
+	if (type == REGS_F16)
+		return half_value(raw);
 
 	if (type == REGS_F64) {
 		memcpy(&f64, &raw, sizeof(f64));
@@ -263,6 +310,9 @@ static int64_t
 signed_value(enum regs_type type, uint64_t raw)
 {
 	switch (type) {
+	case REGS_S8H:
+	case REGS_S8L:
+		return (int8_t)(uint8_t)raw;
 	case REGS_S16:
 		return (int16_t)(uint16_t)raw;
 	case REGS_S32:
@@ -272,6 +322,46 @@ signed_value(enum regs_type type, uint64_t raw)
 	}
 }
 
+/* NaN for a digit above 9: no number was ever written there. */
+static double
+bcd_value(uint64_t raw, unsigned digits)
+{
+	double value = 0;
+
+	for (unsigned i = digits; i > 0; i--) {
+		unsigned digit = (unsigned)(raw >> (4 * (i - 1)) & 15);
+
+		if (digit > 9)
+			return (double)NAN;
+		value = value * 10 + digit;
+	}
+	return value;
+}
+
+static double
+m10k_value(uint64_t raw, unsigned words)
+{
+	double value = 0;
+
+	for (unsigned i = words; i > 0; i--) {
+		unsigned word = (unsigned)(raw >> (16 * (i - 1)) & 0xFFFF);
+
+		if (word > 9999)
+			return (double)NAN;
+		value = value * 10000 + word;
+	}
+	return value;
+}
+
+static double
+sign_magnitude_value(uint64_t raw, unsigned bits)
+{
+	uint64_t sign = UINT64_C(1) << (bits - 1);
+	double magnitude = (double)(raw & (sign - 1));
+
+	return (raw & sign) != 0 ? -magnitude : magnitude;
+}
+
 static double
 plain_value(enum regs_type type, uint64_t raw)
 {
@@ -279,7 +369,19 @@ plain_value(enum regs_type type, uint64_t raw)
 		return real_value(type, raw);
 	if (is_signed(type))
 		return (double)signed_value(type, raw);
-	return (double)raw;
+	switch (type) {
+	case REGS_BCD16:
+	case REGS_BCD32:
+		return bcd_value(raw, types[type].width * 4u);
+	case REGS_M10K32:
+	case REGS_M10K64:
+		return m10k_value(raw, types[type].width);
+	case REGS_SM16:
+	case REGS_SM32:
+		return sign_magnitude_value(raw, types[type].width * 16u);
+	default:
+		return (double)raw;
+	}
 }
 
 static bool
@@ -292,7 +394,7 @@ range_holds(const struct regs_range *range, enum regs_type type, uint64_t raw)
 		return number >= range->from.number && number <= range->to.number;
 	}
 	case REGS_RANGE_REAL: {
-		double real = real_value(type, raw);
+		double real = plain_value(type, raw);
 
 		return real >= range->from.real && real <= range->to.real;
 	}
@@ -316,28 +418,48 @@ set_number(const struct regs_spec *spec, uint64_t raw, struct regs_value *value)
 	}
 	if (!isfinite(value->number))
 		value->number = 0;
+	else if (by_value(spec->type) && !is_real(spec->type))
+		value->raw = (uint64_t)(int64_t)plain;
+}
+
+bool
+regs_plausible(const struct regs_spec *spec, double number)
+{
+	return !spec->bounded || (number >= spec->min && number <= spec->max);
 }
 
 /* Ends at the first NUL: what devices leave behind it is old memory. */
 static void
 set_text(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
 {
-	size_t size = (spec->length > REGS_TEXT_MAX / 2 ? REGS_TEXT_MAX / 2 : spec->length) * 2u;
-	size_t used = 0;
+	size_t registers = spec->length > REGS_TEXT_MAX / 2 ? REGS_TEXT_MAX / 2 : spec->length;
+	size_t step = spec->chars == REGS_CHARS_PAIRS ? 1 : 2;
+	size_t first = spec->chars == REGS_CHARS_LOW ? 1 : 0;
+	size_t used = 0, at = 0;
 
-	for (size_t i = 0; i < size; i++) {
+	for (size_t i = first; i < 2 * registers; i += step, at++) {
 		uint8_t c = bytes[i ^ (spec->order.swap & 1)];
 
 		if (c == 0)
 			break;
-		value->text[i] = c >= 0x20 && c <= 0x7E ? (char)c : '?';
+		value->text[at] = c >= 0x20 && c <= 0x7E ? (char)c : '?';
 		if (c != ' ' && c != 0xFF)
-			used = i + 1;
+			used = at + 1;
 	}
 	value->text[used] = '\0';
 	value->kind = REGS_TEXT;
 	value->number = 0;
 	value->raw = 0;
+}
+
+/* The field's lowest bit becomes bit 0. */
+static uint64_t
+masked(uint64_t raw, uint32_t mask)
+{
+	raw &= mask;
+	for (; (mask & 1) == 0; mask >>= 1)
+		raw >>= 1;
+	return raw;
 }
 
 void
@@ -353,6 +475,12 @@ regs_read(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value 
 	raw = join_bytes(bytes, types[spec->type].width * 2u, spec->order.swap);
 	if (spec->type == REGS_BIT)
 		raw = raw >> (spec->bit & 15) & 1;
+	else if (spec->type == REGS_S8H || spec->type == REGS_U8H)
+		raw >>= 8;
+	else if (is_half(spec->type))
+		raw &= 0xFF;
+	else if (spec->mask != 0)
+		raw = masked(raw, spec->mask);
 	set_number(spec, raw, value);
 }
 

@@ -12,13 +12,22 @@ struct fail;
 
 enum regs_type {
 	REGS_S16, REGS_U16, REGS_S32, REGS_U32, REGS_S64, REGS_U64, REGS_F32, REGS_F64,
-	REGS_BIT,   /* one coil or input, or one bit of a register */
-	REGS_STRING /* two characters a register */
+	REGS_BIT,    /* one coil or input, or one bit of a register */
+	REGS_STRING, /* two characters a register, or one */
+	REGS_S8H, REGS_S8L, REGS_U8H, REGS_U8L, /* the high or the low byte of a register */
+	REGS_F16,              /* IEEE 754 binary16 */
+	REGS_BCD16, REGS_BCD32, /* four or eight decimal digits of four bits */
+	REGS_SM16, REGS_SM32,  /* the top bit is the sign, the rest the magnitude */
+	REGS_M10K32, REGS_M10K64, /* words from 0 to 9999, the highest first: Schneider's MOD10 */
+	REGS_TYPES
 };
+
+/* Where the characters of a string stand. */
+enum regs_chars { REGS_CHARS_PAIRS, REGS_CHARS_HIGH, REGS_CHARS_LOW };
 
 enum { REGS_TEXT_MAX = 250 }; /* 125 registers */
 
-/* Reads "s16" .. "string". Returns -1 and fills why for anything else. */
+/* Reads "s16" .. "m10k64". Returns -1 and fills why for anything else. */
 int regs_type_parse(const char *text, enum regs_type *type, struct fail *why);
 const char *regs_type_name(enum regs_type type);
 
@@ -53,6 +62,9 @@ struct regs_range {
 int regs_range_parse(const char *text, enum regs_type type, struct regs_range *range,
 	struct fail *why);
 
+/* Is that one number of its own in the registers' bits, so that a count can wrap at 2^bits? */
+bool regs_is_binary(enum regs_type type);
+
 /* One point as configured. The owner keeps invalid alive. */
 struct regs_spec {
 	enum regs_type type;
@@ -61,6 +73,10 @@ struct regs_spec {
 	double offset;
 	uint8_t bit;   /* REGS_BIT in a register: 0 (lowest) to 15 */
 	uint8_t length; /* REGS_STRING: registers, 1..125 */
+	enum regs_chars chars;
+	uint32_t mask;  /* a field of bits of a u16 or u32, moved down to bit 0; 0: all of it */
+	bool bounded;   /* a value below min or above max is not believed */
+	double min, max;
 	const struct regs_range *invalid;
 	size_t invalid_count;
 };
@@ -71,9 +87,13 @@ unsigned regs_count(const struct regs_spec *spec);
 struct regs_value {
 	enum { REGS_NUMBER, REGS_TEXT, REGS_INVALID } kind;
 	double number;  /* scaled; also what an invalid one would have been, if finite */
-	uint64_t raw;   /* bits as the type has them, not sign-extended; 0 for text */
+	uint64_t raw;   /* bits as the type has them, not sign-extended; of bcd, sm and m10k the
+	                   number that they stand for; 0 for text */
 	char text[REGS_TEXT_MAX + 1]; /* printable ASCII; what is not shows as '?' */
 };
+
+/* Is the value, scaled, between min and max? */
+bool regs_plausible(const struct regs_spec *spec, double number);
 
 /* bytes: regs_count(spec) registers as on the wire. NaN, infinity and the raw values in
  * spec->invalid give REGS_INVALID. */

@@ -57,7 +57,7 @@ task_reading(struct task *task, const struct reading *reading)
 {
 	CHECK(reading->row == TASK_SCALAR && reading->point < task->group->point_count);
 	CHECK(!task->read[reading->point]);
-	CHECK_INT(reading->received, loop_mono(loop));
+	CHECK(reading->received <= loop_mono(loop) && reading->received > 0);
 	task->read[reading->point] = true;
 	task->readings[reading->point] = *reading;
 	snprintf(task->texts[reading->point], 64, "%s", reading->text != NULL ? reading->text : "");
@@ -285,6 +285,76 @@ reads_numbers_bits_and_text(void)
 	CHECK_INT(task->readings[6].reason, REASON_INVALID_VALUE);
 	for (int i = 0; i < 6; i++)
 		CHECK_INT(task->readings[i].reason, REASON_GOOD);
+	plant_close(plant);
+	finish();
+}
+
+/* SunSpec: the value at 200, its power of ten at 210 in another request; server.state is it. */
+static bool
+sunspec(struct server *self, const struct server_request *request)
+{
+	uint8_t answer[260];
+	size_t size = server_answer(request, answer);
+
+	if (request->address != 210)
+		return false;
+	answer[9] = (uint8_t)(self->state >> 8);
+	answer[10] = (uint8_t)self->state;
+	server_send(self, request, answer, size);
+	return true;
+}
+
+static void
+scales_by_the_power_of_ten_of_another_point(void)
+{
+	static const struct { int power; uint8_t reason; double number; } cases[] = {
+		{ 0, REASON_GOOD, 2200 }, { 2, REASON_GOOD, 220000 }, { -1, REASON_GOOD, 220 },
+		{ 0x8000, REASON_INVALID_VALUE, 0 }, { 11, REASON_INVALID_VALUE, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct plant *plant;
+		struct task *task;
+
+		begin();
+		server.special = sunspec;
+		server.state = cases[i].power;
+		plant = plant_new(2); /* register 200 reads 2200 */
+		add(plant, 3, 200, REGS_U16)->scale_from = "sf";
+		add(plant, 3, 210, REGS_S16);
+		plant->points[1].name = "sf";
+		plant->wires[0].spec.bounded = true;
+		plant->wires[0].spec.min = 220;
+		plant->wires[0].spec.max = 220000;
+		plant_open(plant);
+		task = polled(plant, false);
+		CHECK_INT(task->readings[0].reason, cases[i].reason);
+		if (cases[i].reason == REASON_GOOD)
+			CHECK_NEAR(task->readings[0].number, cases[i].number, 1e-9);
+		plant_close(plant);
+		finish();
+	}
+}
+
+static void
+does_not_believe_what_lies_beyond_its_bounds(void)
+{
+	struct plant *plant;
+	struct task *task;
+
+	begin();
+	plant = plant_new(2);
+	for (uint16_t i = 0; i < 3; i++) {
+		add(plant, 3, (uint16_t)(100 + i), REGS_U16);
+		plant->wires[i].spec.bounded = true;
+		plant->wires[i].spec.min = 2101;
+		plant->wires[i].spec.max = 2101;
+	}
+	plant_open(plant);
+	task = polled(plant, false);
+	CHECK_INT(task->readings[0].reason, REASON_INVALID_VALUE);
+	CHECK_INT(task->readings[1].reason, REASON_GOOD);
+	CHECK_INT(task->readings[2].reason, REASON_INVALID_VALUE);
 	plant_close(plant);
 	finish();
 }
@@ -735,6 +805,8 @@ closes_each_poll_once_whatever_the_device_does(void)
 }
 
 RUN_TESTS(TEST(asks_neighbours_in_one_request), TEST(reads_numbers_bits_and_text),
+	TEST(scales_by_the_power_of_ten_of_another_point),
+	TEST(does_not_believe_what_lies_beyond_its_bounds),
 	TEST(keeps_the_fraction_of_a_count_that_is_a_float),
 	TEST(keeps_the_neighbours_of_a_missing_register_good),
 	TEST(does_not_break_up_for_ever_what_is_refused_altogether),

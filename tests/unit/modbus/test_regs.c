@@ -361,16 +361,155 @@ knows_its_types_by_name(void)
 	enum regs_type type;
 	struct fail why;
 
-	for (int i = REGS_S16; i <= REGS_STRING; i++) {
+	for (int i = REGS_S16; i < REGS_TYPES; i++) {
 		CHECK(regs_type_parse(regs_type_name((enum regs_type)i), &type, &why) == 0);
 		CHECK_INT(type, i);
 	}
 	CHECK(regs_type_parse("int16", &type, &why) == -1);
 	CHECK_STR(why.text, "type \"int16\": expected s16, u16, s32, u32, s64, u64, f32, f64, "
-		"bit or string");
+		"bit, string, s8h, s8l, u8h, u8l, f16, bcd16, bcd32, sm16, sm32, m10k32 or m10k64");
 }
 
-RUN_TESTS(TEST(reads_every_type_and_order), TEST(gives_the_raw_bits_as_well),
+/* Each number by its definition: two's complement octets; binary16 examples of IEEE 754 (1,
+ * 65504, the smallest normal and subnormal, a third, minus two); packed BCD; words of 0 to 9999
+ * as in Schneider's MOD10 (PM800 register list, "Mod10": R1 + R2 x 10,000 ..). */
+static void
+reads_what_is_no_plain_binary_number(void)
+{
+	static const struct {
+		enum regs_type type;
+		const char *order;
+		uint8_t wire[8];
+		double number;
+	} cases[] = {
+		{ REGS_S8H, NULL, { 0x80, 0x7F }, -128 }, { REGS_S8L, NULL, { 0x80, 0x7F }, 127 },
+		{ REGS_U8H, NULL, { 0x80, 0x7F }, 128 }, { REGS_U8L, NULL, { 0x80, 0xFF }, 255 },
+		{ REGS_U8L, "BA", { 0x80, 0xFF }, 128 },
+		{ REGS_F16, NULL, { 0x3C, 0x00 }, 1 }, { REGS_F16, NULL, { 0x7B, 0xFF }, 65504 },
+		{ REGS_F16, NULL, { 0x04, 0x00 }, 6.103515625e-05 },
+		{ REGS_F16, NULL, { 0x00, 0x01 }, 5.9604644775390625e-08 },
+		{ REGS_F16, NULL, { 0x35, 0x55 }, 0.333251953125 },
+		{ REGS_F16, "BA", { 0x00, 0xC0 }, -2 }, { REGS_F16, NULL, { 0x80, 0x00 }, 0 },
+		{ REGS_BCD16, NULL, { 0x12, 0x34 }, 1234 },
+		{ REGS_BCD16, "BA", { 0x34, 0x12 }, 1234 },
+		{ REGS_BCD32, NULL, { 0x12, 0x34, 0x56, 0x78 }, 12345678 },
+		{ REGS_BCD32, "CDAB", { 0x56, 0x78, 0x12, 0x34 }, 12345678 },
+		{ REGS_SM16, NULL, { 0x80, 0x05 }, -5 }, { REGS_SM16, NULL, { 0x7F, 0xFF }, 32767 },
+		{ REGS_SM32, NULL, { 0x80, 0x01, 0x00, 0x00 }, -65536 },
+		{ REGS_M10K32, NULL, { 0x04, 0xD2, 0x16, 0x2E }, 12345678 },
+		{ REGS_M10K32, "CDAB", { 0x16, 0x2E, 0x04, 0xD2 }, 12345678 },
+		{ REGS_M10K64, NULL, { 0x00, 0x01, 0x00, 0x02, 0x00, 0x03, 0x00, 0x04 },
+			1000200030004 },
+		{ REGS_M10K64, "GHEFCDAB", { 0x00, 0x04, 0x00, 0x03, 0x00, 0x02, 0x00, 0x01 },
+			1000200030004 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct regs_spec spec = spec_of(cases[i].type, cases[i].order);
+		struct regs_value value;
+
+		regs_read(&spec, cases[i].wire, &value);
+		CHECK_INT(value.kind, REGS_NUMBER);
+		CHECK_NEAR(value.number, cases[i].number, 0);
+		if (cases[i].type != REGS_F16 && cases[i].type > REGS_U8L)
+			CHECK_INT((int64_t)value.raw, (int64_t)cases[i].number);
+	}
+}
+
+static void
+believes_no_digit_above_nine(void)
+{
+	static const struct {
+		enum regs_type type;
+		uint8_t wire[8];
+	} cases[] = {
+		{ REGS_BCD16, { 0x12, 0x3A } }, { REGS_BCD32, { 0xF0, 0, 0, 0 } },
+		{ REGS_M10K32, { 0x27, 0x10, 0, 0 } }, { REGS_M10K64, { 0, 0, 0, 0, 0, 0, 0xFF, 0xFF } },
+		{ REGS_F16, { 0x7C, 0x00 } }, { REGS_F16, { 0xFE, 0x00 } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct regs_spec spec = spec_of(cases[i].type, NULL);
+		struct regs_value value;
+
+		regs_read(&spec, cases[i].wire, &value);
+		CHECK_INT(value.kind, REGS_INVALID);
+	}
+}
+
+static void
+takes_a_field_of_bits(void)
+{
+	struct regs_spec spec = spec_of(REGS_U16, NULL);
+	struct regs_value value;
+
+	spec.mask = 0x00F0;
+	regs_read(&spec, (const uint8_t[]){ 0xA5, 0xC3 }, &value);
+	CHECK_NEAR(value.number, 0xC, 0);
+	CHECK_INT(value.raw, 0xC);
+	spec.mask = 0x8000;
+	regs_read(&spec, (const uint8_t[]){ 0xA5, 0xC3 }, &value);
+	CHECK_NEAR(value.number, 1, 0);
+	spec = spec_of(REGS_U32, "CDAB");
+	spec.mask = 0xFFFF0000;
+	regs_read(&spec, (const uint8_t[]){ 0x12, 0x34, 0xA5, 0xC3 }, &value);
+	CHECK_NEAR(value.number, 0xA5C3, 0);
+}
+
+static void
+reads_strings_of_one_character_a_register(void)
+{
+	struct regs_spec spec = spec_of(REGS_STRING, NULL);
+	struct regs_value value;
+
+	spec.length = 4;
+	spec.chars = REGS_CHARS_LOW;
+	regs_read(&spec, (const uint8_t[]){ 9, 'A', 0, 'B', 'x', '1', 0, ' ' }, &value);
+	CHECK_STR(value.text, "AB1");
+	spec.chars = REGS_CHARS_HIGH;
+	regs_read(&spec, (const uint8_t[]){ 'A', 9, 'B', 0, '1', 'x', 0, 'z' }, &value);
+	CHECK_STR(value.text, "AB1");
+}
+
+static void
+compares_decimal_types_by_what_they_stand_for(void)
+{
+	struct regs_spec spec = spec_of(REGS_BCD16, NULL);
+	struct regs_range range;
+	struct regs_value value;
+	struct fail why;
+
+	CHECK(regs_range_parse("9990..9999", REGS_BCD16, &range, &why) == 0);
+	spec.invalid = &range;
+	spec.invalid_count = 1;
+	regs_read(&spec, (const uint8_t[]){ 0x99, 0x95 }, &value);
+	CHECK_INT(value.kind, REGS_INVALID);
+	regs_read(&spec, (const uint8_t[]){ 0x09, 0x95 }, &value);
+	CHECK_INT(value.kind, REGS_NUMBER);
+	CHECK(regs_range_parse("0xFFFF", REGS_BCD16, &range, &why) == 0);
+	regs_read(&spec, (const uint8_t[]){ 0xFF, 0xFF }, &value);
+	CHECK_INT(value.kind, REGS_INVALID);
+	CHECK(regs_range_parse("0x100", REGS_U8L, &range, &why) == -1);
+	CHECK(regs_range_parse("-128", REGS_S8H, &range, &why) == 0);
+}
+
+static void
+knows_what_is_plausible(void)
+{
+	struct regs_spec spec = spec_of(REGS_S16, NULL);
+
+	CHECK(regs_plausible(&spec, 1e9));
+	spec.bounded = true;
+	spec.min = -40;
+	spec.max = 150.5;
+	CHECK(regs_plausible(&spec, -40) && regs_plausible(&spec, 150.5));
+	CHECK(!regs_plausible(&spec, -40.1) && !regs_plausible(&spec, 151));
+}
+
+RUN_TESTS(TEST(reads_every_type_and_order), TEST(reads_what_is_no_plain_binary_number),
+	TEST(believes_no_digit_above_nine), TEST(takes_a_field_of_bits),
+	TEST(reads_strings_of_one_character_a_register),
+	TEST(compares_decimal_types_by_what_they_stand_for), TEST(knows_what_is_plausible), TEST(gives_the_raw_bits_as_well),
 	TEST(scales_and_shifts), TEST(takes_one_bit_of_a_register), TEST(takes_a_coil),
 	TEST(makes_text_fit_to_be_shown), TEST(takes_the_longest_text),
 	TEST(knows_values_that_mean_not_available), TEST(never_passes_nan_or_infinity_on),
