@@ -10,7 +10,8 @@ struct conf_errors;
 struct fail;
 
 enum bundle_kind {
-	BUNDLE_MAIN, BUNDLE_INCLUDE, BUNDLE_TEMPLATE, BUNDLE_SECRETS, BUNDLE_CREDENTIAL
+	BUNDLE_MAIN, BUNDLE_INCLUDE, BUNDLE_TEMPLATE, BUNDLE_SECRETS, BUNDLE_CREDENTIAL,
+	BUNDLE_LIST /* of registers, CSV */
 };
 
 struct bundle_file {

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "config/arena.h"
 #include "config/load.h"
+#include "config/registers.h"
 #include "config/schema.h"
 #include "config/tree.h"
 #include "core/device.h"
@@ -225,6 +226,89 @@ read_secrets(struct reader *reader, const struct config_setting_t *node)
 		reader->conf->secret_tree = tree_parse(file, reader->errors);
 }
 
+/* ---- lists of registers ---- */
+
+static void
+keep_list(struct conf *conf, const struct bundle_file *file, struct conf_errors *errors)
+{
+	struct conf_list *list = mem_zero(sizeof *list);
+
+	list->file = file;
+	list->points = (struct bundle_file){ .kind = BUNDLE_LIST, .path = file->path };
+	list->points.text = registers_points(file, errors);
+	if (list->points.text != NULL) {
+		list->points.size = strlen(list->points.text);
+		list->tree = tree_parse(&list->points, errors);
+	}
+	conf->lists = mem_grow(conf->lists, conf->list_count + 1, sizeof *conf->lists);
+	conf->lists[conf->list_count++] = list;
+}
+
+/* Relative names count from the main file's directory, as all do. */
+static bool
+list_path(const struct conf *conf, const char *name, char to[PATH_MAX])
+{
+	const char *main = conf->bundle.files[0]->path, *slash = strrchr(main, '/');
+	int directory = name[0] == '/' || slash == NULL ? 0 : (int)(slash - main + 1);
+
+	return snprintf(to, PATH_MAX, "%.*s%s", directory, main, name) < PATH_MAX;
+}
+
+static const struct conf_list *
+find_list(const struct conf *conf, const char *path)
+{
+	for (size_t i = 0; i < conf->list_count; i++) {
+		if (strcmp(conf->lists[i]->file->path, path) == 0)
+			return conf->lists[i];
+	}
+	return NULL;
+}
+
+const struct config_setting_t *
+conf_list_points(const struct conf *conf, const char *name)
+{
+	const struct conf_list *list;
+	char path[PATH_MAX];
+
+	if (!list_path(conf, name, path))
+		return NULL;
+	list = find_list(conf, path);
+	return list == NULL || list->tree == NULL ? NULL :
+		node_get(tree_root(list->tree), "points");
+}
+
+static void
+read_lists_of(struct reader *reader, const struct config_setting_t *entries)
+{
+	for (int i = 0; i < node_count(entries); i++) {
+		const struct config_setting_t *names = node_get(node_at(entries, i), "registers");
+
+		for (int k = 0; k < node_count(names); k++) {
+			const struct bundle_file *file;
+			char path[PATH_MAX];
+
+			if (node_text(node_at(names, k)) == NULL ||
+				!list_path(reader->conf, node_text(node_at(names, k)), path) ||
+				find_list(reader->conf, path) != NULL)
+				continue;
+			file = read_file(reader, path, BUNDLE_LIST, node_at(names, k));
+			if (file != NULL)
+				keep_list(reader->conf, file, reader->errors);
+		}
+	}
+}
+
+static void
+read_lists(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->conf->tree_count; i++) {
+		const struct config_setting_t *root = tree_root(reader->conf->trees[i]);
+
+		read_lists_of(reader, node_get(root, "devices"));
+		read_lists_of(reader, node_get(root, "templates"));
+	}
+}
+
 static void
 read_rest(struct reader *reader)
 {
@@ -246,6 +330,7 @@ read_rest(struct reader *reader)
 	}
 	if (!named)
 		read_templates(reader, schema_find("poller", "templates")->fallback, NULL);
+	read_lists(reader);
 }
 
 /* ---- checking: from trees to an inventory ---- */
@@ -266,6 +351,13 @@ check_files(struct conf *conf, struct conf_errors *errors)
 					node_name(node));
 		}
 		schema_check(root, "", false, errors);
+	}
+	for (size_t i = 0; i < conf->list_count; i++) {
+		const struct config_setting_t *points = conf->lists[i]->tree == NULL ? NULL :
+			node_get(tree_root(conf->lists[i]->tree), "points");
+
+		for (int k = 0; k < node_count(points); k++)
+			schema_check(node_at(points, k), "point", true, errors);
 	}
 	for (int i = 0; conf->secret_tree != NULL &&
 		i < node_count(tree_root(conf->secret_tree)); i++) {
@@ -378,6 +470,8 @@ conf_load_bundle(int fd, struct conf_errors *errors)
 
 		if (file->kind == BUNDLE_SECRETS)
 			conf->secret_tree = tree_parse(file, errors);
+		else if (file->kind == BUNDLE_LIST)
+			keep_list(conf, file, errors);
 		else if (file->kind != BUNDLE_CREDENTIAL)
 			keep_tree(conf, tree_parse(file, errors));
 	}
@@ -407,6 +501,12 @@ conf_free(struct conf *conf)
 	for (size_t i = 0; i < conf->tree_count; i++)
 		tree_free(conf->trees[i]);
 	free(conf->trees);
+	for (size_t i = 0; i < conf->list_count; i++) {
+		tree_free(conf->lists[i]->tree);
+		free(conf->lists[i]->points.text);
+		free(conf->lists[i]);
+	}
+	free(conf->lists);
 	tree_free(conf->secret_tree);
 	bundle_free(&conf->bundle);
 	free(conf);

@@ -172,7 +172,8 @@ find_units(struct build *build, const struct config_setting_t *device, struct un
 			units[count++] = (struct unit){ .name = tmpl->name, .tmpl = tmpl,
 				.device = device };
 	}
-	if (node_count(node_get(device, "points")) > 0)
+	if (node_count(node_get(device, "points")) > 0 ||
+		node_count(node_get(device, "registers")) > 0)
 		units[count++] = (struct unit){ .name = "points", .own = device, .device = device };
 	return count;
 }

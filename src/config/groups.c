@@ -9,6 +9,7 @@
 #include "config/arena.h"
 #include "config/build.h"
 #include "config/errors.h"
+#include "config/load.h"
 #include "config/tree.h"
 #include "core/driver.h"
 #include "core/series.h"
@@ -264,11 +265,44 @@ group_points(struct work *work, const struct unit *unit,
 	free(drafts);
 }
 
+/* Appends the points of the lists that this device or template names. */
+static void
+add_registers(struct work *work, const struct config_setting_t *names, struct node_list *points)
+{
+	for (int i = 0; i < node_count(names); i++) {
+		const char *name = node_text(node_at(names, i));
+		const struct config_setting_t *list = name == NULL ? NULL :
+			conf_list_points(work->build->conf, name);
+		size_t count = points->count + (size_t)node_count(list);
+		const struct config_setting_t **items =
+			arena_zero(work->build->arena, count * sizeof *items);
+
+		if (points->count > 0)
+			memcpy(items, points->items, points->count * sizeof *items);
+		for (int k = 0; k < node_count(list); k++)
+			items[points->count + (size_t)k] = node_at(list, k);
+		points->items = items;
+		points->count = count;
+	}
+}
+
+static struct node_list
+unit_points(struct work *work, const struct unit *unit)
+{
+	struct node_list points = template_members(unit->tmpl, unit->own, "points",
+		work->build->arena);
+
+	add_registers(work, node_get(unit->own, "registers"), &points);
+	for (const struct template *at = unit->tmpl; at != NULL; at = at->parent)
+		add_registers(work, node_get(at->node, "registers"), &points);
+	return points;
+}
+
 static void
 group_unit(struct work *work, const struct unit *unit)
 {
 	struct build *build = work->build;
-	struct node_list points = template_members(unit->tmpl, unit->own, "points", build->arena);
+	struct node_list points = unit_points(work, unit);
 	struct node_list tables = template_members(unit->tmpl, NULL, "tables", build->arena);
 
 	group_points(work, unit, NULL, &points);

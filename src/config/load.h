@@ -12,11 +12,20 @@ struct conf_errors;
 struct inventory;
 struct tree;
 
+/* A list of registers, and the points that it was made into. */
+struct conf_list {
+	const struct bundle_file *file;
+	struct bundle_file points;
+	struct tree *tree; /* NULL: what is wrong with it was reported */
+};
+
 struct conf {
 	struct bundle bundle;
 	struct tree **trees; /* of the main file, of included files, of templates */
 	size_t tree_count;
 	struct tree *secret_tree; /* or NULL */
+	struct conf_list **lists;
+	size_t list_count;
 	struct secrets secrets;
 	struct inventory *inventory;
 };
@@ -25,6 +34,9 @@ struct conf {
 struct node_list conf_entries(const struct conf *conf, const char *key, struct arena *arena);
 /* The section `key` ("poller") of each file that has it. */
 struct node_list conf_sections(const struct conf *conf, const char *key, struct arena *arena);
+
+/* The points of a register list, named as `registers` does; NULL when it could not be read. */
+const struct config_setting_t *conf_list_points(const struct conf *conf, const char *name);
 
 /* Builds the inventory and reports what is wrong with it; NULL when something was. */
 struct inventory *inventory_build(struct conf *conf, struct conf_errors *errors);

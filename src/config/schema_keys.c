@@ -121,7 +121,7 @@ const struct schema_key schema_keys[] = {
 	S("device", "rows", MAP, .of = "row", .help = "per table: which rows"),
 	S("device", "points", LIST, .of = "point", .help = "points of its own"),
 	S("device", "alarms", LATER, .of = "write thresholds", .help = "standard set of alarms"),
-	S("device", "registers", LATER, .of = "write points", .help = "points from CSV files"),
+	S("device", "registers", TEXTS, .help = "CSV files with points of its own, one register a row"),
 
 	S("snmp", "version", CHOICE, .of = "1|2c|3", .fallback = "2c", .help = "SNMP version"),
 	S("snmp", "community", SECRET, .fallback = "public", .help = "community"),
@@ -209,6 +209,7 @@ const struct schema_key schema_keys[] = {
 	S("template", "retention", CHOICE, .of = RETENTIONS,
 		.help = "how long RRD files of its points keep which resolution, unless the device says it"),
 	S("template", "info", LIST, .of = "info", .help = "texts shown with the device (SNMP)"),
+	S("template", "registers", TEXTS, .help = "CSV files with points, one register a row"),
 	S("template", "points", LIST, .of = "point", .help = "single values"),
 	S("template", "tables", LIST, .of = "table", .help = "values per row (SNMP)"),
 	S("template", "thresholds", LIST, .of = "threshold",

@@ -51,15 +51,21 @@ configure()
 			print " }"
 			sep = ","
 		}' "$work/list"
-		echo '); } );'
+		echo '); },'
+		# The same once more, as a vendor would deliver it.
+		echo '{ name = "listed"; modbus = { line = "bus-1"; unit_id = 3; }; registers = [ "list.csv" ]; } );'
 	} >"$work/pollwerk.conf"
+	awk -F '\t' 'BEGIN { printf "name;pdu;function;type;order;bit;length;scale\r\n" }
+		{ printf "%s;%s;%s;%s;%s;%s;%s;1,0\r\n", tolower($1), $3, $2, ($2 > 2 ? $4 : ""),
+			($5 != "-" ? $5 : ""), ($6 != "-" && $4 != "string" ? $6 : ""),
+			($4 == "string" ? $6 : "") }' "$work/list" >"$work/list.csv"
 }
 
-# Values as "name value": numbers to 12 digits, reasons where there is none.
+# Values of a device as "name value": numbers to 12 digits, reasons where there is none.
 points()
 {
-	$pollwerk --json values 'good/*' 2>/dev/null | sed 's/},/}\n/g' |
-		sed -n 's|.*"path":"good/\([^"]*\)".*|\1 &|p' |
+	$pollwerk --json values "$1/*" 2>/dev/null | sed 's/},/}\n/g' |
+		sed -n 's|.*"path":"'$1'/\([^"]*\)".*|\1 &|p' |
 		sed 's#^\([^ ]*\) .*"value":\("[^"]*"\|[^,]*\),.*"reason":\("[^"]*"\|null\).*#\1	\2	\3#' |
 		tr -d '"' | grep -v '^\(up\|rtt\|loss\)	' | awk -F '\t' '{
 			v = $3 != "good" && $3 != "null" ? $3 : $2
@@ -70,7 +76,7 @@ awk -F '\t' '{ v = $7; if (v ~ /^-?[0-9.e+]+$/) v = sprintf("%.12g", v); print t
 	"$work/list" | sort >"$work/wanted"
 all_right()
 {
-	points >"$work/points" && cmp -s "$work/wanted" "$work/points"
+	points ${1:-good} >"$work/points" && cmp -s "$work/wanted" "$work/points"
 }
 quality()
 {
@@ -85,6 +91,8 @@ check "the configuration is right" $pollwerk check
 daemon=$!
 check "every type and order arrives, and the neighbours of the missing register" wait_for 15 all_right
 none "which are those" "$(diff "$work/wanted" "$work/points")"
+check "the same from a list of registers" wait_for 15 all_right listed
+none "without a difference" "$(diff "$work/wanted" "$work/points")"
 check "a unit that is not there is a time-out" wait_for 10 quality dead/a '"timeout"\|"breaker"'
 check "the tty is locked: nobody else polls on it" eval \
 	'$pollwerk probe --beside good 100 2>&1 | grep -q "another program has it"'
