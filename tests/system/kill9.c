@@ -440,7 +440,8 @@ main(int argc, char **argv)
 	c.rest = atoi(argv[8]);
 	srandom((unsigned)strtoul(argv[7], NULL, 10));
 	start_until_up(&c);
-	rest(&c, 3000);
+	/* Long campaigns are about full files; those of a short one are being made. */
+	rest(&c, atoi(argv[6]) > 100 ? 15000 : 3000);
 	run_campaign(&c, atoi(argv[6]));
 	puts("calm");
 	fflush(stdout);

@@ -3,7 +3,7 @@
 # journalled sample missing from the RRDs, no notification number with two contents, none
 # missing.
 #   KILLS=20 SEED=1 tests/system/kill9.sh    kills for each role (4); make kill9 takes 20
-#   SWITCHES=80 IFS_EACH=10 REST=400              more load, and less rest (ms) between the kills:
+#   SWITCHES=14 IFS_EACH=12 REST=400              more load, and less rest (ms) between the kills:
 #                                            make kill9-long takes these and 500 kills
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
@@ -37,8 +37,15 @@ plc_port=$port
 	receivers: ( { name = "nms"; address = "127.0.0.1:$trap_port"; community = "public"; kind = "inform"; } );
 	templates: ( { name = "ports"; protocol = "snmp"; tables = ( { name = "if";
 	  key = [ "1.3.6.1.2.1.31.1.1.1.1" ]; discontinuity = "1.3.6.1.2.1.31.1.1.1.19";
-	  points = ( { name = "in_octets";  kind = "counter"; unit = "B/s"; oid = "1.3.6.1.2.1.31.1.1.1.6"; },
-	             { name = "out_octets"; kind = "counter"; unit = "B/s"; oid = "1.3.6.1.2.1.31.1.1.1.10"; } ); } ); } );
+	  points = (
+	END
+	oid=6
+	for point in in_octets in_ucast in_mcast in_bcast out_octets out_ucast out_mcast out_bcast; do
+		echo "    { name = \"$point\"; kind = \"counter\"; oid = \"1.3.6.1.2.1.31.1.1.1.$oid\"; }$([ $oid = 13 ] || echo ,)"
+		oid=$((oid + 1))
+	done
+	cat <<-END
+	  ); } ); } );
 	thresholds: ( { name = "oil-hot"; on = "p*/oil_temp"; above = 70.0; clear = 65.0; severity = "major"; } );
 	devices: (
 	END
