@@ -1258,6 +1258,8 @@ keeper_doubt(struct keeper *keeper, const struct fail *why)
 {
 	keeper->reason = *why;
 	keeper->checkpoint_failing = true;
+	keeper->dirty = true;
+	keeper->checkpoint_at = keeper->mono + RETRY_FOLDER;
 }
 
 void

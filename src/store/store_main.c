@@ -99,8 +99,10 @@ open_again(struct store *store, const struct fail *why)
 	service_end_holds(store->service);
 	keeper_close(store->keeper);
 	store->keeper = NULL;
-	if (try_open(store))
-		keeper_doubt(store->keeper, why);
+	if (!try_open(store))
+		return;
+	tell_time(store);
+	keeper_doubt(store->keeper, why);
 }
 
 static void

@@ -9,7 +9,7 @@
  * (inside write, fdatasync or rrd_update), which RUN_DIR/where shows. What a kill fell into is
  * what the role's successor found there. When one of the three was not hit, more kills follow
  * until it was, at most EXTRA. Journal segments are linked into KEEP_DIR, so that none is
- * lost by being dropped. Prints
+ * lost by being dropped. SIGTERM ends the campaign early, and in order. Prints
  *   kill ROLE WALL-NS-OF-KILL WALL-NS-OF-BACK STATE
  *   refused MS     how long a daemon started at once after the supervisor's end was refused
  *   ended MS       how long the roles outlived their supervisor
@@ -210,6 +210,7 @@ start_daemon(struct campaign *c)
 	fflush(stdout);
 	c->daemon = fork();
 	if (c->daemon == 0) {
+		signal(SIGTERM, SIG_DFL);
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		execl(c->args[1], c->args[1], "-c", c->args[2], "-f", (char *)NULL);
 		_exit(127);
@@ -389,6 +390,16 @@ random_state(enum target target)
 	return random() % 2 == 0 ? WHERE_WRITE : WHERE_FDATASYNC;
 }
 
+static volatile sig_atomic_t enough;
+
+static void
+take_enough(int number)
+{
+	(void)number;
+	enough = 1;
+}
+
+/* Until there have been so many kills, or somebody has had enough. */
 static void
 run_campaign(struct campaign *c, int kills)
 {
@@ -406,7 +417,7 @@ run_campaign(struct campaign *c, int kills)
 		order[i] = order[other];
 		order[other] = kept;
 	}
-	for (int i = 0; i < count && !c->fault; i++) {
+	for (int i = 0; i < count && !c->fault && !enough; i++) {
 		/* Long campaigns have checkpoints, and kills shortly after them, all the time. */
 		if (kills >= LONG && random() % 4 == 0)
 			kill(c->roles[STORE], SIGUSR1);
@@ -438,6 +449,7 @@ main(int argc, char **argv)
 	c.run_dir = argv[4];
 	c.keep_dir = argv[5];
 	c.rest = atoi(argv[8]);
+	signal(SIGTERM, take_enough);
 	srandom((unsigned)strtoul(argv[7], NULL, 10));
 	start_until_up(&c);
 	/* Long campaigns are about full files; those of a short one are being made. */

@@ -3,7 +3,7 @@
 # journalled sample missing from the RRDs, no notification number with two contents, none
 # missing.
 #   KILLS=20 SEED=1 tests/system/kill9.sh    kills for each role (4); make kill9 takes 20
-#   SWITCHES=14 IFS_EACH=12 REST=400              more load, and less rest (ms) between the kills:
+#   SWITCHES=12 IFS_EACH=8 REST=300               more load, and less rest (ms) between the kills:
 #                                            make kill9-long takes these and 500 kills
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
