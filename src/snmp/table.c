@@ -48,7 +48,7 @@ struct chain {
 struct cell {
 	int64_t received;
 	uint64_t bits;       /* the number, or where octets or arcs lie */
-	uint32_t size;
+	uint16_t size;       /* up to TEXT_MAX octets, SNMP_OID_MAX arcs */
 	uint16_t generation; /* the device's, when it was read */
 	uint8_t type;        /* enum value_type; VALUE_NONE: nothing */
 };
@@ -245,14 +245,14 @@ cell_put(struct table *table, struct cell *cell, const struct value *value, int6
 		memcpy(&cell->bits, &value->real, sizeof cell->bits);
 		break;
 	case VALUE_OID:
-		cell->size = (uint32_t)value->size;
+		cell->size = (uint16_t)value->size;
 		cell->bits = (uintptr_t)keep_bytes(table, value->ids,
 			value->size * sizeof *value->ids);
 		break;
 	case VALUE_OCTETS:
 	case VALUE_ADDRESS:
 	case VALUE_OPAQUE:
-		cell->size = value->size > TEXT_MAX ? TEXT_MAX : (uint32_t)value->size;
+		cell->size = value->size > TEXT_MAX ? TEXT_MAX : (uint16_t)value->size;
 		cell->bits = (uintptr_t)keep_bytes(table, value->octets, cell->size);
 		break;
 	default:
@@ -278,9 +278,7 @@ cell_value(const struct cell *cell)
 static bool
 cell_is_there(const struct cell *cell)
 {
-	struct value value = { .type = cell->type };
-
-	return value_is_there(&value);
+	return value_type_is_there((enum value_type)cell->type);
 }
 
 static bool
@@ -353,7 +351,9 @@ table_begin(struct table *table, const struct ask_context *context)
 	table->broken = false;
 	table->infos_due = false;
 	rows_begin(table->rows, context->now, context->group->retire);
-	table->cursors = mem_array(table->column_count, SNMP_OID_MAX * sizeof *table->cursors);
+	/* Read up to cursor_count only: not worth zeroing. */
+	table->cursors = mem_grow(NULL, table->column_count,
+		SNMP_OID_MAX * sizeof *table->cursors);
 	for (size_t i = 0; i < table->column_count; i++) {
 		struct column *column = &table->columns[i];
 
@@ -693,11 +693,13 @@ tell_infos(const struct table *table, const struct ask_context *context, const s
 
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct column *column = &table->columns[i];
-		struct value value = cell_value(cell_at(table, row, i));
+		struct value value;
 
-		if (column->role == ROLE_INFO && value_is_there(&value))
-			task_info(context->task, number, table->wire->infos[column->of].name,
-				value_text(line, sizeof line, &value));
+		if (column->role != ROLE_INFO || !cell_is_there(cell_at(table, row, i)))
+			continue;
+		value = cell_value(cell_at(table, row, i));
+		task_info(context->task, number, table->wire->infos[column->of].name,
+			value_text(line, sizeof line, &value));
 	}
 }
 

@@ -38,7 +38,7 @@ value_type_word(enum value_type type)
 bool
 value_is_there(const struct value *value)
 {
-	return value->type != VALUE_NONE && value->type < VALUE_NULL;
+	return value_type_is_there(value->type);
 }
 
 /* ---- numbers in text ---- */

@@ -46,6 +46,11 @@ struct varbind {
 
 const char *value_type_word(enum value_type type); /* "Counter64", "OCTET STRING" */
 /* The agent has the object: not NULL and none of the three exceptions. */
+static inline bool
+value_type_is_there(enum value_type type)
+{
+	return type > VALUE_NONE && type < VALUE_NULL;
+}
 bool value_is_there(const struct value *value);
 /* One printable line: control characters become blanks, blanks and NULs at the ends go,
  * bytes that are no UTF-8 become '?'. Octets without any readable text become hex
