@@ -28,7 +28,7 @@ struct cmd {
 
 extern const struct cmd cmd_check, cmd_plan, cmd_values, cmd_where, cmd_gaps, cmd_status, cmd_devices,
 	cmd_alarms, cmd_paths, cmd_graph, cmd_probe, cmd_walk, cmd_reload, cmd_clock, cmd_backup,
-	cmd_restore;
+	cmd_restore, cmd_export;
 
 /* "pollwerk NAME: ..." on stderr; CMD_USAGE. */
 int cmd_usage(const struct cmd *cmd, const char *format, ...)

@@ -13,7 +13,10 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/net.h"
+#include "base/str.h"
+#include "store/health.h"
 #include "store/keeper.h"
+#include "store/rrdask.h"
 
 #define LINE 2048
 /* More at once is somebody's mistake, and each may make the store work. */
@@ -100,6 +103,23 @@ answer(struct client *client, const char *format, ...)
 
 /* ---- files ---- */
 
+/* The next word of the arguments; a blank within one comes as "\\ ", as rrdtool sends it.
+ * "" at the end. */
+static char *
+take_field(char **arguments)
+{
+	char *from = *arguments + strspn(*arguments, " "), *field = from, *to = from;
+
+	while (*from != '\0' && *from != ' ') {
+		if (*from == '\\' && from[1] != '\0')
+			from++;
+		*to++ = *from++;
+	}
+	*arguments = *from == '\0' ? from : from + 1;
+	*to = '\0';
+	return field;
+}
+
 /* The name below RRD_DIR, or NULL for a path that lies elsewhere. */
 static const char *
 below_rrd_dir(const struct service *service, const char *path)
@@ -131,9 +151,9 @@ file_of(struct client *client, const char *path)
 }
 
 static void
-flush_one(struct client *client, struct keeper *keeper, char *path)
+flush_one(struct client *client, struct keeper *keeper, char *arguments)
 {
-	const char *file = file_of(client, path);
+	const char *path = take_field(&arguments), *file = file_of(client, path);
 	struct fail why;
 	int result;
 
@@ -161,12 +181,127 @@ flush_all(struct client *client, struct keeper *keeper, char *nothing)
 }
 
 static void
-tell_pending(struct client *client, struct keeper *keeper, char *path)
+tell_pending(struct client *client, struct keeper *keeper, char *arguments)
 {
-	const char *file = file_of(client, path);
+	const char *path = take_field(&arguments), *file = file_of(client, path);
 
 	if (file != NULL)
 		answer(client, "0 %zu updates pending", keeper_pending(keeper, file));
+}
+
+/* ---- what stock rrdtool asks, once the file is up to date ---- */
+
+/* False after an answer. */
+static bool
+place_of(struct client *client, struct keeper *keeper, char **arguments, struct rrd_place *place)
+{
+	const char *path = take_field(arguments), *file = file_of(client, path);
+	struct fail why;
+
+	*place = (struct rrd_place){ client->service->rrd_dir, file };
+	if (file == NULL)
+		return false;
+	/* Whoever asks shall not read what lies beside. */
+	if (strstr(file, "..") != NULL) {
+		answer(client, "-1 %s: no file of ours", path);
+		return false;
+	}
+	if (keeper_flush(keeper, file, &why) != -1)
+		return true;
+	answer(client, "-1 %s", why.text);
+	return false;
+}
+
+static void
+answer_text(struct client *client, char *text, const struct fail *why)
+{
+	if (text == NULL)
+		answer(client, "-1 %s", why->text);
+	else
+		net_stream_send(client->stream, text, strlen(text));
+	free(text);
+}
+
+static int64_t
+time_of(const char *field, int64_t fallback)
+{
+	int64_t time;
+
+	return *field != '\0' && str_int(field, &time, NULL) == 0 ? time : fallback;
+}
+
+/* Seconds before now when negative, as rrdcached has it. */
+static void
+fetch(struct client *client, struct keeper *keeper, char *arguments)
+{
+	int64_t now = loop_wall(client->service->options.loop) / LOOP_S, from, to;
+	struct rrd_place place;
+	const char *function;
+	struct fail why;
+
+	if (!place_of(client, keeper, &arguments, &place))
+		return;
+	function = take_field(&arguments);
+	from = time_of(take_field(&arguments), -86400);
+	to = time_of(take_field(&arguments), now);
+	from = from < 0 ? now + from : from;
+	to = to < 0 ? now + to : to;
+	answer_text(client, rrdask_fetch(place, function, from, to, &why), &why);
+}
+
+static void
+tell_info(struct client *client, struct keeper *keeper, char *arguments)
+{
+	struct rrd_place place;
+	struct fail why;
+
+	if (place_of(client, keeper, &arguments, &place))
+		answer_text(client, rrdask_info(place, &why), &why);
+}
+
+static void
+tell_first(struct client *client, struct keeper *keeper, char *arguments)
+{
+	struct rrd_place place;
+	struct fail why;
+	int64_t first;
+
+	if (!place_of(client, keeper, &arguments, &place))
+		return;
+	first = rrdask_first(place, (int)time_of(take_field(&arguments), 0), &why);
+	if (first == -1)
+		answer(client, "-1 %s", why.text);
+	else
+		answer(client, "0 %lld", (long long)first);
+}
+
+static void
+tell_last(struct client *client, struct keeper *keeper, char *arguments)
+{
+	struct rrd_place place;
+	struct fail why;
+	int64_t last;
+
+	if (!place_of(client, keeper, &arguments, &place))
+		return;
+	last = rrdask_last(place, &why);
+	if (last == -1)
+		answer(client, "-1 %s", why.text);
+	else
+		answer(client, "0 %lld", (long long)last);
+}
+
+static void
+tell_stats(struct client *client, struct keeper *keeper, char *nothing)
+{
+	struct store_health health;
+
+	(void)nothing;
+	keeper_health(keeper, &health);
+	answer(client, "4 Statistics follow\nQueueLength: %llu\nUpdatesWritten: %llu\n"
+		"TreeNodesNumber: %llu\nErrors: %llu", (unsigned long long)health.rows,
+		(unsigned long long)health.updates, (unsigned long long)health.files,
+		(unsigned long long)health.errors);
 }
 
 /* ---- backups ---- */
@@ -237,7 +372,8 @@ static const struct word {
 	void (*run)(struct client *client, struct keeper *keeper, char *argument);
 } words[] = {
 	{ "FLUSH", flush_one }, { "FLUSHALL", flush_all }, { "PENDING", tell_pending },
-	{ "HOLD", hold }, { "RELEASE", release },
+	{ "FETCH", fetch }, { "INFO", tell_info }, { "FIRST", tell_first }, { "LAST", tell_last },
+	{ "STATS", tell_stats }, { "HOLD", hold }, { "RELEASE", release },
 };
 
 static void

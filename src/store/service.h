@@ -1,8 +1,11 @@
 /* service.h - what the store answers on RUN_DIR/flush.sock.
  *
  * A line is a question, words in any case, as rrdcached takes them, so that a stock
- * `rrdtool --daemon unix:RUN_DIR/flush.sock` can force a file to be written:
+ * `rrdtool --daemon unix:RUN_DIR/flush.sock` sees what is still in memory (graph, xport and
+ * fetch ask by FETCH):
  *   FLUSH FILE, FLUSHALL, PENDING FILE, PING, QUIT
+ *   FETCH FILE FUNCTION [FROM [TO]], INFO FILE, FIRST FILE [ARCHIVE], LAST FILE, STATS
+ * Files are below RRD_DIR, nothing can be written;
  * and two words of our own, for backups (store/lease.h):
  *   HOLD      from its answer on checkpoint and ledger stay as they are, and no segment of
  *             the journal is dropped; a checkpoint under way is waited for
