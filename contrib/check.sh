@@ -4,7 +4,7 @@
 #
 #   sh contrib/check.sh               builds in build/, runs all tests
 #   sh contrib/check.sh --sanitize    and again with ASan and UBSan in build-asan/
-#   sh contrib/check.sh --all         and make distcheck, and a short benchmark
+#   sh contrib/check.sh --all         and make distcheck, and short benchmarks
 #   --no-install                      leaves the packages alone
 #   --count DIR                       only counts what the last make check in DIR said
 #
@@ -183,6 +183,11 @@ if [ $all = yes ]; then
 	if [ -x tests/bench/run ]; then
 		one "a short benchmark runs to its end, no cycle late" \
 			env PW_BUILD="$PWD/build" tests/bench/run --short
+		sed 's/^/    /' build/step.log >&2
+	fi
+	if [ -x tests/bench/store ]; then
+		one "a short benchmark of the store: cost, growth, waiting rows" \
+			env PW_BUILD="$PWD/build" tests/bench/store --short
 		sed 's/^/    /' build/step.log >&2
 	fi
 fi

@@ -72,6 +72,14 @@ make_folder(const char *dir, const char *name)
 }
 
 void
+fleet_make_folders(const struct fleet *fleet)
+{
+	make_folder(fleet->dir, "state");
+	make_folder(fleet->dir, "rrd");
+	make_folder(fleet->dir, "run");
+}
+
+void
 fleet_make(struct fleet *fleet)
 {
 	struct series wanted = { .kind = POINT_COUNTER, .step = fleet->step, .unit = "B/s",
@@ -79,9 +87,6 @@ fleet_make(struct fleet *fleet)
 	char state[600], file[100], path[160];
 	struct fail why;
 
-	make_folder(fleet->dir, "state");
-	make_folder(fleet->dir, "rrd");
-	make_folder(fleet->dir, "run");
 	snprintf(state, sizeof state, "%s/state", fleet->dir);
 	fleet->catalogue = series_open(state, true, &why);
 	if (fleet->catalogue == NULL)
@@ -111,20 +116,23 @@ fleet_close(struct fleet *fleet)
 
 /* ---- RRD files ---- */
 
-static const struct layout *
-small_layout(int64_t step)
+static struct layout
+tiny_layout(const struct fleet *fleet)
 {
-	static struct layout layout;
+	struct layout layout;
+	struct fail why;
 
-	layout = (struct layout){ .step = step / SECOND, .count = 3, .rra = {
-		{ "AVERAGE", 1, 60 }, { "AVERAGE", 5, 60 }, { "AVERAGE", 60, 60 } } };
-	return &layout;
+	if (layout_make(&layout, fleet->step, "tiny", &why) == -1)
+		fleet_die("%s", why.text);
+	return layout;
 }
 
 int64_t
-fleet_rrd_bytes(void)
+fleet_rrd_bytes(const struct fleet *fleet)
 {
-	return layout_bytes(small_layout(60 * SECOND), FLEET_DS);
+	struct layout layout = tiny_layout(fleet);
+
+	return layout_bytes(&layout, FLEET_DS);
 }
 
 static void
@@ -160,7 +168,8 @@ fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first)
 	const char *names[FLEET_DS];
 	char root[600], name[100], path[800];
 	struct rrd_place place = { root, "template.rrd" };
-	size_t size = (size_t)fleet_rrd_bytes();
+	struct layout layout = tiny_layout(fleet);
+	size_t size = (size_t)fleet_rrd_bytes(fleet);
 	uint8_t *bytes = mem_zero(size);
 	struct fail why;
 	int fd;
@@ -169,7 +178,7 @@ fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first)
 	snprintf(root, sizeof root, "%s/%s", fleet->dir, folder);
 	for (unsigned ds = 0; ds < FLEET_DS; ds++)
 		names[ds] = counters[ds].name;
-	if (rrd_file_create(place, small_layout(fleet->step), first * (fleet->step / SECOND), names,
+	if (rrd_file_create(place, &layout, first * (fleet->step / SECOND), names,
 			FLEET_DS, &why) != RRD_DONE)
 		fleet_die("%s", why.text);
 	snprintf(path, sizeof path, "%s/template.rrd", root);
@@ -204,13 +213,17 @@ mix(uint64_t x)
 	return x ^ x >> 32;
 }
 
-/* When a device answers: its phase in the slot, and up to 20 ms of jitter. */
+int64_t
+fleet_phase(const struct fleet *fleet, uint32_t device)
+{
+	return (int64_t)(mix(device + 1) % (uint64_t)fleet->step);
+}
+
+/* Its phase in the slot, and up to 20 ms. */
 static int64_t
 answer_at(const struct fleet *fleet, uint32_t device, int64_t slot)
 {
-	int64_t phase = (int64_t)(mix(device) % (uint64_t)fleet->step);
-
-	return slot * fleet->step + phase + (int64_t)(mix(mix(device) + (uint64_t)slot) % (20 * MS));
+	return slot * fleet->step + fleet_phase(fleet, device) + (int64_t)(mix(mix(device) + (uint64_t)slot) % (20 * MS));
 }
 
 int64_t

@@ -22,18 +22,21 @@ struct fleet {
 };
 
 void fleet_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Folders and catalogue. */
+void fleet_make_folders(const struct fleet *fleet);
+/* The catalogue; as large as a poller's. */
 void fleet_make(struct fleet *fleet);
 void fleet_close(struct fleet *fleet);
 uint32_t fleet_devices(const struct fleet *fleet);
 /* "dev00012/if/3.rrd"; below any folder. */
 void fleet_file(char *to, size_t size, uint32_t file);
-/* Makes all files in that folder (below dir) with three RRAs of 60 rows, 20 KB each, empty
- * and ready for `first`; what they dirtied is on disk afterwards. */
+/* Makes all files in that folder (below dir) in the profile "tiny", 20 KB each, empty and
+ * ready for `first`; what they dirtied is on disk afterwards. */
 void fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first);
-int64_t fleet_rrd_bytes(void);
+int64_t fleet_rrd_bytes(const struct fleet *fleet);
 double fleet_value(const struct fleet *fleet, uint32_t file, unsigned ds, int64_t slot);
-/* Wall ns, as the journal has it. */
+/* When in its interval a device is polled; ns. */
+int64_t fleet_phase(const struct fleet *fleet, uint32_t device);
+/* When it answers: wall ns, as the journal has it. */
 int64_t fleet_received(const struct fleet *fleet, uint32_t file, int64_t slot);
 /* All samples of that slot of one device, as one task closes them. */
 void fleet_poll(const struct fleet *fleet, struct writer *writer, uint32_t device, int64_t slot);

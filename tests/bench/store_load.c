@@ -60,7 +60,7 @@ write_journal(struct load *load, int64_t from, int64_t to)
 {
 	struct fail why;
 	struct loop *loop = loop_new(&why);
-	struct writer_options options = { .commit_interval = LOOP_MS, .memory_budget = 4u << 30 >> 1 };
+	struct writer_options options = { .commit_interval = LOOP_MS, .memory_budget = (size_t)2 << 30 };
 	struct writer_events events = { .committed = stop_loop, .arg = loop };
 	struct writer *writer;
 	char state[600];
@@ -188,12 +188,13 @@ measure_cost(struct load *load)
 {
 	double values = (double)load->fleet.files * (double)load->rows * FLEET_DS, store, bare;
 	struct cost cost;
-	int64_t need = (int64_t)load->fleet.files * (2 * fleet_rrd_bytes() + load->rows * 300);
+	int64_t need = (int64_t)load->fleet.files * (2 * fleet_rrd_bytes(&load->fleet) + load->rows * 300);
 
 	if (need + (INT64_C(1) << 30) > fleet_free(load->fleet.dir))
 		fleet_die("%u files and their journal take %lld MB: %lld MB are free in %s",
 			load->fleet.files, (long long)(need >> 20),
 			(long long)(fleet_free(load->fleet.dir) >> 20), load->fleet.dir);
+	fleet_make_folders(&load->fleet);
 	fleet_make(&load->fleet);
 	fleet_make_rrds(&load->fleet, "rrd", FIRST);
 	fleet_make_rrds(&load->fleet, "bare", FIRST);

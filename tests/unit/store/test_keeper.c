@@ -359,6 +359,62 @@ short_memory_writes_early_and_loses_nothing(void)
 	end();
 }
 
+#define NEWCOMERS 120
+
+static unsigned
+count_made(void)
+{
+	unsigned made = 0;
+
+	for (int i = 0; i < NEWCOMERS; i++) {
+		char file[20];
+
+		snprintf(file, sizeof file, "n%d/points.rrd", i);
+		made += exists(file);
+	}
+	return made;
+}
+
+static void
+many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them(void)
+{
+	struct series wanted = { .kind = POINT_GAUGE, .step = STEP, .unit = "", .ds = "v",
+		.profile = "tiny" };
+	char path[20], file[20];
+	unsigned made;
+
+	begin();
+	wanted.path = path;
+	wanted.file = file;
+	for (int i = 0; i < NEWCOMERS; i++) {
+		snprintf(path, sizeof path, "n%d/v", i);
+		snprintf(file, sizeof file, "n%d/points.rrd", i);
+		put(series_add(catalogue, &wanted, NULL), 1, i);
+	}
+	commit();
+	CHECK(keeper_read(keeper, 10000));
+	advance(301 * LOOP_S);
+	go_round();
+	made = count_made();
+	CHECK(made > 0 && made < NEWCOMERS / 2);
+	for (int i = NEWCOMERS - 1; i >= 0; i--) {
+		snprintf(file, sizeof file, "n%d/points.rrd", i);
+		if (!exists(file))
+			break;
+	}
+	flush(file);
+	CHECK(exists(file) && count_made() == made + 1);
+	for (int i = 0; i < 10; i++)
+		keeper_make_files(keeper);
+	CHECK_INT(count_made(), NEWCOMERS);
+	for (int i = 0; i < NEWCOMERS; i++) {
+		snprintf(file, sizeof file, "n%d/points.rrd", i);
+		CHECK(fetch(file, "v", 1) == i);
+	}
+	CHECK(keeper_finish(keeper) == 0);
+	end();
+}
+
 static void
 the_ledger_counts_text_points_and_no_file_is_made_for_them(void)
 {
@@ -1367,6 +1423,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_new_point_gets_its_place_in_an_existing_file),
 	TEST(files_are_written_within_flush_without_being_asked),
 	TEST(short_memory_writes_early_and_loses_nothing),
+	TEST(many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them),
 	TEST(the_ledger_counts_text_points_and_no_file_is_made_for_them),
 	TEST(a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back),
 	TEST(a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal),

@@ -12,6 +12,7 @@
 #include "store/pending.h"
 #include "store/sheet.h"
 #include "store/slab.h"
+#include "store/turns.h"
 
 #define SECOND INT64_C(1000000000)
 #define STEP (60 * SECOND)
@@ -255,10 +256,44 @@ the_oldest_row_says_from_which_segment_on_the_journal_is_needed(void)
 	pending_free(pending);
 }
 
+static void
+turns_come_in_the_order_of_their_time(void)
+{
+	struct pending_file files[300] = { { .name = NULL } }, *file;
+	struct turns turns = { 0 };
+	int64_t before = 0;
+	size_t taken = 0;
+
+	for (size_t i = 0; i < 300; i++) {
+		files[i].due = (int64_t)(draw() % 1000);
+		turns_add(&turns, &files[i]);
+		turns_add(&turns, &files[i]);
+	}
+	CHECK_INT(turns.count, 300);
+	CHECK(turns_take(&turns, -1) == NULL);
+	while ((file = turns_take(&turns, 499)) != NULL) {
+		CHECK(file->due >= before && file->due <= 499);
+		before = file->due;
+		taken++;
+		/* Every third gets a new one. */
+		if (taken % 3 == 0) {
+			file->due += 500;
+			turns_add(&turns, file);
+		}
+	}
+	CHECK(taken > 100 && turns.count < 300 && !turns_is_due(&turns, 499));
+	while ((file = turns_take(&turns, INT64_MAX)) != NULL) {
+		CHECK(file->due >= before);
+		before = file->due;
+	}
+	turns_free(&turns);
+}
+
 RUN_TESTS(TEST(any_values_come_back_bit_by_bit),
 	TEST(rates_of_one_answer_take_little_more_than_their_counts),
 	TEST(a_gauge_among_rates_does_not_spoil_them),
 	TEST(numbers_for_librrd_read_back_as_the_same_double),
 	TEST(queues_share_a_slab_and_give_everything_back),
 	TEST(rows_in_any_order_are_read_in_order_and_forgotten_from_the_front),
-	TEST(the_oldest_row_says_from_which_segment_on_the_journal_is_needed))
+	TEST(the_oldest_row_says_from_which_segment_on_the_journal_is_needed),
+	TEST(turns_come_in_the_order_of_their_time))
