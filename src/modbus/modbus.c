@@ -18,13 +18,18 @@
 #include "modbus/line.h"
 
 #define HOPELESS (3600 * LOOP_S) /* devices get new firmware, but not every minute */
+#define HOLE (600 * LOOP_S)      /* the longest for which a missing register is not asked for */
+#define BUSY_WAIT (100 * LOOP_MS)
 
 enum {
 	EXCEPTION_ADDRESS = 2,
 	EXCEPTION_COUNT = 3,
+	EXCEPTION_ACKNOWLEDGE = 5,
+	EXCEPTION_BUSY = 6,
 	EXCEPTION_NO_PATH = 0x0A,
 	EXCEPTION_NO_TARGET = 0x0B,
-	FAILURES_TO_GIVE_UP = 2 /* in one poll: time-outs in a row, or bad replies */
+	FAILURES_TO_GIVE_UP = 2, /* in one poll: time-outs in a row, or bad replies */
+	BUSY_TRIES = 3 /* after 100, 200, 400 ms */
 };
 
 struct modbus {
@@ -48,6 +53,14 @@ struct power {
 	int64_t received;
 };
 
+/* A register that a device has not, among others that it has. */
+struct hole {
+	int64_t until;                /* mono: not asked before; 0: no hole */
+	uint8_t code;                 /* of the exception */
+	uint8_t times;                /* in a row; each time it is left alone twice as long */
+	bool again;                   /* asked once more, alone */
+};
+
 /* One group of points of a device, and the poll of it that is under way. */
 struct work {
 	struct meter *meter;
@@ -58,23 +71,25 @@ struct work {
 	struct block_limits limits;
 
 	struct block_point *points;   /* sorted by block_plan; tag is the index into the group */
-	size_t point_count;
+	size_t point_count, planned;  /* behind `planned` stand the holes */
 	struct block *blocks;
 	size_t block_count;
-	/* A block that was refused as a whole, asked again point by point. */
+	/* A block that was refused as a whole, halved until the culprit is found: a stack of what
+	 * is still to be asked, the last one now. */
 	struct block *pieces;
 	size_t piece_count;
-	unsigned refused_pieces;
+	bool breaking;
+	unsigned refused_pieces, good_pieces, lost_pieces;
 	bool learned;                 /* something that the next plan heeds */
-	bool *shy;                    /* per point: refused in company, asked alone */
+	struct hole *holes;           /* per point */
 	int64_t *hopeless;            /* per block: refused in all its pieces; mono, until when */
 
 	bool cautious;
 	size_t at;                    /* the block asked for, or whose pieces are */
-	size_t piece;                 /* < piece_count: the piece asked for */
-	unsigned timeouts, bad_replies;
+	unsigned timeouts, bad_replies, busy;
 	struct line_request request;
 	struct loop_timer nothing;    /* ends a poll that has nothing to ask */
+	struct loop_timer again;      /* asks a device that was busy */
 };
 
 struct modbus *
@@ -158,24 +173,31 @@ stands_alone(const struct work *work, const struct block_point *point)
 {
 	const struct modbus_point *wire = work->group->points[point->tag].wire;
 
-	return wire->separate || work->shy[point->tag];
+	return wire->separate || work->holes[point->tag].again;
 }
 
 static void
 plan(struct work *work)
 {
-	for (size_t i = 0; i < work->point_count; i++)
-		work->points[i].separate = stands_alone(work, &work->points[i]);
+	work->planned = 0;
+	for (size_t i = 0; i < work->point_count; i++) {
+		struct block_point point = work->points[i];
+
+		if (work->holes[point.tag].until != 0)
+			continue;
+		work->points[i] = work->points[work->planned];
+		work->points[work->planned] = point;
+		work->points[work->planned++].separate = stands_alone(work, &point);
+	}
 	memset(work->hopeless, 0, work->group->point_count * sizeof(work->hopeless[0]));
-	work->block_count = block_plan(work->points, work->point_count, &work->limits,
+	work->block_count = block_plan(work->points, work->planned, &work->limits,
 		work->blocks);
 }
 
 static const struct block *
 asked_block(const struct work *work)
 {
-	return work->piece < work->piece_count ? &work->pieces[work->piece] :
-						 &work->blocks[work->at];
+	return work->breaking ? &work->pieces[work->piece_count - 1] : &work->blocks[work->at];
 }
 
 /* Meters keep their kWh as floats: a quarter of an hour is a few of them, so the fraction
@@ -307,10 +329,15 @@ lose_block(struct work *work, const struct block *block, uint8_t reason, int64_t
 	}
 }
 
+static void forget_pieces(struct work *work);
+
 static void
 end(struct work *work, uint8_t rest)
 {
-	work->piece_count = work->piece = 0;
+	if (work->breaking)
+		forget_pieces(work);
+	work->piece_count = 0;
+	work->breaking = false;
 	if (work->learned)
 		plan(work);
 	work->learned = false;
@@ -333,21 +360,57 @@ ask(struct work *work)
 
 /* ---- a block that is refused as a whole ---- */
 
-/* One address that the device does not have makes it refuse all of them. So the points are
- * asked one by one, at once: the neighbours stay good. */
 static void
-break_up(struct work *work, const struct block *block)
+push_piece(struct work *work, size_t first, size_t count)
 {
-	struct block_point *points = &work->points[block->first];
+	struct block *piece = &work->pieces[work->piece_count++];
+	uint32_t end = 0;
 
-	/* block_plan sorts, but these are in order already and stay where they are */
-	for (size_t i = 0; i < block->points; i++)
-		points[i].separate = true;
-	work->piece_count = block_plan(points, block->points, &work->limits, work->pieces);
-	for (size_t i = 0; i < work->piece_count; i++)
-		work->pieces[i].first += block->first;
-	work->piece = 0;
-	work->refused_pieces = 0;
+	*piece = (struct block){ .function = work->points[first].function,
+		.address = work->points[first].address, .first = first, .points = count };
+	for (size_t i = first; i < first + count; i++) {
+		uint32_t last = work->points[i].address + (uint32_t)work->points[i].width;
+
+		end = last > end ? last : end;
+	}
+	piece->count = (uint16_t)(end - piece->address);
+}
+
+static bool
+same_registers(const struct block_point *one, const struct block_point *other)
+{
+	return one->address == other->address && one->width == other->width;
+}
+
+/* One address that the device does not have makes it refuse all of them. So it is asked for
+ * each half, at once: the neighbours stay good, and of 60 registers the missing one is found
+ * in a dozen requests. Points of the very same registers stay together. */
+static bool
+halve(struct work *work, struct block block)
+{
+	const struct block_point *points = work->points;
+	size_t middle = block.first + block.points / 2, end = block.first + block.points;
+
+	while (middle < end && middle > block.first &&
+		same_registers(&points[middle], &points[middle - 1]))
+		middle++;
+	if (middle == end) {
+		middle = block.first + block.points / 2;
+		while (middle > block.first && same_registers(&points[middle], &points[middle - 1]))
+			middle--;
+	}
+	if (middle == block.first || middle == end)
+		return false;
+	if (work->breaking) {
+		work->piece_count--;
+	} else {
+		work->breaking = true;
+		work->piece_count = 0;
+		work->refused_pieces = work->good_pieces = work->lost_pieces = 0;
+	}
+	push_piece(work, middle, end - middle);
+	push_piece(work, block.first, middle - block.first);
+	return true;
 }
 
 /* No piece was refused, so the block had read a gap or was too long for the device. */
@@ -367,39 +430,108 @@ ask_for_less(struct work *work, const struct block *block)
 		bits ? "bits" : "registers", block->address);
 }
 
-/* All pieces of the block have been asked for. */
+/* What was found of a block that was not searched to the end, or refuses everything, proves
+ * nothing. */
+static void
+forget_pieces(struct work *work)
+{
+	const struct block *block = &work->blocks[work->at];
+
+	for (size_t i = 0; i < block->points; i++)
+		work->holes[work->points[block->first + i].tag] = (struct hole){ 0 };
+}
+
+/* All pieces of the block have been asked for. What was refused among others that were not is
+ * a hole; a device that refuses everything may be in another state tomorrow. */
 static void
 learn(struct work *work)
 {
 	const struct block *block = &work->blocks[work->at];
 
-	if (work->refused_pieces == work->piece_count) {
-		work->hopeless[work->at] = loop_mono(task_loop(work->task)) + HOPELESS;
-		for (size_t i = 0; i < block->points; i++)
-			work->shy[work->points[block->first + i].tag] = false;
+	if (work->good_pieces == 0) {
+		forget_pieces(work);
+		if (work->refused_pieces > 0)
+			work->hopeless[work->at] = loop_mono(task_loop(work->task)) + HOPELESS;
 		return;
 	}
-	work->learned = true;
-	if (work->refused_pieces == 0)
+	work->learned = work->learned || work->refused_pieces > 0;
+	if (work->refused_pieces == 0 && work->lost_pieces == 0) {
+		work->learned = true;
 		ask_for_less(work, block);
+	}
+}
+
+/* It is not there, alone or among pieces: asked again after 1, 2, 4 .. polls. What was missing
+ * for a moment is back soon, what is missing for good costs next to nothing. */
+static void
+remember_hole(struct work *work, const struct block *block, const struct line_result *result)
+{
+	for (size_t i = 0; i < block->points; i++) {
+		struct hole *hole = &work->holes[work->points[block->first + i].tag];
+		int64_t interval = work->group->interval, wait = interval;
+
+		for (unsigned n = 0; n < hole->times && wait < HOLE; n++)
+			wait *= 2;
+		if (wait > HOLE)
+			wait = interval > HOLE ? interval : HOLE;
+		hole->times += hole->times < UINT8_MAX;
+		hole->again = false;
+		hole->code = result->code;
+		hole->until = result->received + wait - interval / 2; /* polls are not that exact */
+	}
+}
+
+/* Those whose time is over are asked again, each alone; true when there was one. */
+static bool
+reopen_holes(struct work *work, int64_t now)
+{
+	bool any = false;
+
+	for (size_t i = work->planned; i < work->point_count; i++) {
+		struct hole *hole = &work->holes[work->points[i].tag];
+
+		if (hole->until > now)
+			continue;
+		hole->until = 0;
+		hole->again = true;
+		any = true;
+	}
+	return any;
 }
 
 /* ---- what comes back ---- */
 
+/* The device said of them what it said last time. */
+static void
+close_holes(struct work *work)
+{
+	for (size_t i = work->planned; i < work->point_count; i++) {
+		struct reading reading = { .row = TASK_SCALAR, .point = work->points[i].tag,
+			.received = loop_mono(task_loop(work->task)) };
+
+		reading.reason =
+			(uint8_t)(REASON_EXCEPTION + work->holes[work->points[i].tag].code);
+		task_reading(work->task, &reading);
+	}
+}
+
 static void
 next(struct work *work)
 {
-	if (work->piece < work->piece_count && ++work->piece < work->piece_count) {
+	work->busy = 0;
+	if (work->breaking && --work->piece_count > 0) {
 		ask(work);
 		return;
 	}
-	if (work->piece_count > 0)
+	if (work->breaking)
 		learn(work);
-	work->piece_count = work->piece = 0;
-	if (++work->at < work->block_count)
+	work->breaking = false;
+	if (++work->at < work->block_count) {
 		ask(work);
-	else
-		end(work, REASON_BAD_REPLY); /* nothing is left to close */
+		return;
+	}
+	close_holes(work);
+	end(work, REASON_BAD_REPLY); /* nothing is left to close */
 }
 
 static void
@@ -428,29 +560,48 @@ tell_error(struct work *work, const struct block *block, const struct line_resul
 	}
 }
 
+/* "Acknowledge" and "busy" pass: asked again in a moment, while the line is free for others. */
+static bool
+ask_later(struct work *work, const struct line_result *result)
+{
+	struct loop *loop = task_loop(work->task);
+	int64_t wait = BUSY_WAIT << work->busy;
+
+	if ((result->code != EXCEPTION_ACKNOWLEDGE && result->code != EXCEPTION_BUSY) ||
+		work->busy == BUSY_TRIES || loop_mono(loop) + wait >= work->request.expires)
+		return false;
+	work->busy++;
+	loop_timer_in(loop, &work->again, wait);
+	return true;
+}
+
+static void
+on_again(void *arg)
+{
+	ask(arg);
+}
+
 static void
 refused(struct work *work, const struct block *block, const struct line_result *result)
 {
 	bool by_address = result->code == EXCEPTION_ADDRESS || result->code == EXCEPTION_COUNT;
-	bool is_piece = work->piece < work->piece_count;
+	bool alone = block->points > 0 && work->holes[work->points[block->first].tag].again;
 
 	if (result->code == EXCEPTION_NO_PATH || result->code == EXCEPTION_NO_TARGET) {
 		end(work, REASON_GATEWAY);
 		return;
 	}
-	if (by_address && !is_piece && block->points > 1 &&
-		result->received >= work->hopeless[work->at]) {
-		break_up(work, block);
-		if (work->piece_count > 1) {
-			ask(work);
-			return;
-		}
-		work->piece_count = 0;
+	if (ask_later(work, result))
+		return;
+	if (by_address && (work->breaking || result->received >= work->hopeless[work->at]) &&
+		halve(work, *block)) {
+		ask(work);
+		return;
 	}
-	if (is_piece && by_address) {
+	if (by_address && (work->breaking || alone)) {
 		work->refused_pieces++;
-		for (size_t i = 0; i < block->points; i++)
-			work->shy[work->points[block->first + i].tag] = true;
+		work->learned = work->learned || alone;
+		remember_hole(work, block, result);
 	}
 	/* A code has seven bits; 0 is none and would read as no exception at all. */
 	lose_block(work, block,
@@ -469,8 +620,23 @@ lost(struct work *work, const struct block *block, uint8_t reason, unsigned *cou
 		end(work, reason);
 		return;
 	}
+	work->lost_pieces++;
 	lose_block(work, block, reason, result->received);
 	next(work);
+}
+
+/* A register that was missing is there again, and may be asked in company. */
+static void
+answered(struct work *work, const struct block *block)
+{
+	struct hole *hole = &work->holes[work->points[block->first].tag];
+
+	work->good_pieces++;
+	if (!hole->again)
+		return;
+	for (size_t i = 0; i < block->points; i++)
+		work->holes[work->points[block->first + i].tag] = (struct hole){ 0 };
+	work->learned = true;
 }
 
 static void
@@ -493,6 +659,7 @@ on_done(struct line_request *request, const struct line_result *result, void *ar
 		work->cautious = false;
 		work->timeouts = 0;
 		read_block(work, block, result);
+		answered(work, block);
 		next(work);
 		break;
 	case LINE_EXCEPTION:
@@ -592,11 +759,12 @@ open_group(void *state, struct task *task)
 	work->points = mem_array(count, sizeof(work->points[0]));
 	work->blocks = mem_array(count, sizeof(work->blocks[0]));
 	work->pieces = mem_array(count, sizeof(work->pieces[0]));
-	work->shy = mem_array(count, sizeof(work->shy[0]));
+	work->holes = mem_array(count, sizeof(work->holes[0]));
 	work->hopeless = mem_array(count, sizeof(work->hopeless[0]));
 	work->request = (struct line_request){ .unit = &work->meter->unit, .done = on_done,
 		.arg = work, .timeout = work->meter->options->timeout };
 	loop_timer_init(&work->nothing, on_nothing, work);
+	loop_timer_init(&work->again, on_again, work);
 	take_points(work);
 	take_powers(work);
 	plan(work);
@@ -610,7 +778,13 @@ cancel(void *arg)
 
 	line_cancel(&work->request);
 	loop_timer_stop(task_loop(work->task), &work->nothing);
-	work->piece_count = work->piece = 0;
+	loop_timer_stop(task_loop(work->task), &work->again);
+	if (work->breaking)
+		forget_pieces(work);
+	work->piece_count = 0;
+	work->breaking = false;
+	for (size_t i = 0; i < work->group->point_count; i++)
+		work->powers[i].held = false;
 }
 
 static void
@@ -626,7 +800,7 @@ close_group(void *arg)
 	free(work->points);
 	free(work->blocks);
 	free(work->pieces);
-	free(work->shy);
+	free(work->holes);
 	free(work->hopeless);
 	free(work);
 }
@@ -637,8 +811,11 @@ start(void *arg, bool cautious)
 	struct work *work = arg;
 	struct loop *loop = task_loop(work->task);
 
-	work->at = work->piece = work->piece_count = 0;
-	work->timeouts = work->bad_replies = 0;
+	if (reopen_holes(work, loop_mono(loop)))
+		plan(work);
+	work->at = work->piece_count = 0;
+	work->breaking = false;
+	work->timeouts = work->bad_replies = work->busy = 0;
 	work->cautious = cautious;
 	work->request.expires = loop_mono(loop) + work->group->interval;
 	if (work->block_count > 0)

@@ -403,6 +403,7 @@ keeps_the_neighbours_of_a_missing_register_good(void)
 {
 	struct plant *plant;
 	struct task *task;
+	unsigned alone = 0;
 
 	begin();
 	server.special = without_103;
@@ -416,15 +417,24 @@ keeps_the_neighbours_of_a_missing_register_good(void)
 	check_points(task, 4, 7, REASON_GOOD);
 	CHECK_STR(task->error, "unit 2: exception 2 (illegal data address) to function 3, "
 		"1 registers from 103");
-	CHECK_INT(task->answered, 9);
+	CHECK_STR(server.log, "u2:f3@100+8 u2:f3@100+4 u2:f3@100+2 u2:f3@102+2 u2:f3@102+1 "
+		"u2:f3@103+1 u2:f3@104+4");
 
-	/* from then on the missing one is asked alone, and may come back */
-	task = polled(plant, false);
-	CHECK_STR(server.log, "u2:f3@100+3 u2:f3@103+1 u2:f3@104+4");
-	check_points(task, 3, 3, REASON_EXCEPTION + 2);
-	check_points(task, 4, 7, REASON_GOOD);
+	/* from then on the missing one is asked alone, and less and less often */
+	for (int i = 0; i < 1000; i++) {
+		task = polled(plant, false);
+		check_points(task, 0, 2, REASON_GOOD);
+		check_points(task, 3, 3, REASON_EXCEPTION + 2);
+		check_points(task, 4, 7, REASON_GOOD);
+		alone += strcmp(server.log, "u2:f3@100+3 u2:f3@103+1 u2:f3@104+4") == 0;
+		CHECK(task->exchanges == 2 || alone > 0);
+	}
+	CHECK(alone >= 10 && alone <= 30);
 	server.special = NULL;
+	loop_sim_for(loop, 600 * LOOP_S);
 	check_points(polled(plant, false), 0, 7, REASON_GOOD);
+	check_points(polled(plant, false), 0, 7, REASON_GOOD);
+	CHECK_STR(server.log, "u2:f3@100+8");
 	plant_close(plant);
 	finish();
 }
@@ -448,6 +458,74 @@ does_not_break_up_for_ever_what_is_refused_altogether(void)
 	CHECK_STR(server.log, "u2:f3@103+2 u2:f3@200+1");
 	check_points(task, 0, 1, REASON_EXCEPTION + 2);
 	check_points(task, 2, 2, REASON_GOOD);
+	plant_close(plant);
+	finish();
+}
+
+/* Sixty registers, one of them missing: found by halves. */
+static void
+finds_a_missing_register_in_few_requests(void)
+{
+	struct plant *plant;
+	struct task *task;
+
+	begin();
+	server.special = without_103;
+	plant = plant_new(2);
+	for (uint16_t i = 0; i < POINTS; i++)
+		add(plant, 3, (uint16_t)(80 + i), REGS_U16);
+	plant_open(plant);
+	task = polled(plant, false);
+	CHECK(task->exchanges <= 13);
+	check_points(task, 0, 22, REASON_GOOD);
+	check_points(task, 23, 23, REASON_EXCEPTION + 2);
+	check_points(task, 24, POINTS - 1, REASON_GOOD);
+	plant_close(plant);
+	finish();
+}
+
+/* state: so many times busy, for each question */
+static bool
+busy_first(struct server *self, const struct server_request *request)
+{
+	uint8_t answer[260];
+
+	if (self->state-- <= 0)
+		return false;
+	server_send(self, request, answer,
+		server_exception(request, self->state % 2 ? 5 : 6, answer));
+	return true;
+}
+
+static void
+asks_a_busy_device_again_gently(void)
+{
+	struct plant *plant;
+	struct task *task;
+	int64_t before;
+
+	begin();
+	server.special = busy_first;
+	plant = plant_new(2);
+	add(plant, 3, 100, REGS_U16);
+	plant_open(plant);
+	for (int times = 1; times <= 3; times++) {
+		server.state = times;
+		before = loop_mono(loop);
+		task = polled(plant, false);
+		check_points(task, 0, 0, REASON_GOOD);
+		CHECK_INT(task->exchanges, times + 1);
+		CHECK(task->readings[0].received - before >= (100 * LOOP_MS << times) - 110 * LOOP_MS);
+	}
+	server.state = 100;
+	task = polled(plant, false);
+	CHECK_INT(task->exchanges, 4);
+	CHECK(task->readings[0].reason == REASON_EXCEPTION + 5 ||
+		task->readings[0].reason == REASON_EXCEPTION + 6);
+	plant->group.interval = LOOP_S / 4; /* not beyond the next poll */
+	start(plant, false);
+	loop_sim_for(loop, LOOP_S);
+	CHECK_INT(plant->task.exchanges, 2);
 	plant_close(plant);
 	finish();
 }
@@ -809,6 +887,7 @@ RUN_TESTS(TEST(asks_neighbours_in_one_request), TEST(reads_numbers_bits_and_text
 	TEST(does_not_believe_what_lies_beyond_its_bounds),
 	TEST(keeps_the_fraction_of_a_count_that_is_a_float),
 	TEST(keeps_the_neighbours_of_a_missing_register_good),
+	TEST(finds_a_missing_register_in_few_requests), TEST(asks_a_busy_device_again_gently),
 	TEST(does_not_break_up_for_ever_what_is_refused_altogether),
 	TEST(learns_how_much_a_device_can_take), TEST(stops_filling_gaps_when_that_is_refused),
 	TEST(costs_one_request_when_the_device_is_silent),
