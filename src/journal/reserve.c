@@ -123,6 +123,17 @@ reserve_allocate(int fd, size_t size)
 	return result;
 }
 
+void
+reserve_give_back(int fd)
+{
+	struct stat info;
+
+	/* Where that fails it stays allocated until the segment is dropped. */
+	if (fstat(fd, &info) == 0 && info.st_blocks * 512 > info.st_size &&
+		ftruncate(fd, info.st_size) == -1)
+		return;
+}
+
 uint64_t
 reserve_room(const char *folder)
 {

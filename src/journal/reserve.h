@@ -33,6 +33,8 @@ size_t reserve_bytes(const struct reserve *reserve); /* allocated in spares */
 /* Allocates blocks behind the end of a file; its size stays. 0 or -1 and errno; EOPNOTSUPP is
  * how some file systems say that they cannot. */
 int reserve_allocate(int fd, size_t size);
+/* Frees what was allocated behind the end and not used. */
+void reserve_give_back(int fd);
 /* Bytes that the file system of a folder has left for us, UINT64_MAX when it does not say. */
 uint64_t reserve_room(const char *folder);
 #endif

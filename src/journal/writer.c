@@ -111,18 +111,26 @@ write_all(int fd, const uint8_t *bytes, size_t size, size_t at)
 }
 
 /* The end of the former run's last segment was perhaps never synced; what is counted on from
- * there must not be safer than what it counts on. */
+ * there must not be safer than what it counts on. And what was allocated behind its end is
+ * given back: a poller that crashes often would fill the disk with nothing. */
 static int
 sync_predecessor(struct writer *writer)
 {
 	char path[SEGMENT_PATH];
+	int fd, result;
 
 	if (!writer->first_batch || writer->segment == 0)
 		return 0;
 	segment_path(path, sizeof path, writer->state_dir, writer->segment);
-	if (segment_sync_path(path) == -1 && errno != ENOENT)
-		return fail_path(writer, path);
-	return 0;
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : fail_path(writer, path);
+	reserve_give_back(fd);
+	result = fsync(fd);
+	if (result == -1)
+		fail_path(writer, path);
+	close(fd);
+	return result;
 }
 
 /* Only a process that begins anew may add to a journal that is as large as it may be. */
@@ -184,8 +192,10 @@ make_segment(struct writer *writer)
 		close(fd);
 		return -1;
 	}
-	if (writer->fd != -1)
+	if (writer->fd != -1) {
+		reserve_give_back(writer->fd);
 		close(writer->fd);
+	}
 	writer->fd = fd;
 	writer->segment = number;
 	writer->length = sizeof header;

@@ -331,7 +331,7 @@ def check_leftovers():
     findings = glob.glob(os.path.join(RRD, "**", ".pollwerk.new"), recursive=True)
     findings += [os.path.join(folder, name) for folder, _, names in os.walk(RRD)
                  for name in names if not name.endswith(".rrd")]
-    words = ("quarantined", "left alone", "damaged", "Sanitizer", "runtime error",
+    words = ("quarantined", "left alone", "not written any more", "No space", "damaged", "Sanitizer", "runtime error",
              "signal 7", "signal 11", "signal 6", "signal 10")
     findings += [line.strip() for line in open(os.path.join(WORK, "out-" + FS))
                  if any(word in line for word in words)]

@@ -63,7 +63,7 @@ mkdir "$work/disk"
 can_mount()
 {
 	case $1 in
-	ext4) truncate -s 128m "$work/$1.img" && mkfs.ext4 -q "$work/$1.img" ;;
+	ext4) truncate -s 256m "$work/$1.img" && mkfs.ext4 -q "$work/$1.img" ;;
 	xfs) truncate -s 320m "$work/$1.img" && mkfs.xfs -q "$work/$1.img" ;;
 	esac >"$work/mkfs" 2>&1 && mount -o loop "$work/$1.img" "$work/disk" && umount "$work/disk"
 }

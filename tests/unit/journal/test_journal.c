@@ -578,6 +578,44 @@ a_new_segment_is_a_spare_and_spares_are_made_again(void)
 	end();
 }
 
+/* Space that the segments take. */
+static int64_t
+allocated(void)
+{
+	int64_t blocks = 0;
+	uint64_t *numbers;
+	size_t count = reader_segments(scratch, &numbers);
+
+	for (size_t i = 0; i < count; i++) {
+		char path[512];
+		struct stat info;
+
+		snprintf(path, sizeof path, "%s/journal/%016llx.seg", scratch,
+			(unsigned long long)numbers[i]);
+		CHECK(stat(path, &info) == 0);
+		blocks += info.st_blocks;
+	}
+	free(numbers);
+	return blocks * 512;
+}
+
+static void
+pollers_that_are_killed_again_and_again_do_not_fill_the_disk_with_nothing(void)
+{
+	struct writer_options ahead = { .state_dir = scratch, .segment_size = 1 << 20,
+		.reserve = 1 };
+
+	begin(0);
+	for (int life = 0; life < 10; life++) {
+		writer_abandon(writer);
+		writer = writer_open(loop, &ahead, &events, 10 + 2 * (uint64_t)life, NULL);
+		loop_sim_for(loop, LOOP_S);
+	}
+	CHECK(allocated() < 2 << 20);
+	CHECK(writer_close(writer));
+	end();
+}
+
 static void
 a_journal_that_does_not_exist_is_empty(void)
 {
@@ -605,5 +643,6 @@ RUN_TESTS(TEST(nothing_is_committed_before_the_interval_and_everything_after_it)
 	TEST(transitions_are_committed_while_the_disk_refuses_segments),
 	TEST(what_neither_disk_nor_memory_holds_is_store_full_slot_for_slot),
 	TEST(a_journal_that_may_not_grow_is_like_a_full_disk_until_the_store_follows),
+	TEST(pollers_that_are_killed_again_and_again_do_not_fill_the_disk_with_nothing),
 	TEST(a_new_segment_is_a_spare_and_spares_are_made_again),
 	TEST(a_journal_that_does_not_exist_is_empty))
