@@ -13,7 +13,7 @@
 #include "core/sample.h"
 #include "core/series.h"
 #include "core/tally.h"
-#include "store/ledger.h"
+#include "store/ledger_view.h"
 
 struct gaps {
 	struct place place;
@@ -40,8 +40,9 @@ struct spans {
 };
 
 static void
-add_span(const struct ledger_run *run, void *arg)
+add_span(const struct ledger_span *span, void *arg)
 {
+	const struct ledger_run *run = &span->run;
 	struct spans *spans = arg;
 	double step = (double)spans->series->step / 1e9;
 
@@ -50,7 +51,7 @@ add_span(const struct ledger_run *run, void *arg)
 	json_array_append_new(spans->list, json_pack("{s:f, s:f, s:s, s:s, s:I, s:n}", "from",
 		(double)run->first * step, "to", (double)(run->last + 1) * step, "reason",
 		reason_word(run->reason), "class", reason_class_word(reason_class(run->reason)), "n",
-		(json_int_t)(run->last - run->first + 1), "excluded_by"));
+		(json_int_t)span->n, "excluded_by"));
 }
 
 static json_t *

@@ -359,3 +359,12 @@ series_ds(char *to, size_t size, const char *point)
 	else
 		str_copy(to, size, name);
 }
+
+int64_t
+series_retain(const struct series *series)
+{
+	const char *colon = strchr(series->profile, ':');
+	int64_t retain;
+
+	return colon != NULL && str_duration(colon + 1, &retain, NULL) == 0 ? retain : 0;
+}

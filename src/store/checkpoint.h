@@ -1,7 +1,7 @@
 /* checkpoint.h - from where the store must read again after it died. One file,
  * STATE_DIR/checkpoint, replaced as a whole (temporary file, fsync, rename, fsync of the
  * directory), little-endian:
- *   "PWCKPT01", u64 generation, u64 segment, u64 offset, u64 length of ledger/runs,
+ *   "PWCKPT01", u64 generation, u64 segment, u64 offset, u64 24 x closed runs
  *   u32 count, count open runs of 24 bytes as in ledger.h, u32 crc32c over all before.
  *
  * The position is that of the oldest record of which a row is not yet in its RRD file; the

@@ -32,6 +32,8 @@
 
 #define SECOND INT64_C(1000000000)
 #define CHECKPOINT_INTERVAL (60 * SECOND)
+/* Closed runs are final when they are synced: somebody may wait for them. */
+#define LEDGER_INTERVAL (5 * SECOND)
 #define RETRY_FOLDER (5 * SECOND)
 #define RETRY_FILE (10 * SECOND)
 /* A file at whose writing the store died so often in a row is left alone. */
@@ -70,7 +72,7 @@ struct keeper {
 	int64_t mono, wall;
 	int64_t received; /* of the newest sample read */
 	bool caught_up, dirty; /* dirty: something was read since the last checkpoint */
-	int64_t checkpoint_at, refused_until, refused_since;
+	int64_t checkpoint_at, ledger_at, refused_until, refused_since;
 	bool refused, reader_failing, checkpoint_failing;
 	enum keeper_hold hold;
 	char *suspect; /* file in which our predecessor died, or NULL */
@@ -1102,6 +1104,8 @@ keeper_checkpoint(struct keeper *keeper, struct filesync *sync)
 		keeper->reason = why;
 	else if (keeper->checkpoint_failing)
 		log_info("%s: checkpoints are made again", keeper->state_dir);
+	if (result == 0)
+		ledger_checkpointed(keeper->ledger, checkpoint.ledger_length);
 	end_checkpoint(keeper, result == 0);
 	return result;
 }
@@ -1142,9 +1146,23 @@ keeper_checkpoint_soon(struct keeper *keeper)
 	keeper->checkpoint_at = keeper->mono;
 }
 
+/* What cannot be synced now goes with the checkpoint, which says why. */
+static void
+look_after_ledger(struct keeper *keeper)
+{
+	uint64_t length;
+
+	if (keeper->mono >= keeper->ledger_at && ledger_has_closed(keeper->ledger)) {
+		keeper->ledger_at = keeper->mono + LEDGER_INTERVAL;
+		ledger_sync(keeper->ledger, &length, NULL);
+	}
+	ledger_age(keeper->ledger, keeper->catalogue, keeper->mono, keeper->wall);
+}
+
 struct filesync *
 keeper_round(struct keeper *keeper)
 {
+	look_after_ledger(keeper);
 	keeper->when_missing = MISSING_LINE_UP;
 	write_due(keeper);
 	keeper->when_missing = MISSING_MAKE;

@@ -1,28 +1,24 @@
 #include "store/ledger.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/series.h"
-#include "core/tally.h"
-#include "journal/reader.h"
 #include "journal/record.h"
 #include "journal/segment.h"
+#include "store/ageing.h"
+#include "store/archive.h"
 #include "store/checkpoint.h"
+#include "store/runlog.h"
 
-#define READ_RUNS 4096
-/* How often a view begins anew because the store dropped what was being read; after that
- * the segments are not there because somebody took them away. */
-#define VIEW_ATTEMPTS 20
+/* How often the series' retentions are looked through. */
+#define RETAINS_EVERY (INT64_C(600) * 1000000000)
 
 /* ---- one run on disk ---- */
 
@@ -64,7 +60,8 @@ ledger_run_get(const uint8_t from[LEDGER_RUN_SIZE], struct ledger_run *run)
 /* ---- the fold: what is closed, once and in order ---- */
 
 struct track {
-	struct ledger_run run; /* the open one; series 0 when there is none */
+	struct ledger_run run; /* the open one; empty (first > last) when none is open, series 0
+	                        * when nothing is known of the series */
 	bool known;
 	int64_t last; /* closed up to here */
 };
@@ -72,12 +69,20 @@ struct track {
 struct ledger {
 	struct track *tracks; /* by series id */
 	uint32_t room;
-	/* runs closed since the last sync (store), or all there are (view) */
-	struct ledger_run *closed;
+	const bool *wanted; /* by id, NULL: all */
+	uint32_t wanted_size;
+	struct ledger_run *closed; /* since the last sync */
 	size_t closed_count, closed_room;
-	int fd;
-	uint64_t length; /* synced bytes of `runs` */
-	char path[SEGMENT_PATH];
+	bool amended; /* some of them amend others */
+	/* the store's; NULL for readers */
+	char *state_dir;
+	struct runlog *log;
+	struct ageing *ageing;
+	uint64_t safe; /* runs below this number stand in a checkpoint */
+	int64_t wall;
+	uint32_t retains; /* a mark of all retentions */
+	int64_t retains_at;
+	bool retains_known;
 };
 
 static struct track *
@@ -106,12 +111,19 @@ push_closed(struct ledger *ledger, const struct ledger_run *run)
 	ledger->closed[ledger->closed_count++] = *run;
 }
 
+static bool
+is_wanted(const struct ledger *ledger, uint32_t series)
+{
+	return ledger->wanted == NULL ||
+		(series < ledger->wanted_size && ledger->wanted[series]);
+}
+
 void
 ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last)
 {
 	struct track *track;
 
-	if (series == 0 || series == UINT32_MAX)
+	if (series == 0 || series == UINT32_MAX || !is_wanted(ledger, series))
 		return;
 	track = track_of(ledger, series);
 	if (track->known && first <= track->last)
@@ -121,7 +133,7 @@ ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first
 	if (track->run.series != 0 && track->run.reason == reason && track->run.last + 1 == first) {
 		track->run.last = last;
 	} else {
-		if (track->run.series != 0)
+		if (track->run.first <= track->run.last && track->run.series != 0)
 			push_closed(ledger, &track->run);
 		track->run = (struct ledger_run){ series, reason, first, last };
 	}
@@ -135,6 +147,7 @@ ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t fir
 	struct track *track = track_of(ledger, series);
 	struct ledger_run amended = { series, reason, first, last }, before = track->run;
 
+	ledger->amended = true;
 	if (track->run.series == 0 || last < track->run.first) {
 		push_closed(ledger, &amended);
 		return;
@@ -151,14 +164,38 @@ ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t fir
 	track->run.first = last + 1;
 }
 
+/* A run that was open at the checkpoint may be closed on disk by now. */
 void
 ledger_restore(struct ledger *ledger, const struct ledger_run *open)
 {
-	struct track *track = track_of(ledger, open->series);
+	struct track *track;
 
+	if (!is_wanted(ledger, open->series))
+		return;
+	track = track_of(ledger, open->series);
+	if (track->known && track->last >= open->last)
+		return;
 	track->run = *open;
+	if (track->known && track->last >= open->first)
+		track->run.first = track->last + 1;
 	track->known = true;
 	track->last = open->last;
+}
+
+void
+ledger_note(struct ledger *ledger, const struct ledger_run *run)
+{
+	struct track *track;
+
+	if (!is_wanted(ledger, run->series))
+		return;
+	track = track_of(ledger, run->series);
+	if (track->known && track->last > run->last)
+		return;
+	track->known = true;
+	track->last = run->last;
+	/* Empty, so that the next checkpoint knows it too. */
+	track->run = (struct ledger_run){ run->series, run->reason, run->last + 1, run->last };
 }
 
 int
@@ -196,7 +233,20 @@ ledger_last_id(const struct ledger *ledger)
 	return ledger->room > 0 ? ledger->room - 1 : 0;
 }
 
-/* ---- the file ---- */
+const struct ledger_run *
+ledger_closed(const struct ledger *ledger, size_t *count)
+{
+	*count = ledger->closed_count;
+	return ledger->closed;
+}
+
+bool
+ledger_has_closed(const struct ledger *ledger)
+{
+	return ledger->closed_count > 0 && !ledger->amended;
+}
+
+/* ---- on disk ---- */
 
 static int
 fail_errno(struct fail *why, const char *path)
@@ -205,73 +255,85 @@ fail_errno(struct fail *why, const char *path)
 	return -1;
 }
 
-/* Calls for each run in the first `length` bytes; damaged ones are counted. */
-static int
-read_runs(int fd, uint64_t length, void (*take)(void *arg, const struct ledger_run *run),
-	void *arg, uint64_t *damaged)
-{
-	static uint8_t bytes[READ_RUNS * LEDGER_RUN_SIZE];
-
-	for (uint64_t at = 0; at < length;) {
-		size_t wanted = length - at < sizeof bytes ? (size_t)(length - at) : sizeof bytes;
-		ssize_t got = pread(fd, bytes, wanted, (off_t)at);
-
-		if (got == -1 && errno == EINTR)
-			continue;
-		if (got == -1)
-			return -1;
-		if (got < LEDGER_RUN_SIZE) {
-			*damaged += (length - at) / LEDGER_RUN_SIZE;
-			break;
-		}
-		for (ssize_t i = 0; i + LEDGER_RUN_SIZE <= got; i += LEDGER_RUN_SIZE) {
-			struct ledger_run run;
-
-			if (ledger_run_get(bytes + i, &run) == 0)
-				take(arg, &run);
-			else
-				++*damaged;
-		}
-		at += (uint64_t)got / LEDGER_RUN_SIZE * LEDGER_RUN_SIZE;
-	}
-	return 0;
-}
-
-/* Without a checkpoint's word: what stands in `runs` is closed, nothing is open. */
 static void
-note_last(void *arg, const struct ledger_run *run)
+note_logged(void *arg, const struct ledger_run *run, uint64_t number)
 {
-	struct track *track = track_of(arg, run->series);
+	(void)number;
+	ledger_note(arg, run);
+}
 
-	if (!track->known || run->last > track->last)
-		track->last = run->last;
-	track->known = true;
+/* What was closed after the checkpoint: the journal will tell it again. */
+static int
+note_logs(struct ledger *ledger, uint64_t from, struct fail *why)
+{
+	struct runlog_file *files;
+	uint64_t damaged = 0;
+	size_t count = runlog_list(ledger->state_dir, &files, &damaged);
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++)
+		if (files[i].end > from)
+			result = runlog_read(ledger->state_dir, &files[i], from, UINT64_MAX,
+				note_logged, ledger, &damaged, why);
+	free(files);
+	return result;
+}
+
+/* Without a checkpoint's word everything on disk is looked through. Hours are too old to be in
+ * any journal. */
+static void
+note_archives(struct ledger *ledger)
+{
+	struct fold_list spans = { 0 };
+	size_t count;
+	const struct archive_head *heads = ageing_heads(ledger->ageing, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct archive *archive = archive_open(ledger->state_dir, heads[i].first, NULL);
+
+		for (uint32_t block = 0; archive != NULL && block < heads[i].blocks; block++) {
+			spans.count = 0;
+			archive_block(archive, block, &spans, NULL);
+			for (size_t k = 0; k < spans.count; k++)
+				if (!spans.spans[k].folded)
+					ledger_note(ledger, &spans.spans[k].run);
+		}
+		archive_close(archive);
+	}
+	free(spans.spans);
 }
 
 static int
-open_file(struct ledger *ledger, const char *state_dir, uint64_t length, struct fail *why)
+open_files(struct ledger *ledger, uint64_t length, struct fail *why)
 {
 	char directory[SEGMENT_PATH];
+	uint64_t end = length / LEDGER_RUN_SIZE + 1;
 	struct stat info;
-	uint64_t damaged = 0;
 
-	snprintf(directory, sizeof directory, "%s/ledger", state_dir);
-	snprintf(ledger->path, sizeof ledger->path, "%s/ledger/runs", state_dir);
+	snprintf(directory, sizeof directory, "%s/ledger", ledger->state_dir);
 	if (mkdir(directory, 0750) == -1 && errno != EEXIST)
 		return fail_errno(why, directory);
-	ledger->fd = open(ledger->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (ledger->fd == -1 || fstat(ledger->fd, &info) == -1)
-		return fail_errno(why, ledger->path);
-	if (length == UINT64_MAX) {
-		length = (uint64_t)info.st_size / LEDGER_RUN_SIZE * LEDGER_RUN_SIZE;
-		if (read_runs(ledger->fd, length, note_last, ledger, &damaged) == -1)
-			return fail_errno(why, ledger->path);
-	}
-	if ((uint64_t)info.st_size != length && ftruncate(ledger->fd, (off_t)length) == -1)
-		return fail_errno(why, ledger->path);
-	if (segment_sync_path(directory) == -1 || segment_sync_path(state_dir) == -1)
+	if (stat(directory, &info) == 0 && !S_ISDIR(info.st_mode)) {
+		errno = ENOTDIR;
 		return fail_errno(why, directory);
-	ledger->length = length;
+	}
+	ledger->ageing = ageing_open(ledger->state_dir);
+	/* A checkpoint older than the archives, as from a backup, knows too little. */
+	if (ageing_end(ledger->ageing) > end)
+		length = UINT64_MAX;
+	if (length == UINT64_MAX)
+		end = UINT64_MAX;
+	ledger->log = runlog_open(ledger->state_dir, end,
+		end == UINT64_MAX ? ageing_end(ledger->ageing) : end, why);
+	if (ledger->log == NULL)
+		return -1;
+	if (end == UINT64_MAX)
+		note_archives(ledger);
+	ledger->safe = end == UINT64_MAX ? runlog_next(ledger->log) : end;
+	if (note_logs(ledger, end == UINT64_MAX ? 0 : end, why) == -1)
+		return -1;
+	if (segment_sync_path(directory) == -1 || segment_sync_path(ledger->state_dir) == -1)
+		return fail_errno(why, directory);
 	return 0;
 }
 
@@ -280,11 +342,21 @@ ledger_open(const char *state_dir, uint64_t length, struct fail *why)
 {
 	struct ledger *ledger = mem_zero(sizeof *ledger);
 
-	ledger->fd = -1;
-	if (open_file(ledger, state_dir, length, why) == -1) {
+	ledger->state_dir = mem_text(state_dir);
+	if (open_files(ledger, length, why) == -1) {
 		ledger_close(ledger);
 		return NULL;
 	}
+	return ledger;
+}
+
+struct ledger *
+ledger_in_memory(const bool *wanted, uint32_t wanted_size)
+{
+	struct ledger *ledger = mem_zero(sizeof *ledger);
+
+	ledger->wanted = wanted;
+	ledger->wanted_size = wanted_size;
 	return ledger;
 }
 
@@ -293,339 +365,101 @@ ledger_close(struct ledger *ledger)
 {
 	if (ledger == NULL)
 		return;
-	if (ledger->fd != -1)
-		close(ledger->fd);
+	runlog_close(ledger->log);
+	ageing_close(ledger->ageing);
 	free(ledger->tracks);
 	free(ledger->closed);
+	free(ledger->state_dir);
 	free(ledger);
+}
+
+/* A file a day, by the clock of whoever keeps the ledger; never an empty one. */
+static void
+rotate_daily(struct ledger *ledger)
+{
+	const struct runlog_file *file = runlog_current(ledger->log);
+
+	if (file == NULL || file->end == file->first || ledger->wall == 0)
+		return;
+	if (file->made / AGEING_DAY != ledger->wall / AGEING_DAY ||
+		file->end - file->first >= AGEING_RUNS)
+		runlog_rotate(ledger->log);
 }
 
 int
 ledger_sync(struct ledger *ledger, uint64_t *length, struct fail *why)
 {
-	size_t size = ledger->closed_count * LEDGER_RUN_SIZE, done = 0;
-	uint8_t *bytes = mem_array(ledger->closed_count, LEDGER_RUN_SIZE);
-	int result = 0;
-
-	for (size_t i = 0; i < ledger->closed_count; i++)
-		ledger_run_put(bytes + i * LEDGER_RUN_SIZE, &ledger->closed[i]);
-	/* At the known length: what a failed attempt left behind is written over. */
-	while (done < size && result == 0) {
-		ssize_t wrote = pwrite(ledger->fd, bytes + done, size - done,
-			(off_t)(ledger->length + done));
-
-		if (wrote > 0)
-			done += (size_t)wrote;
-		else if (wrote == 0 || errno != EINTR)
-			result = fail_errno(why, ledger->path);
-	}
-	if (result == 0 && size > 0 && fdatasync(ledger->fd) == -1)
-		result = fail_errno(why, ledger->path);
-	free(bytes);
-	if (result == 0) {
-		ledger->length += size;
-		ledger->closed_count = 0;
-		*length = ledger->length;
-	}
-	return result;
-}
-
-/* ---- the view ---- */
-
-struct ledger_view {
-	struct ledger_run *runs; /* by series, then first */
-	size_t count;
-	uint64_t damaged;
-};
-
-static void
-keep_run(void *arg, const struct ledger_run *run)
-{
-	push_closed(arg, run);
-}
-
-static int
-read_ledger_file(struct ledger *ledger, const char *state_dir, uint64_t length,
-	uint64_t *damaged, struct fail *why)
-{
-	int result;
-
-	if (length == 0)
-		return 0;
-	snprintf(ledger->path, sizeof ledger->path, "%s/ledger/runs", state_dir);
-	ledger->fd = open(ledger->path, O_RDONLY | O_CLOEXEC);
-	if (ledger->fd == -1)
-		return fail_errno(why, ledger->path);
-	result = read_runs(ledger->fd, length, keep_run, ledger, damaged);
-	return result == -1 ? fail_errno(why, ledger->path) : 0;
-}
-
-/* Whether the oldest segment is still the one that was read first (or an older one). */
-static bool
-nothing_was_dropped(const char *state_dir, uint64_t first_read)
-{
-	uint64_t *numbers;
-	size_t count = reader_segments(state_dir, &numbers);
-	bool still = count == 0 || numbers[0] <= first_read;
-
-	free(numbers);
-	return still;
-}
-
-/* 1 read whole, 0 the store dropped a segment meanwhile, -1 and why. */
-static int
-replay(struct ledger *ledger, const char *state_dir, const struct reader_position *from,
-	uint64_t *damaged, struct fail *why)
-{
-	struct reader *reader = reader_open(state_dir, from, why);
-	uint64_t first = from->segment;
-	struct record record;
-	int got = -1;
-
-	while (reader != NULL && (got = reader_next(reader, &record, why)) == 1) {
-		if (first == 0)
-			first = reader_at(reader).segment;
-		if (ledger_take(ledger, &record) == -1)
-			++*damaged;
-	}
-	reader_close(reader);
-	if (got == 0 && first != 0 && !nothing_was_dropped(state_dir, first))
-		return 0;
-	/* A segment that went away while it was to be opened is the same story. */
-	return got == 0 ? 1 : nothing_was_dropped(state_dir, first) ? -1 : 0;
-}
-
-static int
-attempt(struct ledger *ledger, const char *state_dir, uint64_t *damaged, struct fail *why)
-{
-	struct checkpoint checkpoint;
-	int result = checkpoint_read(state_dir, &checkpoint, why);
-
-	if (result >= 0 && read_ledger_file(ledger, state_dir, checkpoint.ledger_length, damaged,
-			why) == 0) {
-		for (size_t i = 0; i < checkpoint.open_count; i++)
-			ledger_restore(ledger, &checkpoint.open[i]);
-		result = replay(ledger, state_dir, &checkpoint.position, damaged, why);
-	} else {
-		result = -1;
-	}
-	free(checkpoint.open);
-	return result;
-}
-
-static int
-compare_runs(const void *a, const void *b)
-{
-	const struct ledger_run *x = a, *y = b;
-
-	if (x->series != y->series)
-		return x->series < y->series ? -1 : 1;
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
-/* By series, and in the order of the file within each. */
-static int
-compare_written(const void *a, const void *b)
-{
-	const struct ledger_run *const *x = a, *const *y = b;
-
-	if ((*x)->series != (*y)->series)
-		return (*x)->series < (*y)->series ? -1 : 1;
-	return *x < *y ? -1 : *x > *y;
-}
-
-static bool
-any_overlap(const struct ledger *ledger)
-{
-	uint32_t newest = 0;
-	int64_t *last;
-	bool found = false;
-
-	for (size_t i = 0; i < ledger->closed_count; i++)
-		if (ledger->closed[i].series > newest)
-			newest = ledger->closed[i].series;
-	last = mem_array((size_t)newest + 1, sizeof *last);
-	for (size_t id = 0; id <= newest; id++)
-		last[id] = INT64_MIN;
-	for (size_t i = 0; i < ledger->closed_count && !found; i++) {
-		const struct ledger_run *run = &ledger->closed[i];
-
-		found = run->first <= last[run->series];
-		last[run->series] = run->last;
-	}
-	free(last);
-	return found;
-}
-
-/* Puts pieces in the place of all[at .. at + gone). */
-static void
-exchange_runs(struct ledger *all, size_t at, size_t gone, const struct ledger_run *pieces, size_t count)
-{
-	size_t tail = all->closed_count - at - gone;
-
-	for (size_t i = 0; i < count; i++)
-		push_closed(all, &pieces[i]); /* makes room */
-	memmove(all->closed + at + count, all->closed + at + gone, tail * sizeof *pieces);
-	memcpy(all->closed + at, pieces, count * sizeof *pieces);
-	all->closed_count = at + count + tail;
-}
-
-/* Puts a run among those of its series, all[from ..), sorted and without overlaps; what it
- * stands for leaves the others. */
-static void
-lay_over(struct ledger *all, size_t from, const struct ledger_run *run)
-{
-	size_t low = from, high = all->closed_count, end, count = 0;
-	struct ledger_run pieces[3];
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (all->closed[middle].last < run->first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (end = low; end < all->closed_count && all->closed[end].first <= run->last;)
-		end++;
-	if (end > low && all->closed[low].first < run->first) {
-		pieces[count] = all->closed[low];
-		pieces[count++].last = run->first - 1;
-	}
-	pieces[count++] = *run;
-	if (end > low && all->closed[end - 1].last > run->last) {
-		pieces[count] = all->closed[end - 1];
-		pieces[count++].first = run->last + 1;
-	}
-	exchange_runs(all, low, end - low, pieces, count);
-}
-
-/* What was amended counts as the last word says. */
-static void
-settle(struct ledger *ledger)
-{
-	const struct ledger_run **order = mem_array(ledger->closed_count, sizeof *order);
-	struct ledger all = { .fd = -1 };
-	size_t from = 0;
-
-	for (size_t i = 0; i < ledger->closed_count; i++)
-		order[i] = &ledger->closed[i];
-	qsort(order, ledger->closed_count, sizeof *order, compare_written);
-	for (size_t i = 0; i < ledger->closed_count; i++) {
-		if (i > 0 && order[i]->series != order[i - 1]->series)
-			from = all.closed_count;
-		lay_over(&all, from, order[i]);
-	}
-	free(order);
-	free(ledger->closed);
-	ledger->closed = all.closed;
-	ledger->closed_count = all.closed_count;
-	ledger->closed_room = all.closed_room;
-}
-
-static void
-take_over(struct ledger_view *view, struct ledger *ledger)
-{
-	for (uint32_t id = 0; id < ledger->room; id++)
-		if (ledger->tracks[id].run.series != 0)
-			push_closed(ledger, &ledger->tracks[id].run);
-	if (any_overlap(ledger))
-		settle(ledger);
-	view->runs = ledger->closed;
-	view->count = ledger->closed_count;
-	ledger->closed = NULL;
-	if (view->count > 0)
-		qsort(view->runs, view->count, sizeof *view->runs, compare_runs);
-}
-
-struct ledger_view *
-ledger_open_reader(const char *state_dir, struct fail *why)
-{
-	struct ledger_view *view = mem_zero(sizeof *view);
-
-	for (int tries = 0; tries < VIEW_ATTEMPTS; tries++) {
-		struct ledger *ledger = mem_zero(sizeof *ledger);
-		int result;
-
-		ledger->fd = -1;
-		view->damaged = 0;
-		result = attempt(ledger, state_dir, &view->damaged, why);
-		if (result == 0 && tries == VIEW_ATTEMPTS - 1)
-			result = 1;
-		if (result == 1)
-			take_over(view, ledger);
-		ledger_close(ledger);
-		if (result == 1)
-			return view;
-		if (result == -1)
-			break;
-	}
-	ledger_close_reader(view);
-	return NULL;
+	rotate_daily(ledger);
+	if (runlog_append(ledger->log, ledger->closed, ledger->closed_count, ledger->wall, why) ==
+		-1)
+		return -1;
+	ledger->closed_count = 0;
+	ledger->amended = false;
+	*length = (runlog_next(ledger->log) - 1) * LEDGER_RUN_SIZE;
+	return 0;
 }
 
 void
-ledger_close_reader(struct ledger_view *view)
+ledger_checkpointed(struct ledger *ledger, uint64_t length)
 {
-	if (view == NULL)
-		return;
-	free(view->runs);
-	free(view);
+	ledger->safe = length / LEDGER_RUN_SIZE + 1;
 }
 
-uint64_t
-ledger_damaged(const struct ledger_view *view)
+/* ---- ageing ---- */
+
+static uint32_t
+mark_of_retains(const struct series_catalogue *catalogue)
 {
-	return view->damaged;
-}
+	uint32_t last = series_last_id(catalogue), mark = 0;
 
-/* First slot at or after that wall time. */
-static int64_t
-slot_from(int64_t wall, int64_t step)
-{
-	int64_t slot = wall / step;
+	for (uint32_t id = 1; id <= last; id++) {
+		const struct series *series = series_get(catalogue, id);
+		int64_t both[2] = { id, series != NULL ? series_retain(series) : 0 };
 
-	return slot * step < wall ? slot + 1 : slot;
-}
-
-void
-ledger_spans(const struct ledger_view *view, const struct series *series, int64_t from,
-	int64_t to, void (*span)(const struct ledger_run *run, void *arg), void *arg)
-{
-	int64_t first = slot_from(from, series->step), last = slot_from(to, series->step) - 1;
-	size_t low = 0, high = view->count;
-
-	/* The first run of the series that ends at or after `first`: runs do not overlap. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct ledger_run *run = &view->runs[middle];
-
-		if (run->series < series->id || (run->series == series->id && run->last < first))
-			low = middle + 1;
-		else
-			high = middle;
+		if (both[1] > 0)
+			mark = str_crc32c(mark, both, sizeof both);
 	}
-	for (; low < view->count && view->runs[low].series == series->id; low++) {
-		struct ledger_run cut = view->runs[low];
-
-		if (cut.first > last)
-			break;
-		cut.first = cut.first < first ? first : cut.first;
-		cut.last = cut.last > last ? last : cut.last;
-		if (cut.first <= cut.last)
-			span(&cut, arg);
-	}
+	return mark;
 }
 
+/* An open run may have begun long ago. */
 static void
-count_span(const struct ledger_run *run, void *arg)
+cut_open_runs(struct ledger *ledger, const struct series_catalogue *catalogue)
 {
-	tally_add(arg, run->reason, (uint64_t)(run->last - run->first + 1));
+	for (uint32_t id = 1; id < ledger->room; id++) {
+		struct ledger_run *run = &ledger->tracks[id].run;
+		const struct series *series = run->series != 0 ? series_get(catalogue, id) : NULL;
+		int64_t retain = series != NULL ? series_retain(series) : 0, first;
+
+		if (retain == 0)
+			continue;
+		first = fold_slot_from(ledger->wall - retain, series->step);
+		if (first > run->first)
+			run->first = first <= run->last ? first : run->last + 1;
+	}
 }
 
-void
-ledger_tally(const struct ledger_view *view, const struct series *series, int64_t from,
-	int64_t to, struct tally *tally)
+bool
+ledger_age(struct ledger *ledger, const struct series_catalogue *catalogue, int64_t mono,
+	int64_t wall)
 {
-	ledger_spans(view, series, from, to, count_span, tally);
+	struct ageing_now now = { .catalogue = catalogue, .mono = mono, .wall = wall,
+		.safe = ledger->safe };
+	const struct runlog_file *growing;
+
+	ledger->wall = wall;
+	if (catalogue == NULL)
+		return false;
+	if (!ledger->retains_known || mono - ledger->retains_at >= RETAINS_EVERY) {
+		ledger->retains = mark_of_retains(catalogue);
+		ledger->retains_at = mono;
+		ledger->retains_known = true;
+		if (ledger->retains != 0)
+			cut_open_runs(ledger, catalogue);
+	}
+	rotate_daily(ledger);
+	growing = runlog_current(ledger->log);
+	now.growing = growing != NULL ? growing->first : 0;
+	now.retains = ledger->retains;
+	return ageing_step(ledger->ageing, &now);
 }

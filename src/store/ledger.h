@@ -1,12 +1,19 @@
-/* ledger.h - what became of every slot, for good: runs of reasons by series.
+/* ledger.h - what became of every slot, for good: runs of reasons by series. This is the side
+ * that keeps it, the store's; ledger_view.h reads it.
  *
- * STATE_DIR/ledger/runs is append-only, 24 bytes a closed run, little-endian: u32 series,
- * u8 reason, u24 the low bits of the crc32c over the other 21, i64 first slot, i64 last.
- * The run still open of each series stands in the checkpoint, together with the length of
- * `runs` and the journal position up to which both are complete; so the three never
- * disagree. At its start the store cuts `runs` to that length and replays the journal;
- * slots up to a series' last known one are duplicates and ignored. Where runs of one series
- * overlap, the later one in the file counts: it amends what was said before.
+ * A slot is closed once: it lengthens the open run of its series, or closes that and begins
+ * one. Open runs stand in the checkpoint (an empty one, first > last, where only the last slot
+ * is known). Closed ones are numbered from 1 in the order of their closing and go to
+ * STATE_DIR/ledger: the newest into runlog.h, within a day from there into archive.h, which
+ * ageing.h folds after 35 days. The checkpoint has the number up to which runs were synced
+ * when it was made, and the journal position; runs closed after it may be on disk already and
+ * stay. At its start the store replays the journal; slots up to a series' last known one are
+ * duplicates and ignored. Where runs of one series overlap, the one with the higher number
+ * counts: it amends what was said before (its reason is store-full then, and what it amends
+ * was good).
+ *
+ * A run on disk has 24 bytes, little-endian: u32 series, u8 reason, u24 the low bits of the
+ * crc32c over the other 21, i64 first slot, i64 last.
  *
  * Good, first and discontinuity are reasons like the others: expected = sum of all. Slots
  * that were never closed (before the first sighting, while a row was retired) are in no run
@@ -14,12 +21,12 @@
 #ifndef PW_LEDGER_H
 #define PW_LEDGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 struct fail;
 struct record;
-struct series;
-struct tally;
+struct series_catalogue;
 
 struct ledger_run {
 	uint32_t series;
@@ -27,40 +34,53 @@ struct ledger_run {
 	int64_t first, last; /* slots, both in the run */
 };
 
-/* ---- the store's side ---- */
+/* What readers get: a run, or how many slots of an hour had that reason. */
+struct ledger_span {
+	struct ledger_run run; /* an hour: all its slots, of which n are meant */
+	uint64_t n;
+	int64_t hour;      /* of an hour: its number, UTC hours since 1970 */
+	uint64_t sequence; /* of a run that is final, from 1; 0 when it is not, or was folded */
+	bool folded;       /* an hour */
+	bool final;        /* closed and synced: never told otherwise, but for folding */
+};
+
 struct ledger;
-/* Cuts `runs` to length; open runs come by ledger_restore. */
+/* length: of the checkpoint, 24 for each run closed up to it; UINT64_MAX when there is none to
+ * be trusted: then what stands on disk is closed. Open runs come by ledger_restore. */
 struct ledger *ledger_open(const char *state_dir, uint64_t length, struct fail *why);
 void ledger_close(struct ledger *ledger);
 void ledger_restore(struct ledger *ledger, const struct ledger_run *open);
 /* Slots first..last are closed; what is known already is ignored. */
 void ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last);
 /* What became of slots that are closed was found to be otherwise: they count with this reason.
- * In `runs` that is one more run, which stands for its slots in the place of earlier ones. */
+ * That is one more run, which stands for its slots in the place of earlier ones. */
 void ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first,
 	int64_t last);
 /* Takes what a KIND_SAMPLES or KIND_RUN record says; other kinds are nothing to it. -1 when
  * the body is damaged. */
 int ledger_take(struct ledger *ledger, const struct record *record);
-/* Writes closed runs and syncs. Then the length belongs into a checkpoint. */
+/* Writes closed runs and syncs: they are final from then on. The length belongs into the next
+ * checkpoint, if one is made. */
 int ledger_sync(struct ledger *ledger, uint64_t *length, struct fail *why);
-/* The open run of a series: NULL when it has none. Ids up to ledger_last_id. */
+/* Runs that ledger_sync would write. False while there are amendments among them: what became
+ * of rows that were given up is settled by the checkpoint. */
+bool ledger_has_closed(const struct ledger *ledger);
+/* A checkpoint with that length is on disk. */
+void ledger_checkpointed(struct ledger *ledger, uint64_t length);
+/* One step of ageing, some ms at most; false when there was nothing to do. */
+bool ledger_age(struct ledger *ledger, const struct series_catalogue *catalogue, int64_t mono,
+	int64_t wall);
+/* The open run of a series, to be restored from a checkpoint; it may be empty (first > last):
+ * then nothing is open, and slots up to `last` are known. NULL when nothing is known. Ids up to
+ * ledger_last_id. */
 const struct ledger_run *ledger_open_run(const struct ledger *ledger, uint32_t series);
 uint32_t ledger_last_id(const struct ledger *ledger);
 
-/* ---- everybody else: `gaps` ---- */
-struct ledger_view;
-/* Reads the checkpoint, the runs and the rest of the journal by itself, so it is exact up
- * to the last record written, with or without a daemon. It is a snapshot. */
-struct ledger_view *ledger_open_reader(const char *state_dir, struct fail *why);
-void ledger_close_reader(struct ledger_view *view);
-/* The slots k with from <= k x step < to (wall ns) of one series, added to tally. */
-void ledger_tally(const struct ledger_view *view, const struct series *series, int64_t from,
-	int64_t to, struct tally *tally);
-/* Its runs cut to that range, in order, good ones too. A run stands for the wall time
- * [first x step, (last + 1) x step). */
-void ledger_spans(const struct ledger_view *view, const struct series *series, int64_t from,
-	int64_t to, void (*span)(const struct ledger_run *run, void *arg), void *arg);
-/* Runs that could not be read for damage; more than 0 means the sums are too small. */
-uint64_t ledger_damaged(const struct ledger_view *view);
+/* ---- for readers, that have no files of their own ---- */
+/* wanted: which ids count, by id, NULL for all; not copied. */
+struct ledger *ledger_in_memory(const bool *wanted, uint32_t wanted_size);
+/* That run is closed and known from elsewhere. */
+void ledger_note(struct ledger *ledger, const struct ledger_run *run);
+/* Runs closed by ledger_add, until they are synced. */
+const struct ledger_run *ledger_closed(const struct ledger *ledger, size_t *count);
 #endif

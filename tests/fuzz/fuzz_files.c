@@ -22,6 +22,7 @@
 #include "journal/writer.h"
 #include "store/checkpoint.h"
 #include "store/ledger.h"
+#include "store/ledger_view.h"
 #include "unit/check.h"
 #include "unit/scratch.h"
 
@@ -175,7 +176,7 @@ make_all(void)
 		know(path);
 	}
 	free(segments);
-	know(scratch_path("ledger/runs"));
+	know(scratch_path("ledger/runs-0000000000000001"));
 	know(scratch_path("checkpoint"));
 	know(scratch_path("series"));
 	know(scratch_path("latest"));
@@ -224,8 +225,9 @@ compare_checkpoint(bool whole)
 }
 
 static void
-compare_run(const struct ledger_run *run, void *arg)
+compare_run(const struct ledger_span *span, void *arg)
 {
+	const struct ledger_run *run = &span->run;
 	size_t *slots = arg;
 
 	CHECK(run->first >= 0 && run->first <= run->last && run->last < SLOTS);

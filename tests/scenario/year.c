@@ -35,6 +35,7 @@
 #include "store/health.h"
 #include "store/keeper.h"
 #include "store/ledger.h"
+#include "store/ledger_view.h"
 #include "store/store.h"
 
 #define MINUTE (60 * LOOP_S)
@@ -74,7 +75,7 @@ static struct {
 	/* counted */
 	uint64_t store_kills, rows, segments;
 	uint64_t polls, samples, kills, stops, steps, reloads, checks;
-	uint64_t slots, either_end, either_step, by_reason[256];
+	uint64_t slots, folded, either_end, either_step, by_reason[256];
 	unsigned failures;
 } year;
 
@@ -458,9 +459,12 @@ run_store(void)
 	keeper_now(year.store, loop_mono(loop), loop_wall(loop));
 	while (!keeper_read(year.store, 10000))
 		continue;
-	sync = keeper_round(year.store);
-	if (sync != NULL)
-		keeper_checkpoint(year.store, sync);
+	/* A store has a round each second; the ledger ages by one step in each. */
+	for (int i = 0; i < 12; i++) {
+		sync = keeper_round(year.store);
+		if (sync != NULL)
+			keeper_checkpoint(year.store, sync);
+	}
 }
 
 /* As by kill -9: what it has not written comes again from the journal. */
@@ -503,7 +507,8 @@ struct comparison {
 	const struct truth *truth;
 	size_t index;
 	int64_t next, limit; /* slots */
-	struct tally tally;
+	struct tally tally, hour; /* hour: counts of a folded one, not yet compared */
+	int64_t hour_number;
 	char first[300];
 	uint64_t differences;
 };
@@ -531,11 +536,70 @@ compare_until(struct comparison *c, int64_t slot)
 			differs(c, c->next, "nothing");
 }
 
-static void
-compare_span(const struct ledger_run *run, void *arg)
+/* Whether these cells can have become those counts: each has one reason, or one of two. */
+static bool
+explains(const struct truth_cell *const *cells, size_t count, struct tally *left)
 {
+	const struct truth_cell *cell = cells[0];
+
+	if (count == 0)
+		return tally_expected(left) == 0;
+	for (int reason = 0; reason < 256; reason++) {
+		if (left->count[reason] == 0 || !truth_allows(cell, (uint8_t)reason))
+			continue;
+		left->count[reason]--;
+		if (explains(cells + 1, count - 1, left))
+			return true;
+		left->count[reason]++;
+	}
+	return false;
+}
+
+/* What was folded has to be explained by the next slots of its hour, as sums. */
+static void
+compare_hour(struct comparison *c)
+{
+	const struct truth_cell *cells[8] = { NULL }; /* no step is shorter than 15 minutes */
+	uint64_t n = tally_expected(&c->hour);
+	int64_t first = c->next, hour = HOUR / c->truth->step;
+	struct tally left = c->hour;
+	size_t count = 0;
+
+	for (; count < n && count < 8 && c->next < c->limit; c->next++) {
+		const struct truth_cell *cell = truth_cell(c->truth, c->index, c->next);
+
+		if (cell->reason != TRUTH_OPEN && c->next / hour == c->hour_number)
+			cells[count++] = cell;
+		else if (cell->reason != TRUTH_OPEN && c->next / hour < c->hour_number)
+			differs(c, c->next, "nothing");
+		else if (c->next / hour > c->hour_number)
+			break;
+		else
+			first += c->next == first;
+	}
+	if (n > 0 && (count != n || !explains(cells, count, &left)))
+		differs(c, first, "other sums for its hour");
+	tally_merge(&c->tally, &c->hour);
+	for (int reason = 0; reason < 256; reason++)
+		year.by_reason[reason] += c->hour.count[reason];
+	year.slots += n;
+	year.folded += n;
+	c->hour = (struct tally){ .count = { 0 } };
+}
+
+static void
+compare_span(const struct ledger_span *span, void *arg)
+{
+	const struct ledger_run *run = &span->run;
 	struct comparison *c = arg;
 
+	if (!span->folded || span->hour != c->hour_number)
+		compare_hour(c);
+	if (span->folded) {
+		c->hour_number = span->hour;
+		tally_add(&c->hour, run->reason, span->n);
+		return;
+	}
 	compare_until(c, run->first);
 	for (; c->next <= run->last && c->next < c->limit; c->next++) {
 		const struct truth_cell *cell = truth_cell(c->truth, c->index, c->next);
@@ -567,7 +631,7 @@ compare(const char *when)
 		exit(1);
 	}
 	memset(year.by_reason, 0, sizeof year.by_reason);
-	year.slots = year.either_end = year.either_step = 0;
+	year.slots = year.folded = year.either_end = year.either_step = 0;
 	for (uint32_t id = 1; id <= series_last_id(catalogue); id++) {
 		struct comparison c = { .series = series_get(catalogue, id) };
 		struct plant_device *device = plant_series(&year.plant, c.series, &c.index);
@@ -578,14 +642,16 @@ compare(const char *when)
 		if (c.limit > c.truth->base + (int64_t)c.truth->slots)
 			c.limit = c.truth->base + (int64_t)c.truth->slots;
 		ledger_spans(view, c.series, 0, BEGIN + (year.days + 400) * DAY, compare_span, &c);
+		compare_hour(&c);
 		compare_until(&c, c.limit);
 		if (differences == 0 && c.differences > 0)
 			first = c;
 		differences += c.differences;
 	}
 	report(differences == 0 && ledger_damaged(view) == 0,
-		"%s: the ledger equals the plant's own log in %llu slots of %u series", when,
-		(unsigned long long)year.slots, series_last_id(catalogue));
+		"%s: the ledger equals the plant's own log in %llu slots of %u series, %llu of them "
+		"as sums of hours", when, (unsigned long long)year.slots, series_last_id(catalogue),
+		(unsigned long long)year.folded);
 	if (differences > 0)
 		printf("    seed %llu: %llu slots differ, the first: %s\n",
 			(unsigned long long)year.seed, (unsigned long long)differences, first.first);

@@ -25,6 +25,7 @@
 #include "store/health.h"
 #include "store/keeper.h"
 #include "store/ledger.h"
+#include "store/ledger_view.h"
 #include "store/store.h"
 
 #define STEP (10 * LOOP_S)

@@ -14,6 +14,7 @@
 #include "journal/writer.h"
 #include "store/checkpoint.h"
 #include "store/ledger.h"
+#include "store/ledger_view.h"
 
 #define SERIES 5
 #define SLOTS 4000
@@ -140,8 +141,9 @@ struct fold {
 };
 
 static void
-compare_run(const struct ledger_run *run, void *arg)
+compare_run(const struct ledger_span *span, void *arg)
 {
+	const struct ledger_run *run = &span->run;
 	struct fold *fold = arg;
 
 	CHECK(run->first == fold->next);

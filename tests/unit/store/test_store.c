@@ -20,6 +20,7 @@
 #include "store/flush.h"
 #include "store/health.h"
 #include "store/ledger.h"
+#include "store/ledger_view.h"
 #include "store/store.h"
 
 #define STEP (10 * LOOP_S)
@@ -327,7 +328,7 @@ a_state_folder_that_refuses_is_told_to_who_asks_and_the_store_stays(void)
 	fclose(file);
 	start_store();
 	CHECK(store_flush_client(scratch, NULL, 10 * LOOP_S, &why) == -1);
-	CHECK(strstr(why.text, "/ledger/runs: Not a directory") != NULL);
+	CHECK(strstr(why.text, "/ledger: Not a directory") != NULL);
 	kill(child, SIGTERM);
 	CHECK_INT(wait_for_end(), 0);
 	CHECK(store_health_read(scratch, &health, NULL) == 0);
