@@ -623,8 +623,9 @@ struct twin {
 };
 
 static void
-compare_span(const struct ledger_run *run, void *arg)
+compare_span(const struct ledger_span *span, void *arg)
 {
+	const struct ledger_run *run = &span->run;
 	struct twin *twin = arg;
 
 	for (int64_t slot = run->first; slot <= run->last; slot++) {
