@@ -19,7 +19,7 @@
 #include "core/tally.h"
 #include "journal/reader.h"
 #include "store/checkpoint.h"
-#include "store/ledger.h"
+#include "store/ledger_view.h"
 #include "store/rrd.h"
 
 struct verify {
@@ -222,9 +222,6 @@ verify_ledger(struct verify *verify, const struct series_catalogue *catalogue)
 		bad(verify, "%s", why.text);
 		return;
 	}
-	if (ledger_damaged(view) > 0)
-		bad(verify, "%s/ledger: %llu damaged runs", verify->state_dir,
-			(unsigned long long)ledger_damaged(view));
 	for (uint32_t id = 1; id <= series_last_id(catalogue); id++) {
 		const struct series *series = series_get(catalogue, id);
 		struct tally tally = { { 0 } };
@@ -235,6 +232,9 @@ verify_ledger(struct verify *verify, const struct series_catalogue *catalogue)
 		verify->info->expected += tally_expected(&tally);
 		verify->info->good += tally_good(&tally);
 	}
+	if (ledger_damaged(view) > 0)
+		bad(verify, "%s/ledger: %llu damaged runs", verify->state_dir,
+			(unsigned long long)ledger_damaged(view));
 	ledger_close_reader(view);
 }
 

@@ -1152,6 +1152,8 @@ look_after_ledger(struct keeper *keeper)
 {
 	uint64_t length;
 
+	if (keeper->hold == KEEPER_STILL)
+		return;
 	if (keeper->mono >= keeper->ledger_at && ledger_has_closed(keeper->ledger)) {
 		keeper->ledger_at = keeper->mono + LEDGER_INTERVAL;
 		ledger_sync(keeper->ledger, &length, NULL);

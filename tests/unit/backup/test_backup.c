@@ -25,7 +25,7 @@
 #include "journal/writer.h"
 #include "store/flush.h"
 #include "store/layout.h"
-#include "store/ledger.h"
+#include "store/ledger_view.h"
 #include "store/rrd.h"
 #include "store/store.h"
 
