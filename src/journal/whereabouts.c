@@ -1,6 +1,7 @@
 #include "journal/whereabouts.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,6 +13,10 @@
 
 static struct whereabouts *page;
 static struct whereabouts_suspect *died_at; /* our predecessor; NULL: elsewhere */
+static const int faults[] = { SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGABRT };
+enum { FAULTS = sizeof faults / sizeof *faults };
+static struct sigaction before[FAULTS];
+static enum whereabouts_role watched;
 
 void
 whereabouts_open(const char *run_dir)
@@ -75,19 +80,46 @@ suspect_of(const char *file)
 void
 whereabouts_begin(enum whereabouts_role role)
 {
-	uint64_t code;
+	uint64_t code, fault;
 
 	if (page == NULL)
 		return;
 	code = page->code[role] & 7;
+	fault = page->fault[role];
 	page->died[role][code]++;
 	page->code[role] = WHERE_ELSE;
+	page->fault[role] = 0;
 	if (role != WHERE_STORE)
 		return;
 	page->file[WHEREABOUTS_FILE - 1] = '\0';
-	died_at = code == WHERE_RRD_UPDATE ? suspect_of(page->file) : NULL;
+	died_at = code == WHERE_RRD_UPDATE && fault != 0 ? suspect_of(page->file) : NULL;
 	if (died_at != NULL)
 		died_at->deaths++;
+}
+
+/* Notes it and gives the signal back to who had it before (the default action, or a
+ * sanitizer): what faulted does so once more on return. */
+static void
+note_fault(int number)
+{
+	if (page != NULL)
+		page->fault[watched] = (uint64_t)number;
+	for (int i = 0; i < FAULTS; i++)
+		if (faults[i] == number)
+			sigaction(number, &before[i], NULL);
+	if (number == SIGABRT)
+		return; /* abort() raises it again by itself */
+	raise(number);
+}
+
+void
+whereabouts_watch_faults(enum whereabouts_role role)
+{
+	struct sigaction action = { .sa_handler = note_fault };
+
+	watched = role;
+	for (int i = 0; i < FAULTS; i++)
+		sigaction(faults[i], &action, &before[i]);
 }
 
 const char *

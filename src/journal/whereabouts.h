@@ -29,6 +29,7 @@ struct whereabouts {
 		uint64_t deaths; /* 0: a free place */
 		char file[WHEREABOUTS_FILE];
 	} suspects[WHEREABOUTS_SUSPECTS];
+	uint64_t fault[8];   /* by role: the signal of a fault of its own that ended it, 0 none */
 };
 
 /* Maps RUN_DIR/where, making it when missing. Where that fails nothing is published. */
@@ -38,8 +39,12 @@ void whereabouts_set(enum whereabouts_role role, enum whereabouts_code code);
 
 /* Once at the start of a role: counts where its predecessor ended. */
 void whereabouts_begin(enum whereabouts_role role);
-/* The store, after that: the file inside whose update its predecessor died, and how often one
- * has since the last update of it that came back; NULL when it did not end like that. */
+/* After that: SIGBUS, SIGSEGV, SIGILL, SIGFPE and SIGABRT of this process are noted before they
+ * end it. What kills from outside (SIGKILL: an operator, the kernel out of memory) is not. */
+void whereabouts_watch_faults(enum whereabouts_role role);
+/* The store, after whereabouts_begin: the file inside whose update its predecessor died of such
+ * a fault, and how often one has since the last update of it that came back; NULL when it did
+ * not end like that. */
 const char *whereabouts_died_at(unsigned *times);
 void whereabouts_enter_file(const char *file); /* before an update; WHERE_RRD_UPDATE */
 void whereabouts_leave_file(void);             /* it came back: no suspect any more */

@@ -276,6 +276,7 @@ store_main(const struct store_options *options, int alive_fd, int flush_fd)
 	unsetenv("RRDCACHED_ADDRESS");
 	whereabouts_open(options->run_dir);
 	whereabouts_begin(WHERE_STORE);
+	whereabouts_watch_faults(WHERE_STORE);
 	store.root = root_new(options->rrd_dir);
 	result = serve(&store, alive_fd, flush_fd, &why);
 	if (result == -1)

@@ -991,12 +991,19 @@ a_full_disk_makes_a_new_file_wait_and_the_others_go_on(void)
 
 /* ---- files at which the store dies ---- */
 
-/* A store's life that ends inside the update of that file. */
+/* A store's life that ends inside the update of that file, by a fault of its own. */
 static void
 die_in(const char *file)
 {
+	struct whereabouts page;
+	int fd = open(scratch_path("where"), O_RDWR);
+
 	whereabouts_enter_file(file);
 	keeper_close(keeper);
+	CHECK(pread(fd, &page, sizeof page, 0) == (ssize_t)sizeof page);
+	page.fault[WHERE_STORE] = SIGBUS;
+	CHECK(pwrite(fd, &page, sizeof page, 0) == (ssize_t)sizeof page);
+	close(fd);
 	whereabouts_open(scratch);
 	whereabouts_begin(WHERE_STORE);
 	open_keeper();

@@ -296,7 +296,8 @@ static void
 a_file_at_which_three_stores_died_is_left_alone(void)
 {
 	struct whereabouts page = { .code = { [WHERE_STORE] = WHERE_RRD_UPDATE },
-		.file = "d1/points.rrd", .suspects = { { 2, "d1/points.rrd" } } };
+		.file = "d1/points.rrd", .suspects = { { 2, "d1/points.rrd" } },
+		.fault = { [WHERE_STORE] = SIGBUS } };
 	struct fail why = { "" };
 	FILE *file;
 
