@@ -13,56 +13,201 @@
 #include "core/sample.h"
 #include "core/series.h"
 #include "core/tally.h"
+#include "path/path.h"
 #include "store/ledger_view.h"
 
 struct gaps {
 	struct place place;
 	struct ledger_view *view;
 	int64_t from, to;
-	const char *glob;
+	const char *glob, *device;
+	const struct path_options *path;
+	const char *path_name;
+	bool wanted[256]; /* reasons that are told */
+	bool chosen;      /* by --reason or --class: points without them are left out */
+	bool spans, csv, range, by_sequence;
+	uint64_t since;
 };
 
+/* ---- which points ---- */
+
+static bool
+is_of_device(const char *path, const char *device)
+{
+	size_t length = strcspn(path, "/");
+	char name[64];
+
+	if (length >= sizeof name)
+		return false;
+	memcpy(name, path, length);
+	name[length] = '\0';
+	return str_glob(device, name);
+}
+
+/* As the path takes them: a device by its up, a row or table by all its points. */
+static bool
+is_of_hop(const char *path, const char *hop)
+{
+	size_t length = strlen(hop);
+
+	if (strncmp(path, hop, length) != 0)
+		return false;
+	if (strchr(hop, '/') == NULL)
+		return strcmp(path + length, "/up") == 0;
+	return path[length] == '\0' || path[length] == '/';
+}
+
+static bool
+is_of_path(const char *path, const struct path_options *options)
+{
+	for (size_t i = 0; i < options->source_count; i++)
+		if (str_glob(options->sources[i], path))
+			return true;
+	for (size_t i = 0; i < options->hop_count; i++)
+		for (size_t k = 0; k < options->hops[i].count; k++)
+			if (is_of_hop(path, options->hops[i].names[k]))
+				return true;
+	return false;
+}
+
+static const struct series **
+find(const struct gaps *gaps, size_t *count)
+{
+	const struct series **list = place_find(&gaps->place, gaps->glob, count);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++)
+		if ((gaps->device == NULL || is_of_device(list[i]->path, gaps->device)) &&
+			(gaps->path == NULL || is_of_path(list[i]->path, gaps->path)))
+			list[kept++] = list[i];
+	*count = kept;
+	return list;
+}
+
+/* ---- one span ---- */
+
+struct moment {
+	int64_t from, to; /* wall ns, half open */
+};
+
+static struct moment
+moment_of(const struct ledger_span *span, int64_t step)
+{
+	const int64_t hour = 3600 * LOOP_S;
+
+	if (span->folded)
+		return (struct moment){ span->hour * hour, (span->hour + 1) * hour };
+	return (struct moment){ span->run.first * step, (span->run.last + 1) * step };
+}
+
+/* all: with what --spans and --since ask for; a folded hour says so in any case. */
 static json_t *
-reasons_json(const struct tally *tally)
+span_json(const struct ledger_span *span, int64_t step, bool all)
+{
+	struct moment moment = moment_of(span, step);
+	json_t *object = json_pack("{s:o, s:o, s:s, s:s, s:I, s:n}", "from",
+		doc_seconds(moment.from), "to", doc_seconds(moment.to), "reason",
+		reason_word(span->run.reason), "class",
+		reason_class_word(reason_class(span->run.reason)), "n", (json_int_t)span->n,
+		"excluded_by");
+
+	if (all || span->folded)
+		json_object_set_new(object, "folded", json_boolean(span->folded));
+	if (!all)
+		return object;
+	json_object_set_new(object, "final", json_boolean(span->final));
+	json_object_set_new(object, "sequence", span->sequence > 0 ?
+		json_integer((json_int_t)span->sequence) : json_null());
+	return object;
+}
+
+static void
+print_quoted(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			putchar('"');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+static void
+print_csv(const struct series *series, const struct ledger_span *span)
+{
+	struct moment moment = moment_of(span, series->step);
+	char from[40], to[40];
+
+	print_quoted(series->path);
+	printf(",%s,%s,%s,%s,%llu,", str_utc(from, sizeof from, moment.from),
+		str_utc(to, sizeof to, moment.to), reason_word(span->run.reason),
+		reason_class_word(reason_class(span->run.reason)), (unsigned long long)span->n);
+	if (span->sequence > 0)
+		printf("%llu", (unsigned long long)span->sequence);
+	printf(",%s,%s\n", span->final ? "yes" : "no", span->folded ? "yes" : "no");
+}
+
+static void
+print_span(const struct series *series, const struct ledger_span *span)
+{
+	struct moment moment = moment_of(span, series->step);
+	char from[40], to[40];
+
+	printf("%-40s %s %s %-16s %8llu", series->path, str_utc(from, sizeof from, moment.from),
+		str_utc(to, sizeof to, moment.to), reason_word(span->run.reason),
+		(unsigned long long)span->n);
+	if (span->sequence > 0)
+		printf(" %llu\n", (unsigned long long)span->sequence);
+	else
+		printf(" %s\n", span->folded ? "in that hour" : "not final");
+}
+
+/* ---- by point ---- */
+
+struct telling {
+	const struct gaps *gaps;
+	const struct series *series;
+	json_t *list; /* NULL: to stdout */
+};
+
+static void
+tell_span(const struct ledger_span *span, void *arg)
+{
+	struct telling *telling = arg;
+
+	if (!telling->gaps->wanted[span->run.reason])
+		return;
+	if (telling->list != NULL)
+		json_array_append_new(telling->list, span_json(span, telling->series->step,
+			telling->gaps->spans));
+	else if (telling->gaps->csv)
+		print_csv(telling->series, span);
+	else
+		print_span(telling->series, span);
+}
+
+static json_t *
+reasons_json(const struct gaps *gaps, const struct tally *tally)
 {
 	json_t *reasons = json_object();
 
-	for (int i = 1; i < 256; i++)
-		if (tally->count[i] > 0 && !reason_counts_as_good((uint8_t)i))
+	for (int i = 0; i < 256; i++)
+		if (tally->count[i] > 0 && gaps->wanted[i])
 			json_object_set_new(reasons, reason_word((uint8_t)i),
 				json_integer((json_int_t)tally->count[i]));
 	return reasons;
 }
 
-struct spans {
-	const struct series *series;
-	json_t *list;
-};
-
-static void
-add_span(const struct ledger_span *span, void *arg)
-{
-	const struct ledger_run *run = &span->run;
-	struct spans *spans = arg;
-	double step = (double)spans->series->step / 1e9;
-
-	if (reason_counts_as_good(run->reason))
-		return;
-	json_array_append_new(spans->list, json_pack("{s:f, s:f, s:s, s:s, s:I, s:n}", "from",
-		(double)run->first * step, "to", (double)(run->last + 1) * step, "reason",
-		reason_word(run->reason), "class", reason_class_word(reason_class(run->reason)), "n",
-		(json_int_t)span->n, "excluded_by"));
-}
-
 static json_t *
 gap_json(const struct gaps *gaps, const struct series *series, const struct tally *tally)
 {
-	struct spans spans = { series, json_array() };
+	struct telling telling = { gaps, series, json_array() };
 
-	ledger_spans(gaps->view, series, gaps->from, gaps->to, add_span, &spans);
+	ledger_spans(gaps->view, series, gaps->from, gaps->to, tell_span, &telling);
 	return json_pack("{s:o, s:I, s:I, s:o, s:o}", "path", doc_text(series->path),
 		"expected", (json_int_t)tally_expected(tally), "good", (json_int_t)tally_good(tally),
-		"reasons", reasons_json(tally), "spans", spans.list);
+		"reasons", reasons_json(gaps, tally), "spans", telling.list);
 }
 
 static void
@@ -76,38 +221,32 @@ print_gap(const struct series *series, const struct tally *tally)
 	putchar('\n');
 }
 
-static int
-read_arguments(struct gaps *gaps, int argc, char **argv)
+static bool
+has_wanted(const struct gaps *gaps, const struct tally *tally)
 {
-	gaps->to = place_now();
-	gaps->from = gaps->to - 86400 * LOOP_S;
-	for (int i = 1; i < argc; i++) {
-		bool from = strcmp(argv[i], "--from") == 0;
-
-		if ((from || strcmp(argv[i], "--to") == 0) && i + 1 < argc) {
-			if (place_time(argv[++i], from ? &gaps->from : &gaps->to) == -1)
-				return cmd_usage(&cmd_gaps, "\"%s\" is no time: expected \"-2h\", "
-					"\"2026-11-22T06:00:00Z\" or Unix seconds", argv[i]);
-		} else if (argv[i][0] == '-' || gaps->glob != NULL) {
-			return cmd_usage(&cmd_gaps, "unknown argument \"%s\"", argv[i]);
-		} else {
-			gaps->glob = argv[i];
-		}
-	}
-	return CMD_OK;
+	for (int i = 0; i < 256; i++)
+		if (gaps->wanted[i] && tally->count[i] > 0)
+			return true;
+	return false;
 }
 
-static size_t
-show(const struct cmd_context *context, const struct gaps *gaps)
+static void
+show_points(const struct cmd_context *context, const struct gaps *gaps,
+	const struct series *const *list, size_t count)
 {
-	size_t count;
-	const struct series **list = place_find(&gaps->place, gaps->glob, &count);
 	json_t *document = json_array();
 
 	for (size_t i = 0; i < count; i++) {
+		struct telling telling = { gaps, list[i], NULL };
 		struct tally tally = { { 0 } };
 
+		if (gaps->spans && !context->json) {
+			ledger_spans(gaps->view, list[i], gaps->from, gaps->to, tell_span, &telling);
+			continue;
+		}
 		ledger_tally(gaps->view, list[i], gaps->from, gaps->to, &tally);
+		if (gaps->chosen && !has_wanted(gaps, &tally))
+			continue;
 		if (context->json)
 			json_array_append_new(document, gap_json(gaps, list[i], &tally));
 		else
@@ -117,9 +256,193 @@ show(const struct cmd_context *context, const struct gaps *gaps)
 		cmd_print_json(document);
 	else
 		json_decref(document);
-	if (ledger_damaged(gaps->view) > 0)
-		cmd_error("%llu damaged runs in the ledger: the sums are too small",
-			(unsigned long long)ledger_damaged(gaps->view));
+}
+
+/* ---- by sequence ---- */
+
+/* Whole spans, never cut: what is final is told once, as it is. */
+static void
+tell_since(const struct ledger_span *span, void *arg)
+{
+	struct telling *telling = arg;
+	const struct gaps *gaps = telling->gaps;
+	const struct series *series = series_get(gaps->place.catalogue, span->run.series);
+	struct moment moment;
+
+	if (series == NULL || !gaps->wanted[span->run.reason])
+		return;
+	moment = moment_of(span, series->step);
+	if (gaps->range && (moment.to <= gaps->from || moment.from >= gaps->to))
+		return;
+	if (telling->list != NULL) {
+		json_t *entry = span_json(span, series->step, true);
+
+		json_object_set_new(entry, "path", doc_text(series->path));
+		json_array_append_new(telling->list, entry);
+	} else if (gaps->csv) {
+		print_csv(series, span);
+	} else {
+		print_span(series, span);
+	}
+}
+
+static void
+show_since(const struct cmd_context *context, const struct gaps *gaps)
+{
+	struct telling telling = { gaps, NULL, context->json ? json_array() : NULL };
+	uint64_t oldest = ledger_oldest(gaps->view), next = ledger_newest(gaps->view);
+	bool missed = gaps->since + 1 < oldest;
+
+	if (next < gaps->since)
+		next = gaps->since;
+	ledger_since(gaps->view, gaps->since, tell_since, &telling);
+	if (context->json)
+		cmd_print_json(json_pack("{s:I, s:I, s:b, s:o}", "next", (json_int_t)next, "oldest",
+			(json_int_t)oldest, "missed", missed, "spans", telling.list));
+	else
+		printf("# next %llu\n", (unsigned long long)next);
+	if (missed)
+		cmd_error("what was closed before sequence %llu is folded to hours or gone: ask for it "
+			"with --from", (unsigned long long)oldest);
+}
+
+/* ---- arguments ---- */
+
+static int
+choose_reasons(struct gaps *gaps, char *words)
+{
+	char *rest = NULL;
+
+	for (char *word = strtok_r(words, ",", &rest); word != NULL;
+		word = strtok_r(NULL, ",", &rest)) {
+		int reason = reason_parse(word);
+
+		if (reason == -1)
+			return cmd_usage(&cmd_gaps, "unknown reason \"%s\"", word);
+		gaps->wanted[reason] = true;
+	}
+	return CMD_OK;
+}
+
+static int
+choose_class(struct gaps *gaps, const char *word)
+{
+	bool any = false;
+
+	for (int i = 0; i < 256; i++)
+		if (strcmp(reason_class_word(reason_class((uint8_t)i)), word) == 0)
+			any = gaps->wanted[i] = true;
+	return any && strcmp(word, "good") != 0 ? CMD_OK :
+		cmd_usage(&cmd_gaps, "class \"%s\": expected lost, unmeasured or no-rate", word);
+}
+
+static int
+take_time(struct gaps *gaps, bool from, const char *text)
+{
+	gaps->range = true;
+	if (place_time(text, from ? &gaps->from : &gaps->to) == 0)
+		return CMD_OK;
+	return cmd_usage(&cmd_gaps, "\"%s\" is no time: expected \"-2h\", "
+		"\"2026-11-22T06:00:00Z\" or Unix seconds", text);
+}
+
+static int
+take_since(struct gaps *gaps, const char *text)
+{
+	gaps->by_sequence = gaps->spans = true;
+	if (str_uint(text, &gaps->since, NULL) == 0)
+		return CMD_OK;
+	return cmd_usage(&cmd_gaps, "\"%s\" is no sequence number: 0 for all, then what \"next\" said",
+		text);
+}
+
+static int
+take_option(struct gaps *gaps, const char *name, char *value)
+{
+	if (strcmp(name, "--from") == 0 || strcmp(name, "--to") == 0)
+		return take_time(gaps, strcmp(name, "--from") == 0, value);
+	if (strcmp(name, "--since") == 0)
+		return take_since(gaps, value);
+	if (strcmp(name, "--device") == 0)
+		gaps->device = value;
+	else if (strcmp(name, "--path") == 0)
+		gaps->path_name = value;
+	else if (strcmp(name, "--reason") == 0 || strcmp(name, "--class") == 0)
+		gaps->chosen = true;
+	else
+		return cmd_usage(&cmd_gaps, "unknown argument \"%s\"", name);
+	if (strcmp(name, "--reason") == 0)
+		return choose_reasons(gaps, value);
+	return strcmp(name, "--class") == 0 ? choose_class(gaps, value) : CMD_OK;
+}
+
+static int
+read_arguments(struct gaps *gaps, int argc, char **argv)
+{
+	int status = CMD_OK;
+
+	gaps->to = place_now();
+	gaps->from = gaps->to - 86400 * LOOP_S;
+	for (int i = 1; i < argc && status == CMD_OK; i++) {
+		if (strcmp(argv[i], "--spans") == 0)
+			gaps->spans = true;
+		else if (strcmp(argv[i], "--csv") == 0)
+			gaps->csv = gaps->spans = true;
+		else if (argv[i][0] == '-' && i + 1 < argc && argv[i][1] == '-')
+			status = take_option(gaps, argv[i], argv[i + 1]), i++;
+		else if (argv[i][0] == '-' || gaps->glob != NULL)
+			status = cmd_usage(&cmd_gaps, "unknown argument \"%s\"", argv[i]);
+		else
+			gaps->glob = argv[i];
+	}
+	for (int i = 0; i < 256 && !gaps->chosen; i++)
+		gaps->wanted[i] = !reason_counts_as_good((uint8_t)i);
+	return status;
+}
+
+static int
+find_path(struct gaps *gaps)
+{
+	const struct inventory *inventory = gaps->place.inventory;
+	const struct path_options *paths = inventory != NULL ? inventory->paths : NULL;
+
+	if (gaps->path_name == NULL)
+		return 0;
+	for (size_t i = 0; inventory != NULL && i < inventory->path_count; i++)
+		if (strcmp(paths[i].name, gaps->path_name) == 0)
+			gaps->path = &paths[i];
+	if (gaps->path == NULL)
+		cmd_error("no data path is called \"%s\"", gaps->path_name);
+	return gaps->path != NULL ? 0 : -1;
+}
+
+/* ---- the command ---- */
+
+static size_t
+show(const struct cmd_context *context, struct gaps *gaps)
+{
+	struct fail why;
+	size_t count;
+	const struct series **list = find(gaps, &count);
+
+	gaps->view = ledger_open_view(gaps->place.dirs.state_dir, list, count, &why);
+	if (gaps->view == NULL) {
+		cmd_error("%s", why.text);
+		count = 0;
+	} else {
+		if (gaps->csv && !context->json)
+			printf("path,from,to,reason,class,n,sequence,final,folded\n");
+		if (gaps->by_sequence)
+			show_since(context, gaps);
+		else
+			show_points(context, gaps, list, count);
+		if (ledger_damaged(gaps->view) > 0)
+			cmd_error("%llu damaged parts of the ledger: the sums are too small",
+				(unsigned long long)ledger_damaged(gaps->view));
+		if (count == 0)
+			cmd_error("no point matches \"%s\"", gaps->glob != NULL ? gaps->glob : "*");
+	}
+	ledger_close_reader(gaps->view);
 	free(list);
 	return count;
 }
@@ -128,7 +451,6 @@ static int
 run_gaps(const struct cmd_context *context, int argc, char **argv)
 {
 	struct gaps gaps = { .glob = NULL };
-	struct fail why;
 	size_t count = 0;
 	int status = read_arguments(&gaps, argc, argv);
 
@@ -136,18 +458,12 @@ run_gaps(const struct cmd_context *context, int argc, char **argv)
 		return status;
 	if (place_open(&gaps.place, context, false) == -1)
 		return CMD_NEGATIVE;
-	gaps.view = ledger_open_reader(gaps.place.dirs.state_dir, &why);
-	if (gaps.view == NULL) {
-		cmd_error("%s", why.text);
-	} else {
+	if (find_path(&gaps) == 0)
 		count = show(context, &gaps);
-		if (count == 0)
-			cmd_error("no point matches \"%s\"", gaps.glob != NULL ? gaps.glob : "*");
-	}
-	ledger_close_reader(gaps.view);
 	place_close(&gaps.place);
 	return count > 0 ? CMD_OK : CMD_NEGATIVE;
 }
 
-const struct cmd cmd_gaps = { "gaps", "[--from TIME] [--to TIME] [GLOB]",
+const struct cmd cmd_gaps = { "gaps", "[GLOB] [--device D] [--path P] [--reason R[,R]] "
+	"[--class C] [--from TIME] [--to TIME] [--spans] [--since SEQ] [--csv]",
 	"what became of every slot: expected = good + each reason", run_gaps };
