@@ -15,7 +15,7 @@
 #include "core/sample.h"
 #include "core/series.h"
 #include "store/fetch.h"
-#include "store/ledger.h"
+#include "store/ledger_view.h"
 
 /* Rows read at once, over all files that are open. */
 #define ROWS 4096
@@ -115,16 +115,25 @@ read_arguments(struct export *e, int argc, char **argv)
 
 /* ---- why a row is unknown ---- */
 
+#define HOUR (3600 * LOOP_S)
+
 struct blame {
 	uint64_t count[256];
 };
 
 static void
-count_run(const struct ledger_run *run, void *arg)
+count_span(const struct ledger_span *span, void *arg)
 {
 	struct blame *blame = arg;
 
-	blame->count[run->reason] += (uint64_t)(run->last - run->first + 1);
+	blame->count[span->run.reason] += span->n;
+}
+
+static void
+count_folded(const struct ledger_span *span, void *arg)
+{
+	if (span->folded)
+		count_span(span, arg);
 }
 
 /* The most frequent reason of the slots that the row stands for; "" when all were good or the
@@ -139,7 +148,9 @@ reason_of(const struct export *e, const struct series *series, int64_t time, int
 
 	if (e->view == NULL)
 		return "";
-	ledger_spans(e->view, series, from, to, count_run, &blame);
+	ledger_spans(e->view, series, from, to, count_span, &blame);
+	/* Of what is folded the ledger knows the hour. */
+	ledger_spans(e->view, series, from / HOUR * HOUR, from / HOUR * HOUR + 1, count_folded, &blame);
 	for (int i = 0; i < 256; i++)
 		slots += blame.count[i];
 	if (slots == 0)
