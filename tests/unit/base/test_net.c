@@ -30,7 +30,7 @@ begin(void)
 	memset(got, 0, sizeof got);
 	errors = ended = connected = received_rst = 0;
 	loop_timer_init(&limit, give_up, NULL);
-	loop_timer_in(loop, &limit, 3 * LOOP_S);
+	loop_timer_in(loop, &limit, 30 * LOOP_S); /* the machine may have more to do */
 }
 
 static void
@@ -127,7 +127,7 @@ many_received(const struct net_addr *from, const uint8_t *data, size_t size, int
 	uint32_t number;
 
 	(void)from, (void)arg;
-	CHECK(loop_mono(loop) - mono < LOOP_S && loop_mono(loop) >= mono);
+	CHECK(loop_mono(loop) - mono < 30 * LOOP_S && loop_mono(loop) >= mono);
 	CHECK(size >= sizeof number);
 	memcpy(&number, data, sizeof number);
 	CHECK_INT(number, many); /* in order */
