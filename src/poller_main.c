@@ -530,7 +530,7 @@ take_down(struct main *m)
 	loop_watch_free(m->supervisor);
 	poller_free(m->poller);
 	reach_free(m->reach);
-	modbus_free(m->modbus);
+	modbus_end(m->modbus);
 	if (m->writer != NULL) {
 		/* The last commit still reaches notify: what it sends now goes out with the rest. */
 		alarms_announce(m->alarms, CONDITION_STOPPING, (uint32_t)notify_lost(m->notify));

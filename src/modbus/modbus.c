@@ -103,7 +103,7 @@ modbus_new(struct loop *loop)
 }
 
 void
-modbus_free(struct modbus *modbus)
+modbus_end(struct modbus *modbus)
 {
 	if (modbus == NULL)
 		return;

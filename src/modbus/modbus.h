@@ -46,7 +46,8 @@ extern const struct driver modbus_driver;
 /* What attach gets as env. The lines behind all devices; made by poller_main. */
 struct modbus;
 struct modbus *modbus_new(struct loop *loop);
-void modbus_free(struct modbus *modbus); /* closes all lines by FIN */
+/* Closes all lines by FIN. Not called free: libmodbus, in the same program, has that name. */
+void modbus_end(struct modbus *modbus);
 /* Records every raw exchange; for tests and the black box. sent/received may be NULL. */
 void modbus_tap(struct modbus *modbus,
 	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,

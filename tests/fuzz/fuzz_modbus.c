@@ -190,7 +190,7 @@ run(void)
 	CHECK_INT(server.malformed, 0);
 	modbus_driver.close(work);
 	modbus_driver.detach(state);
-	modbus_free(modbus);
+	modbus_end(modbus);
 	loop_free(loop);
 	free(plant.task);
 }

@@ -16,6 +16,13 @@ for program in pollwerkd pollwerk pollwerk-agentx; do
 done
 [ -n "$programs" ] || not_ok "there is a program to look at in $build"
 
+# Two of one name, and the linker would silently take ours for the library's.
+library=$(ldd pollwerkd 2>/dev/null | sed -n 's/.*libmodbus[^ ]* => \([^ ]*\).*/\1/p')
+[ -z "$library" ] || none "no function of ours has the name of one of libmodbus" \
+	"$(nm -D --defined-only "$library" | sed 's/.* //' | sort >names.modbus
+	nm libpollwerk.a 2>/dev/null | awk '$2 == "T" { print $3 }' | sort -u | comm -12 - names.modbus
+	rm -f names.modbus)"
+
 for program in $programs; do
 	none "$program has no function that writes to a PLC" \
 		"$(nm "$program" | grep -E 'modbus_(write|mask_write)|modbus_send_raw_request')"

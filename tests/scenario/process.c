@@ -286,7 +286,7 @@ drop_parts(struct process *p)
 {
 	poller_free(p->poller);
 	reach_free(p->reach);
-	modbus_free(p->modbus);
+	modbus_end(p->modbus);
 	snmp_free(p->snmp);
 }
 

@@ -171,7 +171,7 @@ main(int argc, char **argv)
 		printf("%s\t%s\n", points[i].name, task.shown[i]);
 	modbus_driver.close(task.work);
 	modbus_driver.detach(state);
-	modbus_free(modbus);
+	modbus_end(modbus);
 	loop_free(task.loop);
 	return task.wrong > 0 ? 1 : 0;
 }

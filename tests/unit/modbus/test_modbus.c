@@ -118,7 +118,7 @@ static void
 finish(void)
 {
 	CHECK_INT(server.malformed, 0);
-	modbus_free(modbus);
+	modbus_end(modbus);
 	CHECK_INT(net_sim_tcp_open(&server.at), 0);
 	loop_free(loop);
 	net_sim_reset();
