@@ -177,7 +177,8 @@ values(const struct cmd_context *context, int argc, char **argv)
 	for (size_t i = 0; i < count; i++) {
 		struct value value = { .series = list[i] };
 
-		if (!is_configured(place.inventory, list[i]))
+		if (!series_is_current(place.catalogue, list[i]) ||
+			!is_configured(place.inventory, list[i]))
 			continue;
 		shown++;
 		if (place.latest != NULL)

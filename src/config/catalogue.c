@@ -60,89 +60,98 @@ is_own(const char *point)
 	return strcmp(point, "up") == 0 || strcmp(point, "rtt") == 0 || strcmp(point, "loss") == 0;
 }
 
-static void
-check_step(const struct device *device, const struct series *series, int64_t step,
-	struct conf_errors *errors)
-{
-	char is[40], was[40];
-	const char *rest = series->path + strlen(device->name) + 1;
-
-	if (series->step == step)
-		return;
-	if (is_own(rest))
-		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored "
-			"every %s, and follows the device's shortest interval, which is %s now; "
-			"changing it needs a migration, which this version does not have: keep that "
-			"interval, or remove RRD and series entry", device->name, series->path,
-			str_time_span(was, sizeof was, series->step),
-			str_time_span(is, sizeof is, step));
-	else
-		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored "
-			"every %s and would be every %s now; changing the interval needs a migration, "
-			"which this version does not have: use another point name or remove RRD and "
-			"series entry", device->name, series->path,
-			str_time_span(was, sizeof was, series->step),
-			str_time_span(is, sizeof is, step));
-}
-
-static void
-check_point(const struct device *device, const struct group *group, const char *row,
-	const struct series *series, struct conf_errors *errors)
-{
-	char file[600];
-	size_t before = errors->count;
-
-	check_step(device, series, group->interval, errors);
-	if (errors->count > before || series->file[0] == '\0')
-		return;
-	series_file(file, sizeof file, device->name, group->table, group->table ? row : NULL,
-		group->name, group->suffix);
-	if (strcmp(file, series->file) != 0)
-		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored in "
-			"%s and would be in %s now; moving it needs a migration, which this version "
-			"does not have: use another point name or remove RRD and series entry",
-			device->name, series->path, series->file, file);
-}
-
-static void
-check_series(const struct device *device, const struct series *series,
-	struct conf_errors *errors)
+/* Where the configuration wants it; false when it has no such point any more. */
+static bool
+find_home(const struct device *device, const struct series *series, struct conf_home *home)
 {
 	const char *rest = series->path + strlen(device->name) + 1;
 	char row[256] = "";
 
-	if (is_own(rest))
-		check_step(device, series, device->interval, errors);
+	*home = (struct conf_home){ .device = device, .step = device->interval,
+		.profile = device->profile, .kind = series->kind, .unit = series->unit };
+	if (is_own(rest)) {
+		series_file(home->file, sizeof home->file, device->name, NULL, NULL, "device", "");
+		series_ds(home->ds, sizeof home->ds, rest);
+		return true;
+	}
 	for (size_t g = 0; g < device->group_count; g++) {
 		const struct group *group = &device->groups[g];
 
 		for (size_t p = 0; p < group->point_count; p++) {
-			if (is_point(group, &group->points[p], rest, row)) {
-				check_point(device, group, row, series, errors);
-				return;
-			}
+			const struct point *point = &group->points[p];
+
+			if (!is_point(group, point, rest, row))
+				continue;
+			home->step = group->interval;
+			home->profile = group->profile;
+			home->kind = point->kind;
+			home->unit = point->unit;
+			if (point->kind == POINT_TEXT)
+				return true;
+			series_file(home->file, sizeof home->file, device->name, group->table,
+				group->table == NULL ? NULL : row, group->name, group->suffix);
+			series_ds(home->ds, sizeof home->ds, point->name);
+			return true;
 		}
 	}
+	return false;
 }
 
-bool
-conf_check_catalogue(const struct inventory *inventory,
-	const struct series_catalogue *catalogue, struct conf_errors *errors)
+void
+conf_each_home(const struct inventory *inventory, const struct series_catalogue *catalogue,
+	void (*each)(const struct series *series, const struct conf_home *home, void *arg),
+	void *arg)
 {
 	const struct device **sorted = mem_array(inventory->device_count, sizeof *sorted);
-	size_t before = errors->count;
 
 	for (size_t i = 0; i < inventory->device_count; i++)
 		sorted[i] = &inventory->devices[i];
 	qsort(sorted, inventory->device_count, sizeof *sorted, compare);
 	for (uint32_t id = 1; id <= series_last_id(catalogue); id++) {
 		const struct series *series = series_get(catalogue, id);
-		const struct device *device = series == NULL ? NULL :
-			find_device(sorted, inventory->device_count, series->path);
+		const struct device *device;
+		struct conf_home home;
 
-		if (device != NULL && series->path[strlen(device->name)] == '/')
-			check_series(device, series, errors);
+		if (series == NULL || !series_is_current(catalogue, series))
+			continue;
+		device = find_device(sorted, inventory->device_count, series->path);
+		if (device != NULL && series->path[strlen(device->name)] == '/' &&
+			find_home(device, series, &home))
+			each(series, &home, arg);
 	}
 	free(sorted);
+}
+
+/* ---- the check ---- */
+
+#define WAY_OUT "stop pollwerkd and run \"pollwerk rrd migrate\" (--dry-run tells what it would do)"
+
+static void
+check_home(const struct series *series, const struct conf_home *home, void *arg)
+{
+	struct conf_errors *errors = arg;
+	const struct device *device = home->device;
+	const char *rest = series->path + strlen(device->name) + 1;
+	char is[40], was[40];
+
+	if (series->step != home->step)
+		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored "
+			"every %s%s %s now; " WAY_OUT, device->name, series->path,
+			str_time_span(was, sizeof was, series->step),
+			is_own(rest) ? ", and follows the device's shortest interval, which is" :
+			" and would be every", str_time_span(is, sizeof is, home->step));
+	else if (series->file[0] != '\0' && strcmp(home->file, series->file) != 0)
+		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored in "
+			"%s and would be in %s now; " WAY_OUT, device->name, series->path,
+			series->file, home->file[0] == '\0' ? "no file" : home->file);
+}
+
+bool
+conf_check_catalogue(const struct inventory *inventory,
+	const struct series_catalogue *catalogue, struct conf_errors *errors)
+{
+	size_t before = errors->count;
+
+	conf_each_home(inventory, catalogue, check_home, errors);
 	return errors->count == before;
 }

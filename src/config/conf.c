@@ -20,6 +20,7 @@
 #include "config/tree.h"
 #include "core/device.h"
 #include "core/series.h"
+#include "store/migration.h"
 
 enum { INCLUDE_DEPTH = 10, FILES_MAX = 1000 };
 
@@ -370,7 +371,8 @@ check_files(struct conf *conf, struct conf_errors *errors)
 }
 
 static void
-check_history(const struct inventory *inventory, struct conf_errors *errors)
+check_history(const struct inventory *inventory, const char *main_file,
+	struct conf_errors *errors)
 {
 	struct series_catalogue *catalogue;
 	char path[PATH_MAX];
@@ -380,6 +382,9 @@ check_history(const struct inventory *inventory, struct conf_errors *errors)
 	if (snprintf(path, sizeof path, "%s/series", inventory->poller.state_dir) >=
 		(int)sizeof path || stat(path, &st) == -1)
 		return;
+	if (migration_pending(inventory->poller.state_dir))
+		conf_error(errors, main_file, 1, "a migration of RRD files was interrupted: finish "
+			"it with \"pollwerk rrd migrate\"");
 	catalogue = series_open(inventory->poller.state_dir, false, &why);
 	if (catalogue == NULL)
 		return; /* not ours to read: the daemon itself will look */
@@ -424,7 +429,7 @@ load(const char *path, bool to_look, struct conf_errors *errors)
 	conf->secrets.outside = true;
 	fine = finish(conf, errors, before);
 	if (fine && !to_look)
-		check_history(conf->inventory, errors);
+		check_history(conf->inventory, path, errors);
 	fine = fine && errors->count == before;
 	conf_errors_sort(errors);
 out:

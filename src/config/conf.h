@@ -12,9 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "config/errors.h"
+#include "core/point.h"
 struct conf;
+struct device;
 struct fail;
 struct inventory;
+struct series;
 struct series_catalogue;
 
 /* Reads the file, what it includes, its templates and secrets, and checks everything in one
@@ -35,6 +38,20 @@ struct conf *conf_load_bundle(int fd, struct conf_errors *errors);
 struct inventory *conf_inventory(struct conf *conf);
 void inventory_free(struct inventory *inventory); /* NULL is fine */
 void conf_free(struct conf *conf);                /* NULL is fine */
+
+/* Where and how the configuration wants a point stored that the catalogue knows. */
+struct conf_home {
+	const struct device *device;
+	int64_t step;        /* ns */
+	const char *profile, *unit;
+	enum point_kind kind;
+	char file[700];      /* below RRD_DIR; "" for a text */
+	char ds[24];
+};
+/* Calls for each of them, in the order of the catalogue; not for what is no longer configured. */
+void conf_each_home(const struct inventory *inventory, const struct series_catalogue *catalogue,
+	void (*each)(const struct series *series, const struct conf_home *home, void *arg),
+	void *arg);
 
 /* Reports every configured point whose history lies elsewhere or has another step than the
  * catalogue says. False when there was one. */

@@ -87,6 +87,19 @@ fill_entry(struct entry *entry, char *fields[FIELDS])
 	s->path = fields[8];
 }
 
+/* The same point with another step: nothing is stored under the former id any more. */
+static void
+supersede(struct series_catalogue *catalogue, const char *path)
+{
+	struct entry *old;
+
+	HASH_FIND(hh, catalogue->by_path, path, strlen(path), old);
+	if (old == NULL)
+		return;
+	HASH_DELETE(hh, catalogue->by_path, old);
+	old->series.file = old->series.ds = "";
+}
+
 /* A later line for a known id replaces what may change; the entry's address stays. */
 static bool
 take_entry(struct series_catalogue *catalogue, struct entry *entry)
@@ -113,6 +126,7 @@ take_entry(struct series_catalogue *catalogue, struct entry *entry)
 		catalogue->by_id = mem_grow(catalogue->by_id, catalogue->room,
 			sizeof *catalogue->by_id);
 	}
+	supersede(catalogue, entry->series.path);
 	catalogue->by_id[catalogue->count++] = entry;
 	HASH_ADD_KEYPTR(hh, catalogue->by_path, entry->series.path, strlen(entry->series.path), entry);
 	return true;
@@ -284,7 +298,7 @@ series_add(struct series_catalogue *catalogue, const struct series *wanted, stru
 		line.id = catalogue->count + 1;
 	} else if (old->step != wanted->step || strcmp(old->file, wanted->file) != 0) {
 		fail_set(why, "%s is stored every %llds in \"%s\" and would have to be every %llds in \"%s\": "
-			"that needs a migration, which this version does not have",
+			"that needs a migration (pollwerk rrd migrate, while pollwerkd does not run)",
 			wanted->path, (long long)(old->step / 1000000000), old->file,
 			(long long)(wanted->step / 1000000000), wanted->file);
 		return NULL;
@@ -297,6 +311,26 @@ series_add(struct series_catalogue *catalogue, const struct series *wanted, stru
 	if (append(catalogue, &line, why) == -1)
 		return NULL;
 	return series_get(catalogue, line.id);
+}
+
+const struct series *
+series_move(struct series_catalogue *catalogue, const struct series *wanted, struct fail *why)
+{
+	const struct series *old = series_find(catalogue, wanted->path);
+	struct series line = *wanted;
+
+	if (old != NULL && old->step == wanted->step && old->kind == wanted->kind &&
+		strcmp(old->file, wanted->file) == 0 && strcmp(old->ds, wanted->ds) == 0 &&
+		strcmp(old->unit, wanted->unit) == 0 && strcmp(old->profile, wanted->profile) == 0)
+		return old;
+	line.id = old != NULL && old->step == wanted->step ? old->id : catalogue->count + 1;
+	return append(catalogue, &line, why) == -1 ? NULL : series_get(catalogue, line.id);
+}
+
+bool
+series_is_current(const struct series_catalogue *catalogue, const struct series *series)
+{
+	return series_find(catalogue, series->path) == series;
 }
 
 int

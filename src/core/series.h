@@ -1,8 +1,9 @@
 /* series.h - the catalogue: which number is which point, where its history lies.
  *
  * STATE_DIR/series, append-only text, one line an entry with a checksum; a torn last line is
- * as if it had not been written. Ids count from 1 and are never reused. The poller is the
- * only writer; store, cli, graph and web open it for reading and need no configuration. */
+ * as if it had not been written. Ids count from 1 and are never reused; a path that stands a
+ * second time is the same point with another step from there on. The poller is the only
+ * writer, or a migration while there is none; store, cli, graph and web open it for reading and need no configuration. */
 #ifndef PW_SERIES_H
 #define PW_SERIES_H
 
@@ -35,9 +36,16 @@ uint32_t series_last_id(const struct series_catalogue *catalogue); /* 0 when emp
 
 /* Finds the path or appends it (id and strings of `wanted` are copied). What differs in
  * kind, unit or profile is written as a new line for the same id; another step or file for
- * an existing path is refused (-1, why): that needs a migration. */
+ * an existing path is refused (NULL, why): that needs series_move. */
 const struct series *series_add(struct series_catalogue *catalogue,
 	const struct series *wanted, struct fail *why);
+/* After a migration, by its only owner while no daemon runs: the history of the path lies in
+ * wanted->file from now on. Slots are counted in steps, so another step begins a new id; the
+ * old one keeps its part of the ledger and has no file any more. */
+const struct series *series_move(struct series_catalogue *catalogue,
+	const struct series *wanted, struct fail *why);
+/* Is it the entry that its path has now? */
+bool series_is_current(const struct series_catalogue *catalogue, const struct series *series);
 /* fdatasync when something was appended since; safe in a worker thread beside series_add.
  * Must succeed before a journal record that names a new id is written. */
 int series_sync(struct series_catalogue *catalogue, struct fail *why);

@@ -152,6 +152,34 @@ judge_call(struct rrd_place place, struct fail *why)
 /* ---- shape ---- */
 
 static void
+take_rra(struct rrd_shape *shape, const rrd_info_t *info)
+{
+	static const char *const functions[] = { "AVERAGE", "MIN", "MAX", "LAST" };
+	struct layout_rra *rra;
+	unsigned number;
+	char what[20];
+
+	if (sscanf(info->key, "rra[%u].%19s", &number, what) != 2)
+		return;
+	if (number >= LAYOUT_RRAS) {
+		shape->rra_count = (int)number + 1;
+		return;
+	}
+	rra = &shape->rra[number];
+	if (strcmp(what, "cf") == 0 && info->type == RD_I_STR) {
+		shape->rra_count = (int)number + 1;
+		rra->function = "?";
+		for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+			if (strcmp(info->value.u_str, functions[i]) == 0)
+				rra->function = functions[i];
+	} else if (strcmp(what, "rows") == 0 && info->type == RD_I_CNT) {
+		rra->rows = (int64_t)info->value.u_cnt;
+	} else if (strcmp(what, "pdp_per_row") == 0 && info->type == RD_I_CNT) {
+		rra->slots = (int64_t)info->value.u_cnt;
+	}
+}
+
+static void
 take_info(struct rrd_shape *shape, const rrd_info_t *info)
 {
 	const char *name, *end;
@@ -160,6 +188,7 @@ take_info(struct rrd_shape *shape, const rrd_info_t *info)
 		shape->step = (int64_t)info->value.u_cnt;
 	if (strcmp(info->key, "last_update") == 0 && info->type == RD_I_CNT)
 		shape->last = (int64_t)info->value.u_cnt;
+	take_rra(shape, info);
 	end = strstr(info->key, "].index");
 	if (strncmp(info->key, "ds[", 3) != 0 || end == NULL)
 		return;
@@ -200,9 +229,8 @@ rrd_file_shape(struct rrd_place place, struct rrd_shape *shape, struct fail *why
 
 /* ---- making ---- */
 
-/* Makes the folders between root and file and syncs what holds a new one. */
-static int
-make_folders(struct rrd_place place, struct fail *why)
+int
+rrd_make_folders(struct rrd_place place, struct fail *why)
 {
 	char path[PATH_SIZE];
 	size_t root = strlen(place.root);
@@ -383,7 +411,7 @@ rrd_file_create(struct rrd_place place, const struct layout *layout, int64_t fir
 	make_path(path, place);
 	if (judge_root(place, why) != RRD_DONE)
 		return RRD_REFUSED;
-	if (make_folders(place, why) == -1)
+	if (rrd_make_folders(place, why) == -1)
 		return errno == EIO ? judge_disk(place, EIO, why) : RRD_LATER;
 	if (workshop_open(&workshop, path) == -1)
 		return judge_create(place, layout_bytes(layout, ds_count), said, errno, why);

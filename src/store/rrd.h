@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "store/layout.h"
 struct fail;
-struct layout;
 
 enum rrd_result {
 	RRD_DONE,
@@ -25,6 +25,8 @@ struct rrd_shape {
 	int64_t step, last; /* seconds; time of the last update */
 	size_t ds_count;
 	char (*ds)[RRD_DS_NAME]; /* free() it */
+	int rra_count;           /* more than LAYOUT_RRAS: the first of them are in rra */
+	struct layout_rra rra[LAYOUT_RRAS];
 };
 
 /* path = root + "/" + file; root is what "the whole folder" means. why names the file. */
@@ -33,6 +35,8 @@ struct rrd_place {
 };
 
 enum rrd_result rrd_file_shape(struct rrd_place place, struct rrd_shape *shape, struct fail *why);
+/* The folders between root and file, durably; -1 and why. */
+int rrd_make_folders(struct rrd_place place, struct fail *why);
 /* Makes folders and the file, durably: file and folders are synced, the file before it has
  * its name, so that after a power cut it is whole or not there. first is the time of
  * the first row to come. An existing file is never replaced. */

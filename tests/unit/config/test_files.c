@@ -282,7 +282,7 @@ refuses_another_interval_than_was_stored(void)
 	check_refused(text, "main.conf:2: device \"a\": a/p has been stored every 60s");
 	check_refused(text, "device \"a\": a/if[x/1]/p has been stored every");
 	check_refused(text, "a/up has been stored every 60s, and follows the device's shortest");
-	check_refused(text, "use another point name or remove RRD and series entry");
+	check_refused(text, "stop pollwerkd and run \"pollwerk rrd migrate\"");
 	free(text);
 	unlink(path);
 	free(path);

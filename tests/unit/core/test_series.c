@@ -116,6 +116,41 @@ another_step_for_a_stored_point_is_refused_and_another_unit_is_not(void)
 }
 
 static void
+a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then(void)
+{
+	struct series a = wanted("a/x");
+	struct series_catalogue *catalogue, *reader;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	reader = series_open(dir, false, &why);
+	a.file = "a/points@10s.rrd";
+	CHECK_INT(series_move(catalogue, &a, &why)->id, 1);
+	CHECK_INT(series_move(catalogue, &a, &why)->id, 1);
+	a.step = 5000000000;
+	CHECK_INT(series_move(catalogue, &a, &why)->id, 2);
+	CHECK_INT(series_move(catalogue, &a, &why)->id, 2);
+	CHECK_INT(series_add(catalogue, &a, &why)->id, 2);
+	series_refresh(reader);
+	for (int i = 0; i < 2; i++) {
+		const struct series_catalogue *both[] = { catalogue, reader };
+
+		CHECK_INT(series_last_id(both[i]), 2);
+		CHECK_STR(series_get(both[i], 1)->file, "");
+		CHECK_STR(series_get(both[i], 1)->path, "a/x");
+		CHECK(series_get(both[i], 1)->step != 5000000000);
+		CHECK_STR(series_get(both[i], 2)->file, "a/points@10s.rrd");
+		CHECK(series_find(both[i], "a/x") == series_get(both[i], 2));
+		CHECK(series_is_current(both[i], series_get(both[i], 2)));
+		CHECK(!series_is_current(both[i], series_get(both[i], 1)));
+	}
+	series_close(reader);
+	series_close(catalogue);
+	finish();
+}
+
+static void
 files_and_sources_have_names_that_librrd_and_a_shell_take(void)
 {
 	char text[300];
@@ -134,4 +169,5 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(a_torn_last_line_is_cut_and_its_number_used_again),
 	TEST(a_reader_takes_up_what_is_written_later),
 	TEST(another_step_for_a_stored_point_is_refused_and_another_unit_is_not),
+	TEST(a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then),
 	TEST(files_and_sources_have_names_that_librrd_and_a_shell_take))

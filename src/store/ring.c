@@ -1,0 +1,117 @@
+#include "store/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/mem.h"
+
+#define STATIC_HEAD 128
+#define DEFINITION 120 /* of a data source, of an RRA */
+#define LIVE_HEAD 16
+#define PREPARED 112   /* of a data source */
+#define POINTER 8      /* of an RRA: its newest row */
+#define AT_DS_COUNT 24
+#define AT_RRA_COUNT 32
+#define AT_ROWS 24     /* in the definition of an RRA, behind its name */
+
+static uint64_t
+number_at(const uint8_t *bytes, size_t at)
+{
+	uint64_t value;
+
+	memcpy(&value, bytes + at, sizeof value);
+	return value;
+}
+
+static size_t
+carry_at(const struct rrd_head *head, size_t rra, size_t ds)
+{
+	uint64_t ds_count = number_at(head->bytes, AT_DS_COUNT);
+	uint64_t rra_count = number_at(head->bytes, AT_RRA_COUNT);
+
+	return STATIC_HEAD + DEFINITION * (ds_count + rra_count) + LIVE_HEAD +
+		PREPARED * ds_count + RING_CARRY * (rra * ds_count + ds);
+}
+
+const uint8_t *
+ring_carry(const struct rrd_head *head, size_t rra, size_t ds)
+{
+	return head->bytes + carry_at(head, rra, ds);
+}
+
+static uint64_t
+rows_of(const struct rrd_head *head, size_t rra)
+{
+	uint64_t ds_count = number_at(head->bytes, AT_DS_COUNT);
+
+	return number_at(head->bytes, STATIC_HEAD + DEFINITION * (ds_count + rra) + AT_ROWS);
+}
+
+static int
+write_at(int fd, const void *bytes, size_t size, size_t at)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t wrote = pwrite(fd, (const char *)bytes + done, size - done,
+			(off_t)(at + done));
+
+		if (wrote > 0)
+			done += (size_t)wrote;
+		else if (wrote == 0 || errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
+/* The newest row stands where the pointer says, the oldest behind it. */
+static int
+write_rows(int fd, const struct rrd_head *head, size_t rra, const double *values, size_t rows,
+	size_t ds_count)
+{
+	size_t pointers = POINTER * number_at(head->bytes, AT_RRA_COUNT);
+	uint64_t newest = number_at(head->bytes, head->size - pointers + POINTER * rra);
+	size_t row = ds_count * sizeof *values, at = head->size, older;
+
+	if (rows_of(head, rra) != rows || newest >= rows) {
+		errno = EINVAL;
+		return -1;
+	}
+	for (size_t i = 0; i < rra; i++)
+		at += rows_of(head, i) * row;
+	older = rows - 1 - newest;
+	if (write_at(fd, values, older * row, at + (newest + 1) * row) == -1)
+		return -1;
+	return write_at(fd, values + older * ds_count, (rows - older) * row, at);
+}
+
+int
+ring_fill(struct rrd_place place, size_t rra, const double *values, size_t rows,
+	size_t ds_count, const uint8_t *carry, struct fail *why)
+{
+	char *path = mem_format("%s/%s", place.root, place.file);
+	struct rrd_head head = { 0 };
+	int fd = -1, result = rrd_file_head(place, &head, why);
+
+	if (result == 0) {
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		errno = fd == -1 ? errno : EINVAL;
+		if (fd == -1 || number_at(head.bytes, AT_DS_COUNT) != ds_count ||
+			number_at(head.bytes, AT_RRA_COUNT) <= rra ||
+			write_rows(fd, &head, rra, values, rows, ds_count) == -1 ||
+			write_at(fd, carry, RING_CARRY * ds_count, carry_at(&head, rra, 0)) == -1)
+			result = -1;
+		if (result == -1)
+			fail_set(why, "%s: cannot be filled: %s", path, strerror(errno));
+	}
+	if (fd != -1)
+		close(fd);
+	free(head.bytes);
+	free(path);
+	return result;
+}
