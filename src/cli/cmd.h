@@ -26,7 +26,7 @@ struct cmd {
 	int (*run)(const struct cmd_context *context, int argc, char **argv);
 };
 
-extern const struct cmd cmd_check, cmd_plan, cmd_values, cmd_where, cmd_gaps, cmd_status, cmd_devices,
+extern const struct cmd cmd_check, cmd_plan, cmd_rrd, cmd_values, cmd_where, cmd_gaps, cmd_status, cmd_devices,
 	cmd_alarms, cmd_paths, cmd_graph, cmd_probe, cmd_walk, cmd_reload, cmd_clock, cmd_backup,
 	cmd_restore, cmd_export;
 

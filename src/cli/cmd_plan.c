@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "cli/estimate.h"
+#include "cli/rrd_parts.h"
 #include "config/conf.h"
 #include "core/device.h"
 #include "core/series.h"
@@ -20,7 +21,7 @@
 
 #define SECOND 1e9
 #define ROWS 24 /* ports of a usual switch */
-#define TEXT 32
+#define TEXT SIZE_TEXT
 
 /* One file system that has to take something. */
 struct disk {
@@ -103,26 +104,6 @@ judge(struct plan *plan)
 }
 
 /* ---- as text ---- */
-
-/* "1.3G"; in 1024s, as sizes are in the configuration. */
-static const char *
-size_text(char to[TEXT], int64_t bytes)
-{
-	static const char units[] = "KMGTP";
-	double value = (double)bytes / 1024;
-	size_t i = 0;
-
-	if (bytes == 0) {
-		str_copy(to, TEXT, "0");
-		return to;
-	}
-	while (value >= 1000 && units[i + 1] != '\0') {
-		value /= 1024;
-		i++;
-	}
-	snprintf(to, TEXT, "%.*f%c", value < 100 ? 1 : 0, value, units[i]);
-	return to;
-}
 
 static void
 print_disk(const struct disk *disk)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -126,21 +127,56 @@ conf_each_home(const struct inventory *inventory, const struct series_catalogue 
 
 #define WAY_OUT "stop pollwerkd and run \"pollwerk rrd migrate\" (--dry-run tells what it would do)"
 
+/* One line for a file, and one for all rows of a table. */
+struct told {
+	char *key;
+	UT_hash_handle hh;
+};
+struct check {
+	struct conf_errors *errors;
+	struct told *told;
+};
+
+static bool
+is_told(struct check *check, const struct series *series)
+{
+	const char *row = strchr(series->path, '[');
+	char *key = row == NULL && *series->file != '\0' ? mem_text(series->file) :
+		mem_format("%.*s", (int)strcspn(series->path, "["), series->path);
+	struct told *told;
+
+	HASH_FIND_STR(check->told, key, told);
+	if (told != NULL) {
+		free(key);
+		return true;
+	}
+	told = mem_zero(sizeof *told);
+	told->key = key;
+	HASH_ADD_KEYPTR(hh, check->told, told->key, strlen(told->key), told);
+	return false;
+}
+
 static void
 check_home(const struct series *series, const struct conf_home *home, void *arg)
 {
-	struct conf_errors *errors = arg;
+	struct check *check = arg;
+	struct conf_errors *errors = check->errors;
 	const struct device *device = home->device;
 	const char *rest = series->path + strlen(device->name) + 1;
 	char is[40], was[40];
 
+	if (series->step == home->step &&
+		(series->file[0] == '\0' || strcmp(home->file, series->file) == 0))
+		return;
+	if (is_told(check, series))
+		return;
 	if (series->step != home->step)
 		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored "
 			"every %s%s %s now; " WAY_OUT, device->name, series->path,
 			str_time_span(was, sizeof was, series->step),
 			is_own(rest) ? ", and follows the device's shortest interval, which is" :
 			" and would be every", str_time_span(is, sizeof is, home->step));
-	else if (series->file[0] != '\0' && strcmp(home->file, series->file) != 0)
+	else
 		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored in "
 			"%s and would be in %s now; " WAY_OUT, device->name, series->path,
 			series->file, home->file[0] == '\0' ? "no file" : home->file);
@@ -150,8 +186,15 @@ bool
 conf_check_catalogue(const struct inventory *inventory,
 	const struct series_catalogue *catalogue, struct conf_errors *errors)
 {
+	struct check check = { errors, NULL };
 	size_t before = errors->count;
+	struct told *told, *next;
 
-	conf_each_home(inventory, catalogue, check_home, errors);
+	conf_each_home(inventory, catalogue, check_home, &check);
+	HASH_ITER(hh, check.told, told, next) {
+		HASH_DEL(check.told, told);
+		free(told->key);
+		free(told);
+	}
 	return errors->count == before;
 }

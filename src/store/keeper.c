@@ -53,6 +53,7 @@
 
 struct keeper {
 	struct store_options options;
+	bool draining; /* nothing more will come: no row is waited for */
 	char *state_dir, *rrd_dir;
 	struct series_catalogue *catalogue;
 	uint32_t registered; /* catalogue ids up to here are in pending */
@@ -572,7 +573,8 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 static int64_t
 slot_limit(const struct keeper *keeper, const struct pending_file *file)
 {
-	int64_t complete = pending_complete(file), believed = believed_until(keeper) / file->step;
+	int64_t complete = keeper->draining ? file->newest : pending_complete(file);
+	int64_t believed = believed_until(keeper) / file->step;
 
 	return complete < believed ? complete : believed;
 }
@@ -1263,6 +1265,13 @@ keeper_finish(struct keeper *keeper)
 	if (!all_is_put_back(keeper) || keeper_checkpoint(keeper, begin_checkpoint(keeper)) == -1)
 		return -1;
 	return flushed == -1 ? -1 : 0;
+}
+
+int
+keeper_drain(struct keeper *keeper)
+{
+	keeper->draining = true;
+	return keeper_finish(keeper);
 }
 
 bool

@@ -63,5 +63,8 @@ bool keeper_is_still(const struct keeper *keeper);
 size_t keeper_pending(struct keeper *keeper, const char *file);
 /* Reads, writes and checkpoints, when no sync is handed out; -1 when something has to wait for the next start. */
 int keeper_finish(struct keeper *keeper);
+/* The same when no poller runs and none will go on with these series: rows that are not whole
+ * are written as they are. */
+int keeper_drain(struct keeper *keeper);
 void keeper_health(const struct keeper *keeper, struct store_health *health);
 #endif

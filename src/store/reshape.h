@@ -41,8 +41,8 @@ struct reshape {
 	size_t ds_count;
 };
 struct reshape_report {
-	uint64_t rows;   /* of all RRAs, read back */
-	uint64_t common; /* of them: rows that an old file has too, equal in both */
+	uint64_t rows;   /* values of all RRAs, read back */
+	uint64_t common; /* of them: those that an old file has too, equal in both */
 	int64_t last;    /* time of the last update, seconds */
 };
 
