@@ -30,7 +30,7 @@ struct ledger_view {
 	uint32_t wanted_size;
 	struct archive_head *heads;
 	struct archive **archives; /* beside heads, opened when needed */
-	size_t head_count, open_count;
+	size_t head_count, open_count, keep_open;
 	struct fold_list recent; /* what is in no archive; by series, then first */
 	uint64_t checkpointed; /* runs below this number stand in the checkpoint */
 	uint64_t first_logged, newest;
@@ -246,6 +246,8 @@ ledger_open_view(const char *state_dir, const struct series *const *only, size_t
 	view->state_dir = mem_text(state_dir);
 	if (only != NULL)
 		want(view, only, count);
+	/* Who asks for one series asks each archive once. */
+	view->keep_open = only != NULL && count == 1 ? 0 : OPEN_ARCHIVES;
 	for (int tries = 0; tries < ATTEMPTS; tries++) {
 		struct ledger *ledger = ledger_in_memory(view->wanted, view->wanted_size);
 		int result = attempt(view, ledger, why);
@@ -323,7 +325,7 @@ borrow(struct ledger_view *view, size_t i)
 	archive = archive_open(view->state_dir, view->heads[i].first, NULL);
 	if (archive == NULL)
 		view->damaged += errno != ENOENT;
-	else if (view->open_count < OPEN_ARCHIVES) {
+	else if (view->open_count < view->keep_open) {
 		view->archives[i] = archive;
 		view->open_count++;
 	}
