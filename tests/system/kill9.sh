@@ -20,6 +20,9 @@ seed=${SEED:-$(date +%s)}
 switches=${SWITCHES:-$((kills < 20 ? 6 : 12))}
 ifs=${IFS_EACH:-3}
 rest=${REST:-1500}
+# The long form loads the machine by itself: it is about what is stored, not how soon.
+back=${REST:+10}
+refused=${REST:+10000}
 plcs=4
 echo "# $kills kills for each role, seed $seed"
 
@@ -111,15 +114,16 @@ awk '$1 == "kill" { n[$2]++; into[$2 " " $5]++; took = ($4 - $3) / 1e6
 		printf "# the roles outlived a supervisor for at most %d ms, its successor was refused for at most %d ms\n", ended, refused
 	}' "$work/kills" | tee "$work/table"
 for role in supervisor poller store; do
-	check "at least $kills kills of the $role" [ "$(grep -c "^kill $role" "$work/kills")" -ge "$kills" ]
+	check "at least $kills kills of the $role, alone or with all" \
+		[ "$(grep -cE "^kill ($role|all)" "$work/kills")" -ge "$kills" ]
 done
 for state in write fdatasync rrd_update; do
 	check "some fell inside $state" grep -q "^kill .* $state\$" "$work/kills"
 done
-none "a killed role is back within 1 s" "$(awk '$1 == "kill" && ($2 == "poller" || $2 == "store") &&
-	$4 - $3 > 1e9' "$work/kills")"
-none "a daemon started after the supervisor's end is refused for 2 s at most" \
-	"$(awk '$1 == "refused" && $2 > 2000' "$work/kills")"
+none "a killed role is back within ${back:=1} s" "$(awk -v limit=$back '$1 == "kill" && ($2 == "poller" || $2 == "store") &&
+	$4 - $3 > limit * 1e9' "$work/kills")"
+none "a daemon started after the supervisor's end is refused for ${refused:=2000} ms at most" \
+	"$(awk -v limit=$refused '$1 == "refused" && $2 > limit' "$work/kills")"
 none "nobody is told of a damaged journal, a role never gives up" \
 	"$(grep -E 'damaged|left alone|quarantined|cannot start|ended with status|Sanitizer|runtime error' "$work/out")"
 
