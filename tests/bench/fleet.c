@@ -203,6 +203,25 @@ fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first)
 	free(bytes);
 }
 
+void
+fleet_read_rrds(const struct fleet *fleet, const char *folder)
+{
+	static uint8_t bytes[1 << 16];
+	char name[100], path[800];
+
+	for (uint32_t i = 0; i < fleet->files; i++) {
+		int fd;
+
+		fleet_file(name, sizeof name, i);
+		snprintf(path, sizeof path, "%s/%s/%s", fleet->dir, folder, name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		while (fd != -1 && read(fd, bytes, sizeof bytes) > 0)
+			;
+		if (fd != -1)
+			close(fd);
+	}
+}
+
 /* ---- samples ---- */
 
 static uint64_t

@@ -32,6 +32,8 @@ void fleet_file(char *to, size_t size, uint32_t file);
 /* Makes all files in that folder (below dir) in the profile "tiny", 20 KB each, empty and
  * ready for `first`; what they dirtied is on disk afterwards. */
 void fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first);
+/* Reads them all, so that they are in the cache. */
+void fleet_read_rrds(const struct fleet *fleet, const char *folder);
 int64_t fleet_rrd_bytes(const struct fleet *fleet);
 double fleet_value(const struct fleet *fleet, uint32_t file, unsigned ds, int64_t slot);
 /* When in its interval a device is polled; ns. */

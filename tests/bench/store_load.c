@@ -2,7 +2,8 @@
  *
  *   store_load cost --dir D --files F --rows R    CPU a value of the store, and of the same
  *       calls of rrd_update_r, made bare: same number of files of the same shape, R rows in
- *       each call, texts made beforehand and not counted. Both after one row of warm-up.
+ *       each call, texts made beforehand and not counted. Both after one row of warm-up, with all
+ *       files in the cache.
  *   store_load pending --files F --rows R         memory of R pending rows in each of F files
  *
  * The store's figure has it all: journal read, ledger, rows kept, text made, heads of files
@@ -125,6 +126,7 @@ run_store(struct load *load)
 	keeper_now(keeper, LOOP_S, (FIRST + load->rows + 2) * STEP);
 	take_in(keeper);
 	write_journal(load, FIRST + 1, FIRST + load->rows);
+	fleet_read_rrds(&load->fleet, "rrd");
 	used = take_in(keeper);
 	keeper_health(keeper, &health);
 	if (health.updates != (uint64_t)load->fleet.files * (uint64_t)(load->rows + 1))
@@ -178,6 +180,7 @@ run_bare(const struct load *load)
 
 	for (uint32_t file = 0; file < load->fleet.files; file++)
 		update_bare(load, file, FIRST, FIRST);
+	fleet_read_rrds(&load->fleet, "bare");
 	for (uint32_t file = 0; file < load->fleet.files; file++)
 		used += update_bare(load, file, FIRST + 1, FIRST + load->rows);
 	return used;
