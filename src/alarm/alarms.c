@@ -8,6 +8,7 @@
 #include "alarm/book.h"
 #include "alarm/outage.h"
 #include "alarm/own.h"
+#include "alarm/ruleset.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -53,6 +54,7 @@ struct subject {
 struct alarms {
 	struct alarms_options options;
 	const struct inventory *inventory;
+	struct ruleset ruleset;
 	struct book book;
 	struct outages outages;
 	struct own own;
@@ -133,20 +135,56 @@ draft_of_rule(struct alarms *alarms, const struct subject *subject,
 		transition_text(draft->owner, sizeof draft->owner, rule->owner);
 }
 
+/* "71 C >= 70 C", "failed", "failed, not ok", "5 changes within 5m" */
 static void
-breach_text(const struct rule_options *rule, const char *point, struct transition *draft)
+say_breach(const struct rule_options *rule, const struct transition *draft, double value,
+	char *to, size_t size)
 {
-	char text[640], span[32] = "", word[24];
-	const char *gap = draft->unit[0] != '\0' ? " " : "";
+	const char *gap = draft->unit[0] != '\0' ? " " : "", *word = rule_word(rule, value);
+	const char *wanted = draft->threshold;
+	char span[32];
+
+	switch (rule->kind) {
+	case RULE_IS:
+		snprintf(to, size, "%s", word != NULL ? word : draft->value);
+		break;
+	case RULE_IS_NOT:
+		if (rule_word(rule, (double)rule->states[0].value) != NULL)
+			wanted = rule_word(rule, (double)rule->states[0].value);
+		snprintf(to, size, "%s, not %s", word != NULL ? word : draft->value, wanted);
+		break;
+	case RULE_CHANGES:
+		snprintf(to, size, "%s changes within %s", draft->value,
+			str_time_span(span, sizeof span, rule->within));
+		break;
+	default:
+		snprintf(to, size, "%s%s%s %s %s%s%s", draft->value, gap, draft->unit,
+			rule->kind == RULE_ABOVE ? ">=" : "<=", draft->threshold, gap, draft->unit);
+	}
+}
+
+static void
+breach_text(const struct rule_options *rule, const char *point, double value,
+	struct transition *draft)
+{
+	char text[640], breach[256], span[32] = "", word[24];
 
 	if (rule->hold > 0)
 		str_time_span(span, sizeof span, rule->hold);
-	snprintf(text, sizeof text, "%s %s %s: %s%s%s %s %s%s%s%s%s%s%s",
-		severity_shout(rule->severity, word, sizeof word), rule->name, point, draft->value,
-		gap, draft->unit, rule->kind == RULE_ABOVE ? ">=" : "<=", draft->threshold, gap,
-		draft->unit, rule->hold > 0 ? " for " : "", span,
-		rule->help[0] != '\0' ? ", " : "", rule->help);
+	say_breach(rule, draft, value, breach, sizeof breach);
+	snprintf(text, sizeof text, "%s %s %s: %s%s%s%s%s",
+		severity_shout(rule->severity, word, sizeof word), rule->name, point, breach,
+		rule->hold > 0 ? " for " : "", span, rule->help[0] != '\0' ? ", " : "",
+		rule->help);
 	transition_text(draft->text, sizeof draft->text, text);
+}
+
+static double
+threshold_of(const struct rule_options *rule)
+{
+	if (rule->kind == RULE_IS || rule->kind == RULE_IS_NOT)
+		return (double)rule->states[0].value;
+	return rule->kind == RULE_CHANGES ? rule->changes : rule->limit;
 }
 
 static void
@@ -155,9 +193,12 @@ raise_breach(struct alarms *alarms, struct subject *subject, struct watch *watch
 	struct transition draft;
 
 	draft_of_rule(alarms, subject, watch->rule, &draft);
-	transition_number(draft.value, sizeof draft.value, value);
-	transition_number(draft.threshold, sizeof draft.threshold, watch->rule->limit);
-	breach_text(watch->rule, subject->series->path, &draft);
+	if (watch->rule->kind == RULE_CHANGES)
+		draft.unit[0] = '\0'; /* a number of changes has not the unit of what changes */
+	transition_number(draft.value, sizeof draft.value,
+		watch->rule->kind == RULE_CHANGES ? watch->rule->changes : value);
+	transition_number(draft.threshold, sizeof draft.threshold, threshold_of(watch->rule));
+	breach_text(watch->rule, subject->series->path, value, &draft);
 	watch->alarm = book_raise(&alarms->book, &draft);
 }
 
@@ -167,12 +208,20 @@ clear_breach(struct alarms *alarms, struct subject *subject, struct watch *watch
 	const struct rule_options *rule = watch->rule;
 	char text[512], number[32], limit[32];
 	const char *unit = subject->series->unit, *gap = unit[0] != '\0' ? " " : "";
+	const char *path = subject->series->path, *word = rule_word(rule, value);
 
 	transition_number(number, sizeof number, value);
 	transition_number(limit, sizeof limit, rule->clear);
-	snprintf(text, sizeof text, "CLEARED %s %s: %s%s%s %s %s%s%s", rule->name,
-		subject->series->path, number, gap, unit, rule->kind == RULE_ABOVE ? "<=" : ">=",
-		limit, gap, unit);
+	if (rule->kind == RULE_CHANGES)
+		snprintf(text, sizeof text, "CLEARED %s %s: steady for %s, %s", rule->name, path,
+			str_time_span(limit, sizeof limit, rule->within),
+			word != NULL ? word : number);
+	else if (rule->kind == RULE_IS || rule->kind == RULE_IS_NOT)
+		snprintf(text, sizeof text, "CLEARED %s %s: %s", rule->name, path,
+			word != NULL ? word : number);
+	else
+		snprintf(text, sizeof text, "CLEARED %s %s: %s%s%s %s %s%s%s", rule->name, path,
+			number, gap, unit, rule->kind == RULE_ABOVE ? "<=" : ">=", limit, gap, unit);
 	if (book_clear(&alarms->book, watch->alarm, number, text))
 		watch->alarm = NULL;
 }
@@ -297,18 +346,27 @@ attach_watches(struct alarms *alarms, struct subject *subject)
 }
 
 static void
-match_rules(struct alarms *alarms, struct subject *subject)
+match_some(struct subject *subject, const struct rule_options *const *rules, size_t count)
 {
-	const struct rule_options *rules = alarms->inventory->thresholds;
-
-	for (size_t r = 0; r < alarms->inventory->threshold_count; r++) {
-		if (!str_glob(rules[r].on, subject->series->path))
+	for (size_t r = 0; r < count; r++) {
+		if (!str_glob(rules[r]->on, subject->series->path))
 			continue;
 		subject->watches = mem_grow(subject->watches, subject->watch_count + 1,
 			sizeof *subject->watches);
-		subject->watches[subject->watch_count++] = (struct watch){ .rule = &rules[r] };
-		subject->stale_rules += rules[r].kind == RULE_NO_DATA;
+		subject->watches[subject->watch_count++] = (struct watch){ .rule = rules[r] };
+		subject->stale_rules += rules[r]->kind == RULE_NO_DATA;
 	}
+}
+
+static void
+match_rules(struct alarms *alarms, struct subject *subject, const char *device)
+{
+	const struct rule_options *const *own;
+	size_t count = ruleset_of(&alarms->ruleset, device, &own);
+
+	match_some(subject, (const struct rule_options *const *)alarms->ruleset.rules,
+		alarms->ruleset.general);
+	match_some(subject, own, count);
 	if (subject->stale_rules > 0) {
 		alarms->stale = mem_grow(alarms->stale, alarms->stale_count + 1,
 			sizeof *alarms->stale);
@@ -342,15 +400,18 @@ see(struct alarms *alarms, const struct series *series)
 	subject->host = outages_find(&alarms->outages, device);
 	subject->is_up = strcmp(series->path + length, "/up") == 0;
 	subject->seen_at = loop_wall(alarms->options.loop);
-	match_rules(alarms, subject);
+	match_rules(alarms, subject, device);
 	return subject;
 }
 
 static void
 free_subjects(struct subject *subjects, uint32_t count)
 {
-	for (uint32_t id = 0; id < count; id++)
+	for (uint32_t id = 0; id < count; id++) {
+		for (uint32_t w = 0; w < subjects[id].watch_count; w++)
+			rule_forget(&subjects[id].watches[w].state);
 		free(subjects[id].watches);
+	}
 	free(subjects);
 }
 
@@ -638,6 +699,7 @@ alarms_new(const struct alarms_options *options, const struct inventory *invento
 
 	alarms->options = *options;
 	alarms->inventory = inventory;
+	ruleset_open(&alarms->ruleset, inventory->thresholds, inventory->threshold_count);
 	alarms->book = (struct book){ .loop = options->loop, .next_sequence = 1, .next_id = 1,
 		.began = loop_mono(options->loop), .record = options->record, .changed = options->changed, .arg = options->arg };
 	alarms->outages = (struct outages){ .book = &alarms->book, .describe = describe,
@@ -656,6 +718,7 @@ alarms_free(struct alarms *alarms)
 	loop_timer_stop(alarms->options.loop, &alarms->timer);
 	free_subjects(alarms->subjects, alarms->subject_count);
 	free(alarms->stale);
+	ruleset_close(&alarms->ruleset);
 	outages_close(&alarms->outages);
 	book_free(&alarms->book);
 	free(alarms);
@@ -677,17 +740,25 @@ alarms_begin(struct alarms *alarms)
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
 }
 
+static bool
+is_same_rule(const struct rule_options *one, const struct rule_options *other)
+{
+	return strcmp(one->name, other->name) == 0 && one->kind == other->kind &&
+		one->changes == other->changes;
+}
+
 static void
-keep_states(struct subject *subject, const struct subject *old)
+keep_states(struct subject *subject, struct subject *old)
 {
 	subject->seen_at = old->seen_at;
 	subject->told_at = old->told_at;
 	subject->good_at = old->good_at;
 	for (uint32_t w = 0; w < subject->watch_count; w++)
 		for (uint32_t o = 0; o < old->watch_count; o++)
-			if (strcmp(subject->watches[w].rule->name, old->watches[o].rule->name) == 0 &&
-					subject->watches[w].rule->kind == old->watches[o].rule->kind)
+			if (is_same_rule(subject->watches[w].rule, old->watches[o].rule)) {
 				subject->watches[w].state = old->watches[o].state;
+				old->watches[o].state.changes = NULL;
+			}
 }
 
 static void
@@ -715,6 +786,8 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 	struct outages old_outages = alarms->outages;
 
 	alarms->inventory = inventory;
+	ruleset_close(&alarms->ruleset);
+	ruleset_open(&alarms->ruleset, inventory->thresholds, inventory->threshold_count);
 	alarms->subjects = NULL;
 	alarms->subject_count = 0;
 	alarms->stale_count = 0;

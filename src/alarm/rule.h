@@ -2,15 +2,19 @@
  *
  * Pure: no clock, no memory, no notices. Hysteresis as in RMON (RFC 2819, alarmTable): one
  * event when the limit is crossed, and armed again only after `clear` was reached. Unknown
- * values never raise and never clear; missing data is a rule of its own. */
+ * values never raise and never clear; missing data is a rule of its own. States are compared
+ * as the numbers that their words stand for; changes are counted between good values. */
 #ifndef PW_RULE_H
 #define PW_RULE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "core/severity.h"
+struct point_state;
 
-enum rule_kind { RULE_ABOVE, RULE_BELOW, RULE_NO_DATA };
+enum rule_kind { RULE_ABOVE, RULE_BELOW, RULE_NO_DATA, RULE_IS, RULE_IS_NOT, RULE_CHANGES };
+#define RULE_CHANGES_MAX 60
 
 struct rule_options {
 	const char *name;
@@ -19,6 +23,12 @@ struct rule_options {
 	double limit;            /* breached when value >= limit (above) or <= limit (below) */
 	double clear;            /* back when value <= clear (above) or >= clear (below) */
 	int64_t hold;            /* ns that the breach must last (`for`); no data: its age */
+	const struct point_state *states; /* is, is_not: these */
+	size_t state_count;
+	const struct point_state *words;  /* all that the points have, for texts; may be NULL */
+	size_t word_count;
+	unsigned changes;        /* breached by so many, 2 .. RULE_CHANGES_MAX, ... */
+	int64_t within;          /* ... in so many ns; back when nothing changed for as long */
 	enum severity severity;
 	const char *help;        /* "" when not given */
 	const char *text, *place, *owner; /* "": the device's */
@@ -32,14 +42,18 @@ enum rule_verdict {
 	RULE_BREACHED, /* at or behind the limit */
 	RULE_BACK,     /* at or behind `clear` */
 };
-/* Where one value stands. A no-data rule judges no values: RULE_UNKNOWN. */
+/* Where one value stands. Rules about missing data and about changes judge no single value:
+ * RULE_UNKNOWN. */
 enum rule_verdict rule_judge(const struct rule_options *rule, double value);
 
-/* What a rule remembers of one series. */
+/* What a rule remembers of one series; all zero at first, rule_forget at the end. */
+struct rule_changes;
 struct rule_state {
 	bool open;
 	int64_t since; /* wall ns of the first breach without a contrary sample after it; 0 none */
+	struct rule_changes *changes; /* RULE_CHANGES, from the first value on */
 };
+void rule_forget(struct rule_state *state);
 enum rule_event { RULE_NOTHING, RULE_RAISE, RULE_CLEAR };
 
 /* Takes the value that belongs to wall time `time` (the slot's) and says what is due. `hold`
@@ -48,6 +62,9 @@ enum rule_event { RULE_NOTHING, RULE_RAISE, RULE_CLEAR };
  * the event was written down; until then the next sample gives the same event again. */
 enum rule_event rule_sample(const struct rule_options *rule, struct rule_state *state,
 	double value, int64_t time);
+
+/* The word for a value, NULL when it has none. */
+const char *rule_word(const struct rule_options *rule, double value);
 
 /* The same for a no-data rule: `age` is how long ago the newest good sample came. */
 enum rule_event rule_age(const struct rule_options *rule, const struct rule_state *state,

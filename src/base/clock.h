@@ -23,7 +23,7 @@ struct clock_step {
 	bool freed;    /* the system's clock is back where it can be believed */
 };
 
-/* trust stays as it is. */
+/* All zero before the first start; trust stays as it is. */
 void clock_start(struct clock *clock, int64_t mono, int64_t real);
 int64_t clock_wall(struct clock *clock, int64_t mono);
 /* Called each second with the system's time. Within a second the clocks are brought together

@@ -130,7 +130,9 @@ choose(struct graph *g)
 static void
 add_limit(struct graph *g, const struct rule_options *rule)
 {
-	for (size_t k = 0; k < g->picture.count && rule->kind != RULE_NO_DATA; k++)
+	if (rule->kind != RULE_ABOVE && rule->kind != RULE_BELOW)
+		return; /* no line to draw */
+	for (size_t k = 0; k < g->picture.count; k++)
 		if (str_glob(rule->on, g->picture.series[k]->path) &&
 			g->picture.limit_count < LIMITS)
 			g->limits[g->picture.limit_count++] = (struct picture_limit){ rule->name,

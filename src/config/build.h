@@ -22,6 +22,7 @@ struct known {
 	const char *text;
 	const struct device *device;
 	const char *point;   /* last part of the path */
+	const struct point *source; /* as configured; NULL for rtt and loss */
 	const char *table;   /* NULL for a scalar */
 	int64_t interval;
 	enum point_kind kind;
@@ -42,6 +43,7 @@ struct build {
 	struct known *known;        /* on the heap */
 	size_t known_count;
 	size_t *known_first;        /* of each device */
+	size_t known_device;        /* the one found last: rules come device by device */
 	struct scope poller;
 };
 
@@ -121,7 +123,7 @@ void known_build(struct build *build);
 /* Can the glob match what the other stands for, where '*' in both is any run? */
 bool known_meets(const char *glob, const char *other);
 /* The first known path that the glob can match, from index `from` on; count when none. */
-size_t known_match(const struct build *build, const char *glob, size_t from);
+size_t known_match(struct build *build, const char *glob, size_t from);
 /* The nearest known path to what was written; NULL when nothing is near. */
 const char *known_nearest(const struct build *build, const char *text);
 #endif

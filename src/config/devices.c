@@ -101,7 +101,8 @@ build_unique(struct build *build, const struct node_list *list)
 	free(sorted);
 }
 
-/* Alarm rules of the device's templates become rules of the device. */
+/* Alarm rules of the device's templates become rules of the device, where it wants them: a
+ * plant's receivers must not be flooded on the first day. */
 static void
 add_rules(struct build *build, const struct unit *unit, const struct device *device)
 {
@@ -268,7 +269,7 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 		node_error(node, build->errors, "nothing to poll: give it templates, points or "
 			"reach = { }");
 	device->protocol = protocol_words(build, device);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && strcmp(scope_text(&scope, "alarms"), "standard") == 0; i++)
 		add_rules(build, &units[i], device);
 	free(units);
 }

@@ -9,7 +9,7 @@
 
 static void
 add(struct build *build, const struct device *device, const char *table, const char *point,
-	int64_t interval, enum point_kind kind)
+	const struct point *source, int64_t interval, enum point_kind kind)
 {
 	struct known *known;
 
@@ -18,7 +18,8 @@ add(struct build *build, const struct device *device, const char *table, const c
 			build->known_count == 0 ? 1 : build->known_count * 2, sizeof *build->known);
 	known = &build->known[build->known_count++];
 	*known = (struct known){
-		.device = device, .point = point, .table = table, .interval = interval, .kind = kind,
+		.device = device, .point = point, .source = source, .table = table,
+		.interval = interval, .kind = kind,
 	};
 	known->text = table == NULL ?
 		arena_format(build->arena, "%s/%s", device->name, point) :
@@ -28,6 +29,8 @@ add(struct build *build, const struct device *device, const char *table, const c
 void
 known_build(struct build *build)
 {
+	static const struct point_state up_states[] = { { 0, "down" }, { 1, "up" } };
+	static const struct point up = { .name = "up", .states = up_states, .state_count = 2 };
 	static const char *const own[] = { "up", "rtt", "loss" };
 
 	build->known_first = mem_array(build->device_count, sizeof *build->known_first);
@@ -36,14 +39,14 @@ known_build(struct build *build)
 
 		build->known_first[i] = build->known_count;
 		for (size_t k = 0; k < 3; k++)
-			add(build, device, NULL, own[k], device->interval,
+			add(build, device, NULL, own[k], k == 0 ? &up : NULL, device->interval,
 				k == 0 ? POINT_STATE : POINT_GAUGE);
 		for (size_t g = 0; g < device->group_count; g++) {
 			const struct group *group = &device->groups[g];
 
 			for (size_t p = 0; p < group->point_count; p++)
 				add(build, device, group->table, group->points[p].name,
-					group->interval, group->points[p].kind);
+					&group->points[p], group->interval, group->points[p].kind);
 		}
 	}
 }
@@ -86,23 +89,26 @@ known_meets(const char *glob, const char *other)
 
 /* Known paths stand by device: a glob that names one need not be held against the others. */
 static size_t
-first_of_device(const struct build *build, const char *glob)
+first_of_device(struct build *build, const char *glob)
 {
 	size_t length = strcspn(glob, "*?/");
 
 	if (glob[length] != '/')
 		return 0;
-	for (size_t i = 0; i < build->device_count; i++) {
+	for (size_t k = 0; k < build->device_count; k++) {
+		size_t i = (build->known_device + k) % build->device_count;
 		const char *name = build->devices[i].name;
 
-		if (strncmp(name, glob, length) == 0 && name[length] == '\0')
+		if (strncmp(name, glob, length) == 0 && name[length] == '\0') {
+			build->known_device = i;
 			return build->known_first[i];
+		}
 	}
 	return 0;
 }
 
 size_t
-known_match(const struct build *build, const char *glob, size_t from)
+known_match(struct build *build, const char *glob, size_t from)
 {
 	if (from == 0)
 		from = first_of_device(build, glob);

@@ -11,42 +11,188 @@
 #include "config/errors.h"
 #include "config/load.h"
 #include "config/tree.h"
+#include "core/point.h"
 #include "core/severity.h"
+
+/* The keys that say of which kind a rule is; exactly one of them. */
+static const struct {
+	const char *key;
+	enum rule_kind kind;
+} kinds[] = { { "above", RULE_ABOVE }, { "below", RULE_BELOW }, { "is", RULE_IS },
+	{ "is_not", RULE_IS_NOT }, { "changes", RULE_CHANGES }, { "no_data", RULE_NO_DATA } };
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static const struct config_setting_t *
+rule_kind(struct build *build, const struct scope *scope, struct rule_options *rule)
+{
+	const struct config_setting_t *node = scope->levels[0], *found = NULL;
+	bool told = node_get(node, "above_percent") != NULL ||
+		node_get(node, "below_percent") != NULL; /* refused by name already */
+	size_t count = 0;
+
+	for (size_t i = 0; i < KINDS; i++) {
+		const struct config_setting_t *given = scope_find(scope, kinds[i].key);
+
+		told |= node_get(node, kinds[i].key) != NULL && given == NULL;
+		if (given == NULL)
+			continue;
+		found = given;
+		rule->kind = kinds[i].kind;
+		count++;
+	}
+	if (count == 1)
+		return found;
+	if (count > 1 || !told)
+		node_error(node, build->errors, "%s of above, below, is, is_not, changes and "
+			"no_data: give exactly one", count == 0 ? "none" : "more than one");
+	return NULL;
+}
+
+static void
+refuse(struct build *build, const struct scope *scope, const char *key, const char *kind,
+	const char *why)
+{
+	const struct config_setting_t *node = node_get(scope->levels[0], key);
+
+	if (node != NULL)
+		node_error(node, build->errors, "%s: does not go with %s: %s", key, kind, why);
+}
 
 static bool
 rule_limit(struct build *build, const struct scope *scope, struct rule_options *rule)
 {
-	const struct config_setting_t *node = scope->levels[0];
-	const struct config_setting_t *above = scope_find(scope, "above");
-	const struct config_setting_t *below = scope_find(scope, "below");
-	const struct config_setting_t *no_data = scope_find(scope, "no_data");
-	int count = (above != NULL) + (below != NULL) + (no_data != NULL);
+	const struct config_setting_t *given = rule_kind(build, scope, rule);
 
-	if (count != 1) {
-		/* A kind that this version does not have was told by name already. */
-		if (count > 1 || (node_get(node, "above_percent") == NULL &&
-			node_get(node, "below_percent") == NULL &&
-			node_get(node, "changes") == NULL && node_get(node, "above") == NULL &&
-			node_get(node, "below") == NULL && node_get(node, "no_data") == NULL))
-			node_error(node, build->errors, "%s of above, below and no_data: give exactly "
-				"one", count == 0 ? "none" : "more than one");
+	if (given == NULL)
 		return false;
-	}
 	rule->hold = scope_duration(scope, "for");
-	if (no_data != NULL) {
-		rule->kind = RULE_NO_DATA;
+	if (rule->kind != RULE_CHANGES)
+		refuse(build, scope, "within", node_name(given), "it is the time for changes");
+	switch (rule->kind) {
+	case RULE_NO_DATA:
 		rule->hold = scope_duration(scope, "no_data");
-		if (node_get(node, "clear") != NULL || node_get(node, "for") != NULL)
-			node_error(node, build->errors, "no_data: goes without clear and for: it is "
-				"back with the next good value, and has its own time");
+		refuse(build, scope, "clear", "no_data", "it is back with the next good value");
+		refuse(build, scope, "for", "no_data", "it has its own time");
 		return true;
+	case RULE_CHANGES:
+		rule->changes = (unsigned)scope_int(scope, "changes");
+		rule->within = scope_duration(scope, "within");
+		rule->hold = 0;
+		refuse(build, scope, "clear", "changes", "it is back when nothing changes");
+		refuse(build, scope, "for", "changes", "the time to count in is within");
+		if (rule->within == 0)
+			node_error(given, build->errors, "changes: needs the time in which they "
+				"count, within = \"5m\"");
+		return rule->within > 0;
+	case RULE_IS:
+	case RULE_IS_NOT:
+		refuse(build, scope, "clear", node_name(given), "any other state clears");
+		return true;
+	default:
+		rule->limit = rule->clear = node_number(given);
+		if (node_is_number(scope_find(scope, "clear")))
+			rule->clear = scope_number(scope, "clear");
+		return node_is_number(given);
 	}
-	rule->kind = above != NULL ? RULE_ABOVE : RULE_BELOW;
-	rule->limit = node_number(above != NULL ? above : below);
-	rule->clear = rule->limit;
-	if (node_is_number(scope_find(scope, "clear")))
-		rule->clear = scope_number(scope, "clear");
-	return node_is_number(above != NULL ? above : below);
+}
+
+/* ---- states: the numbers behind the words ---- */
+
+/* What the word means at that point; a number stands for itself. */
+static bool
+find_state(const struct point *point, const char *word, int64_t *value)
+{
+	for (size_t i = 0; point != NULL && i < point->state_count; i++)
+		if (strcmp(point->states[i].word, word) == 0) {
+			*value = point->states[i].value;
+			return true;
+		}
+	return str_int(word, value, NULL) == 0;
+}
+
+static const char *
+state_list(const struct build *build, const struct point *point)
+{
+	const char *text = "";
+
+	if (point == NULL || point->state_count == 0)
+		return "it has no words: write a number";
+	for (size_t i = 0; i < point->state_count; i++)
+		text = arena_format(build->arena, "%s%s%s", text, i == 0 ? "" : ", ",
+			point->states[i].word);
+	return arena_format(build->arena, "it has: %s; a number will do as well", text);
+}
+
+/* One word at all points that the rule may concern: known there, and of one number. */
+static bool
+resolve(struct build *build, const struct rule_options *rule, struct point_state *state)
+{
+	const struct known *first = NULL;
+
+	for (size_t at = known_match(build, rule->on, 0); at < build->known_count;
+		at = known_match(build, rule->on, at + 1)) {
+		const struct known *known = &build->known[at];
+		int64_t value;
+
+		if (known->kind == POINT_TEXT)
+			continue;
+		if (!find_state(known->source, state->word, &value)) {
+			conf_error(build->errors, rule->file, rule->line, "threshold \"%s\": \"%s\" "
+				"is no state of %s (%s)", rule->name,
+				state->word, known->text, state_list(build, known->source));
+			return false;
+		}
+		if (first != NULL && value != state->value) {
+			conf_error(build->errors, rule->file, rule->line, "threshold \"%s\": \"%s\" "
+				"is %lld at %s and %lld at %s: write a rule for each", rule->name,
+				state->word, (long long)state->value, first->text, (long long)value,
+				known->text);
+			return false;
+		}
+		if (first == NULL)
+			first = known;
+		state->value = value;
+	}
+	return true;
+}
+
+static void
+resolve_states(struct build *build, struct rule_options *rule)
+{
+	struct point_state *states = arena_copy(build->arena, rule->states,
+		rule->state_count * sizeof *states);
+	size_t at = known_match(build, rule->on, 0);
+
+	while (at < build->known_count && build->known[at].kind == POINT_TEXT)
+		at = known_match(build, rule->on, at + 1);
+	if (at < build->known_count && build->known[at].source != NULL) {
+		rule->words = build->known[at].source->states;
+		rule->word_count = build->known[at].source->state_count;
+	}
+	for (size_t i = 0; i < rule->state_count; i++)
+		if (!resolve(build, rule, &states[i]))
+			return;
+	rule->states = states;
+}
+
+/* The words as written; check_on finds out which numbers they are. */
+static void
+take_words(struct build *build, const struct scope *scope, struct rule_options *rule)
+{
+	const struct config_setting_t *node =
+		scope_find(scope, rule->kind == RULE_IS ? "is" : "is_not");
+	size_t count = node_text(node) != NULL ? 1 : (size_t)node_count(node);
+	struct point_state *states = arena_zero(build->arena, (count + 1) * sizeof *states);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *word = node_text(node_text(node) != NULL ? node : node_at(node, (int)i));
+
+		states[i].word = arena_text(build->arena, word == NULL ? "" : word);
+	}
+	if (count == 0)
+		node_error(node, build->errors, "%s: needs at least one state", node_name(node));
+	rule->states = states;
+	rule->state_count = count;
 }
 
 static void
@@ -90,6 +236,8 @@ build_rule(struct build *build, const struct config_setting_t *node, const struc
 	if (rule.on[0] == '\0' || rule.name[0] == '\0' || !rule_limit(build, &scope, &rule))
 		return;
 	check_clear(build, &scope, &rule);
+	if (rule.kind == RULE_IS || rule.kind == RULE_IS_NOT)
+		take_words(build, &scope, &rule);
 	if (device != NULL)
 		rule.on = arena_format(build->arena, "%s/%s", device->name, rule.on);
 	severity = severity_parse(scope_text(&scope, "severity"));
@@ -105,7 +253,7 @@ build_rule(struct build *build, const struct config_setting_t *node, const struc
 
 /* Must be able to match something, and not only texts when it compares numbers. */
 static void
-check_on(struct build *build, const struct rule_options *rule)
+check_on(struct build *build, struct rule_options *rule)
 {
 	size_t at = known_match(build, rule->on, 0);
 	const char *near;
@@ -125,6 +273,8 @@ check_on(struct build *build, const struct rule_options *rule)
 	if (at == build->known_count)
 		conf_error(build->errors, rule->file, rule->line, "threshold \"%s\": on \"%s\": is a "
 			"text and has no limit", rule->name, rule->on);
+	else if (rule->kind == RULE_CHANGES || rule->state_count > 0)
+		resolve_states(build, rule);
 }
 
 /* Two rules of one name on one point would be one alarm key with two meanings. */

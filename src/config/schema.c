@@ -29,6 +29,7 @@ static const char *const type_words[] = {
 	[SCHEMA_OID] = "an OID like \"1.3.6.1.2.1.1.3.0\"",
 	[SCHEMA_OIDS] = "an OID like \"1.3.6.1.2.1.1.3.0\", or [ ] of them",
 	[SCHEMA_TEXTS] = "[ ] of texts in quotes",
+	[SCHEMA_WORDS] = "a text in quotes, or [ ] of them",
 	[SCHEMA_NAMES] = "[ ] of names in quotes",
 	[SCHEMA_INTS] = "[ ] of integers",
 	[SCHEMA_FLOATS] = "a number, or [ ] of them",
@@ -343,7 +344,7 @@ check_each(const struct schema_key *key, enum schema_type type,
 
 	one.type = type;
 	if (!config_setting_is_array(node) && !config_setting_is_list(node)) {
-		if (type == SCHEMA_OID || type == SCHEMA_FLOAT)
+		if (type == SCHEMA_OID || type == SCHEMA_FLOAT || key->type == SCHEMA_WORDS)
 			return schema_check_value(&one, node, parameters, errors);
 		return wrong(key, node, errors);
 	}
@@ -433,6 +434,7 @@ schema_check_value(const struct schema_key *key, const struct config_setting_t *
 	case SCHEMA_OIDS:
 		return check_each(key, SCHEMA_OID, node, parameters, errors);
 	case SCHEMA_TEXTS:
+	case SCHEMA_WORDS:
 		return check_each(key, SCHEMA_TEXT, node, parameters, errors);
 	case SCHEMA_NAMES:
 		return check_each(key, SCHEMA_NAME, node, parameters, errors);

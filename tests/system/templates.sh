@@ -26,7 +26,7 @@ while read -r name protocol _ parameters; do
 	{
 		head
 		echo "devices: ( { name = \"d\"; address = \"127.0.0.1\"; $ask;
-templates = [ \"$name\" ]; parameters = { $given }; } );"
+templates = [ \"$name\" ]; alarms = \"standard\"; parameters = { $given }; } );"
 	} >"$work/pollwerk.conf"
 	$pollwerk check >"$work/check" 2>&1 || echo "$name: $(cat "$work/check")"
 done <"$work/list" >"$work/refused"
@@ -68,6 +68,9 @@ printer hp-jetdirect-m130nw printer
 END
 mkdir "$work/data" "$work/cache"
 cp "$recordings"/*.snmprec "$work/data"
+# One more, with a supply that is no longer there.
+sed 's/^\(1.3.6.1.4.1.248.14.1.2.1.3.1.2|2|\)1$/\12/' \
+	"$recordings/hirschmann-powermice-ms4128.snmprec" >"$work/data/broken.snmprec"
 chmod 755 "$work" "$work/data"
 chmod 644 "$work"/data/*
 chmod 777 "$work/cache"
@@ -94,10 +97,12 @@ fi
 			[ "$use" = "${use#*,}" ] || parameters="$parameters ${use#*,};"
 		done
 		echo "$comma{ name = \"$device\"; address = \"127.0.0.1\"; snmp = { version = \"2c\";
-port = $port; community = \"$recording\"; }; templates = [ $names ];
+port = $port; community = \"$recording\"; }; templates = [ $names ]; alarms = \"standard\";
 parameters = { $parameters }; }"
 		comma=,
 	done <"$work/devices"
+	echo ",{ name = \"broken\"; address = \"127.0.0.1\"; snmp = { version = \"2c\"; port = $port;
+community = \"broken\"; }; templates = [ \"hirschmann-classic\" ]; alarms = \"standard\"; }"
 	echo ');'
 } >"$work/pollwerk.conf"
 check "the configuration of all recorded devices is right" $pollwerk check
@@ -183,5 +188,11 @@ printer/tray[Tray~1]/level invalid-value
 END
 none "$(wc -l <"$work/known") numbers are what a person reads off the recordings" \
 	"$(python3 "$judge" known "$work/values" <"$work/known")"
+# The thresholds of the templates are on: devices that are well raise nothing.
+$pollwerk --json alarms >"$work/alarms"
+check "of all thresholds only that of the broken supply is breached" python3 -c "
+import json
+found = [a['text'] for a in json.load(open('$work/alarms'))]
+assert found == ['MAJOR psu-lost broken/psu[1.2]/state: failed, power supply lost'], found"
 end_daemon
 finish

@@ -167,6 +167,64 @@ a_breach_says_everything_and_ends_at_its_clear_value(void)
 	end();
 }
 
+static const struct point_state psu_states[] = { { 1, "ok" }, { 2, "failed" } };
+static const struct rule_options state_rules[] = {
+	{ .name = "psu-lost", .on = "press-3/psu", .kind = RULE_IS, .states = &psu_states[1],
+		.state_count = 1, .words = psu_states, .word_count = 2,
+		.severity = SEVERITY_MAJOR, .help = "look at its LED", .text = "", .place = "",
+		.owner = "" },
+	{ .name = "psu-odd", .on = "press-3/psu", .kind = RULE_IS_NOT, .states = psu_states,
+		.state_count = 1, .words = psu_states, .word_count = 2, .hold = 10 * LOOP_S,
+		.severity = SEVERITY_MINOR, .help = "", .text = "", .place = "", .owner = "" },
+	{ .name = "flap", .on = "*/link", .kind = RULE_CHANGES, .changes = 3,
+		.within = 60 * LOOP_S, .severity = SEVERITY_MINOR, .help = "", .text = "",
+		.place = "", .owner = "" },
+};
+static const struct inventory with_states = { .devices = devices, .device_count = 2,
+	.thresholds = state_rules, .threshold_count = 3 };
+
+static void
+a_state_is_told_by_its_word(void)
+{
+	start(&with_states);
+	slot("press-3/psu", 1);
+	slot("press-3/psu", 2);
+	CHECK_INT(told_count, 1);
+	CHECK_STR(told[0].text, "MAJOR psu-lost press-3/psu: failed, look at its LED");
+	CHECK_STR(told[0].value, "2");
+	CHECK_STR(told[0].threshold, "2");
+	slot("press-3/psu", 2);
+	slot("press-3/psu", 2);
+	CHECK_INT(told_count, 2);
+	CHECK_STR(told[1].text, "MINOR psu-odd press-3/psu: failed, not ok for 10s");
+	slot("press-3/psu", 1);
+	CHECK_INT(told_count, 4);
+	CHECK_STR(told[2].text, "CLEARED psu-lost press-3/psu: ok");
+	CHECK_STR(told[3].text, "CLEARED psu-odd press-3/psu: ok");
+	end();
+}
+
+static void
+flapping_is_told_once_and_ends_when_it_is_steady(void)
+{
+	start(&with_states);
+	for (int i = 0; i < 8; i++)
+		slot("press-3/link", 1 + i % 2);
+	CHECK_INT(told_count, 1);
+	CHECK_STR(told[0].text, "MINOR flap press-3/link: 3 changes within 60s");
+	CHECK_STR(told[0].value, "3");
+	CHECK_STR(told[0].unit, "");
+	/* A reload in between keeps the count. */
+	alarms_configure(alarms, &with_states);
+	for (int i = 0; i < 11; i++)
+		slot("press-3/link", 2);
+	CHECK_INT(told_count, 1);
+	slot("press-3/link", 2);
+	CHECK_INT(told_count, 2);
+	CHECK_STR(told[1].text, "CLEARED flap press-3/link: steady for 60s, 2");
+	end();
+}
+
 static void
 a_breach_must_last_its_time(void)
 {
@@ -656,6 +714,7 @@ trouble_of_the_poller_itself_is_an_alarm_that_lasts_over_a_restart(void)
 
 RUN_TESTS(TEST(trouble_of_the_poller_itself_is_an_alarm_that_lasts_over_a_restart),
 	TEST(a_breach_says_everything_and_ends_at_its_clear_value),
+	TEST(a_state_is_told_by_its_word), TEST(flapping_is_told_once_and_ends_when_it_is_steady),
 	TEST(a_breach_must_last_its_time),
 	TEST(a_device_is_down_after_two_slots_and_back_at_the_first),
 	TEST(what_we_did_not_measure_is_no_outage),

@@ -8,7 +8,7 @@
 static void
 small_differences_are_made_good_five_milliseconds_a_second(void)
 {
-	struct clock clock;
+	struct clock clock = { 0 };
 
 	clock_start(&clock, 0, START);
 	CHECK(clock_follow(&clock, S, START + S + S / 2).delta == 0);
@@ -18,7 +18,7 @@ small_differences_are_made_good_five_milliseconds_a_second(void)
 static void
 a_step_forward_is_followed_at_once_and_told_once(void)
 {
-	struct clock clock;
+	struct clock clock = { 0 };
 	struct clock_step step;
 
 	clock_start(&clock, 0, START);
@@ -31,7 +31,7 @@ a_step_forward_is_followed_at_once_and_told_once(void)
 static void
 a_step_back_never_turns_wall_time_back(void)
 {
-	struct clock clock;
+	struct clock clock = { 0 };
 	int64_t before, mono = 10 * S;
 	int told = 0;
 
@@ -53,7 +53,7 @@ a_step_back_never_turns_wall_time_back(void)
 static void
 ten_years_are_not_believed(void)
 {
-	struct clock clock;
+	struct clock clock = { 0 };
 	struct clock_step step;
 
 	clock_start(&clock, 0, START);

@@ -54,6 +54,7 @@ static const char plant[] =
 	"  { name = \"meter-31\"; modbus = { line = \"gw-7\"; unit_id = 31; };\n"
 	"    templates = [ \"meter\" ]; parameters = { ct = 40; }; },\n"
 	"  { name = \"sw-hall3\"; address = \"10.1.3.1\"; templates = [ \"if-mib\" ]; profile = \"old\";\n"
+	"    alarms = \"standard\";\n"
 	"    snmp = { retries = 0; }; rows = { if = { include = \"^ge\"; retire = \"1h\"; }; };\n"
 	"    parents = [ \"mes-db\" ]; },\n"
 	"  { name = \"mes-db\"; address = \"10.1.0.9\"; reach = { tcp = [ 1433 ]; }; } );\n"
@@ -314,6 +315,40 @@ reads_rules_and_puts_the_device_before_those_of_templates(void)
 	inventory_free(inventory);
 }
 
+static const char stateful[] =
+	"poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
+	"templates: ( { name = \"psu\"; protocol = \"snmp\";\n"
+	"  points = ( { name = \"psu\"; oid = \"1.3.6.1.4.1.9.1.0\";\n"
+	"    states = [ \"1=ok\", \"2=failed\", \"4=absent\" ]; } );\n"
+	"  thresholds = ( { name = \"psu-lost\"; on = \"psu\"; is_not = \"ok\"; } ); } );\n"
+	"devices: ( { name = \"a\"; address = \"10.0.0.1\"; templates = [ \"psu\" ]; },\n"
+	"  { name = \"b\"; address = \"10.0.0.2\"; templates = [ \"psu\" ]; alarms = \"standard\"; } );\n"
+	"thresholds: ( { name = \"t\"; on = \"*/psu\"; is = [ \"failed\", \"absent\", \"9\" ]; },\n"
+	"  { name = \"f\"; on = \"*/up\"; changes = 4; within = \"10m\"; },\n"
+	"  { name = \"d\"; on = \"a/up\"; is = \"down\"; } );\n";
+
+static void
+words_of_states_become_the_numbers_that_the_points_give_them(void)
+{
+	struct inventory *inventory = load(stateful);
+	const struct rule_options *rules = inventory->thresholds;
+
+	/* Templates' rules are only for the device that asks for them. */
+	CHECK_INT(inventory->threshold_count, 4);
+	CHECK_STR(rules[0].on, "b/psu");
+	CHECK_INT(rules[0].kind, RULE_IS_NOT);
+	CHECK_INT(rules[0].states[0].value, 1);
+	CHECK_STR(rule_word(&rules[0], 4), "absent");
+	CHECK_INT(rules[1].state_count, 3);
+	CHECK_INT(rules[1].states[0].value, 2);
+	CHECK_INT(rules[1].states[1].value, 4);
+	CHECK_INT(rules[1].states[2].value, 9);
+	CHECK_INT(rules[2].changes, 4);
+	CHECK_INT(rules[2].within, INT64_C(600000000000));
+	CHECK_INT(rules[3].states[0].value, 0);
+	inventory_free(inventory);
+}
+
 static void
 reads_paths_with_alternative_hops(void)
 {
@@ -428,7 +463,7 @@ inherits_points_and_replaces_those_of_the_same_name(void)
 	struct inventory *inventory = load(
 		"poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
 		"devices: ( { name = \"m\"; address = \"10.0.0.1\"; modbus = { unit_id = 1; };\n"
-		"  templates = [ \"new\" ]; } );\n"
+		"  templates = [ \"new\" ]; alarms = \"standard\"; } );\n"
 		"templates: ( { name = \"new\"; inherit = \"old\"; max_gap = 8;\n"
 		"    points = ( { name = \"p\"; pdu = 4; type = \"f32\"; }, { name = \"r\"; pdu = 6; type = \"s16\"; } ); },\n"
 		"  { name = \"old\"; protocol = \"modbus\"; function = 4; order = \"CDAB\";\n"
@@ -524,6 +559,7 @@ main(void)
 		TEST(reads_tables_with_their_keys_rows_and_information),
 		TEST(prefers_the_devices_snmp_settings_to_its_profiles),
 		TEST(reads_rules_and_puts_the_device_before_those_of_templates),
+		TEST(words_of_states_become_the_numbers_that_the_points_give_them),
 		TEST(reads_paths_with_alternative_hops),
 		TEST(reads_reach),
 		TEST(gives_the_same_inventory_from_its_bundle),
