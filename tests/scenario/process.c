@@ -28,6 +28,7 @@ struct process {
 	struct latest *latest;
 	struct writer *writer;
 	struct guard *guard;
+	bool refuses; /* the disk */
 	struct snmp *snmp;
 	struct modbus *modbus;
 	struct reach *reach;
@@ -117,7 +118,20 @@ sync_catalogue(void *arg, struct fail *why)
 {
 	struct process *p = arg;
 
+	if (p->refuses) {
+		fail_set(why, "No space left on device");
+		return -1;
+	}
 	return series_sync(p->catalogue, why);
+}
+
+static void
+journal_health(const char *why, void *arg)
+{
+	struct process *p = arg;
+
+	if (p->alarms != NULL)
+		alarms_trouble(p->alarms, TROUBLE_JOURNAL, why);
 }
 
 /* ---- alarms ---- */
@@ -226,9 +240,10 @@ guard_clock(struct process *p)
 static int
 open_parts(struct process *p)
 {
-	struct writer_options options = { .state_dir = p->given.state_dir };
+	struct writer_options options = { .state_dir = p->given.state_dir,
+		.run_dir = p->given.run_dir };
 	struct writer_events events = { .snapshot = snapshot, .committed = committed,
-		.before_write = sync_catalogue, .arg = p };
+		.health = journal_health, .before_write = sync_catalogue, .arg = p };
 
 	p->loop = loop_new(&p->why);
 	p->catalogue = series_open(p->given.state_dir, true, &p->why);
@@ -350,6 +365,18 @@ process_kill(struct process *p)
 	drop_parts(p);
 	writer_abandon(p->writer);
 	drop_rest(p);
+}
+
+void
+process_refuse(struct process *p, bool refuse)
+{
+	p->refuses = refuse;
+}
+
+int
+process_confirm_clock(struct process *p)
+{
+	return guard_confirm(p->guard, &p->why);
 }
 
 struct loop *

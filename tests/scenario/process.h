@@ -34,6 +34,9 @@ void process_reload(struct process *process, struct inventory *inventory);
 void process_stop(struct process *process); /* orderly, as on SIGTERM */
 void process_kill(struct process *process); /* as by kill -9 */
 
+void process_refuse(struct process *process, bool refuse); /* STATE_DIR is full, or takes again */
+int process_confirm_clock(struct process *process); /* "pollwerk clock confirm" */
+
 struct loop *process_loop(struct process *process);
 struct series_catalogue *process_catalogue(struct process *process);
 uint64_t process_polls(struct process *process);   /* since its start */

@@ -47,7 +47,7 @@ enum { SINGLES = 40, GATEWAYS = 4, UNITS = 4, PLCS = SINGLES + GATEWAYS * UNITS,
 	SWITCHES = 8, HOPS = 8, DEVICES = PLCS + AGENTS + SWITCHES + HOPS };
 
 enum event_kind { HOST_STATE, DEAD, GATEWAY_DEAD, BUSY, ILLEGAL, BOOT, KILL, STOP, STEP, RELOAD,
-	CHECK, STORE, STORE_KILL };
+	CHECK, STORE, STORE_KILL, DISK, CONFIRM };
 struct event {
 	int64_t at; /* mono */
 	enum event_kind kind;
@@ -71,10 +71,12 @@ static struct {
 	bool watched; /* with alarms and paths */
 	struct keeper *store;
 	struct store_options store_options;
-	int64_t held_from, held_to; /* mono: the clock is ten years ahead */
+	int64_t confirmed_by; /* days by which the clock is set and then confirmed */
+	struct spell { int64_t from, to; } *spells; /* in which the poller shall not end */
+	size_t spell_count;
 	/* counted */
 	uint64_t store_kills, rows, segments;
-	uint64_t polls, samples, kills, stops, steps, reloads, checks;
+	uint64_t polls, samples, kills, stops, steps, reloads, checks, refusals, confirmed;
 	uint64_t slots, folded, either_end, either_step, by_reason[256];
 	unsigned failures;
 } year;
@@ -110,7 +112,7 @@ name_device(struct plant_device *device, const char *stem, size_t number, int64_
 
 		snprintf(device->name, sizeof device->name, "%s-%zu%c", stem, number, suffix);
 		truth_init(&device->truth, device->name, step, device->point_count + HEALTH_COUNT,
-			BEGIN - DAY, BEGIN + (year.days + 10) * DAY);
+			BEGIN - DAY, BEGIN + (year.days + year.confirmed_by + 10) * DAY);
 		for (struct plant_device *d = year.plant.devices; d < device; d++) {
 			int64_t apart = (d->truth.phase - device->truth.phase) % (15 * MINUTE);
 
@@ -641,7 +643,8 @@ compare(const char *when)
 		c.limit = plant_settled_until(&year.plant, device);
 		if (c.limit > c.truth->base + (int64_t)c.truth->slots)
 			c.limit = c.truth->base + (int64_t)c.truth->slots;
-		ledger_spans(view, c.series, 0, BEGIN + (year.days + 400) * DAY, compare_span, &c);
+		ledger_spans(view, c.series, 0, BEGIN + (year.days + year.confirmed_by + 400) * DAY,
+			compare_span, &c);
 		compare_hour(&c);
 		compare_until(&c, c.limit);
 		if (differences == 0 && c.differences > 0)
@@ -707,6 +710,15 @@ plan_faults(void)
 	}
 }
 
+static bool
+in_spell(int64_t at)
+{
+	for (size_t i = 0; i < year.spell_count; i++)
+		if (at >= year.spells[i].from && at <= year.spells[i].to)
+			return true;
+	return false;
+}
+
 /* At random times, also while the clock is not to be believed. */
 static void
 plan_often(enum event_kind kind, int64_t in_a_year)
@@ -726,8 +738,41 @@ plan_often(enum event_kind kind, int64_t in_a_year)
 			value = plant_between(&year.plant, 2 * LOOP_S, 6 * HOUR);
 		else if (kind == STEP)
 			value = -plant_between(&year.plant, 2 * LOOP_S, 2 * HOUR);
+		if ((kind == KILL || kind == STOP) && in_spell(at))
+			continue;
 		plan(at, kind, 0, value);
 	}
+}
+
+/* An hour in which the journal's disk takes nothing, every five days. What is not on disk
+ * would die with the poller, so it is not killed then. */
+static void
+plan_full_disks(int64_t begin)
+{
+	year.spells = mem_array((size_t)year.days + 2, sizeof *year.spells);
+	for (int64_t day = 0; day + 2 <= year.days; day += 5) {
+		int64_t from = begin + day * DAY + plant_between(&year.plant, 2 * HOUR, DAY);
+
+		plan(from, DISK, 0, 1);
+		plan(from + HOUR, DISK, 0, 0);
+		year.spells[year.spell_count++] = (struct spell){ from, from + HOUR + MINUTE };
+	}
+}
+
+/* Ten years ahead or back, and back again hours or days later; later on once more, and then
+ * somebody confirms it: so many days have passed. */
+static void
+plan_clock(int64_t begin, int64_t all)
+{
+	int64_t from = begin + plant_between(&year.plant, all / 4, all / 2);
+	int64_t years = plant_random(&year.plant) % 2 == 0 ? 3652 * DAY : -3652 * DAY;
+
+	plan(from, STEP, 1, years);
+	plan(from + plant_between(&year.plant, HOUR, all / 20), STEP, 1, -years);
+	from = begin + all * 9 / 10;
+	plan(from, STEP, 1, year.confirmed_by * DAY);
+	plan(from + HOUR, CONFIRM, 0, 0);
+	year.spells[year.spell_count++] = (struct spell){ from - 6 * HOUR, from + 2 * HOUR };
 }
 
 static int
@@ -743,10 +788,8 @@ plan_year(void)
 {
 	int64_t begin = loop_sim_now(), all = year.days * DAY;
 
-	year.held_from = begin + plant_between(&year.plant, all / 4, all / 2);
-	year.held_to = year.held_from + plant_between(&year.plant, HOUR, all / 20);
-	plan(year.held_from, STEP, 1, 3652 * DAY);
-	plan(year.held_to, STEP, 1, -3652 * DAY);
+	plan_full_disks(begin);
+	plan_clock(begin, all);
 	plan_faults();
 	plan_often(KILL, 50);
 	plan_often(STOP, 10);
@@ -844,6 +887,11 @@ run_event(const struct event *event)
 		year.steps++;
 	} else if (event->kind == RELOAD) {
 		reload();
+	} else if (event->kind == DISK) {
+		process_refuse(year.process, event->value != 0);
+		year.refusals += event->value != 0;
+	} else if (event->kind == CONFIRM) {
+		year.confirmed += process_confirm_clock(year.process) == 0;
 	} else if (event->kind == STORE) {
 		run_store();
 	} else if (event->kind == STORE_KILL) {
@@ -950,26 +998,31 @@ read_options(int argc, char **argv)
 {
 	static const struct option options[] = { { "days", required_argument, NULL, 'd' },
 		{ "seed", required_argument, NULL, 's' }, { "alarms", no_argument, NULL, 'a' },
-		{ 0 } };
+		{ "confirm", required_argument, NULL, 'c' }, { 0 } };
 	bool seeded = false;
 	int option;
 
 	year.seed = (uint64_t)time(NULL) * 1000 + (uint64_t)getpid() % 1000;
-	while ((option = getopt_long(argc, argv, "d:s:a", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "d:s:ac:", options, NULL)) != -1) {
 		if (option == 'd')
 			year.days = strtoll(optarg, NULL, 10);
 		else if (option == 's')
 			seeded = (year.seed = strtoull(optarg, NULL, 10)) != 0;
 		else if (option == 'a')
 			year.watched = true;
+		else if (option == 'c')
+			year.confirmed_by = strtoll(optarg, NULL, 10);
 		else
 			exit(2);
 	}
 	/* make check lives the same life each time; new ones are for --days and --seed. */
 	if (year.days == 0 && !seeded)
 		year.seed = 20261122;
-	if (year.days != 0 && (year.days < 2 || year.days > 3660)) {
-		fprintf(stderr, "usage: year [--days 2..3660] [--seed N] [--alarms]\n");
+	if (year.confirmed_by == 0)
+		year.confirmed_by = 9;
+	if ((year.days != 0 && (year.days < 2 || year.days > 3660)) || year.confirmed_by < 2 ||
+		year.confirmed_by > 3660) {
+		fprintf(stderr, "usage: year [--days 2..3660] [--seed N] [--alarms] [--confirm DAYS]\n");
 		exit(2);
 	}
 }
@@ -1001,12 +1054,15 @@ summarise(double took)
 		report(processor < 60, "a year in less than a minute of processor time");
 	printf("    %lld days, %zu devices: %llu polls, %llu requests, %llu samples, %llu rows "
 		"stored; %llu kills, %llu orderly restarts, %llu kills of the store, %llu clock "
-		"steps, %llu reloads; %.1f s (%.1f s of processor time)\n",
+		"steps, %llu reloads, %llu hours of a full disk, %llu clocks confirmed; %.1f s (%.1f s "
+		"of processor time)\n",
 		(long long)year.days, plant->device_count, (unsigned long long)year.polls,
 		(unsigned long long)plant->requests, (unsigned long long)year.samples,
 		(unsigned long long)year.rows, (unsigned long long)year.kills,
 		(unsigned long long)year.stops, (unsigned long long)year.store_kills,
-		(unsigned long long)year.steps, (unsigned long long)year.reloads, took, processor);
+		(unsigned long long)year.steps, (unsigned long long)year.reloads,
+		(unsigned long long)year.refusals, (unsigned long long)year.confirmed, took,
+		processor);
 	printf("    either way is right: %llu slots under way or not yet committed when the poller "
 		"ended or was reloaded (%llu were told and not committed), %llu slots under way "
 		"when the clock was set\n",
