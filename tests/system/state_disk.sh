@@ -1,0 +1,122 @@
+#!/bin/sh
+# state_disk.sh - a state_dir that others fill, and that is freed: polling, alarms and notices go
+# on, a kill loses nothing that was committed, everything is there afterwards. (Read-only and I/O
+# errors: tests/unit/journal; a mount with open files cannot be made read-only.)
+. "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
+cd "$build" || exit 1
+if [ "$(id -u)" -ne 0 ] || ! command -v snmptrapd >/dev/null || ! command -v rrdtool >/dev/null; then
+	skip "a state_dir that is full (needs root, snmptrapd and rrdtool)"
+	finish
+fi
+# The disk of the test is a mount that nobody else sees and that ends with it.
+if [ -z "$PW_OWN_MOUNTS" ]; then
+	if ! unshare -m mount -t tmpfs none /mnt 2>/dev/null; then
+		skip "a state_dir that is full (needs mounts)"
+		finish
+	fi
+	PW_OWN_MOUNTS=yes exec unshare -m "$0"
+fi
+. "$src/tests/system/plant.sh"
+mkdir "$work/state" && mount -t tmpfs -o size=24m none "$work/state" || exit 1
+trap 'umount -l "$work/state"; end_all' EXIT
+
+begin_sim plc modbus_sim --listen 127.0.0.1:0 --agents 2 --base 127.20.9.1
+plc_port=$port
+begin_receiver notices
+cat >"$work/pollwerk.conf" <<-END
+	poller: { name = "test"; interval = "1s"; state_dir = "$work/state"; run_dir = "$work/run";
+	          rrd_dir = "$work/rrd"; };
+	store: { flush = "1s"; profile = "short"; journal_size = "64M"; };
+	receivers: ( { name = "nms"; address = "127.0.0.1:$port"; kind = "inform"; } );
+	devices: (
+	{ name = "p1"; address = "127.20.9.1"; modbus = { port = $plc_port; unit_id = 1; timeout = "500ms"; };
+	  points = ( { name = "oil_temp"; modicon = 30013; type = "s16"; scale = 0.1; unit = "C"; } ); },
+	{ name = "p2"; address = "127.20.9.2"; modbus = { port = $plc_port; unit_id = 1; timeout = "500ms"; };
+	  points = ( { name = "oil_temp"; modicon = 30013; type = "s16"; scale = 0.1; unit = "C"; } ); } );
+	END
+
+good()
+{
+	$pollwerk --json values "$1" | grep -q '"quality":"good"'
+}
+status_is()
+{
+	$pollwerk --json status | grep -q "\"health\":\"$1\""
+}
+# noticed COUNT PATTERN: so many notices at least match
+noticed()
+{
+	[ "$(grep -c "$2" "$work/notices")" -ge "$1" ]
+}
+# seconds COMMAND...: how long until it succeeds, 30 at most
+seconds()
+{
+	began=$(date +%s)
+	wait_for 30 "$@"
+	took=$(($(date +%s) - began))
+}
+raised='poller-impaired/journal'
+# all_slots FROM TO: each slot of p1 is good in the ledger, and in the RRD
+all_slots()
+{
+	$pollwerk --json where p1/oil_temp >/dev/null
+	$pollwerk gaps --from "$1" --to "$2" p1/oil_temp |
+		awk -v want=$(($2 - $1)) '$3 == want && $6 == want { ok = 1 } END { exit !ok }' || return 1
+	rrdtool fetch "$work/rrd/p1/points.rrd" AVERAGE -r 1 -s $(($1 - 1)) -e $(($2 - 1)) |
+		awk -v from="$1" -v to="$2" '/:/ && $1 + 0 >= from && $1 + 0 < to && $2 ~ /^[0-9]/ { n++ }
+			END { if (n != to - from) { print n + 0, "rows instead of", to - from; exit 1 } }'
+}
+# numbers: each notice once, from 1 on, without a gap (pwNotifySeq)
+numbers()
+{
+	sed -n 's/.*32473\.7\.1\.8\.1\.0 = \([0-9]*\).*/\1/p' "$work/notices" | sort -n | uniq |
+		awk '$1 != NR { print "number", NR, "is missing"; exit }'
+}
+contents()
+{
+	sed -n 's/.*32473\.7\.1\.8\.1\.0 = \([0-9]*\)\(.*\)/\1 \2/p' "$work/notices" | sort -u |
+		awk '{ if ($1 == last) { print "number", $1, "came with two contents"; exit } last = $1 }'
+}
+# device_lost NUMBER COUNT: p2 falls silent and is told as down for the COUNTth time
+device_lost()
+{
+	simctl plc "agent 2 $1"
+}
+
+begin_daemon
+check "values come" wait_for 10 good p1/oil_temp
+wait_for 10 status_is ok
+from=$(($(date +%s) + 1))
+sleep 2
+
+# ---- full: others take all that is left ----
+head -c 24m /dev/zero >"$work/state/filler" 2>/dev/null
+seconds status_is degraded
+check "full: degraded after $took s" [ "$took" -le 10 ]
+check "full: the notice of it goes out" wait_for 15 noticed 1 "$raised"
+reserve=$(find "$work/state/journal" -name '*.spare' -size 0 | wc -l)
+check "full: segments are in reserve ($reserve of 256 KiB)" [ "$reserve" -ge 1 ]
+check "full: polling goes on" good p1/oil_temp
+device_lost stop
+check "full: a device that falls silent is told" wait_for 20 noticed 1 'device-down/p2'
+device_lost start
+sleep 2
+kill -9 "$(role_pid poller)"
+killed=$(date +%s)
+check "full: a killed poller comes back and polls" wait_for 10 good p1/oil_temp
+sleep 2
+none "full: nothing that was committed into the reserve died with it" "$(
+	$pollwerk gaps --from "$from" --to "$killed" p1/oil_temp |
+		awk -v most=2 '$1 == "p1/oil_temp" && $3 - $6 > most')"
+rm "$work/state/filler"
+check "freed: status says ok" wait_for 30 status_is ok
+from=$(($(date +%s) + 1))
+check "freed: the end of it is told" wait_for 30 noticed 2 "$raised"
+to=$(date +%s)
+sleep 2
+check "freed: all $((to - from)) slots since are good, in ledger and RRD" wait_for 15 all_slots "$from" "$to"
+end_daemon
+check "the daemon ends well" [ $? -eq 0 ]
+none "notices have numbers without a gap" "$(numbers)"
+none "and one content each" "$(contents)"
+finish
