@@ -60,6 +60,7 @@ struct draft {
 	struct point point;
 	enum protocol protocol;
 	int64_t interval;
+	int64_t retain; /* ns after which nothing of it may stay; 0: as its file */
 	bool align, align_given;
 	const struct config_setting_t *node;
 };

@@ -137,9 +137,10 @@ check_powers(struct work *work, const struct draft *drafts, size_t count)
 			node_error(drafts[i].node, work->build->errors,
 				"scale_from: there is no point \"%s\" beside this one",
 				wire->scale_from);
-		else if (from->interval != drafts[i].interval)
+		else if (from->interval != drafts[i].interval || from->retain != drafts[i].retain)
 			node_error(drafts[i].node, work->build->errors,
-				"scale_from: point \"%s\" has another interval", wire->scale_from);
+				"scale_from: point \"%s\" has another interval or retain",
+				wire->scale_from);
 		else if (from->protocol == PROTOCOL_MODBUS &&
 			((const struct modbus_point *)from->point.wire)->scale_from != NULL)
 			node_error(drafts[i].node, work->build->errors,
@@ -147,38 +148,57 @@ check_powers(struct work *work, const struct draft *drafts, size_t count)
 	}
 }
 
+/* "15m": in the largest unit that holds it whole. */
 static const char *
-suffix(struct work *work, int64_t interval, int64_t usual)
+whole_units(struct work *work, int64_t duration)
 {
 	static const struct {
 		long long seconds;
 		char unit;
 	} units[] = { { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
-	long long seconds = interval / INT64_C(1000000000);
+	long long seconds = duration / INT64_C(1000000000);
 	size_t i = 0;
 
-	/* The usual interval has none: a point at another one does not move its neighbours. */
-	if (interval == usual)
-		return "";
 	while (seconds % units[i].seconds != 0)
 		i++;
-	return arena_format(work->build->arena, "@%lld%c", seconds / units[i].seconds,
+	return arena_format(work->build->arena, "%lld%c", seconds / units[i].seconds,
 		units[i].unit);
 }
 
-static struct group *
-find_group(struct work *work, size_t first, int64_t interval, enum protocol protocol)
+/* "" or "@15m", "~720h" or both: what is kept for another time stands in another file. The
+ * usual interval has none: a point at another one does not move its neighbours. */
+static const char *
+suffix(struct work *work, const struct group *group, int64_t usual)
 {
-	const struct driver *driver =
-		protocol == PROTOCOL_SNMP ? &snmp_driver : &modbus_driver;
+	const char *text = "";
 
+	if (group->interval != usual)
+		text = arena_format(work->build->arena, "@%s", whole_units(work, group->interval));
+	if (group->retain != 0)
+		text = arena_format(work->build->arena, "%s~%s", text,
+			whole_units(work, group->retain));
+	return text;
+}
+
+static bool
+belongs(const struct draft *draft, const struct group *group)
+{
+	return draft->interval == group->interval && draft->retain == group->retain &&
+		(draft->protocol == PROTOCOL_SNMP) == (group->driver == &snmp_driver);
+}
+
+static struct group *
+find_group(struct work *work, size_t first, const struct draft *draft)
+{
 	for (size_t i = first; i < work->count; i++) {
-		if (work->groups[i].interval == interval && work->groups[i].driver == driver)
+		if (belongs(draft, &work->groups[i]))
 			return &work->groups[i];
 	}
 	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
 	work->groups[work->count] = (struct group){
-		.interval = interval, .driver = driver, .table = NULL,
+		.interval = draft->interval, .retain = draft->retain,
+		.driver = draft->protocol == PROTOCOL_SNMP ? &snmp_driver : &modbus_driver,
+		.table = NULL,
 	};
 	return &work->groups[work->count++];
 }
@@ -191,8 +211,7 @@ fill_group(struct work *work, struct group *group, const struct draft *drafts, s
 	for (size_t i = 0; i < count; i++) {
 		const struct draft *draft = &drafts[i];
 
-		if (draft->interval != group->interval ||
-			(draft->protocol == PROTOCOL_SNMP) != (group->driver == &snmp_driver))
+		if (!belongs(draft, group))
 			continue;
 		/* One file, one phase: one aligned point aligns all of its interval. */
 		group->align = group->align || draft->align;
@@ -245,15 +264,18 @@ group_points(struct work *work, const struct unit *unit,
 	check_names(work, drafts, count);
 	check_powers(work, drafts, count);
 	for (size_t i = 0; i < count; i++)
-		find_group(work, first, drafts[i].interval, drafts[i].protocol);
+		find_group(work, first, &drafts[i]);
 	for (size_t i = first; i < work->count; i++) {
 		struct group *group = &work->groups[i];
 		struct scope rows;
 
 		fill_group(work, group, drafts, count);
 		group->name = arena_text(work->build->arena, unit->name);
-		group->suffix = suffix(work, group->interval, usual);
+		group->suffix = suffix(work, group, usual);
 		group->profile = find_retention(work, unit, table);
+		if (group->retain != 0)
+			group->profile = arena_format(work->build->arena, "%s:%s", group->profile,
+				whole_units(work, group->retain));
 		if (table != NULL)
 			group->table = arena_text(work->build->arena, node_get_text(table, "name", ""));
 		rows = build_scope(work->build, "row",

@@ -123,6 +123,7 @@ build_interval(struct build *build, const struct scope *scope,
 	struct scope around = *scope;
 	const struct config_setting_t *node = scope->levels[0];
 
+	draft->retain = scope_duration(scope, "retain");
 	scope_push(&around, table);
 	/* 0 and no align: the device's; groups.c puts them in */
 	draft->interval = scope_duration(&around, "interval");

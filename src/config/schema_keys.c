@@ -244,6 +244,8 @@ const struct schema_key schema_keys[] = {
 	S("point", "offset", FLOAT, -1e30, 1e30, .fallback = "0", .help = "value = raw x scale + offset"),
 	S("point", "states", TEXTS, .help = "words for numbers, as \"1=up\""),
 	S("point", "interval", INTERVAL, 1, DAY, .help = "default: the table's or the device's"),
+	S("point", "retain", DURATION, 2 * DAY, 400 * DAY,
+		.help = "nothing of it stays longer, neither values nor gaps; default: as the profile says"),
 	S("point", "align", BOOL, .help = "default: the table's or the device's"),
 	S("point", "oid", OIDS, .help = "SNMP: with .0 for a scalar; the first that is there is used"),
 	S("point", "function", INT, 1, 4, .help = "Modbus: 1 coils, 2 inputs, 3 holding, 4 input registers"),

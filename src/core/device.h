@@ -18,8 +18,9 @@ struct group {
 	const char *table;     /* table name, NULL for scalars */
 	int64_t interval;      /* ns, whole seconds */
 	bool align;            /* polled right at the slot: quarter-hour energy */
-	const char *suffix;    /* "" or "@5s": see series_file */
-	const char *profile;   /* retention */
+	int64_t retain;        /* ns after which nothing of its points may stay; 0: as profile says */
+	const char *suffix;    /* "", "@5s", "~720h" or both: see series_file */
+	const char *profile;   /* retention: "standard", with retain "standard:720h" */
 	const struct driver *driver;
 	const struct point *points;
 	size_t point_count;

@@ -21,7 +21,7 @@ struct series {
 	const char *unit;   /* "" when none; of the stored value (a counter: of its rate) */
 	const char *file;   /* below RRD_DIR, without a leading '/'; "" for a text point */
 	const char *ds;     /* data source name, at most 19 characters; "" for a text point */
-	const char *profile; /* retention profile: "short", "standard", "long"; "long:30d" */
+	const char *profile; /* retention profile: "short", "standard", "long", "long:720h" */
 };
 
 struct series_catalogue;
@@ -52,8 +52,8 @@ int series_sync(struct series_catalogue *catalogue, struct fail *why);
 /* Reader: takes up lines written since; true when there were any. */
 bool series_refresh(struct series_catalogue *catalogue);
 
-/* How long its data may stay, ns: what stands behind a ':' in the profile ("short:30d"); 0 for
- * as long as usual. */
+/* How long its data may stay, ns: what stands behind a ':' in the profile ("short:720h"), as
+ * config puts it there for a point with `retain`; 0 for as long as usual. */
 int64_t series_retain(const struct series *series);
 
 /* Path, file and DS names by the storage layout of DESIGN. table and row NULL for scalars;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/str.h"
 
 #define SECOND INT64_C(1000000000)
 #define MINUTE 60
@@ -42,10 +43,10 @@ layout_profiles(void)
 }
 
 static const struct profile *
-find_profile(const char *name)
+find_profile(const char *name, size_t length)
 {
 	for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++)
-		if (strcmp(profiles[i].name, name) == 0)
+		if (strlen(profiles[i].name) == length && strncmp(profiles[i].name, name, length) == 0)
 			return &profiles[i];
 	return NULL;
 }
@@ -108,14 +109,39 @@ make_tiers(struct layout *layout, const struct profile *profile)
 	}
 }
 
+/* No row reaches further back than so many seconds. */
+static void
+cut(struct layout *layout, int64_t retain)
+{
+	int count = 0;
+
+	for (int i = 0; i < layout->count; i++) {
+		struct layout_rra rra = layout->rra[i];
+		int64_t most = retain / (rra.slots * layout->step);
+
+		if (rra.rows > most)
+			rra.rows = most;
+		if (rra.rows > 0)
+			layout->rra[count++] = rra;
+	}
+	layout->count = count;
+}
+
 int
 layout_make(struct layout *layout, int64_t interval, const char *name, struct fail *why)
 {
-	const struct profile *profile = find_profile(name);
+	size_t length = strcspn(name, ":");
+	const struct profile *profile = find_profile(name, length);
+	int64_t retain = INT64_MAX;
 
 	*layout = (struct layout){ .step = interval / SECOND };
-	if (profile == NULL) {
+	if (profile == NULL || (name[length] == ':' &&
+		str_duration(name + length + 1, &retain, NULL) == -1)) {
 		fail_set(why, "retention profile \"%s\": expected tiny, short, standard or long", name);
+		return -1;
+	}
+	if (retain < interval) {
+		fail_set(why, "retention \"%s\": shorter than one interval", name);
 		return -1;
 	}
 	if (interval <= 0 || interval % SECOND != 0 || layout->step > DAY) {
@@ -127,6 +153,7 @@ layout_make(struct layout *layout, int64_t interval, const char *name, struct fa
 		make_tiny(layout);
 	else
 		make_tiers(layout, profile);
+	cut(layout, retain / SECOND);
 	return 0;
 }
 

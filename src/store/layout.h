@@ -10,6 +10,9 @@
  * (standard) or 3 d (long), and the resolutions of the list follow. From 5 min on the single
  * slot takes the place of the resolutions it covers. AVERAGE in all of them; MIN and MAX where
  * a row is 5 min or longer, or holds 10 slots.
+ *
+ * "short:720h" is the profile short of which no row is older than 720 h: rows that reach
+ * further back, and resolutions of which one row does, are left out.
  */
 #ifndef PW_LAYOUT_H
 #define PW_LAYOUT_H
@@ -32,7 +35,7 @@ struct layout {
 };
 
 /* interval in ns, whole seconds. -1 and why: an unknown profile, or an interval that is no
- * whole second or longer than a day. */
+ * whole second or longer than a day, or longer than nothing may stay. */
 int layout_make(struct layout *layout, int64_t interval, const char *profile, struct fail *why);
 /* Exact size of an RRD file of librrd 1.7 on a 64-bit system. */
 int64_t layout_bytes(const struct layout *layout, size_t ds_count);

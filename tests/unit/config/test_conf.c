@@ -350,6 +350,30 @@ words_of_states_become_the_numbers_that_the_points_give_them(void)
 }
 
 static void
+what_must_not_stay_stands_in_a_file_of_its_own(void)
+{
+	struct inventory *inventory = load(
+		"poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
+		"store: { profile = \"long\"; };\n"
+		"devices: ( { name = \"m\"; address = \"10.0.0.1\"; modbus = { unit_id = 1; }; points = (\n"
+		"  { name = \"p\"; function = 3; pdu = 1; type = \"u16\"; },\n"
+		"  { name = \"badge\"; function = 3; pdu = 2; type = \"u16\"; retain = \"30d\"; },\n"
+		"  { name = \"count\"; function = 3; pdu = 3; type = \"u16\"; retain = \"30d\"; interval = \"5s\"; },\n"
+		"  { name = \"q\"; function = 3; pdu = 4; type = \"u16\"; } ); } );\n");
+	const struct device *m = device(inventory, "m");
+
+	CHECK_INT(m->group_count, 3);
+	CHECK_INT(m->groups[0].point_count, 2);
+	CHECK_STR(m->groups[0].suffix, "");
+	CHECK_STR(m->groups[0].profile, "long");
+	CHECK_STR(m->groups[1].points[0].name, "badge");
+	CHECK_STR(m->groups[1].suffix, "~720h");
+	CHECK_STR(m->groups[1].profile, "long:720h");
+	CHECK_STR(m->groups[2].suffix, "@5s~720h");
+	inventory_free(inventory);
+}
+
+static void
 reads_paths_with_alternative_hops(void)
 {
 	struct inventory *inventory = load(plant);
@@ -560,6 +584,7 @@ main(void)
 		TEST(prefers_the_devices_snmp_settings_to_its_profiles),
 		TEST(reads_rules_and_puts_the_device_before_those_of_templates),
 		TEST(words_of_states_become_the_numbers_that_the_points_give_them),
+		TEST(what_must_not_stay_stands_in_a_file_of_its_own),
 		TEST(reads_paths_with_alternative_hops),
 		TEST(reads_reach),
 		TEST(gives_the_same_inventory_from_its_bundle),

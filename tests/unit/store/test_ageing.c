@@ -34,6 +34,7 @@ static int64_t base[SERIES + 1], next[SERIES + 1]; /* slot of model[0]; the next
 static struct ledger *ledger;
 static int64_t mono, wall;
 static uint64_t seed;
+static const char *second_profile = "short"; /* of series 2 */
 
 static unsigned
 random_below(unsigned limit)
@@ -83,7 +84,8 @@ begin(uint64_t with)
 	for (uint32_t id = 1; id <= SERIES; id++) {
 		char path[20];
 		struct series wanted = { .kind = POINT_GAUGE, .step = steps[id] * LOOP_S,
-			.path = path, .unit = "", .file = "f.rrd", .ds = "x", .profile = profiles[id] };
+			.path = path, .unit = "", .file = "f.rrd", .ds = "x",
+			.profile = id == 2 ? second_profile : profiles[id] };
 
 		snprintf(path, sizeof path, "d/p%u", id);
 		series[id] = series_add(catalogue, &wanted, NULL);
@@ -262,6 +264,35 @@ old_hours_are_folded_and_young_ones_are_not(void)
 	old = 0;
 	ledger_spans(view, series[3], 0, wall, it_was_folded, &old);
 	CHECK(old == 0);
+	ledger_close_reader(view);
+	end();
+}
+
+static void
+what_a_point_may_not_keep_longer_goes_and_the_others_stay(void)
+{
+	struct ledger_view *view;
+	struct tally old = { { 0 } };
+
+	second_profile = "short:240h";
+	begin(5);
+	second_profile = "short";
+	CHECK(series_retain(series[2]) == 240 * HOUR && series_retain(series[1]) == 0);
+	for (int day = 0; day < 30; day++) {
+		wall += AGEING_DAY;
+		mono += AGEING_DAY;
+		close_slots();
+		make_checkpoint();
+		age(1000);
+	}
+	view = ledger_open_reader(scratch, NULL);
+	CHECK(view != NULL);
+	ledger_tally(view, series[2], 0, wall - 10 * AGEING_DAY, &old);
+	CHECK_INT(tally_expected(&old), 0);
+	/* A day's margin: an archive is written anew once a day at most. */
+	compare_range(view, 2, wall - 9 * AGEING_DAY + HOUR, wall);
+	compare_range(view, 1, 0, INT64_MAX / 4);
+	compare_range(view, 3, 0, INT64_MAX / 4);
 	ledger_close_reader(view);
 	end();
 }
@@ -461,6 +492,7 @@ the_file_of_the_former_version_is_read_and_becomes_archives(void)
 
 RUN_TESTS(TEST(sums_stay_exact_while_a_ledger_ages_and_its_store_dies),
 	TEST(old_hours_are_folded_and_young_ones_are_not),
+	TEST(what_a_point_may_not_keep_longer_goes_and_the_others_stay),
 	TEST(what_is_older_than_400_days_goes_one_archive_an_hour),
 	TEST(a_final_span_is_told_once_and_never_otherwise),
 	TEST(kill_9_at_any_moment_of_ageing_neither_doubles_nor_loses),

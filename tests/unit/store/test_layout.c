@@ -155,7 +155,33 @@ the_size_is_exactly_that_of_the_file(void)
 	scratch_remove();
 }
 
-RUN_TESTS(TEST(standard_at_a_minute_keeps_what_the_manual_says),
+static void
+no_row_is_older_than_a_point_may_be_kept(void)
+{
+	static const char *const limited[] = { "tiny:48h", "short:48h", "standard:720h",
+		"long:50h", "long:9600h" };
+	static const int64_t hours[] = { 48, 48, 720, 50, 9600 };
+	struct fail why;
+
+	for (size_t i = 0; i < STEPS; i++)
+		for (size_t k = 0; k < sizeof hours / sizeof hours[0]; k++) {
+			CHECK(layout_make(&layout, steps[i] * SECOND, limited[k], &why) == 0);
+			CHECK(reach_of(steps[i], false) <= hours[k] * 3600);
+			CHECK(layout.count > 0 && layout.rra[0].slots == 1 && layout.rra[0].rows > 0);
+		}
+	CHECK(layout_make(&layout, 60 * SECOND, "standard:720h", NULL) == 0);
+	CHECK_INT(rows_of("AVERAGE", 1), 14 * 1440); /* reaches less far anyway */
+	CHECK_INT(rows_of("AVERAGE", 5), 30 * 288);
+	CHECK_INT(rows_of("MAX", 1440), 30);
+	CHECK(layout_make(&layout, 60 * SECOND, "long:50h", NULL) == 0);
+	CHECK_INT(rows_of("MAX", 1440), 2);
+	CHECK(layout_make(&layout, 86400 * SECOND, "short:2h", &why) == -1);
+	CHECK_STR(why.text, "retention \"short:2h\": shorter than one interval");
+	CHECK(layout_make(&layout, 60 * SECOND, "short:soon", &why) == -1);
+}
+
+RUN_TESTS(TEST(no_row_is_older_than_a_point_may_be_kept),
+	TEST(standard_at_a_minute_keeps_what_the_manual_says),
 	TEST(other_intervals_reach_as_far_back_with_whole_slots),
 	TEST(tiny_has_a_hundred_and_eighty_rows_at_every_interval),
 	TEST(a_second_costs_a_few_times_a_minute_and_a_larger_profile_more),
