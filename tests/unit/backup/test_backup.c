@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "../scratch.h"
+#include "../store_bed.h"
 #include "backup/backup.h"
 #include "backup/copy.h"
 #include "backup/manifest.h"
@@ -29,108 +29,15 @@
 #include "store/rrd.h"
 #include "store/store.h"
 
-#define STEP (10 * LOOP_S)
-#define FIRST INT64_C(150000000)
-#define FILES 6
-
-static struct series_catalogue *catalogue;
-static const struct series *series[FILES];
-static struct store_options options;
-static char state_dir[300], rrd_dir[300], run_dir[300], backup_dir[300];
-static uint64_t sequence;
-static int64_t next_slot;
-static int alive;
-static pid_t child;
+static char backup_dir[300];
 
 /* ---- a plant with a store ---- */
 
 static void
 begin(void)
 {
-	scratch_make();
-	snprintf(state_dir, sizeof state_dir, "%s/state", scratch);
-	snprintf(rrd_dir, sizeof rrd_dir, "%s/rrd", scratch);
-	snprintf(run_dir, sizeof run_dir, "%s/run", scratch);
+	begin_in("state", "run");
 	snprintf(backup_dir, sizeof backup_dir, "%s/backups/one", scratch);
-	CHECK(mkdir(state_dir, 0700) == 0 && mkdir(rrd_dir, 0700) == 0 && mkdir(run_dir, 0700) == 0);
-	options = (struct store_options){ .state_dir = state_dir, .run_dir = run_dir,
-		.rrd_dir = rrd_dir, .flush = 3600 * LOOP_S, .memory = 1 << 24 };
-	catalogue = series_open(state_dir, true, NULL);
-	for (int i = 0; i < FILES; i++) {
-		struct series wanted = { .kind = POINT_GAUGE, .step = STEP, .unit = "", .ds = "v",
-			.profile = "short" };
-		char path[20], file[20];
-
-		snprintf(path, sizeof path, "d%d/v", i);
-		snprintf(file, sizeof file, "d%d/points.rrd", i);
-		wanted.path = path;
-		wanted.file = file;
-		series[i] = series_add(catalogue, &wanted, NULL);
-		CHECK(series[i] != NULL);
-	}
-	CHECK(series_sync(catalogue, NULL) == 0);
-	sequence = 0;
-	next_slot = 1;
-}
-
-static void
-end(void)
-{
-	series_close(catalogue);
-	scratch_remove();
-}
-
-static double
-value_of(int file, int64_t slot)
-{
-	return slot % 7 == 3 ? (double)NAN : (double)(slot * 10 + file);
-}
-
-static void
-poll_slots(int count)
-{
-	struct writer_options writing = { .state_dir = state_dir, .segment_size = 30000 };
-	static const struct writer_events events;
-	struct loop *loop = loop_new(NULL);
-	struct writer *writer = writer_open(loop, &writing, &events, sequence + 1, NULL);
-
-	CHECK(writer != NULL);
-	for (int64_t slot = next_slot; slot < next_slot + count; slot++) {
-		for (int i = 0; i < FILES; i++) {
-			struct sample sample = { .series = series[i], .slot = FIRST + slot,
-				.value = value_of(i, slot) };
-
-			sample.reason = isnan(sample.value) ? REASON_TIMEOUT : REASON_GOOD;
-			CHECK(writer_sample(writer, &sample) > 0);
-		}
-		writer_flush(writer);
-	}
-	next_slot += count;
-	sequence = writer_last_sequence(writer);
-	CHECK(writer_close(writer));
-	loop_free(loop);
-}
-
-static void
-start_store(void)
-{
-	char path[400];
-	int fds[2], listening;
-
-	snprintf(path, sizeof path, "%s/" FLUSH_SOCKET, run_dir);
-	CHECK(net_pair(fds, NULL) == 0);
-	listening = net_unix_listen(path, 0600, NULL);
-	CHECK(listening >= 0);
-	child = fork();
-	CHECK(child >= 0);
-	if (child == 0) {
-		close(fds[0]);
-		log_open(LOG_TARGET_NONE, "store");
-		_exit(store_main(&options, fds[1], listening));
-	}
-	close(fds[1]);
-	close(listening);
-	alive = fds[0];
 }
 
 static void
@@ -141,46 +48,6 @@ end_store(int number)
 	kill(child, number);
 	CHECK(waitpid(child, &status, 0) == child);
 	close(alive);
-}
-
-static double
-fetch(int file, int64_t slot)
-{
-	time_t from = (time_t)((FIRST + slot - 1) * 10), to = from + 1;
-	unsigned long step = 10, count;
-	rrd_value_t *data;
-	char **names;
-	char path[400];
-	double found;
-
-	snprintf(path, sizeof path, "%s/%s", rrd_dir, series[file]->file);
-	rrd_clear_error();
-	if (rrd_fetch_r(path, "AVERAGE", &from, &to, &step, &count, &names, &data) != 0)
-		return -2;
-	found = data[0];
-	for (unsigned long i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
-	free(data);
-	return found;
-}
-
-static unsigned
-wrong_rows(int64_t upto)
-{
-	unsigned wrong = 0;
-
-	for (int i = 0; i < FILES; i++)
-		for (int64_t slot = 1; slot < upto; slot++) {
-			double is = fetch(i, slot), wanted = value_of(i, slot);
-
-			if (isnan(wanted) ? isnan(is) : fabs(is - wanted) < 1e-9)
-				continue;
-			if (wrong++ == 0)
-				print_message("file %d, slot %lld: %g, wanted %g\n", i, (long long)slot,
-					is, wanted);
-		}
-	return wrong;
 }
 
 static void
@@ -273,7 +140,7 @@ check_restored(int64_t slots)
 	start_store();
 	CHECK(store_flush_client(run_dir, NULL, 60 * LOOP_S, &why) == 0);
 	end_store(SIGTERM);
-	CHECK_INT(wrong_rows(slots + 1), 0);
+	CHECK_INT(all_wrong_rows(slots + 1), 0);
 	check_sums(slots);
 }
 
@@ -436,7 +303,7 @@ verify_names_what_is_bad(void)
 	CHECK(strstr(last_bad, "/rrd/d3/points.rrd: its checksum is another one") != NULL);
 	CHECK(put_back(true, &next, &why) == -1);
 	CHECK(strstr(why.text, "d3/points.rrd: its checksum is another one: nothing was put back") != NULL);
-	CHECK_INT(wrong_rows(51), 0);
+	CHECK_INT(all_wrong_rows(51), 0);
 	break_byte("backups/one/rrd/d3/points.rrd", -9);
 	CHECK(unlink(scratch_path("backups/one/state/series")) == 0);
 	CHECK_INT(verify(&info), 2);
