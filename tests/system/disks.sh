@@ -114,7 +114,8 @@ store_died_of_it()
 	for file in "$work"/disk/rrd/p?/points.rrd; do
 		dd of="$file" oflag=nocache conv=notrunc,fdatasync count=0 2>/dev/null
 	done
-	grep -q 'store.*was ended by signal 7' "$work/out"
+	# A sanitizer tells of the signal and ends the process itself.
+	grep -qE 'store.*was ended by signal 7|AddressSanitizer: BUS' "$work/out"
 }
 goes_and_comes_back()
 {
