@@ -83,9 +83,12 @@ on_notice(struct net_sim_client *client, const uint8_t *data, size_t size, void 
 		return;
 	memcpy(answer, data, size);
 	answer[pdu] = 0xa2;
-	/* header of the PDU in long form, request id of 4 bytes, then 02 01 error-status */
-	if (nms->refuses == nms->numbers[nms->count - 1])
-		answer[pdu + 2 + (answer[pdu + 1] & 0x7f) * (answer[pdu + 1] >> 7) + 6 + 2] = 5;
+	/* header of the PDU, 02 LENGTH request-id (one in 128 has but 3 octets), 02 01 error-status */
+	if (nms->refuses == nms->numbers[nms->count - 1]) {
+		size_t id = pdu + 2 + (answer[pdu + 1] & 0x7f) * (answer[pdu + 1] >> 7);
+
+		answer[id + 2 + answer[id + 1] + 2] = 5;
+	}
 	if (nms->lies_about_community)
 		answer[pdu - 1] ^= 1;
 	net_sim_udp_reply(client, &nms->answers_from, answer, size, 2 * LOOP_MS);
