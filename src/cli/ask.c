@@ -39,6 +39,28 @@ ask(const struct cmd_context *context, const char *command, int timeout, json_t 
 }
 
 int
+ask_order(const struct cmd_context *context, const char *command, int timeout,
+	const char *done, const char *not_done)
+{
+	json_t *answer;
+	bool ok;
+	int result = ask(context, command, timeout, &answer);
+
+	if (result != CMD_OK)
+		return result;
+	ok = json_is_true(json_object_get(answer, "ok"));
+	if (!ok)
+		fprintf(stderr, "%s\n", ask_text(answer, "text"));
+	if (context->json) {
+		cmd_print_json(answer);
+	} else {
+		printf("%s\n", ok ? done : not_done);
+		json_decref(answer);
+	}
+	return ok ? CMD_OK : CMD_NEGATIVE;
+}
+
+int
 ask_filter(const struct cmd *cmd, int argc, char **argv, struct ask_filter *filter)
 {
 	*filter = (struct ask_filter){ NULL, NULL, NULL, NULL, NULL };

@@ -9,6 +9,11 @@ struct cmd_context;
 /* CMD_OK and a new reference; else the exit status after a message. timeout in seconds. */
 int ask(const struct cmd_context *context, const char *command, int timeout, json_t **answer);
 
+/* The same for an order, whose answer has "ok" and, where it was not carried out, "text":
+ * prints the document, or the sentence that fits. */
+int ask_order(const struct cmd_context *context, const char *command, int timeout,
+	const char *done, const char *not_done);
+
 struct ask_filter {
 	const char *glob;  /* over "name", or "key" where there is none; NULL: all */
 	const char *place; /* that place and what lies below it */

@@ -38,33 +38,13 @@ show(const struct cmd_context *context)
 }
 
 static int
-confirm(const struct cmd_context *context)
-{
-	json_t *answer;
-	bool ok;
-	int result = ask(context, "clock-confirm", 5, &answer);
-
-	if (result != CMD_OK)
-		return result;
-	ok = json_is_true(json_object_get(answer, "ok"));
-	if (!ok)
-		fprintf(stderr, "%s\n", ask_text(answer, "text"));
-	if (context->json) {
-		cmd_print_json(answer);
-	} else {
-		printf(ok ? "the system's clock is believed\n" : "not taken over\n");
-		json_decref(answer);
-	}
-	return ok ? CMD_OK : CMD_NEGATIVE;
-}
-
-static int
 clock_command(const struct cmd_context *context, int argc, char **argv)
 {
 	if (argc == 1)
 		return show(context);
 	if (argc == 2 && strcmp(argv[1], "confirm") == 0)
-		return confirm(context);
+		return ask_order(context, "clock-confirm", 5, "the system's clock is believed",
+			"not taken over");
 	return cmd_usage(&cmd_clock, "expected nothing or \"confirm\"");
 }
 
