@@ -93,6 +93,7 @@ put_modbus_point(FILE *to, const struct modbus_point *wire)
 		spec->offset, spec->bit, spec->length);
 	fprintf(to, " %d %u %d %a %a ", spec->chars, spec->mask, spec->bounded, spec->min,
 		spec->max);
+	fprintf(to, "%llu ", (unsigned long long)wire->wrap);
 	put(to, wire->scale_from == NULL ? "" : wire->scale_from);
 	for (size_t i = 0; i < spec->invalid_count; i++)
 		fprintf(to, " %d %llx %llx", spec->invalid[i].kind,

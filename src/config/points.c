@@ -14,9 +14,11 @@
 #include "modbus/regs.h"
 #include "snmp/snmp.h"
 
+#define WRAP_MAX UINT64_C(10000000000000000)
+
 static const char *const modbus_keys[] = {
 	"function", "pdu", "register", "modicon", "type", "order", "bit", "length",
-	"separate", "mask", "chars", "min", "max", "scale_from",
+	"separate", "mask", "chars", "min", "max", "scale_from", "wrap",
 };
 
 /* ---- what all points have ---- */
@@ -352,7 +354,7 @@ build_type(struct build *build, const struct scope *scope, struct modbus_point *
 
 	if (type[0] == '\0' && !bits) {
 		node_error(node, build->errors, "missing key \"type\" (s16 u16 s32 u32 s64 u64 f32 f64 "
-			"bit string s8h s8l u8h u8l f16 bcd16 bcd32 sm16 sm32 m10k32 m10k64)");
+			"bit string s8h s8l u8h u8l f16 bcd16 bcd32 sm16 sm32 m10k32 m10k48 m10k64)");
 		return false;
 	}
 	wire->spec.type = REGS_BIT;
@@ -476,6 +478,49 @@ build_field(struct build *build, const struct scope *scope, enum point_kind kind
 	return true;
 }
 
+/* "10^8", "2^32", "100000000"; 0 for anything else. Thousandths of it must fit, see task.c. */
+static uint64_t
+parse_wrap(const char *text)
+{
+	size_t length = strcspn(text, "^");
+	uint64_t base, exponent = 1, wrap = 1;
+	char first[24];
+
+	if (length >= sizeof first)
+		return 0;
+	memcpy(first, text, length);
+	first[length] = '\0';
+	if (str_uint(first, &base, NULL) == -1 || base < 2 ||
+		(text[length] != '\0' && str_uint(text + length + 1, &exponent, NULL) == -1))
+		return 0;
+	for (; exponent > 0; exponent--) {
+		if (wrap > WRAP_MAX / base)
+			return 0;
+		wrap *= base;
+	}
+	return wrap;
+}
+
+static bool
+build_wrap(struct build *build, const struct scope *scope, enum point_kind kind,
+	struct modbus_point *wire)
+{
+	const struct config_setting_t *node = scope->levels[0];
+	const char *text = scope_text(scope, "wrap");
+
+	if (text[0] == '\0')
+		return true;
+	if (kind != POINT_COUNTER) {
+		node_error(node, build->errors, "wrap: only for kind \"counter\"");
+		return false;
+	}
+	wire->wrap = parse_wrap(text);
+	if (wire->wrap < 2)
+		node_error(node, build->errors, "wrap \"%s\": expected a number of counts from 2 to "
+			"10^16, as \"10^8\", \"2^32\" or \"1000000\"", text);
+	return wire->wrap >= 2;
+}
+
 static bool
 build_modbus_point(struct build *build, const struct unit *unit, const struct scope *scope,
 	struct draft *draft)
@@ -522,7 +567,8 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 	draft->point.wire = wire;
 	return build_kind(build, scope, wire->spec.type == REGS_STRING ? POINT_TEXT :
 		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point) &&
-		build_field(build, scope, draft->point.kind, wire);
+		build_field(build, scope, draft->point.kind, wire) &&
+		build_wrap(build, scope, draft->point.kind, wire);
 }
 
 /* A forgotten transformer ratio must not store zeros that count as good. */

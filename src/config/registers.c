@@ -19,7 +19,7 @@ enum { COLUMNS_MAX = 40, CELL_MAX = 400 };
 static const char *const allowed[] = {
 	"name", "pdu", "register", "modicon", "function", "type", "order", "scale", "offset",
 	"unit", "text", "kind", "interval", "align", "bit", "length", "mask", "chars", "separate",
-	"states", "invalid", "min", "max", "scale_from", NULL,
+	"states", "invalid", "min", "max", "scale_from", "wrap", NULL,
 };
 
 struct list {

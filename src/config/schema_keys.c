@@ -253,8 +253,9 @@ const struct schema_key schema_keys[] = {
 	S("point", "register", INT, 1, 65536, .help = "Modbus register number, from 1"),
 	S("point", "modicon", INT, 1, 465536, .help = "40001 style; its first digit sets the function"),
 	S("point", "type", TEXT, .help = "Modbus: s16 u16 s32 u32 s64 u64 f32 f64 bit string s8h s8l u8h "
-		"u8l f16 bcd16 bcd32 sm16 sm32 m10k32 m10k64"),
+		"u8l f16 bcd16 bcd32 sm16 sm32 m10k32 m10k48 m10k64"),
 	S("point", "order", TEXT, .help = "Modbus: ABCD, CDAB, BADC, DCBA and the like; default straight"),
+	S("point", "wrap", TEXT, .help = "Modbus: counts after which a counter begins again, \"10^8\", \"2^32\""),
 	S("point", "bit", INT, 0, 15, .help = "Modbus: bit of a register, 0 is the lowest"),
 	S("point", "length", INT, 1, 125, .help = "Modbus: registers of a string"),
 	S("point", "mask", TEXT, .help = "Modbus: bits of a u16 or u32 that are the value, \"0x00F0\""),

@@ -49,6 +49,7 @@ struct reading {
 	uint32_t point;     /* index into group->points */
 	uint8_t reason;     /* REASON_GOOD, or why there is no value */
 	uint8_t bits;       /* counters: 32 or 64 */
+	uint64_t wrap;      /* counters that begin again after so many counts; 0: 2^bits */
 	bool discontinuity; /* counters: the device restarted or reset since the last reading */
 	int64_t received;   /* mono ns of the answer */
 	uint64_t raw;       /* counters: the count; else, where whole, the raw reading before scale */

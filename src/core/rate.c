@@ -7,13 +7,26 @@
 /* A wrap of a narrow counter: possible when the implied rate is; where nothing is known about
  * the rate, only from the top quarter of the range to the bottom one. */
 static bool
-may_have_wrapped(const struct rate_step *step, double delta, double seconds)
+may_have_wrapped(const struct rate_step *step, uint64_t range, double delta, double seconds)
 {
-	uint64_t range = UINT64_C(1) << step->bits;
-
 	if (step->max_rate > 0)
 		return delta / seconds <= step->max_rate;
 	return step->former >= range / 4 * 3 && step->raw < range / 4;
+}
+
+/* How far it came by way of its end; false: it was reset. */
+static bool
+wrapped(const struct rate_step *step, double seconds, double *delta)
+{
+	uint64_t range = step->wrap;
+
+	if (range == 0 && step->bits < 64)
+		range = UINT64_C(1) << step->bits;
+	/* A reading beyond the range shows that the range is another. */
+	if (range == 0 || step->former >= range)
+		return false;
+	*delta = (double)(range - step->former + step->raw);
+	return may_have_wrapped(step, range, *delta, seconds);
 }
 
 uint8_t
@@ -30,10 +43,7 @@ rate_of(const struct rate_step *step, double *rate)
 	if (step->raw >= step->former) {
 		delta = (double)(step->raw - step->former);
 	} else {
-		if (step->bits >= 64)
-			return REASON_DISCONTINUITY;
-		delta = (double)(step->raw + (UINT64_C(1) << step->bits) - step->former);
-		if (!may_have_wrapped(step, delta, seconds))
+		if (!wrapped(step, seconds, &delta))
 			return REASON_DISCONTINUITY;
 	}
 	*rate = delta / seconds;

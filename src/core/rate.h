@@ -14,6 +14,7 @@ struct rate_step {
 	uint64_t raw;
 	int64_t at;         /* mono ns */
 	uint8_t bits;       /* 16, 32 or 64 */
+	uint64_t wrap;      /* it begins again after so many: 10^8; 0: 2^bits, and at 64 never */
 	bool discontinuity; /* the device says it restarted or reset */
 	double max_rate;    /* per second, 0 = not known */
 	int64_t step;       /* ns; a former reading older than ten steps is no base any more */

@@ -227,6 +227,7 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 	struct latest_base base, now = { true, count, wall, reading->received };
 	struct rate_step step = { .raw = count, .at = reading->received,
 		.bits = reading->bits, .discontinuity = reading->discontinuity,
+		.wrap = reading->milli > 0 ? reading->wrap * 1000 : reading->wrap,
 		.max_rate = reading->max_rate, .step = task->group->interval };
 	uint8_t reason;
 

@@ -243,7 +243,7 @@ read_point(struct work *work, const struct block *block, const struct block_poin
 	const struct modbus_point *wire = point->wire;
 	const struct regs_spec *spec = &work->specs[at->tag];
 	struct reading reading = { .row = TASK_SCALAR, .point = at->tag, .reason = REASON_GOOD,
-		.received = result->received };
+		.received = result->received, .wrap = wire->wrap };
 	size_t offset = (size_t)(at->address - block->address);
 	struct regs_value value;
 

@@ -40,6 +40,7 @@ struct modbus_point {
 	/* Name of the point of the same group that holds the power of ten of this one's value
 	 * (SunSpec's sunssf), read in the same poll; NULL: none. */
 	const char *scale_from;
+	uint64_t wrap;    /* counters that begin again after so many counts; 0: 2^bits, at 64 never */
 };
 
 extern const struct driver modbus_driver;

@@ -234,6 +234,14 @@ probe_free(struct probe *probe)
 
 /* ---- showing ---- */
 
+/* Digits that are none: not a reading worth a line. */
+static bool
+is_digits(enum regs_type type)
+{
+	return type == REGS_BCD16 || type == REGS_BCD32 || type == REGS_M10K32 ||
+		type == REGS_M10K48 || type == REGS_M10K64;
+}
+
 static void
 decode(const struct probe_reading *reading, enum regs_type type, const char *order,
 	void (*each)(const char *type, const char *order, const char *text, void *arg), void *arg)
@@ -246,6 +254,8 @@ decode(const struct probe_reading *reading, enum regs_type type, const char *ord
 	if (regs_count(&spec) > reading->count)
 		return;
 	regs_read(&spec, reading->bytes, &value);
+	if (value.kind == REGS_INVALID && is_digits(type))
+		return;
 	if (value.kind == REGS_TEXT)
 		str_copy(text, sizeof(text), value.text);
 	else if (value.kind == REGS_INVALID)
@@ -264,16 +274,18 @@ probe_decodings(const struct probe_reading *reading,
 	void (*each)(const char *type, const char *order, const char *text, void *arg), void *arg)
 {
 	static const char *const orders[] = { "AB", "BA", "ABCD", "CDAB", "BADC", "DCBA",
-		"ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "CDABGHEF", "EFGHABCD",
+		"ABCDEF", "EFCDAB", "BADCFE", "FEDCBA", "ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "CDABGHEF", "EFGHABCD",
 		"DCBAHGFE", "FEHGBADC" };
 
-	for (int type = REGS_S16; type <= REGS_STRING; type++) {
+	for (int type = REGS_S16; type < REGS_TYPES; type++) {
 		size_t letters = type == REGS_STRING ? 2 : regs_width((enum regs_type)type) * 2u;
 
 		if (type == REGS_BIT)
 			continue;
+		if (type >= REGS_S8H && type <= REGS_U8L)
+			letters = 0; /* the halves need no order: each has its own name */
 		for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-			if (strlen(orders[i]) == letters)
+			if (strlen(orders[i]) == letters || (letters == 0 && i == 0))
 				decode(reading, (enum regs_type)type, orders[i], each, arg);
 		}
 	}

@@ -20,7 +20,8 @@ static const struct {
 	[REGS_F16] = { "f16", 1 },
 	[REGS_BCD16] = { "bcd16", 1 }, [REGS_BCD32] = { "bcd32", 2 },
 	[REGS_SM16] = { "sm16", 1 }, [REGS_SM32] = { "sm32", 2 },
-	[REGS_M10K32] = { "m10k32", 2 }, [REGS_M10K64] = { "m10k64", 4 },
+	[REGS_M10K32] = { "m10k32", 2 }, [REGS_M10K48] = { "m10k48", 3 },
+	[REGS_M10K64] = { "m10k64", 4 },
 };
 
 int
@@ -33,7 +34,7 @@ regs_type_parse(const char *text, enum regs_type *type, struct fail *why)
 		}
 	}
 	fail_set(why, "type \"%s\": expected s16, u16, s32, u32, s64, u64, f32, f64, bit, "
-		"string, s8h, s8l, u8h, u8l, f16, bcd16, bcd32, sm16, sm32, m10k32 or m10k64",
+		"string, s8h, s8l, u8h, u8l, f16, bcd16, bcd32, sm16, sm32, m10k32, m10k48 or m10k64",
 		text);
 	return -1;
 }
@@ -90,6 +91,8 @@ order_choices(size_t letters)
 		return "AB or BA";
 	case 4:
 		return "ABCD, CDAB, BADC or DCBA";
+	case 6:
+		return "ABCDEF, EFCDAB, BADCFE or FEDCBA";
 	case 8:
 		return "ABCDEFGH, GHEFCDAB, BADCFEHG, HGFEDCBA, CDABGHEF, EFGHABCD, "
 		       "DCBAHGFE or FEHGBADC";
@@ -98,18 +101,27 @@ order_choices(size_t letters)
 	}
 }
 
+/* Which letter byte i on the wire is, and the other way round. */
+static unsigned
+letter_at(unsigned i, unsigned swap, size_t letters)
+{
+	if (letters == 6 && (swap & 4) != 0)
+		return (4 - (i & ~1u)) + ((i ^ swap) & 1);
+	return i ^ swap;
+}
+
 int
 regs_order_parse(const char *text, struct regs_order *order, struct fail *why)
 {
 	size_t letters = strlen(text);
 	unsigned swap = (unsigned)(text[0] - 'A');
 
-	if (letters != 2 && letters != 4 && letters != 8)
+	if (letters != 2 && letters != 4 && letters != 6 && letters != 8)
 		goto fail;
-	if (text[0] < 'A' || swap >= letters)
+	if (text[0] < 'A' || swap >= letters || (letters == 6 && (swap & 2) != 0))
 		goto fail;
-	for (size_t i = 0; i < letters; i++) {
-		if (text[i] != (char)('A' + (i ^ swap)))
+	for (unsigned i = 0; i < letters; i++) {
+		if (text[i] != (char)('A' + letter_at(i, swap, letters)))
 			goto fail;
 	}
 	order->swap = (uint8_t)swap;
@@ -142,7 +154,7 @@ struct regs_order
 regs_order_inherit(struct regs_order order, enum regs_type type)
 {
 	unsigned letters = letters_of(type);
-	bool low_word_first = (order.swap & (order.letters == 8 ? 4 : 2)) != 0;
+	bool low_word_first = (order.swap & (order.letters >= 6 ? 4 : 2)) != 0;
 	struct regs_order fitting = { .swap = order.swap & 1, .letters = (uint8_t)letters };
 
 	if (order.letters == letters)
@@ -267,7 +279,7 @@ join_bytes(const uint8_t *bytes, unsigned count, unsigned swap)
 	uint64_t raw = 0;
 
 	for (unsigned letter = 0; letter < count; letter++)
-		raw = raw << 8 | bytes[letter ^ swap];
+		raw = raw << 8 | bytes[letter_at(letter, swap, count)];
 	return raw;
 }
 
@@ -374,6 +386,7 @@ plain_value(enum regs_type type, uint64_t raw)
 	case REGS_BCD32:
 		return bcd_value(raw, types[type].width * 4u);
 	case REGS_M10K32:
+	case REGS_M10K48:
 	case REGS_M10K64:
 		return m10k_value(raw, types[type].width);
 	case REGS_SM16:

@@ -18,7 +18,7 @@ enum regs_type {
 	REGS_F16,              /* IEEE 754 binary16 */
 	REGS_BCD16, REGS_BCD32, /* four or eight decimal digits of four bits */
 	REGS_SM16, REGS_SM32,  /* the top bit is the sign, the rest the magnitude */
-	REGS_M10K32, REGS_M10K64, /* words from 0 to 9999, the highest first: Schneider's MOD10 */
+	REGS_M10K32, REGS_M10K48, REGS_M10K64, /* words from 0 to 9999: Schneider's MOD10 */
 	REGS_TYPES
 };
 
@@ -31,15 +31,16 @@ enum { REGS_TEXT_MAX = 250 }; /* 125 registers */
 int regs_type_parse(const char *text, enum regs_type *type, struct fail *why);
 const char *regs_type_name(enum regs_type type);
 
-/* Registers that a value takes: 1, 2 or 4; 0 for a string, which has its own length. */
+/* Registers that a value takes: 1 to 4; 0 for a string, which has its own length. */
 unsigned regs_width(enum regs_type type);
 
 /* How the bytes of a number arrive. Byte i on the wire is letter i ^ swap, A being the
- * highest: 1 swaps the bytes of a word, 2 neighbouring words, 4 the halves of 64 bits.
+ * highest: 1 swaps the bytes of a word, 2 neighbouring words, 4 the halves of 64 bits; of
+ * three words 4 turns the row of them round.
  * Zero is straight. Manuals say "swapped" or "little endian" for any of the others. */
 struct regs_order {
 	uint8_t swap;
-	uint8_t letters; /* 2, 4 or 8; 0: none given, straight */
+	uint8_t letters; /* 2, 4, 6 or 8; 0: none given, straight */
 };
 
 /* Reads "AB", "CDAB", "GHEFCDAB" and the like. Returns -1 and fills why else. */

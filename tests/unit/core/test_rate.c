@@ -48,6 +48,39 @@ a_32_bit_counter_wraps_only_at_a_possible_rate(void)
 	CHECK_INT(from_to(4294967295u, 0, 32, 0, &rate), REASON_GOOD);
 }
 
+static uint8_t
+of_decimal(uint64_t former, uint64_t raw, double *rate)
+{
+	struct rate_step step = { .known = true, .former = former, .former_at = 100 * S,
+		.raw = raw, .at = 110 * S, .bits = 64, .wrap = 100000000, .step = 10 * S };
+
+	return rate_of(&step, rate);
+}
+
+static void
+a_meter_with_eight_digits_goes_on_behind_its_last_number(void)
+{
+	double rate;
+
+	CHECK_INT(of_decimal(99999990, 40, &rate), REASON_GOOD);
+	CHECK_NEAR(rate, 5, 1e-9);
+	/* a new meter, not a wrap: the old one stood in the middle */
+	CHECK_INT(of_decimal(50000000, 40, &rate), REASON_DISCONTINUITY);
+	CHECK_INT(of_decimal(99999990, 60000000, &rate), REASON_DISCONTINUITY);
+	/* never had eight digits */
+	CHECK_INT(of_decimal(100000001, 40, &rate), REASON_DISCONTINUITY);
+	CHECK(isnan(rate));
+}
+
+static void
+a_16_bit_counter_wraps_at_65536(void)
+{
+	double rate;
+
+	CHECK_INT(from_to(65530, 4, 16, 0, &rate), REASON_GOOD);
+	CHECK_NEAR(rate, 1, 1e-9);
+}
+
 static void
 the_first_reading_and_one_after_a_long_gap_have_no_rate(void)
 {
@@ -95,6 +128,8 @@ no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between(void)
 RUN_TESTS(TEST(the_rate_is_the_difference_over_the_time_between_the_answers),
 	TEST(a_64_bit_counter_that_went_back_was_reset),
 	TEST(a_32_bit_counter_wraps_only_at_a_possible_rate),
+	TEST(a_meter_with_eight_digits_goes_on_behind_its_last_number),
+	TEST(a_16_bit_counter_wraps_at_65536),
 	TEST(the_first_reading_and_one_after_a_long_gap_have_no_rate),
 	TEST(what_the_device_calls_a_discontinuity_is_one),
 	TEST(no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between))

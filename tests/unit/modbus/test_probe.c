@@ -281,15 +281,29 @@ shows_all_decodings_side_by_side(void)
 	for (size_t i = 0; wanted[i].type != NULL; i++)
 		CHECK(wanted[i].seen);
 	probe_decodings(&reading, count_decodings, &count);
-	CHECK_INT(count, 2 * 2 + 3 * 4 + 3 * 8 + 2);
+	CHECK_INT(count, 2 * 2 + 3 * 4 + 3 * 8 + 2 + 4 + 2 + 2 + 4); /* halves, f16, sm16, sm32 */
 	reading.count = 1;
 	count = 0;
 	probe_decodings(&reading, count_decodings, &count);
-	CHECK_INT(count, 2 * 2 + 2); /* 16 bits, and a string of two letters */
+	CHECK_INT(count, 2 * 2 + 2 + 4 + 2 + 2); /* 16 bits, a string of two letters, ... */
+}
+
+static void
+shows_digits_only_where_there_are_some(void)
+{
+	struct probe_reading reading = { .count = 3, .bytes = { 0x12, 0x34, 0x01, 0x02, 0x00, 0x03 } };
+	struct wanted wanted[] = { { "bcd16", "AB", "1234", false }, { "bcd16", "BA", "3412", false },
+		{ "bcd32", "ABCD", "12340102", false }, { "m10k48", "ABCDEF", "466002580003", false },
+		{ "u8h", "AB", "18", false }, { "u8l", "AB", "52", false },
+		{ NULL, NULL, NULL, false } };
+
+	probe_decodings(&reading, on_decoding, wanted);
+	for (size_t i = 0; wanted[i].type != NULL; i++)
+		CHECK(wanted[i].seen);
 }
 
 RUN_TESTS(TEST(reads_the_address_and_its_neighbours), TEST(stays_within_the_address_space),
 	TEST(takes_what_it_can_get), TEST(asks_a_silent_device_once),
 	TEST(reads_the_identification_in_parts), TEST(stops_at_the_first_refusal),
 	TEST(does_not_follow_more_follows_for_ever),
-	TEST(does_not_trust_the_lengths_of_objects), TEST(shows_all_decodings_side_by_side))
+	TEST(does_not_trust_the_lengths_of_objects), TEST(shows_all_decodings_side_by_side), TEST(shows_digits_only_where_there_are_some))

@@ -259,6 +259,7 @@ names_the_choices_when_a_word_order_is_unknown(void)
 		{ "abcd", "order \"abcd\": expected ABCD, CDAB, BADC or DCBA" },
 		{ "AA", "order \"AA\": expected AB or BA" },
 		{ "", "order \"\": expected 2, 4 or 8 letters like AB, ABCD or ABCDEFGH" },
+		{ "CDABEF", "order \"CDABEF\": expected ABCDEF, EFCDAB, BADCFE or FEDCBA" },
 		{ "ABCDEFHG", "order \"ABCDEFHG\": expected ABCDEFGH, GHEFCDAB, BADCFEHG, HGFEDCBA, "
 			"CDABGHEF, EFGHABCD, DCBAHGFE or FEHGBADC" },
 	};
@@ -275,7 +276,7 @@ static void
 accepts_every_order_that_it_offers(void)
 {
 	static const char *const offered[] = { "AB", "BA", "ABCD", "CDAB", "BADC", "DCBA",
-		"ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "CDABGHEF", "EFGHABCD",
+		"ABCDEF", "EFCDAB", "BADCFE", "FEDCBA", "ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "CDABGHEF", "EFGHABCD",
 		"DCBAHGFE", "FEHGBADC" };
 	struct regs_order order;
 	struct fail why;
@@ -313,6 +314,8 @@ lends_the_order_of_a_template_to_other_widths(void)
 		{ "BADC", REGS_U64, "BADCFEHG" }, { "DCBA", REGS_S64, "HGFEDCBA" },
 		{ "DCBA", REGS_F32, "DCBA" }, { "GHEFCDAB", REGS_F32, "CDAB" },
 		{ "BA", REGS_F32, "BADC" },
+		{ "CDAB", REGS_M10K48, "EFCDAB" }, { "DCBA", REGS_M10K48, "FEDCBA" },
+		{ "EFCDAB", REGS_U32, "CDAB" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -367,7 +370,7 @@ knows_its_types_by_name(void)
 	}
 	CHECK(regs_type_parse("int16", &type, &why) == -1);
 	CHECK_STR(why.text, "type \"int16\": expected s16, u16, s32, u32, s64, u64, f32, f64, "
-		"bit, string, s8h, s8l, u8h, u8l, f16, bcd16, bcd32, sm16, sm32, m10k32 or m10k64");
+		"bit, string, s8h, s8l, u8h, u8l, f16, bcd16, bcd32, sm16, sm32, m10k32, m10k48 or m10k64");
 }
 
 /* Each number by its definition: two's complement octets; binary16 examples of IEEE 754 (1,
@@ -398,6 +401,10 @@ reads_what_is_no_plain_binary_number(void)
 		{ REGS_SM32, NULL, { 0x80, 0x01, 0x00, 0x00 }, -65536 },
 		{ REGS_M10K32, NULL, { 0x04, 0xD2, 0x16, 0x2E }, 12345678 },
 		{ REGS_M10K32, "CDAB", { 0x16, 0x2E, 0x04, 0xD2 }, 12345678 },
+		{ REGS_M10K48, NULL, { 0x00, 0x01, 0x00, 0x02, 0x00, 0x03 }, 100020003 },
+		{ REGS_M10K48, "EFCDAB", { 0x00, 0x03, 0x00, 0x02, 0x00, 0x01 }, 100020003 },
+		{ REGS_M10K48, "BADCFE", { 0x01, 0x00, 0x02, 0x00, 0x03, 0x00 }, 100020003 },
+		{ REGS_M10K48, "FEDCBA", { 0x03, 0x00, 0x02, 0x00, 0x01, 0x00 }, 100020003 },
 		{ REGS_M10K64, NULL, { 0x00, 0x01, 0x00, 0x02, 0x00, 0x03, 0x00, 0x04 },
 			1000200030004 },
 		{ REGS_M10K64, "GHEFCDAB", { 0x00, 0x04, 0x00, 0x03, 0x00, 0x02, 0x00, 0x01 },
