@@ -21,6 +21,8 @@
 #include "journal/numbers.h"
 #include "journal/segment.h"
 #include "journal/state.h"
+#include "store/ledger_view.h"
+#include "store/runlog.h"
 
 #define SPARE (64 << 20)
 
@@ -280,6 +282,29 @@ raise_numbers(const struct restore *restore, uint32_t *next_notice, struct fail 
 	return numbers_raise(restore->state.fresh, &fresh, why);
 }
 
+static uint64_t
+newest_run(const char *state_dir)
+{
+	struct ledger_view *view = ledger_open_reader(state_dir, NULL);
+	uint64_t newest = view != NULL ? ledger_newest(view) : 0;
+
+	ledger_close_reader(view);
+	return newest;
+}
+
+/* Who asks for gaps --since a number of the lost state must not wait until it comes again. */
+static int
+raise_runs(const struct restore *restore, struct fail *why)
+{
+	uint64_t old = holds_something(restore->state.path) ? newest_run(restore->state.path) : 0;
+	uint64_t fresh = newest_run(restore->state.fresh);
+
+	if (fresh == 0 && old == 0)
+		return 0;
+	return runlog_raise(restore->state.fresh, old >= fresh ? old + 1 :
+		fresh + NUMBERS_AHEAD, why);
+}
+
 /* ---- the exchange ---- */
 
 static int
@@ -359,6 +384,7 @@ build(struct restore *restore, const struct manifest_list *list, int64_t bytes,
 		return fail_errno(restore->rrd.fresh, why);
 	if (copy_all(restore, list, bytes, why) == -1 ||
 		raise_numbers(restore, next_notice, why) == -1 ||
+		raise_runs(restore, why) == -1 ||
 		give(restore, restore->state.fresh, why) == -1)
 		return -1;
 	if (!restore->rrd.inside && (give(restore, restore->rrd.fresh, why) == -1 ||

@@ -12,7 +12,7 @@
  * The time since the backup counts as poller-down: the restored journal says up to which
  * slot each series is closed. Numbers of notices and alarms go on behind those of the state
  * that was there, or a million ahead when there is none (journal/numbers.h): none gets a
- * second content. */
+ * second content. So do the numbers of the ledger's runs, which gaps --since counts by. */
 #ifndef PW_RESTORE_H
 #define PW_RESTORE_H
 

@@ -282,6 +282,44 @@ take_up(struct runlog *log, struct runlog_file *files, size_t count, uint64_t en
 	return 0;
 }
 
+int
+runlog_raise(const char *state_dir, uint64_t next, struct fail *why)
+{
+	char *directory = mem_format("%s/ledger", state_dir);
+	char *path = mem_format("%s/next", directory);
+	FILE *file = NULL;
+	int result = -1;
+
+	if (mkdir(directory, 0750) == 0 || errno == EEXIST)
+		file = fopen(path, "we");
+	if (file != NULL) {
+		result = fprintf(file, "%llu\n", (unsigned long long)next) > 0 ? 0 : -1;
+		if (fclose(file) != 0)
+			result = -1;
+	}
+	if (result == -1)
+		fail_errno(why, path);
+	free(path);
+	free(directory);
+	return result;
+}
+
+/* What runlog_raise has left; 0 without. */
+static uint64_t
+raised_to(const char *state_dir)
+{
+	char *path = mem_format("%s/ledger/next", state_dir);
+	FILE *file = fopen(path, "re");
+	unsigned long long next = 0;
+
+	if (file != NULL && fscanf(file, "%20llu", &next) != 1)
+		next = 0;
+	if (file != NULL)
+		fclose(file);
+	free(path);
+	return next;
+}
+
 struct runlog *
 runlog_open(const char *state_dir, uint64_t end, uint64_t next, struct fail *why)
 {
@@ -301,6 +339,8 @@ runlog_open(const char *state_dir, uint64_t end, uint64_t next, struct fail *why
 		return NULL;
 	}
 	/* Runs that a checkpoint knew are not there: their numbers are not given again. */
+	if (next < raised_to(state_dir))
+		next = raised_to(state_dir);
 	if (log->next < next) {
 		log->next = next;
 		close_current(log);

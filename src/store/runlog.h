@@ -31,6 +31,9 @@ int runlog_read(const char *state_dir, const struct runlog_file *file, uint64_t 
 	void (*take)(void *arg, const struct ledger_run *run, uint64_t number), void *arg,
 	uint64_t *damaged, struct fail *why);
 int runlog_remove(const char *state_dir, const struct runlog_file *file); /* -1 and errno */
+/* From the next runlog_open on no number below `next` is given: STATE_DIR/ledger/next, as a
+ * text, not synced. For a restored state: who read the lost one went beyond its numbers. */
+int runlog_raise(const char *state_dir, uint64_t next, struct fail *why);
 
 /* ---- the store's side: the file that grows ---- */
 struct runlog;

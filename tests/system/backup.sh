@@ -83,6 +83,7 @@ check "and leaves nothing half made" [ ! -e "$work/copies/killed.partial" ]
 end_daemon
 $pollwerk export --from -5m '*' >"$work/original.csv"
 $pollwerk --json gaps >"$work/original.json"
+since=$($pollwerk gaps --since 0 | sed -n 's/^# next //p')
 exits 1 "what is there is not overwritten" $pollwerk restore "$work/copies/one"
 says "without --force" 'is not empty: --force renames it'
 printf X | dd of="$work/copies/two/state/series" bs=1 seek=3 conv=notrunc 2>/dev/null
@@ -110,6 +111,9 @@ check "the daemon goes on from there" wait_for 20 grown
 slots=$($pollwerk gaps p1/oil | sed -n 's/.*= good \([0-9]*\).*/\1/p')
 good() { [ "$($pollwerk gaps p1/oil | sed -n 's/.*= good \([0-9]*\).*/\1/p')" -ge "$1" ]; }
 check "and polls" wait_for 20 good $((slots + 2))
+# The state that is lost had given numbers up to there: they do not come again.
+newer() { $pollwerk gaps --since "$since" 's2/*' | awk -v since="$since" '$NF > since + 0 && $4 == "poller-down" { found = 1 } END { exit !found }'; }
+check "who asks for gaps --since $since learns of those after the restore" wait_for 20 newer
 $pollwerk export --from -5m '*' >"$work/restored.csv"
 $pollwerk --json gaps >"$work/later.json"
 end_daemon

@@ -59,6 +59,7 @@ devices: (
   { name = "press"; address = "127.0.0.1"; place = "werk1/hall3/line-b"; owner = "OT";
     modbus = { port = $(ready "$work/press"); unit_id = 1; };
     points = ( { name = "oil"; modicon = 30013; type = "s16"; scale = 0.1; unit = "C"; },
+               { name = "badge"; function = 4; pdu = 10; type = "u16"; retain = "30d"; },
                { name = "state"; function = 4; pdu = 10; type = "u16"; kind = "state";
                  states = [ "1=off", "2=running" ]; },
                { name = "pieces"; function = 3; pdu = 100; type = "u32"; kind = "counter"; } ); },
@@ -77,7 +78,7 @@ exits 0 "plan needs no daemon" $pollwerk plan
 shows "and counts what will be polled" '^series  *[1-9]'
 shows "and says that it fits" '^fits$'
 exits 0 "plan --json" $pollwerk --json plan --rows 3
-holds "one document" "d['devices'] == 3 and d['rows'] == 3 and d['fits'] is True and d['files'] == 8"
+holds "one document" "d['devices'] == 3 and d['rows'] == 3 and d['fits'] is True and d['files'] == 9"
 exits 1 "plan of what no disk holds" $pollwerk plan --rows 1000000
 shows "says so" '^does not fit: the RRD files need more'
 for command in status devices alarms paths reload; do
@@ -168,6 +169,23 @@ holds "gaps have the members of the contract, spans are half open" "all(set(o) =
 	sum(s['n'] for s in by['gone/x']['spans']) == by['gone/x']['expected'] and
 	all(set(s) == {'from', 'to', 'reason', 'class', 'n', 'excluded_by'} and
 	s['to'] - s['from'] == s['n'] and s['class'] == 'lost' for s in by['gone/x']['spans'])"
+exits 0 "gaps of one device by class" $pollwerk --json gaps --device gone --class lost
+holds "are those of its points only" "by['gone/x']['good'] == 0 and 'gone/up' not in by or
+	by['gone/up']['reasons'] and all(p.startswith('gone/') for p in by)"
+exits 0 "gaps by reason" $pollwerk --json gaps --reason unreachable,timeout
+holds "leave out what has none of them" "'gone/x' in by and 'press/oil' not in by"
+exits 0 "gaps of a data path" $pollwerk --json gaps --path p
+holds "are those of its source and hops" "{'gone/x', 'gone/up', 'sw/up'} <= set(by) and 'press/oil' not in by"
+exits 1 "gaps of a path that is none" $pollwerk gaps --path nothing
+exits 2 "gaps of a class that is none" $pollwerk gaps --class bad
+exits 0 "gaps as spans in CSV" $pollwerk gaps --csv gone/x
+check "one line for each, with its class" awk -F, 'NR > 1 && !($1 == "\"gone/x\"" && $5 == "lost" && $6 > 0) { exit 1 }
+	END { exit NR < 2 }' "$work/out"
+exits 0 "where, of a point that must not stay" $pollwerk --json where press/badge
+holds "a file of its own, named after the time" "d[0]['file'] == '$work/rrd/press/points~720h.rrd'"
+check "that holds 30 days and not more" wait_for 40 sh -c "rrdtool info '$work/rrd/press/points~720h.rrd' |
+	awk '/^step/ { step = \$3 } /\.rows/ { rows[\$1] = \$3 } /pdp_per_row/ { per[\$1] = \$3 }
+	END { for (r in rows) { p = r; sub(/rows/, \"pdp_per_row\", p); if (rows[r] * per[p] * step > 30 * 86400) exit 1; n++ } exit !n }'"
 if [ -d /usr/share/fonts ] && find /usr/share/fonts -name '*.ttf' | grep -q .; then
 	exits 0 "graph" $pollwerk graph press/oil -o "$work/oil.png" --from -1m
 	check "is a PNG" [ "$(head -c 4 "$work/oil.png" | od -An -tx1 | tr -d ' ')" = 89504e47 ]
