@@ -27,6 +27,7 @@
 #include "core/guard.h"
 #include "core/latest.h"
 #include "core/poller.h"
+#include "core/self.h"
 #include "core/series.h"
 #include "journal/aside.h"
 #include "journal/reader.h"
@@ -50,6 +51,8 @@ struct main {
 	struct loop *loop;
 	struct loop_watch *supervisor;
 	struct loop_timer beat;
+	int64_t lag, worst_lag; /* of the loop: since the daemon's own points were read; ever */
+	struct self self;
 	struct series_catalogue *catalogue;
 	struct latest *latest;
 	struct writer *writer;
@@ -387,6 +390,32 @@ begin_polling(bool waited, void *arg)
 }
 
 static void
+note_lag(struct main *m)
+{
+	int64_t lag = loop_lag(m->loop);
+
+	if (lag > m->lag)
+		m->lag = lag;
+	if (lag > m->worst_lag)
+		m->worst_lag = lag;
+}
+
+static void
+read_self(struct self_daemon *now, void *arg)
+{
+	struct main *m = arg;
+	struct snmp_counters snmp = snmp_counters(m->snmp);
+
+	note_lag(m);
+	*now = (struct self_daemon){ .loop_lag = (double)m->lag / 1e9,
+		.journal_backlog = (double)(writer_last_sequence(m->writer) -
+			writer_committed(m->writer)),
+		.store_lag = watch_lag(m->watch), .drops = snmp.dropped, .strays = snmp.strays,
+		.wrong_source = snmp.wrong_source, .malformed = snmp.malformed };
+	m->lag = 0;
+}
+
+static void
 beat(void *arg)
 {
 	struct main *m = arg;
@@ -394,6 +423,7 @@ beat(void *arg)
 	/* Of a wall that nobody believes the next poller shall not hear. */
 	if (m->configured)
 		latest_beat(m->latest, loop_wall(m->loop), loop_mono(m->loop));
+	note_lag(m);
 	loop_timer_in(m->loop, &m->beat, LOOP_S);
 }
 
@@ -474,8 +504,10 @@ wire(struct main *m)
 		.latest = m->latest, .feed = &m->feed,
 		.ended = series_ended, .ended_arg = m,
 		.drivers = { { &snmp_driver, m->snmp }, { &modbus_driver, m->modbus },
-			{ &reach_driver, m->reach } }, .driver_count = 3 };
+			{ &reach_driver, m->reach }, { &self_driver, &m->self } },
+		.driver_count = 4 };
 
+	m->self = (struct self){ read_self, m };
 	feed_add(&m->feed, &latest);
 	feed_add(&m->feed, &journal);
 	feed_add(&m->feed, &paths);
@@ -505,13 +537,22 @@ count_datagrams(struct view_datagrams *snmp, void *arg)
 		.malformed = counters.malformed, .dropped = counters.dropped };
 }
 
+static int64_t
+worst_lag(void *arg)
+{
+	struct main *m = arg;
+
+	note_lag(m);
+	return m->worst_lag;
+}
+
 static int
 open_control(struct main *m, struct fail *why)
 {
 	struct server_options options = { .loop = m->loop, .fd = m->given->ctl_fd,
 		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
 		.poller = m->poller, .alarms = m->alarms, .paths = m->paths, .notify = m->notify,
-		.journal_trouble = journal_trouble, .datagrams = count_datagrams,
+		.journal_trouble = journal_trouble, .datagrams = count_datagrams, .worst_lag = worst_lag,
 		.clock_trouble = clock_trouble_now, .guard = m->guard, .reload = ask_for_reload, .arg = m };
 
 	m->server = server_new(&options);

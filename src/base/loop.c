@@ -36,6 +36,7 @@ struct loop {
 	int64_t turned;        /* the tick up to which the wheel has been looked at */
 	int64_t wake_at;       /* mono for which `wake` is set, INT64_MAX if none */
 	size_t armed;
+	int64_t lag;           /* see loop_lag */
 	struct signal_watch signals[SIGNALS];
 	int signal_count;
 	void (*step)(int64_t delta, bool held, void *arg);
@@ -207,6 +208,22 @@ collect_due(struct loop_timer *head, int64_t now, struct loop_timer *due)
 }
 
 static void
+note_lag(struct loop *loop, int64_t lag)
+{
+	if (lag > loop->lag)
+		loop->lag = lag;
+}
+
+int64_t
+loop_lag(struct loop *loop)
+{
+	int64_t lag = loop->lag;
+
+	loop->lag = 0;
+	return lag;
+}
+
+static void
 run_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *loop = arg;
@@ -215,6 +232,7 @@ run_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	note_lag(loop, now - loop->wake_at);
 	/* After a long stop every bucket is looked at once, not once per missed turn. */
 	if (last - loop->turned >= WHEEL)
 		loop->turned = last - WHEEL + 1;
@@ -229,6 +247,7 @@ run_due(evutil_socket_t fd, short what, void *arg)
 		loop->armed--;
 		timer->run(timer->arg);
 	}
+	note_lag(loop, loop_mono(loop) - now);
 	loop->wake_at = INT64_MAX;
 	if (loop->armed > 0)
 		set_wake(loop, next_due(loop));

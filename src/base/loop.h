@@ -26,6 +26,10 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
 
+/* ns: the longest that anything due had to wait since the last call, be it for a callback that
+ * took its time or for the processor. */
+int64_t loop_lag(struct loop *loop);
+
 int64_t loop_mono(struct loop *loop);
 int64_t loop_wall(struct loop *loop); /* never goes backwards within one run */
 /* The mono instant at which wall will be (or was) that value, as of now. */

@@ -12,7 +12,7 @@ print_status(const json_t *s)
 {
 	const json_t *polls = json_object_get(s, "polls"), *store = json_object_get(s, "store"),
 		*snmp = json_object_get(s, "snmp");
-	char span[32], a[40], b[40], c[40];
+	char span[32], a[40], b[40], c[40], d[40];
 	double up = json_number_value(json_object_get(s, "time")) -
 		json_number_value(json_object_get(s, "started"));
 
@@ -23,10 +23,11 @@ print_status(const json_t *s)
 		ask_number(b, sizeof b, s, "devices_down", 1, ""),
 		ask_number(c, sizeof c, s, "series", 1, ""));
 	printf("alarms     %s open\n", ask_number(a, sizeof a, s, "alarms", 1, ""));
-	printf("polls      %s done, %s overruns, worst start %s late\n",
+	printf("polls      %s done, %s overruns, worst start %s late, loop held up %s at most\n",
 		ask_number(a, sizeof a, polls, "finished", 1, ""),
 		ask_number(b, sizeof b, polls, "overruns", 1, ""),
-		ask_number(c, sizeof c, polls, "worst_start", 1000, " ms"));
+		ask_number(c, sizeof c, polls, "worst_start", 1000, " ms"),
+		ask_number(d, sizeof d, polls, "loop_lag", 1000, " ms"));
 	if (json_number_value(json_object_get(snmp, "dropped")) > 0)
 		printf("datagrams  %s lost for want of receive buffer: raise net.core.rmem_max\n",
 			ask_number(a, sizeof a, snmp, "dropped", 1, ""));

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "core/device.h"
+#include "core/self.h"
 #include "core/series.h"
 #include "journal/record.h"
 #include "modbus/block.h"
@@ -275,6 +276,8 @@ group_requests(const struct device *device, const struct group *group, size_t ro
 {
 	const struct reach_options *reach = device->reach;
 
+	if (group->driver == &self_driver)
+		return 0;
 	if (group->driver == &reach_driver)
 		return reach == NULL ? 0 : (reach->ping ? 1 : 0) + reach->tcp_count;
 	if (group->driver == &modbus_driver)

@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "config/tree.h"
 #include "core/driver.h"
+#include "core/self.h"
 
 struct scope
 build_scope(struct build *build, const char *section, const struct config_setting_t *group)
@@ -328,6 +329,35 @@ check_ancestors(struct build *build, size_t at, unsigned char *marks, int depth)
 	marks[at] = 2;
 }
 
+/* The daemon itself, as a device. */
+static void
+build_itself(struct build *build, struct device *device, const struct node_list *others)
+{
+	static const char *const no_parents[] = { NULL };
+	const struct config_setting_t *node = scope_find(&build->poller, "own");
+	struct group group = { .name = SELF_GROUP, .suffix = "", .driver = &self_driver,
+		.points = self_daemon_points, .point_count = SELF_DAEMON_POINTS };
+
+	*device = (struct device){ .name = build->inventory->poller.name, .address = "-",
+		.protocol = SELF_GROUP, .place = "", .owner = "", .asset = "",
+		.text = "pollwerk itself", .parents = no_parents, .own = true,
+		.interval = scope_duration(&build->poller, "interval"),
+		.profile = build_retention(build), .group_count = 1,
+		.file = arena_text(build->arena, node_path(node)), .line = node_line(node) };
+	device->align = scope_bool(&build->poller, "align") &&
+		device->interval >= INT64_C(60000000000);
+	group.interval = device->interval;
+	group.align = device->align;
+	group.profile = device->profile;
+	device->groups = arena_copy(build->arena, &group, sizeof group);
+	device->fingerprint = diff_fingerprint(device);
+	for (size_t i = 0; i < others->count; i++) {
+		if (strcmp(node_get_text(others->items[i], "name", ""), device->name) == 0)
+			node_error(others->items[i], build->errors, "with poller.own this is the "
+				"name of pollwerk's own device: choose another here or as poller.name");
+	}
+}
+
 void
 build_devices(struct build *build)
 {
@@ -335,7 +365,7 @@ build_devices(struct build *build)
 	unsigned char *marks = mem_zero(nodes.count + 1);
 
 	build_unique(build, &nodes);
-	build->devices = arena_zero(build->arena, nodes.count * sizeof *build->devices);
+	build->devices = arena_zero(build->arena, (nodes.count + 1) * sizeof *build->devices);
 	build->device_nodes = nodes.items;
 	build->device_count = nodes.count;
 	for (size_t i = 0; i < nodes.count; i++)
@@ -349,5 +379,7 @@ build_devices(struct build *build)
 	build_check_lines(build);
 	for (size_t i = 0; i < nodes.count; i++)
 		build->devices[i].fingerprint = diff_fingerprint(&build->devices[i]);
+	if (scope_bool(&build->poller, "own"))
+		build_itself(build, &build->devices[build->device_count++], &nodes);
 	free(marks);
 }

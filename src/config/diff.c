@@ -112,6 +112,8 @@ put_point(FILE *to, const struct point *point, bool snmp)
 		fprintf(to, " %lld=", (long long)point->states[i].value);
 		put(to, point->states[i].word);
 	}
+	if (point->wire == NULL)
+		return; /* asks nobody */
 	if (snmp) {
 		const struct snmp_point *wire = point->wire;
 
@@ -169,7 +171,7 @@ diff_fingerprint(const struct device *device)
 	put(to, device->asset);
 	put(to, device->text);
 	put(to, device->profile);
-	fprintf(to, "%lld %d", (long long)device->interval, device->align);
+	fprintf(to, "%lld %d %d", (long long)device->interval, device->align, device->own);
 	for (const char *const *parent = device->parents; *parent != NULL; parent++)
 		put(to, *parent);
 	if (device->snmp != NULL)

@@ -12,6 +12,7 @@
 #include "config/load.h"
 #include "config/tree.h"
 #include "core/driver.h"
+#include "core/self.h"
 #include "core/series.h"
 #include "modbus/modbus.h"
 #include "reach/reach.h"
@@ -433,6 +434,37 @@ add_reach(struct work *work, const struct device *device)
 		.profile = device->profile };
 }
 
+/* How many of the points say something of the ways that it is asked. */
+static size_t
+count_self(const struct work *work)
+{
+	bool modbus = false;
+
+	for (size_t i = 0; i < work->count; i++) {
+		if (work->groups[i].driver == &snmp_driver)
+			return SELF_POINTS;
+		modbus = modbus || work->groups[i].driver == &modbus_driver;
+	}
+	return modbus ? SELF_STRAYS + 1 : SELF_RETRIES + 1;
+}
+
+static void
+add_self(struct work *work, const struct device *device)
+{
+	size_t count = count_self(work);
+
+	for (size_t i = 0; i < work->count; i++) {
+		if (strcmp(work->groups[i].name, SELF_GROUP) == 0)
+			node_error(work->node, work->build->errors,
+				"template \"%s\": a device with own = true has a group of this name",
+				SELF_GROUP);
+	}
+	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
+	work->groups[work->count++] = (struct group){ .name = SELF_GROUP, .suffix = "",
+		.interval = device->interval, .align = device->align, .driver = &self_driver,
+		.profile = device->profile, .points = self_points, .point_count = count };
+}
+
 void
 build_groups(struct build *build, struct device *device, const struct unit *units,
 	size_t count, const struct scope *scope)
@@ -451,8 +483,6 @@ build_groups(struct build *build, struct device *device, const struct unit *unit
 		node_error(work.node, build->errors, "align: only with an interval of 60s or more");
 	for (size_t i = 0; i < count; i++)
 		group_unit(&work, &units[i]);
-	check_clashes(&work);
-	check_rows(&work);
 	device->interval = work.interval;
 	for (size_t i = 0; i < work.count; i++) {
 		if (i == 0 || work.groups[i].interval < device->interval)
@@ -461,6 +491,11 @@ build_groups(struct build *build, struct device *device, const struct unit *unit
 	device->align = work.align && device->interval >= INT64_C(60000000000);
 	if (node_get(work.node, "reach") != NULL)
 		add_reach(&work, device);
+	device->own = scope_bool(scope, "own");
+	if (device->own && work.count > 0)
+		add_self(&work, device);
+	check_clashes(&work);
+	check_rows(&work);
 	device->groups = arena_copy(build->arena, work.groups, work.count * sizeof *work.groups);
 	device->group_count = work.count;
 	free(work.groups);

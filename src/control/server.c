@@ -159,6 +159,8 @@ view_for(struct server *server, const char *command)
 
 	if (o->datagrams != NULL)
 		o->datagrams(&status.snmp, o->arg);
+	if (o->worst_lag != NULL)
+		status.worst_lag = o->worst_lag(o->arg);
 	if (strcmp(command, "status") == 0)
 		return view_status(&status);
 	if (strcmp(command, "devices") == 0)

@@ -32,6 +32,7 @@ struct server_options {
 	const char *(*clock_trouble)(void *arg); /* NULL when the clock is believed */
 	struct guard *guard;
 	void (*datagrams)(struct view_datagrams *snmp, void *arg); /* may be NULL */
+	int64_t (*worst_lag)(void *arg);  /* ns, of the loop since the start; may be NULL */
 	int64_t patience;          /* ns in which a client must have asked and read; 0 = 5 s */
 	/* Asks for a reload; server_reloaded tells how it went. */
 	void (*reload)(void *arg);

@@ -65,7 +65,7 @@ view_status(const struct view_status *status)
 
 	notify_each(status->notify, add_receiver, receivers);
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o,"
-		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f},"
+		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f},"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
 		"name", doc_text(status->name), "version", PW_VERSION,
 		"health", degraded ? "degraded" : "ok", "time", doc_seconds(status->now),
@@ -80,6 +80,7 @@ view_status(const struct view_status *status)
 		"overruns", (json_int_t)c.overruns, "late", (json_int_t)c.late,
 		"samples", (json_int_t)c.samples, "exchanges", (json_int_t)c.exchanges,
 		"answered", (json_int_t)c.answered, "worst_start", (double)c.worst_start / 1e9,
+		"loop_lag", (double)status->worst_lag / 1e9,
 		"snmp", "sent", (json_int_t)status->snmp.sent,
 		"answered", (json_int_t)status->snmp.answered, "strays", (json_int_t)status->snmp.strays,
 		"wrong_source", (json_int_t)status->snmp.wrong_source,

@@ -24,6 +24,7 @@ struct view_status {
 	const struct alarms *alarms;
 	struct notify *notify;
 	struct view_datagrams snmp;
+	int64_t worst_lag; /* ns, of the loop since the start */
 	const char *journal_trouble, *clock_trouble; /* NULL: none */
 };
 

@@ -36,6 +36,7 @@ struct device {
 	const char *const *parents; /* device names, NULL-ended */
 	int64_t interval;      /* the shortest of its groups; of up, rtt, loss */
 	bool align;
+	bool own;              /* has a group of its own metrics: see self.h */
 	const char *profile;
 	const void *snmp;      /* struct snmp_options or NULL */
 	const void *modbus;    /* struct modbus_options or NULL */

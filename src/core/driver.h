@@ -15,6 +15,7 @@ struct device;
 struct fail;
 struct group;
 struct loop;
+struct self_counts;
 struct task;
 
 struct driver {
@@ -30,6 +31,8 @@ struct driver {
 	 * request first and go on only when it was answered. */
 	void (*start)(void *work, bool cautious);
 	void (*cancel)(void *work);
+	/* Adds what was counted of the device since attach; NULL: nothing is. */
+	void (*count)(void *state, struct self_counts *counts);
 };
 
 /* ---- what a driver may ask and tell; implemented by core/poller ---- */

@@ -24,12 +24,13 @@ struct poller_driver {
 	const struct driver *driver;
 	void *env; /* struct snmp *, struct modbus *, struct reach * */
 };
+enum { POLLER_DRIVERS = 4 };
 struct poller_parts {
 	struct loop *loop;
 	struct series_catalogue *catalogue;
 	struct latest *latest;
 	const struct feed *feed;
-	struct poller_driver drivers[4];
+	struct poller_driver drivers[POLLER_DRIVERS];
 	int driver_count;
 	/* No slots of this series are expected any more: taken out of the configuration, or its
 	 * row retired. A restart must not expect them again. May be NULL. */

@@ -14,6 +14,7 @@
 #include "core/feed.h"
 #include "core/latest.h"
 #include "core/rate.h"
+#include "core/self.h"
 #include "core/series.h"
 
 /* ---- tracks ---- */
@@ -440,6 +441,8 @@ note_lateness(struct task *task, int64_t late)
 
 	if (late > counters->worst_start)
 		counters->worst_start = late;
+	if (late > task->unit->lateness)
+		task->unit->lateness = late;
 	if (late > task->group->interval / 2)
 		counters->late++;
 }
@@ -506,7 +509,9 @@ task_new(struct unit *unit, const struct group *group, uint8_t gap)
 	task->group = group;
 	task->gap = gap;
 	task->driver = driver_index(unit->poller, group->driver);
-	task->base = group->interval == unit->device->interval;
+	/* What a device says of itself beside its points is not the device's answer. */
+	task->base = group->interval == unit->device->interval &&
+		(group->driver != &self_driver || unit->device->group_count == 1);
 	if (!group->align)
 		task->phase = (int64_t)(str_hash(name, strlen(name)) % (uint64_t)ticks) * LOOP_TICK;
 	loop_timer_init(&task->timer, fire, task);

@@ -58,9 +58,9 @@ struct unit {
 	struct poller *poller;
 	struct inventory *inventory; /* one reference */
 	const struct device *device;
-	void *states[4];             /* the drivers', by index; NULL: not used or refused */
-	bool attached[4];
-	bool silent[4];              /* did not answer at its last poll */
+	void *states[POLLER_DRIVERS]; /* the drivers', by index; NULL: not used or refused */
+	bool attached[POLLER_DRIVERS];
+	bool silent[POLLER_DRIVERS];  /* did not answer at its last poll */
 	struct task **tasks;
 	size_t task_count;
 	struct track tracks[UNIT_TRACKS];
@@ -75,6 +75,7 @@ struct unit {
 	uint32_t missed;             /* polls since it went down */
 	int64_t down_since, answered_at; /* wall ns */
 	double last_rtt, last_loss;
+	int64_t lateness;            /* ns: latest start of a poll since self was read */
 	char last_error[160];
 	char **info_names, **info_texts;
 	size_t info_count;

@@ -13,6 +13,7 @@
 #include "core/device.h"
 #include "core/driver.h"
 #include "core/point.h"
+#include "core/self.h"
 #include "modbus/adu.h"
 #include "modbus/block.h"
 #include "modbus/line.h"
@@ -42,6 +43,7 @@ struct meter {
 	const struct device *device;
 	const struct modbus_options *options;
 	struct line_unit unit;
+	uint32_t retried; /* requests put again as it was busy */
 };
 
 /* A point whose power of ten another point holds waits for it until the poll ends. */
@@ -158,6 +160,16 @@ detach(void *state)
 		return;
 	line_leave(&meter->unit);
 	free(meter);
+}
+
+/* Late answers belong to all units of a line: after a time-out nobody can tell whose. */
+static void
+count(void *state, struct self_counts *counts)
+{
+	const struct meter *meter = state;
+
+	counts->retries += meter->retried;
+	counts->strays += line_counters(meter->unit.line).late;
 }
 
 /* ---- asking ---- */
@@ -571,6 +583,7 @@ ask_later(struct work *work, const struct line_result *result)
 		work->busy == BUSY_TRIES || loop_mono(loop) + wait >= work->request.expires)
 		return false;
 	work->busy++;
+	work->meter->retried++;
 	loop_timer_in(loop, &work->again, wait);
 	return true;
 }
@@ -825,4 +838,5 @@ start(void *arg, bool cautious)
 }
 
 const struct driver modbus_driver = { .name = "modbus", .attach = attach, .detach = detach,
-	.open = open_group, .close = close_group, .start = start, .cancel = cancel };
+	.open = open_group, .close = close_group, .start = start, .cancel = cancel,
+	.count = count };

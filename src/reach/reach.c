@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "core/device.h"
 #include "core/driver.h"
+#include "core/self.h"
 #include "reach/ping.h"
 #include "reach/tcp.h"
 
@@ -23,6 +24,7 @@ struct hop {
 	struct reach *reach;
 	const struct reach_options *options;
 	int64_t next_ping; /* mono */
+	uint32_t retried;  /* second echoes */
 };
 
 /* One poll: an echo, asked once more if it stays away, then each port in turn. */
@@ -92,6 +94,14 @@ detach(void *state)
 	free(state);
 }
 
+static void
+count(void *state, struct self_counts *counts)
+{
+	const struct hop *hop = state;
+
+	counts->retries += hop->retried;
+}
+
 /* ---- one step after the other ---- */
 
 static void
@@ -151,6 +161,7 @@ ping(struct work *work)
 		return;
 	}
 	work->tries--;
+	hop->retried += work->verdict != REASON_GOOD;
 	hop->next_ping = now(work) + PING_SPACING;
 	work->echo.to = hop->options->address;
 	work->echo.answered = ping_answered;
@@ -301,4 +312,5 @@ start(void *arg, bool cautious)
 }
 
 const struct driver reach_driver = { .name = "reach", .attach = attach, .detach = detach,
-	.open = open_group, .close = close_group, .start = start, .cancel = cancel };
+	.open = open_group, .close = close_group, .start = start, .cancel = cancel,
+	.count = count };

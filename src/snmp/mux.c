@@ -1,6 +1,7 @@
 #include "snmp/mux.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -13,8 +14,22 @@
 /* A second's answers of a large plant while the loop is busy elsewhere. */
 #define RECEIVE_BUFFER (8u << 20)
 
+/* An address as a key: without holes. */
+struct source_key {
+	uint8_t bytes[16];
+	uint16_t port, family;
+};
+
+struct mux_source {
+	struct source_key key;
+	unsigned holders;
+	uint64_t strays;
+	UT_hash_handle hh;
+};
+
 struct mux {
 	struct loop *loop;
+	struct mux_source *sources;
 	struct net_udp *udp4, *udp6;
 	struct mux_request *requests; /* by id */
 	struct mux_counters counters;
@@ -89,6 +104,63 @@ mux_close(struct mux *mux, struct mux_request *request)
 	request->open = false;
 }
 
+/* ---- strays by source ---- */
+
+static struct mux_source *
+find_source(struct mux *mux, const struct net_addr *address, struct source_key *key)
+{
+	struct mux_source *source;
+
+	*key = (struct source_key){ .port = address->port, .family = address->family };
+	memcpy(key->bytes, address->bytes, address->family == 4 ? 4 : sizeof key->bytes);
+	HASH_FIND(hh, mux->sources, key, sizeof *key, source);
+	return source;
+}
+
+struct mux_source *
+mux_source_hold(struct mux *mux, const struct net_addr *address)
+{
+	struct source_key key;
+	struct mux_source *source = find_source(mux, address, &key);
+
+	if (source == NULL) {
+		source = mem_zero(sizeof *source);
+		source->key = key;
+		HASH_ADD(hh, mux->sources, key, sizeof source->key, source);
+	}
+	source->holders++;
+	return source;
+}
+
+void
+mux_source_release(struct mux *mux, struct mux_source *source)
+{
+	if (source == NULL || --source->holders > 0)
+		return;
+	HASH_DELETE(hh, mux->sources, source);
+	free(source);
+}
+
+uint64_t
+mux_source_strays(const struct mux_source *source)
+{
+	return source->strays;
+}
+
+static void
+count_stray(struct mux *mux, const struct net_addr *from)
+{
+	struct source_key key;
+	struct mux_source *source;
+
+	mux->counters.strays++;
+	if (mux->sources == NULL)
+		return;
+	source = find_source(mux, from, &key);
+	if (source != NULL)
+		source->strays++;
+}
+
 /* ---- what comes in ---- */
 
 static void
@@ -98,6 +170,7 @@ note_stranger(struct mux_request *request, const struct net_addr *from)
 	char is[64], should[64];
 
 	request->wrong_source = true;
+	peer->wrong_source++;
 	if (net_addr_equal(&peer->stranger, from))
 		return;
 	peer->stranger = *from;
@@ -149,7 +222,7 @@ udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int6
 	}
 	if (request == NULL || !may_answer(&peek) ||
 		!names_the_same_access(request->peer, &peek)) {
-		mux->counters.strays++;
+		count_stray(mux, from);
 		return;
 	}
 	if (!request->peer->any_source && !net_addr_equal(from, &request->peer->address)) {

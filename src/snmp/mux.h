@@ -24,6 +24,7 @@ struct mux_peer {
 	const char *community; /* not of version 3 */
 	bool any_source;
 	struct net_addr stranger; /* the mux's: who answered instead, told to the log */
+	uint32_t wrong_source;    /* the mux's: so often */
 };
 
 /* One question under way: a member of what waits for the answer. */
@@ -60,6 +61,13 @@ void mux_open(struct mux *mux, struct mux_request *request);
 int mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
 	int *error, struct fail *why);
 void mux_close(struct mux *mux, struct mux_request *request); /* no-op when not open */
+
+/* Who wants to know how many answers came from an address while nobody waited for them holds
+ * it; all who hold one address share the count. Where nobody does, strays cost nothing more. */
+struct mux_source;
+struct mux_source *mux_source_hold(struct mux *mux, const struct net_addr *address);
+void mux_source_release(struct mux *mux, struct mux_source *source); /* NULL is fine */
+uint64_t mux_source_strays(const struct mux_source *source); /* since it is held */
 
 struct mux_counters mux_counters(const struct mux *mux);
 /* An answer that passed here but was not understood after all. */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/sample.h"
+#include "core/self.h"
 #include "snmp/ber.h"
 #include "snmp/fast.h"
 #include "snmp/mux.h"
@@ -67,6 +68,8 @@ struct session {
 	enum session_state state;
 	struct session_request request;
 	int tries_left, tries;
+	uint32_t retried;
+	struct mux_source *source; /* NULL: nobody asks for its strays */
 	int64_t sent_at, next_send, received;
 	int error;           /* errno of the newest try that could not be delivered */
 	bool wrong_source;   /* in any try of this request */
@@ -598,6 +601,7 @@ try_failed(struct session *session)
 		return;
 	}
 	session->sessions->retried++;
+	session->retried++;
 	send_try(session);
 }
 
@@ -774,6 +778,7 @@ session_close(struct session *session)
 	if (session == NULL)
 		return;
 	session_cancel(session);
+	mux_source_release(session->sessions->mux, session->source);
 	if (session->library != NULL)
 		snmp_sess_close(session->library);
 	v3_close(session->v3);
@@ -789,6 +794,22 @@ session_engine(struct session *session, const char *hex)
 		return;
 	v3_engine_set(session->v3, hex);
 	v3_engine(session->v3, session->engine);
+}
+
+void
+session_watch(struct session *session)
+{
+	if (session->source == NULL)
+		session->source = mux_source_hold(session->sessions->mux, &session->peer.address);
+}
+
+void
+session_count(const struct session *session, struct self_counts *counts)
+{
+	counts->retries += session->retried;
+	counts->wrong_source += session->peer.wrong_source;
+	if (session->source != NULL)
+		counts->strays += mux_source_strays(session->source);
 }
 
 bool

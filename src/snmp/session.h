@@ -77,6 +77,12 @@ void session_close(struct session *session);
 /* Version 3: the engine ID from an earlier run; otherwise it is asked for first. */
 void session_engine(struct session *session, const char *hex);
 
+/* What was counted of this one since it was opened: see core/self.h. Strays only from
+ * session_watch on, and together with others at the same address. */
+struct self_counts;
+void session_watch(struct session *session);
+void session_count(const struct session *session, struct self_counts *counts);
+
 bool session_busy(const struct session *session);
 /* done comes later, never inside the call. The session must not be busy. */
 void session_send(struct session *session, const struct session_request *request);

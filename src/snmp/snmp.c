@@ -571,9 +571,19 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 	/* The configuration's; the session has copies. */
 	device->options.community = NULL;
 	memset(&device->options.user, 0, sizeof device->options.user);
+	if (configured->own)
+		session_watch(device->session);
 	epoch_load(device);
 	engine_load(device);
 	return device;
+}
+
+static void
+driver_count(void *state, struct self_counts *counts)
+{
+	const struct snmp_device *device = state;
+
+	session_count(device->session, counts);
 }
 
 /* The session's own deadline ends a request first; this one is for a work that waits behind
@@ -686,6 +696,7 @@ const struct driver snmp_driver = {
 	.close = driver_close,
 	.start = driver_start,
 	.cancel = driver_cancel,
+	.count = driver_count,
 };
 
 /* ---- all of it ---- */

@@ -1,5 +1,6 @@
 #include "store/watch.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ struct watch {
 	void *arg;
 	int64_t time;  /* as the store gave it last */
 	int64_t heard; /* mono ns when that changed */
+	double lag;
 	/* the worker's while it runs */
 	struct store_health health;
 	struct fail why;
@@ -47,6 +49,7 @@ judge(void *arg)
 		watch->time = watch->health.time;
 		watch->heard = now;
 	}
+	watch->lag = watch->read && now - watch->heard < SILENCE ? watch->health.lag : (double)NAN;
 	if (now - watch->heard >= SILENCE) {
 		snprintf(text, sizeof text, "says nothing for %s%s%s", str_time_span(span, sizeof span,
 			(now - watch->heard) / LOOP_S * LOOP_S), watch->read ? "" : ": ",
@@ -77,6 +80,7 @@ watch_new(struct loop *loop, const char *run_dir, void (*told)(const char *, voi
 	watch->told = told;
 	watch->arg = arg;
 	watch->heard = loop_mono(loop);
+	watch->lag = (double)NAN;
 	loop_timer_init(&watch->timer, look, watch);
 	watch->worker = loop_worker_new(loop, read_health, judge, watch, why);
 	if (watch->worker == NULL) {
@@ -85,6 +89,12 @@ watch_new(struct loop *loop, const char *run_dir, void (*told)(const char *, voi
 	}
 	loop_timer_in(loop, &watch->timer, INTERVAL);
 	return watch;
+}
+
+double
+watch_lag(const struct watch *watch)
+{
+	return watch->lag;
 }
 
 void

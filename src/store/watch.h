@@ -12,5 +12,7 @@ struct watch;
  * For its first 15 s a store that says nothing is no trouble. */
 struct watch *watch_new(struct loop *loop, const char *run_dir,
 	void (*told)(const char *why, void *arg), void *arg, struct fail *why);
+/* Seconds of journal that the store has not read, as it said last; NaN while it says nothing. */
+double watch_lag(const struct watch *watch);
 void watch_free(struct watch *watch); /* NULL is fine */
 #endif

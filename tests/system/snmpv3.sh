@@ -85,7 +85,7 @@ printf 'auth = "first auth phrase";\npriv = "first priv phrase";\n' >"$work/secr
 chmod 400 "$work/secrets.conf"
 {
 	cat <<END
-poller: { name = "test"; interval = "1s"; state_dir = "$work/state"; run_dir = "$work/run";
+poller: { name = "test"; interval = "1s"; own = true; state_dir = "$work/state"; run_dir = "$work/run";
           rrd_dir = "$work/rrd"; templates = [ "$src/conf/templates" ]; secrets = "secrets.conf"; };
 store: { flush = "1s"; profile = "short"; };
 profiles: ( { name = "p256"; snmp = { version = "3"; port = $port1; $user256 }; } );
@@ -116,7 +116,9 @@ END
 	device wrong-context "$port1" "$user256 context = \"elsewhere\";"
 	device twin "$port2" "$user256"
 	device late "$port3" "$user256"
+	echo '  { name = "own"; own = true; address = "127.0.0.1"; profile = "p256"; templates = [ "system" ]; },'
 	echo '  { name = "last"; address = "127.0.0.1"; reach = { ping = false; tcp = [ 9 ]; }; } );'
+	echo 'thresholds: ( { name = "busy"; on = "test/loop_lag"; above = 0.0; severity = "minor"; } );'
 } >"$work/pollwerk.conf"
 check "the configuration is right" $pollwerk check
 check "walk speaks version 3" eval "$pollwerk walk good256 1.3.6.1.2.1.1.5.0 |
@@ -177,9 +179,33 @@ check "and are told" grep -q 'good256: SNMP engine boots went back from 61 to 6'
 check "the wrong ones are still wrong" eval \
 	'auth wrong-auth wrongDigests && auth wrong-user "no user"'
 
-# A machine that has more to do than it has cores delays polls by itself.
-worst=$($pollwerk status --json | tr ',{}' '\n' | sed -n 's/.*"worst_start": *//p')
-sentence="no poll began later than 50 ms in all that (${worst:-?} s)"
+# number PATH: its good value.
+number()
+{
+	$pollwerk --json values "$1" | tr '{,' '\n\n' | sed -n 's/.*"value": *\([0-9].*\)/\1/p'
+}
+# all POINTS: each of these has a good value.
+all()
+{
+	for path in "$@"; do
+		[ -n "$(number "$path")" ] || return 1
+	done
+}
+check "how asking a device goes is points as well" wait_for 5 all own/lateness own/retries \
+	own/strays own/wrong_source
+check "and so is how the daemon is doing" wait_for 15 all test/up test/loop_lag test/late \
+	test/overruns test/drops test/values test/journal_backlog test/store_lag test/malformed
+check "it counts samples" eval 'number test/values | awk "{ exit !(\$1 > 20) }"'
+check "the daemon's own points have a file" eval \
+	"$pollwerk where test/drops | grep -q 'test/self.rrd' && [ -s '$work/rrd/test/self.rrd' ]"
+check "a graph" eval "$pollwerk graph -o '$work/lag.png' --from -60s test/loop_lag >'$work/graph' 2>&1 &&
+	[ -s '$work/lag.png' ]"
+check "gaps" eval "$pollwerk gaps test/loop_lag | grep -q test/loop_lag"
+check "and thresholds" eval "$pollwerk --json alarms | grep -q \"busy/test/loop_lag\""
+
+# A machine that has more to do than it has cores holds up the loop by itself.
+worst=$($pollwerk status --json | tr ',{}' '\n\n\n' | sed -n 's/.*"loop_lag": *//p')
+sentence="the loop was never held up for 50 ms in all that (${worst:-?} s at most)"
 if awk -v worst="${worst:-1}" 'BEGIN { exit !(worst < 0.05) }'; then
 	ok "$sentence"
 elif awk -v cores="$(nproc)" '{ exit !($1 > cores) }' /proc/loadavg; then

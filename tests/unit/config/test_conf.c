@@ -122,6 +122,36 @@ reads_the_daemons_own_settings(void)
 }
 
 static void
+own_metrics_are_a_group_of_the_device_and_a_device_of_the_daemon(void)
+{
+	static const char text[] =
+		"poller: { name = \"plant-a\"; interval = \"10s\"; own = true; };\n"
+		"devices: (\n"
+		"{ name = \"ups\"; address = \"10.0.0.1\"; own = true; points = (\n"
+		"  { name = \"charge\"; oid = \"1.3.6.1.2.1.33.1.2.4.0\"; } ); },\n"
+		"{ name = \"mes\"; address = \"10.0.0.2\"; own = true; reach = { }; },\n"
+		"{ name = \"plain\"; address = \"10.0.0.3\"; reach = { }; } );\n"
+		"thresholds: ( { name = \"drops\"; on = \"plant-a/drops\"; above = 1; },\n"
+		"  { name = \"late\"; on = \"ups/lateness\"; above = 1; } );\n";
+	struct inventory *inventory = load(text);
+	const struct device *ups = device(inventory, "ups"), *mes = device(inventory, "mes");
+	const struct device *self = device(inventory, "plant-a");
+
+	CHECK_INT(inventory->device_count, 4);
+	CHECK_STR(ups->groups[1].name, "self");
+	CHECK_INT(ups->groups[1].interval, INT64_C(10000000000));
+	CHECK_INT(ups->groups[1].point_count, 4);
+	CHECK_STR(ups->groups[1].points[3].name, "wrong_source");
+	CHECK_INT(mes->groups[1].point_count, 2); /* a ping knows no strays */
+	CHECK_INT(device(inventory, "plain")->group_count, 1);
+	CHECK_STR(self->protocol, "self");
+	CHECK_INT(self->interval, INT64_C(10000000000));
+	CHECK_INT(self->group_count, 1);
+	CHECK_INT(inventory->threshold_count, 2);
+	inventory_free(inventory);
+}
+
+static void
 reads_receivers(void)
 {
 	struct inventory *inventory = load(plant);
@@ -575,6 +605,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(reads_the_daemons_own_settings),
+		TEST(own_metrics_are_a_group_of_the_device_and_a_device_of_the_daemon),
 		TEST(reads_receivers),
 		TEST(puts_points_of_another_interval_into_a_group_of_their_own),
 		TEST(the_nearest_retention_counts_rows_device_table_template_store),

@@ -15,6 +15,7 @@
 #include "core/feed.h"
 #include "core/latest.h"
 #include "core/poller.h"
+#include "core/self.h"
 #include "core/series.h"
 #include "fake/loop_sim.h"
 
@@ -25,7 +26,7 @@ static struct {
 	uint8_t rest;
 	bool answers, row_seen, whole;
 	double value;
-	uint64_t count, milli;
+	uint64_t count, milli, retries, strays, drops;
 	int starts, cancels, cautious;
 } script;
 
@@ -111,8 +112,16 @@ script_detach(void *state)
 	free(state);
 }
 
+static void
+script_count(void *state, struct self_counts *counts)
+{
+	(void)state;
+	counts->retries += script.retries;
+	counts->strays += script.strays;
+}
+
 static const struct driver script_driver = { "script", script_attach, script_detach,
-	script_open, script_close, script_start, script_cancel };
+	script_open, script_close, script_start, script_cancel, script_count };
 
 /* ---- what came out ---- */
 
@@ -183,6 +192,15 @@ static struct latest *latest;
 static struct feed feed;
 static struct poller *poller;
 
+static void
+read_self(struct self_daemon *now, void *arg)
+{
+	(void)arg;
+	*now = (struct self_daemon){ .loop_lag = 0.25, .journal_backlog = 3,
+		.store_lag = (double)NAN, .drops = script.drops };
+}
+
+static struct self self = { read_self, NULL };
 static int ended;
 
 static void
@@ -211,7 +229,8 @@ start_process(void)
 	feed_add(&feed, &latest_hook);
 	feed_add(&feed, &listener);
 	parts = (struct poller_parts){ .loop = loop, .catalogue = catalogue, .latest = latest,
-		.feed = &feed, .ended = count_ended, .drivers = { { &script_driver, NULL } }, .driver_count = 1 };
+		.feed = &feed, .ended = count_ended,
+		.drivers = { { &script_driver, NULL }, { &self_driver, &self } }, .driver_count = 2 };
 	poller = poller_new(&parts);
 }
 
@@ -542,6 +561,104 @@ a_burst_of_the_same_news_is_ten_lines_and_a_count(void)
 	finish();
 }
 
+/* ---- own metrics ---- */
+
+static struct group own_groups[2];
+static char state_told[16];
+
+static void
+hear_state(const struct device_view *view, void *arg)
+{
+	(void)arg;
+	str_copy(state_told, sizeof state_told, view->state);
+}
+
+static void
+begin_own(const char *name, const struct point *points, size_t count)
+{
+	static const struct group self_group = { .name = SELF_GROUP, .interval = 10 * LOOP_S,
+		.suffix = "", .profile = "standard", .driver = &self_driver };
+	bool daemon = points == self_daemon_points;
+
+	own_groups[0] = groups[0];
+	own_groups[!daemon] = self_group;
+	own_groups[!daemon].points = points;
+	own_groups[!daemon].point_count = count;
+	device.groups = own_groups;
+	begin(name, daemon ? 1 : 2);
+	configure(0, 1);
+}
+
+static void
+finish_own(void)
+{
+	finish();
+	device.groups = groups;
+}
+
+static void
+a_device_tells_how_the_asking_goes_and_is_not_degraded_by_it(void)
+{
+	begin_own("press-3", self_points, SELF_POINTS);
+	for (int i = 0; i < 10; i++) {
+		script.retries += 5;
+		script.strays += 20;
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	CHECK_INT(count_reason(id_of("press-3/lateness"), REASON_GOOD), 10);
+	CHECK_NEAR(seen.value[id_of("press-3/lateness")], 0, 1e-9);
+	CHECK_NEAR(seen.value[id_of("press-3/retries")], 0.5, 1e-6);
+	CHECK_NEAR(seen.value[id_of("press-3/strays")], 2, 1e-6);
+	CHECK_NEAR(seen.value[id_of("press-3/wrong_source")], 0, 1e-9);
+	poller_each_device(poller, hear_state, NULL);
+	CHECK_STR(state_told, "up");
+	/* What it tells of itself is there when the device is not, and does not make it up. */
+	script.answers = false;
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/retries"), REASON_GOOD), 11);
+	CHECK_NEAR(seen.value[id_of("press-3/up")], 0, 0);
+	poller_each_device(poller, hear_state, NULL);
+	CHECK_STR(state_told, "down");
+	finish_own();
+}
+
+static void
+the_daemon_is_a_device_whose_counters_are_rates(void)
+{
+	begin_own("plant-a", self_daemon_points, SELF_DAEMON_POINTS);
+	for (int i = 0; i < 10; i++) {
+		script.drops += 30;
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	CHECK_NEAR(seen.value[id_of("plant-a/up")], 1, 0);
+	CHECK_INT(count_reason(id_of("plant-a/rtt"), REASON_GOOD), 10);
+	CHECK_NEAR(seen.value[id_of("plant-a/drops")], 3, 1e-6);
+	/* 10 points of its own and 3 of any device */
+	CHECK_NEAR(seen.value[id_of("plant-a/values")], 1.3, 1e-6);
+	CHECK_NEAR(seen.value[id_of("plant-a/loop_lag")], 0.25, 1e-9);
+	CHECK_NEAR(seen.value[id_of("plant-a/journal_backlog")], 3, 1e-9);
+	/* A store that says nothing has a lag that is not known, never one of 0. */
+	CHECK_INT(count_reason(id_of("plant-a/store_lag"), REASON_TIMEOUT), 10);
+	finish_own();
+}
+
+static void
+counters_of_a_former_process_make_no_rate(void)
+{
+	begin_own("press-3", self_points, SELF_POINTS);
+	script.retries = 500;
+	loop_sim_for(loop, 30 * LOOP_S);
+	end_process();
+	start_process();
+	script.retries = 900; /* counted from 0 again, whatever the number says */
+	configure(1, 1);
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/retries"), REASON_DISCONTINUITY), 1);
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(seen.value[id_of("press-3/retries")], 0, 1e-9);
+	finish_own();
+}
+
 RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
@@ -555,4 +672,7 @@ RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(the_raw_reading_goes_along_where_it_is_a_whole_number),
 	TEST(a_device_that_its_driver_refuses_is_closed_as_config),
 	TEST(a_number_that_is_none_is_invalid_and_not_good),
-	TEST(a_burst_of_the_same_news_is_ten_lines_and_a_count))
+	TEST(a_burst_of_the_same_news_is_ten_lines_and_a_count),
+	TEST(a_device_tells_how_the_asking_goes_and_is_not_degraded_by_it),
+	TEST(the_daemon_is_a_device_whose_counters_are_rates),
+	TEST(counters_of_a_former_process_make_no_rate))

@@ -9,6 +9,7 @@
 #include "bed_agent.h"
 #include "bed_task.h"
 #include "core/sample.h"
+#include "core/self.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
 #include "../check.h"
@@ -268,6 +269,37 @@ an_answer_from_another_address_or_port_is_refused_and_named(void)
 	CHECK_INT(bed.task->rest, REASON_WRONG_SOURCE);
 	CHECK_INT(bed.lines, 2);
 	CHECK_INT(snmp_counters(bed.snmp).wrong_source, 4); /* a silent device is asked once */
+	close_bed();
+}
+
+/* See core/self.h. */
+static struct self_counts
+counts(void)
+{
+	struct self_counts counts = { 0 };
+
+	snmp_driver.count(bed.state, &counts);
+	return counts;
+}
+
+static void
+a_device_with_own_metrics_counts_its_tries_strays_and_strangers(void)
+{
+	open_bed(points, 2);
+	bed.device.own = true;
+	attach();
+	poll_once(false);
+	CHECK_INT(counts().retries + counts().strays + counts().wrong_source, 0);
+	bed_faults(bed.agent, "drop=1 count=1");
+	poll_once(false);
+	CHECK_INT(counts().retries, 1);
+	bed_faults(bed.agent, "duplicate=1 count=1");
+	poll_once(false);
+	CHECK_INT(counts().strays, 1); /* the second answer of the two */
+	bed_answers_from(bed.agent, "10.1.3.2", 161);
+	poll_once(true);
+	CHECK_INT(counts().wrong_source, 1);
+	CHECK_INT(counts().strays, 1);
 	close_bed();
 }
 
@@ -563,6 +595,7 @@ RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
 	TEST(an_answer_to_a_former_try_is_not_taken),
 	TEST(forged_answers_are_dropped_and_the_request_stays_open),
 	TEST(an_answer_from_another_address_or_port_is_refused_and_named),
+	TEST(a_device_with_own_metrics_counts_its_tries_strays_and_strangers),
 	TEST(any_source_takes_answers_from_another_address),
 	TEST(answers_with_other_objects_are_bad_replies),
 	TEST(a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable),
