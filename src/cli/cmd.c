@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "config/conf.h"
 #include "core/device.h"
+#include "snmp/mib.h"
 
 void
 cmd_error(const char *format, ...)
@@ -40,10 +41,22 @@ cmd_usage(const struct cmd *cmd, const char *format, ...)
 struct inventory *
 cmd_inventory(const struct cmd_context *context)
 {
+	return cmd_inventory_and_mib(context, NULL);
+}
+
+struct inventory *
+cmd_inventory_and_mib(const struct cmd_context *context, struct mib **mib)
+{
 	struct conf_errors errors = { 0 };
 	struct conf *conf = conf_load(context->config, &errors);
 	struct inventory *inventory = conf == NULL ? NULL : conf_inventory(conf);
 
+	if (mib != NULL)
+		*mib = conf == NULL ? NULL : conf_mibs(conf);
+	if (mib != NULL && *mib != NULL && !mib_read_all(*mib)) {
+		mib_close(*mib);
+		*mib = NULL;
+	}
 	conf_report(&errors, stderr);
 	conf_errors_free(&errors);
 	conf_free(conf);

@@ -10,6 +10,7 @@
 struct conf_places;
 struct fail;
 struct inventory;
+struct mib;
 
 enum { CMD_OK = 0, CMD_NEGATIVE = 1, CMD_USAGE = 2, CMD_NO_DAEMON = 3 };
 
@@ -37,6 +38,9 @@ void cmd_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The checked configuration; NULL after its mistakes were printed. inventory_unref it. */
 struct inventory *cmd_inventory(const struct cmd_context *context);
+/* The same, and all MIB modules of poller.mibs and of the machine, for who shows them; *mib is
+ * NULL where there is none. mib_close it. To be called before snmp_new. */
+struct inventory *cmd_inventory_and_mib(const struct cmd_context *context, struct mib **mib);
 /* For commands that only look and need no secrets: the directories, and the inventory if the configuration is
  * right (else NULL, after a message). -1 after messages when not even the file can be read. */
 int cmd_look(const struct cmd_context *context, struct conf_places *places,

@@ -17,13 +17,14 @@
 #include "journal/state.h"
 #include "modbus/modbus.h"
 #include "modbus/probe.h"
+#include "snmp/mib.h"
 
 struct request {
 	const struct device *device;
 	const struct modbus_options *options;
 	enum adu_function function; /* 0: not given */
 	uint16_t address;
-	bool identify, beside;
+	bool identify, beside, numeric;
 	const char *device_name, *address_text;
 };
 
@@ -113,6 +114,8 @@ parse_arguments(struct request *request, int argc, char **argv)
 			request->identify = true;
 		} else if (strcmp(argv[i], "--beside") == 0) {
 			request->beside = true;
+		} else if (strcmp(argv[i], "--numeric") == 0) {
+			request->numeric = true;
 		} else if (strcmp(argv[i], "--function") == 0) {
 			if (i + 1 == argc || str_uint(argv[++i], &function, NULL) == -1 ||
 				function < 1 || function > 4)
@@ -335,17 +338,20 @@ run(const struct cmd_context *context, int argc, char **argv)
 	struct request request = { 0 };
 	const struct device *device;
 	struct inventory *inventory;
+	struct mib *mib = NULL;
 	struct fail why;
 	int status = parse_arguments(&request, argc, argv);
 
 	if (status != CMD_OK)
 		return status;
-	inventory = cmd_inventory(context);
+	/* Only who looks at an SNMP agent gives no address. */
+	inventory = request.address_text != NULL || request.numeric ? cmd_inventory(context) :
+		cmd_inventory_and_mib(context, &mib);
 	if (inventory == NULL)
 		return CMD_NEGATIVE;
 	device = inventory_find(inventory, request.device_name);
 	if (device != NULL && device->snmp != NULL && request.address_text == NULL) {
-		status = probe_snmp(context, device);
+		status = probe_snmp(context, device, mib);
 	} else if (find_device(&request, inventory, &why) == -1) {
 		status = cmd_usage(&cmd_probe, "%s", why.text);
 	} else if (keep_daemon_out(&request, inventory, &why) == -1) {
@@ -354,11 +360,12 @@ run(const struct cmd_context *context, int argc, char **argv)
 	} else {
 		status = ask(context, &request);
 	}
+	mib_close(mib);
 	inventory_unref(inventory);
 	return status;
 }
 
 const struct cmd cmd_probe = { "probe",
-	"DEVICE | [--function N] [--identify] [--beside] DEVICE ADDRESS|POINT",
+	"[--numeric] DEVICE | [--function N] [--identify] [--beside] DEVICE ADDRESS|POINT",
 	"see what an SNMP agent is, or read a Modbus address in every way it could be meant",
 	run };

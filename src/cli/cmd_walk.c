@@ -1,5 +1,6 @@
 /* pollwerk walk: everything that an SNMP agent has below an OID, by the same sessions and
  * checks as polling. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "cli/cmd.h"
 #include "core/device.h"
 #include "core/sample.h"
+#include "snmp/mib.h"
 #include "snmp/snmp.h"
 #include "snmp/walk.h"
 
@@ -19,6 +21,7 @@
 
 struct request {
 	const char *device_name, *oid_text;
+	bool numeric;
 	uint64_t most;
 	uint32_t ids[SNMP_OID_MAX];
 	struct snmp_oid root;
@@ -26,6 +29,7 @@ struct request {
 
 struct result {
 	struct loop *loop;
+	struct mib *mib; /* NULL: numbers only */
 	json_t *objects; /* NULL: lines on stdout */
 	uint8_t reason;
 	char why[256];
@@ -35,10 +39,10 @@ struct result {
 static int
 parse_arguments(struct request *request, int argc, char **argv)
 {
-	struct fail why;
-
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--max") == 0) {
+		if (strcmp(argv[i], "--numeric") == 0) {
+			request->numeric = true;
+		} else if (strcmp(argv[i], "--max") == 0) {
 			if (i + 1 == argc || str_uint(argv[++i], &request->most, NULL) == -1 ||
 				request->most == 0)
 				return cmd_usage(&cmd_walk, "--max is a number of objects");
@@ -54,9 +58,28 @@ parse_arguments(struct request *request, int argc, char **argv)
 	}
 	if (request->device_name == NULL)
 		return cmd_usage(&cmd_walk, "which device?");
+	if (request->oid_text == NULL)
+		request->oid_text = DEFAULT_ROOT;
+	return CMD_OK;
+}
+
+static int
+parse_root(struct request *request, struct mib *mib)
+{
+	char numbers[OID_TEXT];
+	const char *text = request->oid_text;
+	struct fail why;
+
+	if (mib_is_name(text) && mib == NULL)
+		return cmd_usage(&cmd_walk, "\"%s\": there are no MIB files: install "
+			"snmp-mibs-downloader, or name directories in poller.mibs", text);
+	if (mib_is_name(text)) {
+		if (mib_resolve(mib, text, numbers, sizeof numbers, &why) == -1)
+			return cmd_usage(&cmd_walk, "\"%s\": %s", text, why.text);
+		text = numbers;
+	}
 	request->root.ids = request->ids;
-	if (snmp_oid_parse(request->oid_text != NULL ? request->oid_text : DEFAULT_ROOT,
-		    request->ids, &request->root.count, &why) == -1)
+	if (snmp_oid_parse(text, request->ids, &request->root.count, &why) == -1)
 		return cmd_usage(&cmd_walk, "%s", why.text);
 	return CMD_OK;
 }
@@ -81,17 +104,24 @@ static void
 on_object(const struct varbind *varbind, void *arg)
 {
 	struct result *result = arg;
-	char oid[OID_TEXT], text[65536];
+	char oid[OID_TEXT], name[OID_TEXT], text[65536], meaning[65536];
 	const char *type = value_type_word(varbind->value.type);
+	bool named, meant;
 
 	result->count++;
 	snmp_oid_text(oid, sizeof oid, varbind->ids, varbind->count);
 	value_text(text, sizeof text, &varbind->value);
+	named = result->mib != NULL &&
+		mib_oid_text(result->mib, name, sizeof name, varbind->ids, varbind->count);
+	meant = result->mib != NULL &&
+		mib_value_text(result->mib, meaning, sizeof meaning, varbind);
 	if (result->objects == NULL)
-		printf("%s = %s: %s\n", oid, type, text);
+		printf("%s = %s: %s\n", named ? name : oid, type, meant ? meaning : text);
 	else
-		json_array_append_new(result->objects, json_pack("{s:s, s:s, s:o}", "oid", oid,
-			"type", type, "value", value_json(&varbind->value, text)));
+		json_array_append_new(result->objects, json_pack("{s:s, s:s, s:o, s:o, s:o}", "oid",
+			oid, "type", type, "value", value_json(&varbind->value, text), "name",
+			named ? doc_text(name) : json_null(), "meaning",
+			meant ? doc_text(meaning) : json_null()));
 }
 
 static void
@@ -115,7 +145,7 @@ report(const struct request *request, const struct device *device, struct result
 	}
 	if (result->count == 0) {
 		cmd_error("%s (%s): has nothing below %s", device->name, device->address,
-			request->oid_text != NULL ? request->oid_text : DEFAULT_ROOT);
+			request->oid_text);
 		return CMD_NEGATIVE;
 	}
 	return CMD_OK;
@@ -123,10 +153,10 @@ report(const struct request *request, const struct device *device, struct result
 
 static int
 walk(const struct cmd_context *context, const struct request *request,
-	const struct device *device)
+	const struct device *device, struct mib *mib)
 {
 	static const struct snmp_walk_events events = { .object = on_object, .done = on_done };
-	struct result result = { 0 };
+	struct result result = { .mib = request->numeric ? NULL : mib };
 	struct snmp_walk *started = NULL;
 	struct snmp *snmp = NULL;
 	int status = CMD_NEGATIVE;
@@ -158,11 +188,13 @@ run(const struct cmd_context *context, int argc, char **argv)
 	struct request request = { 0 };
 	const struct device *device;
 	struct inventory *inventory;
+	struct mib *mib = NULL;
 	int status = parse_arguments(&request, argc, argv);
 
 	if (status != CMD_OK)
 		return status;
-	inventory = cmd_inventory(context);
+	inventory = request.numeric && !mib_is_name(request.oid_text) ?
+		cmd_inventory(context) : cmd_inventory_and_mib(context, &mib);
 	if (inventory == NULL)
 		return CMD_NEGATIVE;
 	device = inventory_find(inventory, request.device_name);
@@ -171,11 +203,12 @@ run(const struct cmd_context *context, int argc, char **argv)
 			request.device_name);
 	else if (device->snmp == NULL)
 		status = cmd_usage(&cmd_walk, "\"%s\" is not asked by SNMP", device->name);
-	else
-		status = walk(context, &request, device);
+	else if ((status = parse_root(&request, mib)) == CMD_OK)
+		status = walk(context, &request, device, mib);
+	mib_close(mib);
 	inventory_unref(inventory);
 	return status;
 }
 
-const struct cmd cmd_walk = { "walk", "[--max N] DEVICE [OID]",
+const struct cmd cmd_walk = { "walk", "[--numeric] [--max N] DEVICE [OID|MODULE::NAME]",
 	"list what an SNMP agent has below an OID (" DEFAULT_ROOT ")", run };

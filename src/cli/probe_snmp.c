@@ -11,6 +11,7 @@
 #include "core/device.h"
 #include "core/sample.h"
 #include "snmp/look.h"
+#include "snmp/mib.h"
 #include "snmp/snmp.h"
 
 struct answer {
@@ -33,10 +34,23 @@ version_word(uint8_t version)
 	return version == 1 ? "1" : version == 3 ? "3" : "2c";
 }
 
-static void
-print_text(const struct device *device, const struct look_result *result)
+/* The name of the object identifier; "" when nobody knows one. */
+static const char *
+object_name(struct mib *mib, const char *object_id, char *to, size_t size)
 {
-	char span[32];
+	uint32_t ids[SNMP_OID_MAX];
+	size_t count;
+
+	if (mib == NULL || snmp_oid_parse(object_id, ids, &count, NULL) == -1 ||
+		!mib_oid_text(mib, to, size, ids, count))
+		to[0] = '\0';
+	return to;
+}
+
+static void
+print_text(const struct device *device, const struct look_result *result, struct mib *mib)
+{
+	char span[32], name[SNMP_OID_MAX * 11];
 
 	printf("%s (%s): ", device->name, device->address);
 	if (result->answered == 0) {
@@ -49,8 +63,10 @@ print_text(const struct device *device, const struct look_result *result)
 	if (result->other_version)
 		printf("  but not by the configured one: set version = \"%s\"\n",
 			version_word(result->version));
-	printf("  sysDescr     %s\n  sysObjectID  %s\n  sysName      %s\n  sysLocation  %s\n",
-		result->descr, result->object_id, result->name, result->location);
+	object_name(mib, result->object_id, name, sizeof name);
+	printf("  sysDescr     %s\n  sysObjectID  %s%s%s\n  sysName      %s\n  sysLocation  %s\n",
+		result->descr, result->object_id, name[0] != '\0' ? " = " : "", name, result->name,
+		result->location);
 	if (result->has_uptime)
 		printf("  sysUpTime    %s\n", str_time_span(span, sizeof span,
 			(int64_t)result->uptime * LOOP_S));
@@ -63,16 +79,20 @@ print_text(const struct device *device, const struct look_result *result)
 }
 
 static void
-print_json(const struct device *device, const struct look_result *result)
+print_json(const struct device *device, const struct look_result *result, struct mib *mib)
 {
 	bool answered = result->answered > 0;
+	char name[SNMP_OID_MAX * 11];
 
-	cmd_print_json(json_pack("{s:o, s:o, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, "
+	object_name(mib, result->object_id, name, sizeof name);
+
+	cmd_print_json(json_pack("{s:o, s:o, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, "
 		"s:o, s:i, s:i, s:s, s:o}",
 		"device", doc_text(device->name), "address", doc_text(device->address),
 		"answers", answered, "version", version_word(result->version), "other_version",
 		result->other_version, "descr", doc_text(result->descr), "object_id",
-		doc_text(result->object_id), "name", doc_text(result->name), "location",
+		doc_text(result->object_id), "object_name",
+		name[0] != '\0' ? doc_text(name) : json_null(), "name", doc_text(result->name), "location",
 		doc_text(result->location), "uptime",
 		doc_number(result->has_uptime ? result->uptime : (double)NAN), "interfaces",
 		(int)result->interfaces, "counters64", (int)result->counters64, "rtt_min",
@@ -84,7 +104,7 @@ print_json(const struct device *device, const struct look_result *result)
 }
 
 int
-probe_snmp(const struct cmd_context *context, const struct device *device)
+probe_snmp(const struct cmd_context *context, const struct device *device, struct mib *mib)
 {
 	struct answer answer = { 0 };
 	struct snmp_look *look = NULL;
@@ -102,9 +122,9 @@ probe_snmp(const struct cmd_context *context, const struct device *device)
 	} else {
 		loop_run(answer.loop);
 		if (context->json)
-			print_json(device, answer.result);
+			print_json(device, answer.result, mib);
 		else
-			print_text(device, answer.result);
+			print_text(device, answer.result, mib);
 		status = answer.result->reason == REASON_GOOD && !answer.result->other_version ?
 			CMD_OK : CMD_NEGATIVE;
 	}

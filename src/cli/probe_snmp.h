@@ -4,7 +4,10 @@
 
 struct cmd_context;
 struct device;
+struct mib;
 
-/* Asks who it is and what of the usual objects it has, prints that; the exit status. */
-int probe_snmp(const struct cmd_context *context, const struct device *device);
+/* Asks who it is and what of the usual objects it has, prints that; the exit status. mib may
+ * be NULL. */
+int probe_snmp(const struct cmd_context *context, const struct device *device,
+	struct mib *mib);
 #endif

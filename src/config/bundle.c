@@ -17,7 +17,7 @@ enum { FILE_MAX = 4 << 20, BUNDLE_MAX = 256 << 20 };
 
 /* On the descriptor: this head, then per file a head, its path, its text. Read only by the
  * program that wrote it, but checked all the same. */
-static const char magic[8] = "pwconf1";
+static const char magic[8] = "pwconf2";
 struct file_head {
 	uint32_t kind, path_size;
 	uint64_t text_size;
@@ -181,7 +181,7 @@ load_file(struct bundle *bundle, int fd, off_t *at)
 	char *path = NULL, *text = NULL;
 	int status = -1;
 
-	if (!get(fd, at, &head, sizeof head) || head.kind > BUNDLE_LIST ||
+	if (!get(fd, at, &head, sizeof head) || head.kind > BUNDLE_NAMES ||
 		head.path_size > 4096 || head.text_size > FILE_MAX)
 		return -1;
 	path = mem_zero((size_t)head.path_size + 1);

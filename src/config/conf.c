@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "config/arena.h"
 #include "config/load.h"
+#include "config/names.h"
 #include "config/registers.h"
 #include "config/schema.h"
 #include "config/tree.h"
@@ -393,11 +394,12 @@ check_history(const struct inventory *inventory, const char *main_file,
 }
 
 static bool
-finish(struct conf *conf, struct conf_errors *errors, size_t before)
+finish(struct conf *conf, enum names_from names, struct conf_errors *errors, size_t before)
 {
 	/* What libconfig could not read is missing: more checks would complain of that. */
 	if (errors->count > before)
 		return false;
+	names_resolve(conf, names, errors);
 	check_files(conf, errors);
 	conf->secrets.file = conf->secret_tree;
 	conf->secrets.bundle = &conf->bundle;
@@ -427,7 +429,7 @@ load(const char *path, bool to_look, struct conf_errors *errors)
 	read_tree(reader, path, BUNDLE_MAIN, NULL, 0);
 	read_rest(reader);
 	conf->secrets.outside = true;
-	fine = finish(conf, errors, before);
+	fine = finish(conf, to_look ? NAMES_NOWHERE : NAMES_FILES, errors, before);
 	if (fine && !to_look)
 		check_history(conf->inventory, path, errors);
 	fine = fine && errors->count == before;
@@ -477,10 +479,10 @@ conf_load_bundle(int fd, struct conf_errors *errors)
 			conf->secret_tree = tree_parse(file, errors);
 		else if (file->kind == BUNDLE_LIST)
 			keep_list(conf, file, errors);
-		else if (file->kind != BUNDLE_CREDENTIAL)
+		else if (file->kind != BUNDLE_CREDENTIAL && file->kind != BUNDLE_NAMES)
 			keep_tree(conf, tree_parse(file, errors));
 	}
-	if (!finish(conf, errors, before))
+	if (!finish(conf, NAMES_BUNDLE, errors, before))
 		goto fail;
 	return conf;
 fail:

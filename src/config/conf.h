@@ -17,6 +17,7 @@ struct conf;
 struct device;
 struct fail;
 struct inventory;
+struct mib;
 struct series;
 struct series_catalogue;
 
@@ -26,6 +27,9 @@ struct conf *conf_load(const char *path, struct conf_errors *errors);
 /* For who only looks at what the daemon has polled, without its rights: opens no secrets
  * (each credential is ""), and what the catalogue says of changed intervals is not asked. */
 struct conf *conf_load_to_look(const char *path, struct conf_errors *errors);
+
+/* The MIB files of poller.mibs and of the machine; none is read yet (snmp/mib.h). */
+struct mib *conf_mibs(const struct conf *conf);
 
 /* The same texts, to be handed on through a memfd; position and offset of fd do not matter.
  * -1 and why. */

@@ -9,7 +9,7 @@ daemon=
 trap 'end_all' EXIT
 trap 'exit 1' INT TERM
 pollwerk="./pollwerk -c $work/pollwerk.conf"
-export SNMPCONFPATH=/nonexistent SNMP_PERSISTENT_DIR="$work/persistent" MIBS=
+export SNMPCONFPATH=/nonexistent SNMP_PERSISTENT_DIR="$work/persistent" MIBS= MIBDIRS=
 mkdir -p "$work/persistent/cert_indexes" "$work/persistent/mib_indexes"
 
 end_all()

@@ -1,0 +1,175 @@
+#include "config/names.h"
+
+#include <libconfig.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/bundle.h"
+#include "config/conf.h"
+#include "config/errors.h"
+#include "config/load.h"
+#include "config/schema.h"
+#include "config/tree.h"
+#include "snmp/mib.h"
+#include "snmp/snmp.h"
+
+enum { OID_TEXT = SNMP_OID_MAX * 11, DIRS_MAX = 64 };
+
+struct names {
+	struct conf *conf;
+	struct conf_errors *errors;
+	enum names_from from;
+	struct mib *mib; /* open from the first name on */
+	char *found;     /* "NAME NUMBERS\n" ... */
+	size_t size;
+};
+
+/* The numbers behind "NAME "; NULL when it is not among what was found. */
+static const char *
+find(const struct names *names, const char *name)
+{
+	size_t length = strlen(name);
+	const char *at = names->found;
+
+	while (at != NULL && *at != '\0') {
+		if (strncmp(at, name, length) == 0 && at[length] == ' ')
+			return at + length + 1;
+		at = strchr(at, '\n');
+		at = at == NULL ? NULL : at + 1;
+	}
+	return NULL;
+}
+
+static void
+keep(struct names *names, const char *name, const char *numbers)
+{
+	char *line = mem_format("%s %s\n", name, numbers);
+	size_t length = strlen(line);
+
+	names->found = mem_grow(names->found, names->size + length + 1, 1);
+	memcpy(names->found + names->size, line, length + 1);
+	names->size += length;
+	free(line);
+}
+
+/* poller.mibs of all files; relative ones count from the main file's directory. */
+struct mib *
+conf_mibs(const struct conf *conf)
+{
+	const char *main = conf->bundle.files[0]->path, *slash = strrchr(main, '/');
+	int base = slash == NULL ? 0 : (int)(slash - main + 1);
+	char *dirs[DIRS_MAX] = { NULL };
+	const char *const *read = (const char *const *)dirs;
+	struct mib *mib;
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf->tree_count; i++) {
+		const struct config_setting_t *list =
+			node_get(node_get(tree_root(conf->trees[i]), "poller"), "mibs");
+
+		for (int k = 0; k < node_count(list) && count < DIRS_MAX; k++) {
+			const char *dir = node_text(node_at(list, k));
+
+			if (dir != NULL && dir[0] != '\0')
+				dirs[count++] = mem_format("%.*s%s", dir[0] == '/' ? 0 : base, main, dir);
+		}
+	}
+	mib = mib_open(read, count);
+	while (count-- > 0)
+		free(dirs[count]);
+	return mib;
+}
+
+static int
+numbers_of(struct names *names, const char *text, char *to, size_t size, struct fail *why)
+{
+	const char *found = find(names, text);
+
+	if (names->from == NAMES_NOWHERE) {
+		snprintf(to, size, "0.0");
+		return 0;
+	}
+	if (found != NULL) {
+		snprintf(to, size, "%.*s", (int)strcspn(found, "\n"), found);
+		return 0;
+	}
+	if (names->from == NAMES_BUNDLE) {
+		fail_set(why, "not among the names that were resolved when it was checked");
+		return -1;
+	}
+	if (names->mib == NULL)
+		names->mib = conf_mibs(names->conf);
+	if (mib_resolve(names->mib, text, to, size, why) == -1)
+		return -1;
+	keep(names, text, to);
+	return 0;
+}
+
+static void
+resolve(struct names *names, struct config_setting_t *node, const char *key)
+{
+	const char *text = node_text(node);
+	char numbers[OID_TEXT];
+	struct fail why;
+
+	/* A control character is for the schema to tell about. */
+	if (text == NULL || !mib_is_name(text) || strpbrk(text, " \n\t") != NULL)
+		return;
+	if (numbers_of(names, text, numbers, sizeof numbers, &why) == -1) {
+		node_error(node, names->errors, "%s \"%s\": %s", key, text, why.text);
+		str_copy(numbers, sizeof numbers, "0.0"); /* told once is enough */
+	}
+	config_setting_set_string(node, numbers);
+}
+
+/* Does a key of this name hold OIDs in any section? */
+static bool
+holds_oids(const char *key)
+{
+	for (size_t i = 0; i < schema_key_count; i++) {
+		if ((schema_keys[i].type == SCHEMA_OID || schema_keys[i].type == SCHEMA_OIDS) &&
+			strcmp(schema_keys[i].key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+resolve_below(struct names *names, const struct config_setting_t *node)
+{
+	for (int i = 0; i < node_count(node); i++) {
+		struct config_setting_t *entry = (struct config_setting_t *)node_at(node, i);
+		const char *key = config_setting_name(entry);
+
+		if (key == NULL) /* an entry of [ ] */
+			key = node_name(node);
+		if (node_text(entry) == NULL)
+			resolve_below(names, entry);
+		else if (holds_oids(key))
+			resolve(names, entry, key);
+	}
+}
+
+void
+names_resolve(struct conf *conf, enum names_from from, struct conf_errors *errors)
+{
+	struct names names = { .conf = conf, .errors = errors, .from = from };
+
+	for (size_t i = 0; i < conf->bundle.count; i++) {
+		const struct bundle_file *file = conf->bundle.files[i];
+
+		if (file->kind == BUNDLE_NAMES && from == NAMES_BUNDLE)
+			names.found = mem_text(file->text);
+	}
+	for (size_t i = 0; i < conf->tree_count; i++)
+		resolve_below(&names, tree_root(conf->trees[i]));
+	if (names.mib != NULL && names.found != NULL)
+		bundle_add(&conf->bundle, BUNDLE_NAMES, "MIB names", names.found, names.size);
+	mib_close(names.mib);
+	free(names.found);
+}
