@@ -98,6 +98,22 @@ cmd_may_not(const struct fail *why)
 }
 
 void
+cmd_print_csv(const char *text)
+{
+	if (strpbrk(text, ",\"\r\n") == NULL) {
+		fputs(text, stdout);
+		return;
+	}
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			putchar('"');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+void
 cmd_print_json(json_t *document)
 {
 	doc_write(document, stdout);

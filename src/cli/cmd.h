@@ -50,6 +50,8 @@ int cmd_look(const struct cmd_context *context, struct conf_places *places,
 bool cmd_may_not(const struct fail *why);
 #define CMD_MAY_NOT " (be root, or in the group of poller.user)"
 
+/* A field of a CSV line, quoted where it has to be (RFC 4180, section 2). */
+void cmd_print_csv(const char *text);
 /* Prints the document and a newline; takes the reference. */
 void cmd_print_json(json_t *document);
 #endif

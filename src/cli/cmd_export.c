@@ -170,23 +170,6 @@ struct row {
 	const char *reason;
 };
 
-/* RFC 4180: quoted where it has to be. */
-static void
-put_csv(const char *text)
-{
-	if (strpbrk(text, ",\"\r\n") == NULL) {
-		fputs(text, stdout);
-		return;
-	}
-	putchar('"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			putchar('"');
-		putchar(*text);
-	}
-	putchar('"');
-}
-
 static const char *
 time_text(const struct export *e, char to[32], int64_t time)
 {
@@ -213,9 +196,9 @@ put_csv_row(const struct export *e, const struct column *column, const struct ro
 
 	fputs(time_text(e, when, row->time), stdout);
 	putchar(',');
-	put_csv(column->series->path);
+	cmd_print_csv(column->series->path);
 	putchar(',');
-	put_csv(column->series->unit);
+	cmd_print_csv(column->series->unit);
 	printf(",%s,%lld,%s,%s\n", e->function, (long long)row->step,
 		value_text(number, row->value), row->reason);
 }
@@ -363,7 +346,7 @@ put_header(struct export *e, struct source *const *sources, size_t count)
 				mem_format("%s %s [%s]", series->path, e->function, series->unit);
 
 			putchar(',');
-			put_csv(name);
+			cmd_print_csv(name);
 			free(name);
 		}
 	putchar('\n');

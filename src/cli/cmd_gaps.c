@@ -122,24 +122,12 @@ span_json(const struct ledger_span *span, int64_t step, bool all)
 }
 
 static void
-print_quoted(const char *text)
-{
-	putchar('"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			putchar('"');
-		putchar(*text);
-	}
-	putchar('"');
-}
-
-static void
 print_csv(const struct series *series, const struct ledger_span *span)
 {
 	struct moment moment = moment_of(span, series->step);
 	char from[40], to[40];
 
-	print_quoted(series->path);
+	cmd_print_csv(series->path);
 	printf(",%s,%s,%s,%s,%llu,", str_utc(from, sizeof from, moment.from),
 		str_utc(to, sizeof to, moment.to), reason_word(span->run.reason),
 		reason_class_word(reason_class(span->run.reason)), (unsigned long long)span->n);

@@ -1,6 +1,5 @@
 #include "journal/segment.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/mem.h"
+#include "base/folder.h"
 #include "base/str.h"
 
 void
@@ -24,49 +23,13 @@ segment_path(char *to, size_t size, const char *state_dir, uint64_t number)
 	snprintf(to, size, "%s/journal/%016llx.seg", state_dir, (unsigned long long)number);
 }
 
-static bool
-parse_name(const char *name, uint64_t *number)
-{
-	char again[32];
-	char *end;
-
-	*number = strtoull(name, &end, 16);
-	snprintf(again, sizeof again, "%016llx.seg", (unsigned long long)*number);
-	return *number != 0 && strcmp(name, again) == 0;
-}
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 size_t
 segment_list(const char *state_dir, uint64_t **numbers)
 {
 	char path[SEGMENT_PATH];
-	struct dirent *entry;
-	size_t count = 0;
-	uint64_t number;
-	DIR *directory;
 
-	*numbers = NULL;
 	segment_directory(path, sizeof path, state_dir);
-	directory = opendir(path);
-	if (directory == NULL)
-		return 0;
-	while ((entry = readdir(directory)) != NULL) {
-		if (!parse_name(entry->d_name, &number))
-			continue;
-		*numbers = mem_grow(*numbers, count + 1, sizeof **numbers);
-		(*numbers)[count++] = number;
-	}
-	closedir(directory);
-	if (count > 0)
-		qsort(*numbers, count, sizeof **numbers, compare_numbers);
-	return count;
+	return folder_numbers(path, "", ".seg", numbers);
 }
 
 uint64_t

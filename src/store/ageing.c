@@ -1,6 +1,5 @@
 #include "store/ageing.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -58,51 +58,27 @@ struct ageing {
 
 /* ---- the archives there are ---- */
 
-static int
-by_first(const void *a, const void *b)
-{
-	const struct archive_head *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
 size_t
 ageing_list(const char *state_dir, struct archive_head **heads, uint64_t *damaged)
 {
 	char directory[ARCHIVE_PATH];
-	struct dirent *entry;
-	size_t count = 0, room = 0;
-	DIR *dir;
+	uint64_t *numbers;
+	size_t all, count = 0;
 
-	*heads = NULL;
 	snprintf(directory, sizeof directory, "%s/ledger", state_dir);
-	dir = opendir(directory);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		struct archive *archive;
-		uint64_t first;
-		char *end;
+	all = folder_numbers(directory, "spans-", "", &numbers);
+	*heads = all > 0 ? mem_grow(NULL, all, sizeof **heads) : NULL;
+	for (size_t i = 0; i < all; i++) {
+		struct archive *archive = archive_open(state_dir, numbers[i], NULL);
 
-		if (strncmp(entry->d_name, "spans-", 6) != 0)
-			continue;
-		first = strtoull(entry->d_name + 6, &end, 16);
-		if (end != entry->d_name + 22 || *end != '\0')
-			continue;
-		archive = archive_open(state_dir, first, NULL);
 		if (archive == NULL) {
 			*damaged += errno != ENOENT;
 			continue;
 		}
-		if (count == room) {
-			room = room * 2 + 64;
-			*heads = mem_grow(*heads, room, sizeof **heads);
-		}
 		(*heads)[count++] = *archive_head(archive);
 		archive_close(archive);
 	}
-	if (dir != NULL)
-		closedir(dir);
-	if (count > 0)
-		qsort(*heads, count, sizeof **heads, by_first);
+	free(numbers);
 	return count;
 }
 

@@ -1,6 +1,5 @@
 #include "store/runlog.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "journal/record.h"
@@ -117,50 +117,28 @@ look_at(const char *state_dir, struct runlog_file *file)
 	return good;
 }
 
-static int
-by_first(const void *a, const void *b)
-{
-	const struct runlog_file *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
 size_t
 runlog_list(const char *state_dir, struct runlog_file **files, uint64_t *damaged)
 {
+	struct runlog_file headless = { .first = 1, .headless = true };
 	char directory[SEGMENT_PATH];
-	struct dirent *entry;
-	size_t count = 0, room = 0;
-	DIR *dir;
+	uint64_t *numbers;
+	size_t all, count = 0;
 
-	*files = NULL;
 	snprintf(directory, sizeof directory, "%s/ledger", state_dir);
-	dir = opendir(directory);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		struct runlog_file file = { .first = 1 };
-		char *end = entry->d_name + 5;
+	all = folder_numbers(directory, "runs-", "", &numbers);
+	*files = mem_grow(NULL, all + 1, sizeof **files);
+	if (look_at(state_dir, &headless))
+		(*files)[count++] = headless;
+	for (size_t i = 0; i < all; i++) {
+		struct runlog_file file = { .first = numbers[i] };
 
-		file.headless = strcmp(entry->d_name, "runs") == 0;
-		if (!file.headless && strncmp(entry->d_name, "runs-", 5) != 0)
-			continue;
-		if (!file.headless)
-			file.first = strtoull(entry->d_name + 5, &end, 16);
-		if (!file.headless && (end != entry->d_name + 21 || *end != '\0' || file.first == 0))
-			continue;
-		if (!look_at(state_dir, &file)) {
+		if (look_at(state_dir, &file))
+			(*files)[count++] = file;
+		else
 			++*damaged;
-			continue;
-		}
-		if (count == room) {
-			room = room * 2 + 8;
-			*files = mem_grow(*files, room, sizeof **files);
-		}
-		(*files)[count++] = file;
 	}
-	if (dir != NULL)
-		closedir(dir);
-	if (count > 0)
-		qsort(*files, count, sizeof **files, by_first);
+	free(numbers);
 	return count;
 }
 

@@ -179,7 +179,7 @@ holds "are those of its source and hops" "{'gone/x', 'gone/up', 'sw/up'} <= set(
 exits 1 "gaps of a path that is none" $pollwerk gaps --path nothing
 exits 2 "gaps of a class that is none" $pollwerk gaps --class bad
 exits 0 "gaps as spans in CSV" $pollwerk gaps --csv gone/x
-check "one line for each, with its class" awk -F, 'NR > 1 && !($1 == "\"gone/x\"" && $5 == "lost" && $6 > 0) { exit 1 }
+check "one line for each, with its class" awk -F, 'NR > 1 && !($1 == "gone/x" && $5 == "lost" && $6 > 0) { exit 1 }
 	END { exit NR < 2 }' "$work/out"
 exits 0 "where, of a point that must not stay" $pollwerk --json where press/badge
 holds "a file of its own, named after the time" "d[0]['file'] == '$work/rrd/press/points~720h.rrd'"
