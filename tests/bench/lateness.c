@@ -1,6 +1,6 @@
 /* lateness - how late a poller asked, from the log of a simulator.
  *
- *   lateness --format snmp|modbus --interval MS --from NS --to NS LOG
+ *   lateness --format snmp|modbus --interval MS --from NS --to NS [--first N] LOG
  *
  * The log holds the kernel's receive time of each request, which on loopback is the time it
  * was sent. A poller that keeps its grid asks each device at phase + k x interval, where the
@@ -9,7 +9,7 @@
  * delay by whole ticks that struck one device in most of its cycles would pass for its phase;
  * the poller's own count of late starts stands beside this one.
  *
- * Only devices that answered something count. In each of their cycles that begins between
+ * Only devices that answered something count, with --first only the first N. In each of their cycles that begins between
  * --from and --to (Unix time in ns) there has to be a request; late is the first one's time
  * less the cycle's begin. Prints "name value" lines, times in ms. */
 #include <inttypes.h>
@@ -39,6 +39,7 @@ struct found {
 struct options {
 	bool modbus;
 	int64_t interval, from, to;
+	size_t first;
 	const char *log;
 };
 
@@ -112,7 +113,7 @@ read_log(const struct options *options, struct result *result)
 		size_t agent;
 
 		if (*line == '#' || !(options->modbus ? read_modbus : read_snmp)(line, &time, &agent) ||
-			agent >= AGENTS)
+			agent >= AGENTS || agent > options->first)
 			continue;
 		result->requests++;
 		add_request(agent, time, strstr(line, " answered") != NULL);
@@ -237,6 +238,8 @@ read_options(int argc, char **argv, struct options *options)
 			options->from = atoll(value);
 		else if (strcmp(argv[i - 1], "--to") == 0)
 			options->to = atoll(value);
+		else if (strcmp(argv[i - 1], "--first") == 0)
+			options->first = (size_t)atoll(value);
 		else
 			return -1;
 	}
@@ -247,12 +250,12 @@ read_options(int argc, char **argv, struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = { 0 };
+	struct options options = { .first = AGENTS };
 	struct result result = { 0 };
 
 	if (read_options(argc, argv, &options) == -1) {
 		fprintf(stderr, "usage: lateness --format snmp|modbus --interval MS "
-			"--from NS --to NS LOG\n");
+			"--from NS --to NS [--first N] LOG\n");
 		return 2;
 	}
 	agents = calloc(AGENTS, sizeof *agents);
