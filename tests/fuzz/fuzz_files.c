@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -20,6 +21,7 @@
 #include "journal/reader.h"
 #include "journal/segment.h"
 #include "journal/writer.h"
+#include "store/ageing.h"
 #include "store/checkpoint.h"
 #include "store/ledger.h"
 #include "store/ledger_view.h"
@@ -122,6 +124,20 @@ make_journal(struct loop *loop)
 	latest_close(latest);
 }
 
+/* What is closed so far, as a day later: in an archive. */
+static void
+age_ledger(struct ledger *ledger)
+{
+	struct series_catalogue *catalogue = series_open(scratch, false, NULL);
+	uint64_t length;
+
+	CHECK(catalogue != NULL && ledger_sync(ledger, &length, NULL) == 0 && length > 0);
+	ledger_checkpointed(ledger, length);
+	while (ledger_age(ledger, catalogue, LOOP_S, AGEING_DAY))
+		continue;
+	series_close(catalogue);
+}
+
 /* Half of the journal goes into the ledger and a checkpoint. */
 static void
 make_ledger(void)
@@ -140,6 +156,8 @@ make_ledger(void)
 			mem_copy(record.body, record.size + 1), record.size };
 		if (record_count > 300)
 			continue;
+		if (record_count == 150)
+			age_ledger(ledger);
 		CHECK(ledger_take(ledger, &record) == 0);
 		checkpoint.position = reader_at(reader);
 	}
@@ -176,7 +194,11 @@ make_all(void)
 		know(path);
 	}
 	free(segments);
-	know(scratch_path("ledger/runs-0000000000000001"));
+	know(scratch_path("ledger/spans-0000000000000001"));
+	CHECK(folder_numbers(scratch_path("ledger"), "runs-", "", &segments) == 1);
+	snprintf(path, sizeof path, "%s/ledger/runs-%016llx", scratch, (unsigned long long)segments[0]);
+	know(path);
+	free(segments);
 	know(scratch_path("checkpoint"));
 	know(scratch_path("series"));
 	know(scratch_path("latest"));
@@ -307,6 +329,19 @@ no_line(char level, const char *line, void *arg)
 }
 
 static void
+forget_all(void)
+{
+	fuzz_end();
+	scratch_remove();
+	for (size_t i = 0; i < file_count; i++)
+		free(files[i].bytes);
+	for (size_t i = 0; i < record_count; i++)
+		free(records[i].body);
+	free(checkpoint.open);
+	log_catch(NULL, NULL);
+}
+
+static void
 damaged_files_never_give_other_records(void)
 {
 	static uint8_t bytes[ROOM + 256];
@@ -330,14 +365,7 @@ damaged_files_never_give_other_records(void)
 		put(file, file->bytes, file->size);
 	}
 	compare_all(true);
-	fuzz_end();
-	scratch_remove();
-	for (size_t i = 0; i < file_count; i++)
-		free(files[i].bytes);
-	for (size_t i = 0; i < record_count; i++)
-		free(records[i].body);
-	free(checkpoint.open);
-	log_catch(NULL, NULL);
+	forget_all();
 }
 
 /* The pure readers by themselves, over pieces of real files. */
@@ -364,14 +392,7 @@ no_octets_bring_a_reader_down(void)
 		fuzz_series(bytes, size);
 		fuzz_latest(bytes, size);
 	}
-	fuzz_end();
-	scratch_remove();
-	for (size_t i = 0; i < file_count; i++)
-		free(files[i].bytes);
-	for (size_t i = 0; i < record_count; i++)
-		free(records[i].body);
-	free(checkpoint.open);
-	log_catch(NULL, NULL);
+	forget_all();
 }
 
 RUN_TESTS(TEST(damaged_files_never_give_other_records), TEST(no_octets_bring_a_reader_down))
