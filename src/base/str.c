@@ -339,14 +339,9 @@ make_crc_table(void)
 				crc_table[0][crc_table[slice - 1][i] & 0xff];
 }
 
-uint32_t
-str_crc32c(uint32_t crc, const void *data, size_t size)
+static uint32_t
+crc_by_table(uint32_t crc, const unsigned char *bytes, size_t size)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	const unsigned char *bytes = data;
-
-	pthread_once(&once, make_crc_table);
-	crc = ~crc;
 	for (; size >= 8; size -= 8, bytes += 8) {
 		crc ^= (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
 			(uint32_t)bytes[3] << 24;
@@ -357,5 +352,56 @@ str_crc32c(uint32_t crc, const void *data, size_t size)
 	}
 	for (; size > 0; size--)
 		crc = crc >> 8 ^ crc_table[0][(crc ^ *bytes++) & 0xff];
-	return ~crc;
+	return crc;
+}
+
+static uint32_t (*crc_over)(uint32_t crc, const unsigned char *bytes, size_t size);
+
+#ifdef __x86_64__
+/* The processor's own instruction, where it has it: five times as fast. */
+__attribute__((target("sse4.2"))) static uint32_t
+crc_by_processor(uint32_t crc, const unsigned char *bytes, size_t size)
+{
+	uint64_t wide = crc, eight;
+
+	for (; size >= 8; size -= 8, bytes += 8) {
+		memcpy(&eight, bytes, sizeof eight);
+		wide = __builtin_ia32_crc32di(wide, eight);
+	}
+	crc = (uint32_t)wide;
+	for (; size > 0; size--)
+		crc = __builtin_ia32_crc32qi(crc, *bytes++);
+	return crc;
+}
+
+static void
+choose_crc(void)
+{
+	__builtin_cpu_init();
+	crc_over = __builtin_cpu_supports("sse4.2") ? crc_by_processor : crc_by_table;
+	make_crc_table();
+}
+#else
+static void
+choose_crc(void)
+{
+	crc_over = crc_by_table;
+	make_crc_table();
+}
+#endif
+
+uint32_t
+str_crc32c(uint32_t crc, const void *data, size_t size)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, choose_crc);
+	return ~crc_over(~crc, data, size);
+}
+
+uint32_t
+str_crc32c_portable(uint32_t crc, const void *data, size_t size)
+{
+	str_crc32c(0, NULL, 0);
+	return ~crc_by_table(~crc, data, size);
 }

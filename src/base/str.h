@@ -47,4 +47,6 @@ const char *str_nearest(const char *word, const char *const *list);
 /* Stable 64-bit hash (FNV-1a with a final mix): the same on every machine and build. */
 uint64_t str_hash(const void *data, size_t size);
 uint32_t str_crc32c(uint32_t crc, const void *data, size_t size); /* start with 0 */
+/* The same without the processor's instruction for it. */
+uint32_t str_crc32c_portable(uint32_t crc, const void *data, size_t size);
 #endif

@@ -96,6 +96,20 @@ crc32c_matches_the_published_check_value(void)
 	CHECK_INT(str_crc32c(0, "123456789", 9), 0xe3069283u);
 	CHECK_INT(str_crc32c(0, zeros, 32), 0x8a9136aau); /* RFC 3720 B.4 */
 	CHECK_INT(str_crc32c(str_crc32c(0, "1234", 4), "56789", 5), 0xe3069283u);
+	CHECK_INT(str_crc32c_portable(0, "123456789", 9), 0xe3069283u);
+}
+
+static void
+crc32c_is_the_same_with_and_without_the_processors_help(void)
+{
+	unsigned char bytes[300];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(i * 37 ^ i >> 3);
+	for (size_t from = 0; from < 9; from++)
+		for (size_t size = 0; from + size <= sizeof bytes; size++)
+			CHECK_INT(str_crc32c(7, bytes + from, size),
+				str_crc32c_portable(7, bytes + from, size));
 }
 
 static void
@@ -131,4 +145,5 @@ RUN_TESTS(TEST(spans_of_ten_seconds_and_more_have_no_milliseconds),
 	TEST(file_names_encode_what_a_file_system_or_a_shell_would_misread),
 	TEST(suggests_the_nearest_known_word_and_none_for_a_stranger),
 	TEST(crc32c_matches_the_published_check_value),
+	TEST(crc32c_is_the_same_with_and_without_the_processors_help),
 	TEST(integers_are_whole_and_bounded))
