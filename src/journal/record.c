@@ -1,5 +1,6 @@
 #include "journal/record.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,8 @@ record_buffer_free(struct record_buffer *buffer)
 static void
 store_number(uint8_t *to, uint64_t value, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i++)
-		to[i] = (uint8_t)(value >> 8 * i);
+	value = htole64(value);
+	memcpy(to, &value, bytes);
 }
 
 static uint64_t
@@ -28,22 +29,26 @@ load_number(const uint8_t *from, size_t bytes)
 {
 	uint64_t value = 0;
 
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)from[i] << 8 * i;
-	return value;
+	memcpy(&value, from, bytes);
+	return le64toh(value);
+}
+
+static void
+make_room(struct record_buffer *buffer, size_t size)
+{
+	size_t room = buffer->room > 0 ? buffer->room : 4096;
+
+	while (room - buffer->used < size)
+		room *= 2;
+	buffer->bytes = mem_grow(buffer->bytes, room, 1);
+	buffer->room = room;
 }
 
 void
 record_put(struct record_buffer *buffer, const void *bytes, size_t size)
 {
-	if (buffer->room - buffer->used < size) {
-		size_t room = buffer->room > 0 ? buffer->room : 4096;
-
-		while (room - buffer->used < size)
-			room *= 2;
-		buffer->bytes = mem_grow(buffer->bytes, room, 1);
-		buffer->room = room;
-	}
+	if (buffer->room - buffer->used < size)
+		make_room(buffer, size);
 	if (size > 0)
 		memcpy(buffer->bytes + buffer->used, bytes, size);
 	buffer->used += size;
@@ -52,10 +57,10 @@ record_put(struct record_buffer *buffer, const void *bytes, size_t size)
 static void
 put_number(struct record_buffer *buffer, uint64_t value, size_t bytes)
 {
-	uint8_t raw[8];
-
-	store_number(raw, value, bytes);
-	record_put(buffer, raw, bytes);
+	if (buffer->room - buffer->used < bytes)
+		make_room(buffer, bytes);
+	store_number(buffer->bytes + buffer->used, value, bytes);
+	buffer->used += bytes;
 }
 
 void
@@ -161,14 +166,19 @@ record_get_u64(struct record_cursor *cursor)
 	return get_number(cursor, 8);
 }
 
-double
-record_get_f64(struct record_cursor *cursor)
+static double
+double_of(uint64_t bits)
 {
-	uint64_t bits = get_number(cursor, 8);
 	double value;
 
 	memcpy(&value, &bits, sizeof value);
 	return value;
+}
+
+double
+record_get_f64(struct record_cursor *cursor)
+{
+	return double_of(get_number(cursor, 8));
 }
 
 void
@@ -223,27 +233,36 @@ record_samples_open(const struct record *record, struct record_samples *walk)
 	return record->kind == KIND_SAMPLES && !cursor->failed && walk->step > 0 ? 0 : -1;
 }
 
+#define SAMPLE_HEAD 12
+
 bool
 record_samples_next(struct record_samples *walk, struct record_sample *sample)
 {
 	struct record_cursor *cursor = &walk->cursor;
-	uint8_t flags;
+	const uint8_t *at = cursor->at;
+	size_t left = (size_t)(cursor->end - at), size = SAMPLE_HEAD;
 
-	if (walk->left == 0)
+	if (walk->left == 0 || cursor->failed)
 		return false;
 	walk->left--;
+	if (left >= SAMPLE_HEAD) {
+		sample->has_value = (at[5] & RECORD_HAS_VALUE) != 0;
+		sample->has_raw = (at[5] & RECORD_HAS_RAW) != 0;
+		size += 8 * ((size_t)sample->has_value + (size_t)sample->has_raw);
+	}
+	if (left < size) {
+		cursor->failed = true;
+		return false;
+	}
 	sample->slot = walk->slot;
 	sample->step = walk->step;
-	sample->series = record_get_u32(cursor);
-	sample->reason = record_get_u8(cursor);
-	flags = record_get_u8(cursor);
-	record_get_u16(cursor);
-	sample->received = walk->received + (int64_t)(int32_t)record_get_u32(cursor) * 1000;
-	sample->has_value = (flags & RECORD_HAS_VALUE) != 0;
-	sample->has_raw = (flags & RECORD_HAS_RAW) != 0;
-	sample->value = sample->has_value ? record_get_f64(cursor) : (double)NAN;
-	sample->raw = sample->has_raw ? record_get_u64(cursor) : 0;
-	return !cursor->failed;
+	sample->series = (uint32_t)load_number(at, 4);
+	sample->reason = at[4];
+	sample->received = walk->received + (int64_t)(int32_t)load_number(at + 8, 4) * 1000;
+	sample->value = sample->has_value ? double_of(load_number(at + SAMPLE_HEAD, 8)) : (double)NAN;
+	sample->raw = sample->has_raw ? load_number(at + size - 8, 8) : 0;
+	cursor->at += size;
+	return true;
 }
 
 int

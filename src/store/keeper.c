@@ -895,37 +895,53 @@ close_slot(struct keeper *keeper, uint32_t series, int64_t last, double value,
 	take_turn(keeper, file);
 }
 
-static void
+/* Ledger and rows in one walk: both take each sample. -1: damaged. */
+static int
 take_samples(struct keeper *keeper, const struct record *record, struct reader_position at)
 {
 	struct record_samples walk;
 	struct record_sample sample;
 
 	if (record_samples_open(record, &walk) == -1)
-		return;
+		return -1;
 	if (walk.received > keeper->received)
 		keeper->received = walk.received;
-	while (record_samples_next(&walk, &sample))
+	while (record_samples_next(&walk, &sample)) {
+		ledger_add(keeper->ledger, sample.series, sample.reason, sample.slot, sample.slot);
 		close_slot(keeper, sample.series, sample.slot, sample.value,
 			(struct pending_origin){ sample.received, at.segment });
+	}
+	return walk.cursor.failed ? -1 : 0;
+}
+
+static int
+take_run(struct keeper *keeper, const struct record *record, struct reader_position at)
+{
+	struct record_run run;
+
+	if (record_run_read(record, &run) == -1)
+		return -1;
+	ledger_add(keeper->ledger, run.series, run.reason, run.first, run.last);
+	close_slot(keeper, run.series, run.last, (double)NAN,
+		(struct pending_origin){ 0, at.segment });
+	return 0;
 }
 
 static void
 take_record(struct keeper *keeper, const struct record *record, struct reader_position at)
 {
-	struct record_run run;
+	int result = 0;
 
 	keeper->dirty = true;
-	if (ledger_take(keeper->ledger, record) == -1 && keeper->damaged++ == 0) {
-		fail_set(&keeper->reason, "%s/journal: record %llu cannot be read",
-			keeper->state_dir, (unsigned long long)record->sequence);
-		log_error("%s", keeper->reason.text);
-	}
 	if (record->kind == KIND_SAMPLES)
-		take_samples(keeper, record, at);
-	else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0)
-		close_slot(keeper, run.series, run.last, (double)NAN,
-			(struct pending_origin){ 0, at.segment });
+		result = take_samples(keeper, record, at);
+	else if (record->kind == KIND_RUN)
+		result = take_run(keeper, record, at);
+	if (result == 0 || keeper->damaged++ > 0)
+		return;
+	fail_set(&keeper->reason, "%s/journal: record %llu cannot be read", keeper->state_dir,
+		(unsigned long long)record->sequence);
+	log_error("%s", keeper->reason.text);
 }
 
 static bool
