@@ -79,11 +79,17 @@ same_bits(double a, double b)
 	return memcmp(&a, &b, sizeof a) == 0;
 }
 
-/* The same division as core/rate's, so the same bits. */
+/* The same divisions as core/rate's, so the same bits. */
 static double
-rate(int64_t count, int64_t span)
+seconds_of(int64_t span)
 {
-	return (double)count / ((double)span / 1e9);
+	return (double)span / 1e9;
+}
+
+static double
+rate(int64_t count, double seconds)
+{
+	return (double)count / seconds;
 }
 
 /* v as a number with `digits` decimals: true when it is one of at most 4 octets. */
@@ -95,20 +101,21 @@ is_decimal(double v, int digits, int32_t *number)
 	if (!(fabs(scaled) < 1e9))
 		return false;
 	*number = (int32_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
-	return same_bits((double)*number / powers[digits], v);
+	/* Most are far from any: a division is dear. */
+	return fabs(scaled - (double)*number) < 1e-3 && same_bits((double)*number / powers[digits], v);
 }
 
-/* The count behind a rate; -1 when it is none over that span. */
+/* The count behind a rate; -1 when it is none over that time. */
 static int64_t
-count_behind(double v, int64_t span)
+count_behind(double v, double seconds)
 {
-	double count = v * ((double)span / 1e9);
+	double count = v * seconds;
 	int64_t whole;
 
 	if (!(count > 0.5 && count < COUNT_MOST))
 		return -1;
 	whole = (int64_t)(count + 0.5);
-	return same_bits(rate(whole, span), v) ? whole : -1;
+	return same_bits(rate(whole, seconds), v) ? whole : -1;
 }
 
 /* ---- kinds ---- */
@@ -144,11 +151,7 @@ kind_alone(double v)
 static unsigned
 octets_of(uint64_t number)
 {
-	unsigned octets = 1;
-
-	while (octets < 8 && number >> 8 * octets != 0)
-		octets++;
-	return octets;
+	return (71 - (unsigned)__builtin_clzll(number | 1)) / 8;
 }
 
 /* The exact span, from one value and a span that is nearly right: 0 when it is no rate. The
@@ -156,7 +159,7 @@ octets_of(uint64_t number)
 static int64_t
 span_behind(double v, int64_t nearly)
 {
-	double count = v * ((double)nearly / 1e9), span;
+	double count = v * seconds_of(nearly), span;
 	int64_t whole;
 
 	if (!(count > 0.5 && count < COUNT_MOST))
@@ -165,7 +168,7 @@ span_behind(double v, int64_t nearly)
 	span = (double)whole / v * 1e9 + 0.5;
 	if (!(span > 0 && span < 1e15))
 		return 0;
-	return same_bits(rate(whole, (int64_t)span), v) ? (int64_t)span : 0;
+	return same_bits(rate(whole, seconds_of((int64_t)span)), v) ? (int64_t)span : 0;
 }
 
 /* The span that most of the values without a short form have in common. */
@@ -177,6 +180,7 @@ common_span(const double *values, const uint8_t *kinds, size_t width, int64_t ne
 
 	for (size_t i = 0; i < width && tried < 4; i++) {
 		int64_t span = kinds[i] == DOUBLE ? span_behind(values[i], nearly) : 0;
+		double seconds = seconds_of(span);
 		size_t fit = 0, all = 0;
 
 		if (span == 0 || span == best)
@@ -184,7 +188,7 @@ common_span(const double *values, const uint8_t *kinds, size_t width, int64_t ne
 		tried++;
 		for (size_t k = 0; k < width; k++) {
 			all += kinds[k] == DOUBLE;
-			fit += kinds[k] == DOUBLE && count_behind(values[k], span) > 0;
+			fit += kinds[k] == DOUBLE && count_behind(values[k], seconds) > 0;
 		}
 		if (fit > most) {
 			most = fit;
@@ -197,15 +201,13 @@ common_span(const double *values, const uint8_t *kinds, size_t width, int64_t ne
 }
 
 static size_t
-put_value(uint8_t *to, uint8_t kind, double v, int64_t span)
+put_alone(uint8_t *to, uint8_t kind, double v)
 {
 	int32_t number = 0;
 	uint64_t bits;
 	uint32_t half;
 	float narrow;
 
-	if (kind >= 1 && kind <= RATE_MOST)
-		return put_octets(to, (uint64_t)count_behind(v, span), kind);
 	switch (kind) {
 	case WHOLE_1:
 	case WHOLE_2:
@@ -229,36 +231,45 @@ put_value(uint8_t *to, uint8_t kind, double v, int64_t span)
 	}
 }
 
+/* A value that has no short form by itself may be a rate: *kind says. */
+static size_t
+put_value(uint8_t *to, uint8_t *kind, double v, double seconds)
+{
+	int64_t count = *kind == DOUBLE && seconds > 0 ? count_behind(v, seconds) : -1;
+
+	if (count <= 0)
+		return put_alone(to, *kind, v);
+	*kind = (uint8_t)octets_of((uint64_t)count);
+	return put_octets(to, (uint64_t)count, *kind);
+}
+
 size_t
 packed_put(uint8_t *to, const double *values, size_t width, int64_t span, int64_t near)
 {
 	size_t used = (width + 1) / 2;
-	/* The end of the room is free until the values come. */
+	/* The end of the room is free until the values come, and they come later than theirs. */
 	uint8_t *kinds = to + PACKED_MAX(width) - width;
-	bool any = false;
+	double seconds;
 
 	for (size_t i = 0; i < width; i++)
 		kinds[i] = kind_alone(values[i]);
+	/* Not 0 when at least one value is a rate over it. */
 	span = span > 0 ? common_span(values, kinds, width, span) : 0;
-	memset(to, 0, used);
-	for (size_t i = 0; i < width; i++) {
-		int64_t count = kinds[i] == DOUBLE && span > 0 ? count_behind(values[i], span) : -1;
-
-		if (count > 0 && octets_of((uint64_t)count) <= RATE_MOST) {
-			kinds[i] = (uint8_t)octets_of((uint64_t)count);
-			any = true;
-		}
-		to[i / 2] |= (uint8_t)(kinds[i] << (i % 2 * 4));
-	}
-	if (any)
+	seconds = seconds_of(span);
+	if (span > 0)
 		used += packed_put_number(to + used, packed_zigzag(span - near));
-	for (size_t i = 0; i < width; i++)
-		used += put_value(to + used, to[i / 2] >> (i % 2 * 4) & 15, values[i], span);
+	memset(to, 0, (width + 1) / 2);
+	for (size_t i = 0; i < width; i++) {
+		uint8_t kind = kinds[i];
+
+		used += put_value(to + used, &kind, values[i], seconds);
+		to[i / 2] |= (uint8_t)(kind << (i % 2 * 4));
+	}
 	return used;
 }
 
 static size_t
-get_value(const uint8_t *from, uint8_t kind, double *v, int64_t span)
+get_value(const uint8_t *from, uint8_t kind, double *v, double seconds)
 {
 	uint64_t bits;
 	uint32_t half;
@@ -266,7 +277,7 @@ get_value(const uint8_t *from, uint8_t kind, double *v, int64_t span)
 
 	*v = (double)NAN;
 	if (kind >= 1 && kind <= RATE_MOST) {
-		*v = rate((int64_t)get_octets(from, kind), span);
+		*v = rate((int64_t)get_octets(from, kind), seconds);
 		return kind;
 	}
 	switch (kind) {
@@ -299,7 +310,7 @@ size_t
 packed_get(const uint8_t *from, double *values, size_t width, int64_t near)
 {
 	size_t used = (width + 1) / 2;
-	int64_t span = 0;
+	double seconds = 0;
 
 	for (size_t i = 0; i < width; i++) {
 		uint8_t kind = from[i / 2] >> (i % 2 * 4) & 15;
@@ -307,11 +318,12 @@ packed_get(const uint8_t *from, double *values, size_t width, int64_t near)
 
 		if (kind >= 1 && kind <= RATE_MOST) {
 			used += packed_get_number(from + used, &number);
-			span = near + packed_unzigzag(number);
+			seconds = seconds_of(near + packed_unzigzag(number));
 			break;
 		}
 	}
 	for (size_t i = 0; i < width; i++)
-		used += get_value(from + used, from[i / 2] >> (i % 2 * 4) & 15, &values[i], span);
+		used += get_value(from + used, from[i / 2] >> (i % 2 * 4) & 15, &values[i],
+			seconds);
 	return used;
 }

@@ -16,62 +16,141 @@
 
 /* ---- numbers: printf's own take longer than librrd takes for the whole update ---- */
 
-/* Digits of a number, the last one at end[-1]; where the first one stands. */
-static char *
-put_digits_before(char *end, uint64_t number)
+#define MANTISSA_BITS 52
+#define MANTISSA ((UINT64_C(1) << MANTISSA_BITS) - 1)
+#define POWER_17 UINT64_C(100000000000000000)
+
+static uint64_t
+bits_of(double number)
 {
-	do
-		*--end = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	return end;
+	uint64_t bits;
+
+	memcpy(&bits, &number, sizeof bits);
+	return bits;
+}
+
+/* The n of 2^n <= a positive number. */
+static int
+exponent_of(uint64_t bits)
+{
+	return (int)(bits >> MANTISSA_BITS) - 1023;
+}
+
+/* "00", "01" to "99": two digits are had for one division. */
+static const char pairs[] =
+	"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243"
+	"4445464748495051525354555657585960616263646566676869707172737475767778798081828384858687"
+	"888990919293949596979899";
+
+static void
+put_pair(char *to, uint32_t number)
+{
+	memcpy(to, pairs + 2 * number, 2);
+}
+
+/* Below 10^8, with zeros in front. */
+static void
+put_eight(char *to, uint32_t number)
+{
+	uint32_t high = number / 10000, low = number % 10000;
+
+	put_pair(to, high / 100);
+	put_pair(to + 2, high % 100);
+	put_pair(to + 4, low / 100);
+	put_pair(to + 6, low % 100);
+}
+
+/* Below 10^17, with zeros in front. */
+static void
+put_digits(char to[SIGNIFICANT], uint64_t number)
+{
+	uint64_t high = number / 100000000;
+
+	put_eight(to + 9, (uint32_t)(number % 100000000));
+	put_eight(to + 1, (uint32_t)(high % 100000000));
+	to[0] = (char)('0' + high / 100000000);
 }
 
 static char *
 put_whole(char *to, uint64_t number)
 {
-	char digits[24], *first = put_digits_before(digits + sizeof digits, number);
-	size_t count = (size_t)(digits + sizeof digits - first);
+	char digits[24], *first = digits + sizeof digits;
+	size_t count;
 
+	for (; number >= 100; number /= 100)
+		put_pair(first -= 2, (uint32_t)(number % 100));
+	if (number >= 10)
+		put_pair(first -= 2, (uint32_t)number);
+	else
+		*--first = (char)('0' + number);
+	count = (size_t)(digits + sizeof digits - first);
 	memcpy(to, first, count);
 	return to + count;
 }
 
-/* 10^n for n up to 27 is exact in 64 bits of mantissa. */
-static long double
-power_of_ten(int n)
+/* What has at most three decimals, as most gauges have: whether it is one. */
+static bool
+put_thousandths(char **to, double size)
 {
-	static const long double powers[] = { 1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L, 1e8L,
-		1e9L, 1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L,
-		1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L };
+	uint64_t number = (uint64_t)(size * 1000 + 0.5);
+	unsigned digits = 3, behind;
+	char *at;
 
-	return powers[n];
+	if ((double)number / 1000 != size)
+		return false;
+	at = put_whole(*to, number / 1000);
+	behind = (unsigned)(number % 1000);
+	for (; behind % 10 == 0; behind /= 10)
+		digits--;
+	*at = '.';
+	for (unsigned i = digits; i > 0; i--, behind /= 10)
+		at[i] = (char)('0' + behind % 10);
+	*to = at + 1 + digits;
+	return true;
 }
 
-/* 17 digits of a number from 1e-9 up to 1e15, without zeros at the end. The one rounding of
- * the product leaves 7 bits behind the last digit, so it reads back as the same double. */
-static char *
-put_fraction(char *to, double value)
+/* Rounded to a whole number: size * 10^n for n from 2 to 27, when that is below 2^63. A double
+ * is 53 bits times a power of two, 5^27 has 63 bits: nothing is lost before the rounding. */
+static uint64_t
+times_power_of_ten(double size, int n)
 {
-	int exponent = (int)floor(log10(value)), digits = SIGNIFICANT - 1 - exponent;
-	uint64_t number = (uint64_t)((long double)value * power_of_ten(digits) + 0.5L);
-	char text[24], *first, *end = text + sizeof text;
+	static const uint64_t fives[] = { 1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125,
+		9765625, 48828125, 244140625, 1220703125, 6103515625, 30517578125, 152587890625,
+		762939453125, 3814697265625, 19073486328125, 95367431640625, 476837158203125,
+		2384185791015625, 11920928955078125, 59604644775390625, 298023223876953125,
+		1490116119384765625, 7450580596923828125 };
+	uint64_t bits = bits_of(size), fraction = (bits & MANTISSA) | (MANTISSA + 1);
+	int shift = -(exponent_of(bits) - MANTISSA_BITS + n);
+	unsigned __int128 product = (unsigned __int128)fraction * fives[n];
 
-	while (digits > 0 && number % 10 == 0) {
-		number /= 10;
-		digits--;
+	return (uint64_t)((product + ((unsigned __int128)1 << (shift - 1))) >> shift);
+}
+
+/* 17 digits of a number from 1e-9 up to 1e15 that is not whole, without zeros at the end. */
+static char *
+put_fraction(char *to, double size)
+{
+	/* 77/256 is a little less than the logarithm of 2: that of size, or one less. */
+	int exponent = exponent_of(bits_of(size)) * 77 >> 8, count = SIGNIFICANT;
+	uint64_t number = times_power_of_ten(size, SIGNIFICANT - 1 - exponent);
+	char digits[SIGNIFICANT];
+
+	if (number >= POWER_17)
+		number = times_power_of_ten(size, SIGNIFICANT - 1 - ++exponent);
+	put_digits(digits, number);
+	while (digits[count - 1] == '0')
+		count--;
+	if (exponent < 0) {
+		/* 0.05 is 5 behind one zero. */
+		memcpy(to, "0.00000000", 10);
+		to += 1 - exponent;
+		memcpy(to, digits, SIGNIFICANT);
+		return to + count;
 	}
-	first = put_digits_before(end, number);
-	/* 0.05 is 5 with two digits behind the point. */
-	while (end - first <= digits)
-		*--first = '0';
-	memcpy(to, first, (size_t)(end - first - digits));
-	to += end - first - digits;
-	if (digits > 0) {
-		*to++ = '.';
-		memcpy(to, end - digits, (size_t)digits);
-		to += digits;
-	}
-	return to;
+	memcpy(to, digits, SIGNIFICANT);
+	memcpy(to + exponent + 2, digits + exponent + 1, (size_t)(SIGNIFICANT - 1 - exponent));
+	to[exponent + 1] = '.';
+	return to + count + 1;
 }
 
 size_t
@@ -84,9 +163,9 @@ sheet_number(char to[SHEET_NUMBER], double value)
 		return (size_t)snprintf(to, SHEET_NUMBER, "%.*g", SIGNIFICANT, value);
 	if (value < 0)
 		*at++ = '-';
-	if (size == floor(size))
+	if (size == (double)(int64_t)size)
 		at = put_whole(at, (uint64_t)size);
-	else
+	else if (!(size < 1e12 && put_thousandths(&at, size)))
 		at = put_fraction(at, size);
 	*at = '\0';
 	return (size_t)(at - to);

@@ -105,7 +105,9 @@ static void
 numbers_for_librrd_read_back_as_the_same_double(void)
 {
 	static const double plain[] = { 0, 1, -1, 0.1, 0.05, 21.5, 65535, 1e15, 1e-3, 9.999e-4,
-		1e300, -2.5e-7, 123456789.123, 0.3, 1.0 / 3, 99999999999999.9, 999999999999999.9 };
+		1e300, -2.5e-7, 123456789.123, 0.3, 1.0 / 3, 99999999999999.9, 999999999999999.9,
+		0.999999999999999889, 9.9999999999999982, 999.99999999999989, 1.0000000000000002,
+		0.0010000000000000002, 99999999999.999985, 0.12345, 1023.9995, 1e12 + 0.5 };
 	char text[SHEET_NUMBER];
 
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
@@ -113,7 +115,11 @@ numbers_for_librrd_read_back_as_the_same_double(void)
 		CHECK(same_bits(strtod(text, NULL), plain[i]));
 	}
 	sheet_number(text, 0.1);
-	CHECK_STR(text, "0.10000000000000001");
+	CHECK_STR(text, "0.1");
+	sheet_number(text, 0.002);
+	CHECK_STR(text, "0.002");
+	sheet_number(text, 1.0 / 32);
+	CHECK_STR(text, "0.03125");
 	sheet_number(text, -1200.5);
 	CHECK_STR(text, "-1200.5");
 	sheet_number(text, 4294967296.0);
