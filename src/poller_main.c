@@ -34,6 +34,7 @@
 #include "journal/slots.h"
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
+#include "modbus/guest.h"
 #include "modbus/modbus.h"
 #include "notify/notify.h"
 #include "path/paths.h"
@@ -546,6 +547,44 @@ worst_lag(void *arg)
 	return m->worst_lag;
 }
 
+/* ---- tools ask devices ---- */
+
+static void
+exchanged(const struct line_result *result, void *ticket)
+{
+	struct exchange_answer answer = { .outcome = result->outcome, .code = result->code,
+		.data = result->data, .size = result->size, .rtt = result->rtt,
+		.why = result->outcome == LINE_ANSWER ? NULL : result->why };
+
+	server_exchanged(ticket, &answer);
+}
+
+static void *
+begin_exchange(const struct exchange *exchange, void *ticket, struct fail *why, void *arg)
+{
+	struct main *m = arg;
+	const struct device *device = inventory_find(m->inventory, exchange->device);
+	struct guest_question question = { .question = exchange->kind == EXCHANGE_READ ? LINE_READ :
+			exchange->kind == EXCHANGE_IDENTIFY ? LINE_IDENTIFY : LINE_SERVER_ID,
+		.function = (enum adu_function)exchange->function, .address = exchange->address,
+		.count = exchange->count, .code = exchange->code, .object = exchange->object,
+		.unit = exchange->unit };
+
+	if (device == NULL || device->modbus == NULL) {
+		fail_set(why, device == NULL ? "the daemon knows no device \"%s\" (reload it)" :
+			"\"%s\" is not asked by Modbus", exchange->device);
+		return NULL;
+	}
+	return guest_ask(m->modbus, device->modbus, &question, exchanged, ticket);
+}
+
+static void
+cancel_exchange(void *begun, void *arg)
+{
+	(void)arg;
+	guest_cancel(begun);
+}
+
 static int
 open_control(struct main *m, struct fail *why)
 {
@@ -553,7 +592,8 @@ open_control(struct main *m, struct fail *why)
 		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
 		.poller = m->poller, .alarms = m->alarms, .paths = m->paths, .notify = m->notify,
 		.journal_trouble = journal_trouble, .datagrams = count_datagrams, .worst_lag = worst_lag,
-		.clock_trouble = clock_trouble_now, .guard = m->guard, .reload = ask_for_reload, .arg = m };
+		.clock_trouble = clock_trouble_now, .guard = m->guard, .exchange = begin_exchange,
+		.cancel = cancel_exchange, .reload = ask_for_reload, .arg = m };
 
 	m->server = server_new(&options);
 	m->parser = loop_worker_new(m->loop, parse, parsed, m, why);

@@ -4,17 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/doc.h"
 #include "base/fail.h"
-#include "base/loop.h"
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "cli/probe_snmp.h"
+#include "cli/wire.h"
 #include "core/device.h"
 #include "core/point.h"
-#include "journal/state.h"
 #include "modbus/modbus.h"
 #include "modbus/probe.h"
 #include "snmp/mib.h"
@@ -159,36 +157,14 @@ find_device(struct request *request, const struct inventory *inventory, struct f
 	return parse_address(request, why);
 }
 
-/* A controller may have room for one connection only, and the daemon has it. */
-static int
-keep_daemon_out(const struct request *request, const struct inventory *inventory,
-	struct fail *why)
-{
-	const char *dir = inventory->poller.state_dir;
-
-	if (request->beside || access(dir, F_OK) == -1)
-		return 0;
-	if (state_lock(dir, why) != -1)
-		return 0; /* held until this process ends */
-	fail_prefix(why, "the device may have room for one connection only (--beside opens a "
-		"second one all the same)");
-	return -1;
-}
-
 /* ---- what came back ---- */
-
-struct answer {
-	struct loop *loop;
-	const struct probe_result *result;
-};
 
 static void
 on_done(const struct probe_result *result, void *arg)
 {
-	struct answer *answer = arg;
+	const struct probe_result **got = arg;
 
-	answer->result = result;
-	loop_stop(answer->loop);
+	*got = result;
 }
 
 static bool
@@ -304,31 +280,35 @@ print_json(const struct request *request, const struct probe_result *result)
 /* ---- the command ---- */
 
 static int
-ask(const struct cmd_context *context, const struct request *request)
+ask(const struct cmd_context *context, const struct request *request,
+	const struct inventory *inventory)
 {
+	struct wire_options open = { inventory, request->device->name, request->options,
+		request->beside, 0 };
 	struct probe_options options = { .device = request->options,
 		.function = request->function, .address = request->address,
-		.identify = request->identify };
-	struct answer answer = { 0 };
+		.identify = request->identify, .send = wire_send };
+	const struct probe_result *result = NULL;
 	struct probe *probe;
+	struct wire *wire;
 	struct fail why;
 	bool read = false;
 
-	answer.loop = loop_new(&why);
-	if (answer.loop == NULL) {
+	wire = wire_open(&open, &why);
+	if (wire == NULL) {
 		cmd_error("%s", why.text);
 		return CMD_NEGATIVE;
 	}
-	probe = probe_new(answer.loop, &options, on_done, &answer);
-	loop_run(answer.loop);
+	options.send_arg = wire;
+	probe = probe_new(NULL, &options, on_done, &result);
 	for (int i = 0; i < PROBE_BASES; i++)
-		read = read || answer.result->at[i].count > 0;
+		read = read || result->at[i].count > 0;
 	if (context->json)
-		print_json(request, answer.result);
+		print_json(request, result);
 	else
-		print_text(request, answer.result);
+		print_text(request, result);
 	probe_free(probe);
-	loop_free(answer.loop);
+	wire_close(wire);
 	return read ? CMD_OK : CMD_NEGATIVE;
 }
 
@@ -354,11 +334,8 @@ run(const struct cmd_context *context, int argc, char **argv)
 		status = probe_snmp(context, device, mib);
 	} else if (find_device(&request, inventory, &why) == -1) {
 		status = cmd_usage(&cmd_probe, "%s", why.text);
-	} else if (keep_daemon_out(&request, inventory, &why) == -1) {
-		cmd_error("%s", why.text);
-		status = CMD_NEGATIVE;
 	} else {
-		status = ask(context, &request);
+		status = ask(context, &request, inventory);
 	}
 	mib_close(mib);
 	inventory_unref(inventory);

@@ -13,7 +13,7 @@ struct call {
 	struct loop *loop;
 	struct net_stream *stream;
 	struct loop_timer deadline;
-	const char *command;
+	json_t *request;
 	char *bytes;
 	size_t size;
 	int error;
@@ -24,13 +24,11 @@ static void
 connected(void *arg)
 {
 	struct call *call = arg;
-	json_t *request = json_pack("{s:s}", "command", call->command);
-	char *text = json_dumps(request, JSON_COMPACT);
+	char *text = json_dumps(call->request, JSON_COMPACT);
 
 	net_stream_send(call->stream, text, strlen(text));
 	net_stream_send(call->stream, "\n", 1);
 	free(text);
-	json_decref(request);
 }
 
 static void
@@ -86,8 +84,14 @@ read_answer(const struct call *call, const char *path, int64_t timeout, struct f
 json_t *
 client_call(const char *run_dir, const char *command, int64_t timeout, struct fail *why)
 {
+	return client_ask(run_dir, json_pack("{s:s}", "command", command), timeout, why);
+}
+
+json_t *
+client_ask(const char *run_dir, json_t *request, int64_t timeout, struct fail *why)
+{
 	static const struct net_stream_events events = { connected, received, closed };
-	struct call call = { .command = command };
+	struct call call = { .request = request };
 	char *path = mem_format("%s/ctl.sock", run_dir);
 	json_t *answer = NULL;
 
@@ -105,6 +109,7 @@ client_call(const char *run_dir, const char *command, int64_t timeout, struct fa
 	net_stream_close(call.stream);
 out:
 	loop_free(call.loop);
+	json_decref(request);
 	free(call.bytes);
 	free(path);
 	return answer;

@@ -7,7 +7,9 @@
 #include <stdint.h>
 struct fail;
 
-/* Sends {"command": COMMAND} and gives the answer as a new reference. NULL and why: not
- * reachable, no answer within timeout ns, or no JSON. */
+/* Sends the request (client_call: {"command": COMMAND}; its reference is taken) and gives
+ * the answer as a new reference. NULL and why: not reachable, no answer within timeout ns,
+ * or no JSON. */
+json_t *client_ask(const char *run_dir, json_t *request, int64_t timeout, struct fail *why);
 json_t *client_call(const char *run_dir, const char *command, int64_t timeout, struct fail *why);
 #endif

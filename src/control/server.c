@@ -21,6 +21,7 @@
 /* How often it is looked whether a long answer has gone. */
 #define DRAIN (20 * LOOP_MS)
 #define RELOAD_PATIENCE (60 * LOOP_S)
+#define EXCHANGE_PATIENCE (60 * LOOP_S)
 
 struct client {
 	struct client *next, **link;
@@ -30,6 +31,7 @@ struct client {
 	char *request;
 	size_t size;
 	bool waits_for_reload, answered;
+	void *exchange; /* under way */
 };
 
 struct server {
@@ -45,6 +47,8 @@ drop_client(struct client *client)
 {
 	struct server *server = client->server;
 
+	if (client->exchange != NULL)
+		server->options.cancel(client->exchange, server->options.arg);
 	*client->link = client->next;
 	if (client->next != NULL)
 		client->next->link = client->link;
@@ -147,6 +151,90 @@ server_reloaded(struct server *server, const char *refused)
 	}
 }
 
+/* ---- questions of tools to devices ---- */
+
+static bool
+take_number(const json_t *request, const char *name, json_int_t least, json_int_t most,
+	json_int_t *number)
+{
+	const json_t *member = json_object_get(request, name);
+
+	*number = member == NULL ? least : json_integer_value(member);
+	return (member == NULL || json_is_integer(member)) && *number >= least && *number <= most;
+}
+
+/* False: a member is missing or not what it should be. */
+static bool
+take_exchange(const json_t *request, struct exchange *exchange)
+{
+	static const char *const kinds[] = { "read", "identify", "server-id" };
+	const char *kind = json_string_value(json_object_get(request, "kind"));
+	json_int_t unit, function, address, count, code, object;
+	size_t k = 0;
+
+	exchange->device = json_string_value(json_object_get(request, "device"));
+	while (k < 3 && (kind == NULL || strcmp(kinds[k], kind) != 0))
+		k++;
+	if (k == 3 || exchange->device == NULL || !take_number(request, "unit", 0, 255, &unit) ||
+		!take_number(request, "function", 1, 4, &function) ||
+		!take_number(request, "address", 0, 65535, &address) ||
+		!take_number(request, "count", 1, 2000, &count) ||
+		!take_number(request, "code", 1, 4, &code) ||
+		!take_number(request, "object", 0, 255, &object) || address + count > 65536 ||
+		(function > 2 && count > 125))
+		return false;
+	exchange->kind = (enum exchange_kind)k;
+	exchange->unit = (uint8_t)unit;
+	exchange->function = (uint8_t)function;
+	exchange->address = (uint16_t)address;
+	exchange->count = (uint16_t)count;
+	exchange->code = (uint8_t)code;
+	exchange->object = (uint8_t)object;
+	return true;
+}
+
+static void
+begin_exchange(struct client *client, const json_t *request)
+{
+	const struct server_options *options = &client->server->options;
+	struct exchange exchange;
+	struct fail why;
+
+	if (!may_operate(client)) {
+		refuse(client, "asking a device needs the role operate: root, or the daemon's own user");
+		return;
+	}
+	if (!take_exchange(request, &exchange)) {
+		refuse(client, "not understood: expected device, kind (read, identify, server-id), "
+			"function, address, count");
+		return;
+	}
+	loop_timer_in(options->loop, &client->deadline, EXCHANGE_PATIENCE);
+	client->exchange = options->exchange(&exchange, client, &why, options->arg);
+	if (client->exchange == NULL) {
+		loop_timer_in(options->loop, &client->deadline, options->patience);
+		refuse(client, why.text);
+	}
+}
+
+void
+server_exchanged(void *ticket, const struct exchange_answer *got)
+{
+	struct client *client = ticket;
+	struct server_options *options = &client->server->options;
+	char hex[2 * 256 + 1];
+	size_t size = got->size < 256 ? got->size : 256;
+
+	for (size_t i = 0; i < size; i++)
+		snprintf(hex + 2 * i, 3, "%02x", got->data[i]);
+	hex[2 * size] = '\0';
+	client->exchange = NULL;
+	loop_timer_in(options->loop, &client->deadline, options->patience);
+	answer(client, json_pack("{s:i, s:i, s:s, s:I, s:o}", "outcome", (int)got->outcome, "code",
+		got->code, "data", hex, "rtt", (json_int_t)got->rtt, "why",
+		got->why != NULL ? doc_text(got->why) : json_null()));
+}
+
 static json_t *
 view_for(struct server *server, const char *command)
 {
@@ -183,6 +271,11 @@ serve(struct client *client)
 
 	if (command != NULL)
 		snprintf(name, sizeof name, "%s", command);
+	if (strcmp(name, "exchange") == 0 && client->server->options.exchange != NULL) {
+		begin_exchange(client, request);
+		json_decref(request);
+		return;
+	}
 	json_decref(request);
 	if (command == NULL) {
 		refuse(client, "not understood: expected {\"command\": \"status\"}");
@@ -211,7 +304,7 @@ received(const uint8_t *data, size_t size, int64_t mono, void *arg)
 	size_t part = end != NULL ? (size_t)(end - data) : size;
 
 	(void)mono;
-	if (client->waits_for_reload || client->answered)
+	if (client->waits_for_reload || client->exchange != NULL || client->answered)
 		return;
 	if (client->size + part >= REQUEST) {
 		refuse(client, "request too long");

@@ -8,8 +8,10 @@
 #define PW_SERVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 struct alarms;
+struct fail;
 struct guard;
 struct loop;
 struct notify;
@@ -17,6 +19,25 @@ struct paths;
 struct poller;
 struct server;
 struct view_datagrams;
+
+/* A question for a device on its own line, for tools. */
+enum exchange_kind { EXCHANGE_READ, EXCHANGE_IDENTIFY, EXCHANGE_SERVER_ID };
+struct exchange {
+	const char *device;
+	enum exchange_kind kind;
+	uint8_t unit;              /* 0: the device's own */
+	uint8_t function;          /* 1 to 4 */
+	uint16_t address, count;
+	uint8_t code, object;      /* of function 43/14 */
+};
+struct exchange_answer {
+	unsigned outcome;          /* as the tool knows it: enum line_outcome */
+	uint8_t code;              /* of an exception */
+	const uint8_t *data;
+	size_t size;
+	int64_t rtt;               /* ns */
+	const char *why;           /* NULL when it was answered */
+};
 
 struct server_options {
 	struct loop *loop;
@@ -34,6 +55,10 @@ struct server_options {
 	void (*datagrams)(struct view_datagrams *snmp, void *arg); /* may be NULL */
 	int64_t (*worst_lag)(void *arg);  /* ns, of the loop since the start; may be NULL */
 	int64_t patience;          /* ns in which a client must have asked and read; 0 = 5 s */
+	/* Begins one and returns what cancels it; NULL and why when it cannot be asked at all.
+	 * Has server_exchanged(ticket) called once, unless cancelled. May be NULL. */
+	void *(*exchange)(const struct exchange *exchange, void *ticket, struct fail *why, void *arg);
+	void (*cancel)(void *begun, void *arg);
 	/* Asks for a reload; server_reloaded tells how it went. */
 	void (*reload)(void *arg);
 	void *arg;
@@ -44,5 +69,6 @@ void server_free(struct server *server); /* NULL is fine */
 /* refused: what is wrong, a line each; NULL when the new configuration is in force. Answers
  * everybody who waits. */
 void server_reloaded(struct server *server, const char *refused);
+void server_exchanged(void *ticket, const struct exchange_answer *answer);
 void server_rename(struct server *server, const char *name, const char *run_dir); /* after a reload */
 #endif

@@ -17,6 +17,7 @@
 #include "modbus/adu.h"
 #include "modbus/block.h"
 #include "modbus/line.h"
+#include "modbus/modbus_parts.h"
 
 #define HOPELESS (3600 * LOOP_S) /* devices get new firmware, but not every minute */
 #define HOLE (600 * LOOP_S)      /* the longest for which a missing register is not asked for */
@@ -121,28 +122,49 @@ modbus_tap(struct modbus *modbus,
 	lines_tap(modbus->lines, tap, arg);
 }
 
+void
+modbus_line_options(const struct modbus_options *device, struct line_options *line,
+	char name[MODBUS_LINE_NAME])
+{
+	bool tty = device->serial.device != NULL && device->serial.device[0] != '\0';
+
+	*line = (struct line_options){ .address = device->address, .serial = device->serial,
+		.framing = device->framing, .local_echo = device->local_echo,
+		.quiet = device->quiet, .connect_timeout = device->connect_timeout,
+		.connect_delay = device->connect_delay, .request_gap = device->request_gap,
+		.close_after = device->close_after };
+	line->name = device->line != NULL && device->line[0] != '\0' ? device->line :
+		tty ? device->serial.device :
+		    net_addr_text(name, MODBUS_LINE_NAME, &device->address, true);
+}
+
+struct lines *
+modbus_lines(struct modbus *modbus)
+{
+	return modbus->lines;
+}
+
+struct loop *
+modbus_loop(struct modbus *modbus)
+{
+	return modbus->loop;
+}
+
 static void *
 attach(void *env, const struct device *device, struct fail *why)
 {
 	struct modbus *modbus = env;
 	const struct modbus_options *options = device->modbus;
-	struct line_options line = { .address = options->address, .serial = options->serial,
-		.framing = options->framing, .local_echo = options->local_echo,
-		.quiet = options->quiet,
-		.connect_timeout = options->connect_timeout,
-		.connect_delay = options->connect_delay, .request_gap = options->request_gap,
-		.close_after = options->close_after, .retry_within = device->interval };
+	struct line_options line;
 	struct meter *meter;
-	bool tty = options->serial.device != NULL && options->serial.device[0] != '\0';
-	char name[64];
+	char name[MODBUS_LINE_NAME];
 
 	if (options->unit_id == 0) {
 		fail_set(why, "unit_id 0 is the broadcast address of a serial bus");
 		return NULL;
 	}
-	line.name = options->line != NULL && options->line[0] != '\0' ? options->line :
-		tty ? options->serial.device :
-		    net_addr_text(name, sizeof(name), &options->address, true);
+	modbus_line_options(options, &line, name);
+	line.retry_within = device->interval;
 	meter = mem_zero(sizeof(*meter));
 	meter->device = device;
 	meter->options = options;

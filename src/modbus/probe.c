@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "modbus/line.h"
 #include "modbus/modbus.h"
+#include "modbus/modbus_parts.h"
 #include "modbus/regs.h"
 
 enum { IDENTIFY_BASIC = 1, IDENTIFY_REQUESTS = 10, IDENTIFY_HEAD = 6 };
@@ -49,7 +50,10 @@ send(struct probe *probe, enum line_question question,
 {
 	probe->request.question = question;
 	probe->request.done = done;
-	line_send(&probe->request);
+	if (probe->options.send != NULL)
+		probe->options.send(&probe->request, probe->options.send_arg);
+	else
+		line_send(&probe->request);
 }
 
 /* ---- identification ---- */
@@ -196,11 +200,8 @@ probe_new(struct loop *loop, const struct probe_options *options,
 	void (*done)(const struct probe_result *result, void *arg), void *arg)
 {
 	const struct modbus_options *device = options->device;
-	struct line_options line = { .name = "probe", .address = device->address, .serial = device->serial,
-		.framing = device->framing, .local_echo = device->local_echo,
-		.quiet = device->quiet,
-		.connect_timeout = device->connect_timeout,
-		.connect_delay = device->connect_delay, .request_gap = device->request_gap };
+	struct line_options line;
+	char name[MODBUS_LINE_NAME];
 	struct probe *probe = mem_zero(sizeof(*probe));
 
 	probe->options = *options;
@@ -212,9 +213,12 @@ probe_new(struct loop *loop, const struct probe_options *options,
 		probe->result.at[i].possible = address >= 0 && address <= 65535;
 		probe->result.at[i].address = (uint16_t)address;
 	}
-	probe->lines = lines_new(loop);
 	probe->unit.id = device->unit_id;
-	line_join(probe->lines, &line, &probe->unit);
+	if (options->send == NULL) {
+		probe->lines = lines_new(loop);
+		modbus_line_options(device, &line, name);
+		line_join(probe->lines, &line, &probe->unit);
+	}
 	probe->request = (struct line_request){ .unit = &probe->unit, .arg = probe,
 		.function = options->function, .timeout = device->timeout };
 	read_next(probe, is_bits(probe) ? PROBE_BITS : PROBE_REGISTERS);
@@ -226,9 +230,11 @@ probe_free(struct probe *probe)
 {
 	if (probe == NULL)
 		return;
-	line_cancel(&probe->request);
-	line_leave(&probe->unit);
-	lines_free(probe->lines);
+	if (probe->lines != NULL) {
+		line_cancel(&probe->request);
+		line_leave(&probe->unit);
+		lines_free(probe->lines);
+	}
 	free(probe);
 }
 

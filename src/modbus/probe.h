@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "modbus/adu.h"
+struct line_request;
 struct loop;
 struct modbus_options;
 struct probe;
@@ -22,6 +23,10 @@ struct probe_options {
 	enum adu_function function;
 	uint16_t address; /* PDU */
 	bool identify;    /* 43/14 basic identification, then 17; each given up when refused */
+	/* Asks for it: has request->done called once, also before it returns. NULL: on a line of
+	 * its own, which needs the loop. */
+	void (*send)(struct line_request *request, void *arg);
+	void *send_arg;
 };
 
 /* What stood at address - 1, address, address + 1. */

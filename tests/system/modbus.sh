@@ -99,10 +99,11 @@ probe()
 	$pollwerk probe "$@" >"$work/probe" 2>&1
 }
 probe good f32_cdab
-check "probe does not take a second connection while the daemon runs" eval \
-	"[ $? -eq 1 ] && grep -q 'in use by another pollwerkd' '$work/probe'"
+check "probe asks on the daemon's line while it runs, and shows what the address means" eval \
+	"[ $? -eq 0 ] && grep -A 7 '^=> pdu 122 = register 123 = modicon 400123:' '$work/probe' |
+		grep -q 'f32 .*  CDAB 123456.75'"
 probe --beside good f32_cdab
-check "but does with --beside, and shows what the address means" eval \
+check "and on one of its own with --beside" eval \
 	"[ $? -eq 0 ] && grep -A 7 '^=> pdu 122 = register 123 = modicon 400123:' '$work/probe' |
 		grep -q 'f32 .*  CDAB 123456.75'"
 probe good oil_temp

@@ -72,6 +72,35 @@ count_reload(void *arg)
 	reloads++;
 }
 
+/* A question for a device stays open until the test answers it. */
+static struct exchange exchanged;
+static char exchanged_device[41];
+static void *open_ticket;
+static int cancelled;
+
+static void *
+take_exchange(const struct exchange *exchange, void *ticket, struct fail *because, void *arg)
+{
+	(void)arg;
+	if (strcmp(exchange->device, "press-3") != 0) {
+		fail_set(because, "no device \"%s\"", exchange->device);
+		return NULL;
+	}
+	exchanged = *exchange;
+	snprintf(exchanged_device, sizeof exchanged_device, "%s", exchange->device);
+	open_ticket = ticket;
+	return &open_ticket;
+}
+
+static void
+cancel_exchange(void *begun, void *arg)
+{
+	(void)arg;
+	CHECK(begun == &open_ticket);
+	cancelled++;
+	open_ticket = NULL;
+}
+
 static int64_t patience;
 
 static void
@@ -101,6 +130,7 @@ begin(void)
 		.name = "plant-a", .run_dir = dir, .poller = poller, .alarms = alarms,
 		.paths = paths, .notify = notify, .journal_trouble = no_trouble,
 		.datagrams = seven_dropped,
+		.exchange = take_exchange, .cancel = cancel_exchange,
 		.reload = count_reload, .patience = patience };
 	CHECK(options.fd != -1);
 	server = server_new(&options);
@@ -286,6 +316,88 @@ a_reload_answers_when_its_outcome_is_known(void)
 	finish();
 }
 
+static const char reads[] = "{\"command\":\"exchange\",\"device\":\"press-3\",\"kind\":\"read\","
+	"\"function\":4,\"address\":12,\"count\":2}\n";
+
+static void
+a_question_for_a_device_is_answered_when_the_device_has(void)
+{
+	static const uint8_t data[] = { 0x00, 0x01, 0xFE, 0xFF };
+	struct exchange_answer got = { .data = data, .size = sizeof data, .rtt = 5 };
+	json_t *document;
+
+	begin();
+	start_asking(reads, strlen(reads));
+	run_for(100 * LOOP_MS);
+	CHECK(open_ticket != NULL && !ended && answered == 0);
+	CHECK_STR(exchanged_device, "press-3");
+	CHECK_INT(exchanged.kind, EXCHANGE_READ);
+	CHECK_INT(exchanged.function, 4);
+	CHECK_INT(exchanged.address, 12);
+	CHECK_INT(exchanged.count, 2);
+	CHECK_INT(exchanged.unit, 0);
+	server_exchanged(open_ticket, &got);
+	run_for(3 * LOOP_S);
+	CHECK(ended);
+	net_stream_close(stream);
+	document = json_loads(answer, 0, NULL);
+	CHECK_STR(json_string_value(json_object_get(document, "data")), "0001feff");
+	CHECK(json_is_null(json_object_get(document, "why")));
+	json_decref(document);
+	CHECK_INT(cancelled, 0);
+	finish();
+}
+
+static void
+a_question_ends_with_whoever_asked_it(void)
+{
+	begin();
+	cancelled = 0;
+	start_asking(reads, strlen(reads));
+	run_for(100 * LOOP_MS);
+	CHECK(open_ticket != NULL);
+	net_stream_close(stream);
+	run_for(100 * LOOP_MS);
+	CHECK_INT(cancelled, 1);
+	start_asking(reads, strlen(reads));
+	run_for(100 * LOOP_MS);
+	server_free(server); /* and with the server */
+	server = NULL;
+	CHECK_INT(cancelled, 2);
+	net_stream_close(stream);
+	finish();
+}
+
+static void
+only_what_reads_can_be_asked_of_a_device(void)
+{
+	static const char *const refused[] = {
+		"\"press-3\",\"kind\":\"write\",\"function\":3,\"address\":1}",
+		"\"press-3\",\"kind\":\"read\",\"function\":6,\"address\":1}",
+		"\"press-3\",\"kind\":\"read\",\"function\":0,\"address\":1}",
+		"\"press-3\",\"kind\":\"read\",\"function\":3,\"address\":65535,\"count\":2}",
+		"\"press-3\",\"kind\":\"read\",\"function\":3,\"address\":1,\"count\":126}",
+		"\"press-3\",\"kind\":\"read\",\"function\":\"3\",\"address\":1}",
+		"\"press-3\",\"kind\":\"identify\",\"code\":5}",
+		"\"press-3\",\"kind\":\"read\",\"unit\":256,\"function\":3}",
+		"\"other\",\"kind\":\"read\",\"function\":3,\"address\":1}",
+		"7,\"kind\":\"read\",\"function\":3,\"address\":1}", "\"press-3\"}" };
+	char text[300];
+
+	begin();
+	open_ticket = NULL;
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		json_t *document;
+
+		snprintf(text, sizeof text, "{\"command\":\"exchange\",\"device\":%s\n", refused[i]);
+		document = ask(text);
+		CHECK(json_is_string(json_object_get(document, "error")));
+		CHECK(open_ticket == NULL);
+		json_decref(document);
+	}
+	finish();
+}
+
 static void
 who_does_not_read_a_long_answer_is_cut_off_in_time(void)
 {
@@ -345,5 +457,8 @@ RUN_TESTS(TEST(status_is_one_document_with_the_members_of_the_contract),
 	TEST(nonsense_gets_an_error_and_the_server_goes_on),
 	TEST(a_request_without_an_end_is_cut_off_at_64_kib),
 	TEST(a_reload_answers_when_its_outcome_is_known),
+	TEST(a_question_for_a_device_is_answered_when_the_device_has),
+	TEST(a_question_ends_with_whoever_asked_it),
+	TEST(only_what_reads_can_be_asked_of_a_device),
 	TEST(who_does_not_read_a_long_answer_is_cut_off_in_time),
 	TEST(the_thirty_third_client_is_turned_away))

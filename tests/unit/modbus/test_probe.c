@@ -38,7 +38,8 @@ begin(void)
 static struct probe *
 probed(enum adu_function function, uint16_t address, bool ident)
 {
-	struct probe_options options = { &device, function, address, ident };
+	struct probe_options options = { .device = &device, .function = function,
+		.address = address, .identify = ident };
 	struct probe *probe = probe_new(loop, &options, on_done, &done);
 
 	CHECK_INT(done, 0);
