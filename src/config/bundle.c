@@ -181,7 +181,7 @@ load_file(struct bundle *bundle, int fd, off_t *at)
 	char *path = NULL, *text = NULL;
 	int status = -1;
 
-	if (!get(fd, at, &head, sizeof head) || head.kind > BUNDLE_NAMES ||
+	if (!get(fd, at, &head, sizeof head) || head.kind > BUNDLE_DEVICES ||
 		head.path_size > 4096 || head.text_size > FILE_MAX)
 		return -1;
 	path = mem_zero((size_t)head.path_size + 1);

@@ -12,7 +12,8 @@ struct fail;
 enum bundle_kind {
 	BUNDLE_MAIN, BUNDLE_INCLUDE, BUNDLE_TEMPLATE, BUNDLE_SECRETS, BUNDLE_CREDENTIAL,
 	BUNDLE_LIST, /* of registers, CSV */
-	BUNDLE_NAMES /* what MIB names stand for (names.h): no file */
+	BUNDLE_NAMES, /* what MIB names stand for (names.h): no file */
+	BUNDLE_DEVICES /* a list of them, CSV */
 };
 
 struct bundle_file {

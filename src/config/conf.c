@@ -14,9 +14,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "config/arena.h"
+#include "config/csv.h"
 #include "config/load.h"
 #include "config/names.h"
-#include "config/registers.h"
 #include "config/schema.h"
 #include "config/tree.h"
 #include "core/device.h"
@@ -228,20 +228,27 @@ read_secrets(struct reader *reader, const struct config_setting_t *node)
 		reader->conf->secret_tree = tree_parse(file, reader->errors);
 }
 
-/* ---- lists of registers ---- */
+/* ---- lists ---- */
 
+/* Devices are a tree like that of an included file, points belong to who names the list. */
 static void
 keep_list(struct conf *conf, const struct bundle_file *file, struct conf_errors *errors)
 {
 	struct conf_list *list = mem_zero(sizeof *list);
+	bool devices = file->kind == BUNDLE_DEVICES;
+	struct tree *tree = NULL;
 
 	list->file = file;
-	list->points = (struct bundle_file){ .kind = BUNDLE_LIST, .path = file->path };
-	list->points.text = registers_points(file, errors);
-	if (list->points.text != NULL) {
-		list->points.size = strlen(list->points.text);
-		list->tree = tree_parse(&list->points, errors);
+	list->made = (struct bundle_file){ .kind = file->kind, .path = file->path };
+	list->made.text = devices ? csv_devices(file, errors) : csv_points(file, errors);
+	if (list->made.text != NULL) {
+		list->made.size = strlen(list->made.text);
+		tree = tree_parse(&list->made, errors);
 	}
+	if (devices)
+		keep_tree(conf, tree);
+	else
+		list->tree = tree;
 	conf->lists = mem_grow(conf->lists, conf->list_count + 1, sizeof *conf->lists);
 	conf->lists[conf->list_count++] = list;
 }
@@ -260,7 +267,8 @@ static const struct conf_list *
 find_list(const struct conf *conf, const char *path)
 {
 	for (size_t i = 0; i < conf->list_count; i++) {
-		if (strcmp(conf->lists[i]->file->path, path) == 0)
+		if (conf->lists[i]->file->kind == BUNDLE_LIST &&
+			strcmp(conf->lists[i]->file->path, path) == 0)
 			return conf->lists[i];
 	}
 	return NULL;
@@ -277,6 +285,37 @@ conf_list_points(const struct conf *conf, const char *name)
 	list = find_list(conf, path);
 	return list == NULL || list->tree == NULL ? NULL :
 		node_get(tree_root(list->tree), "points");
+}
+
+static void
+read_device_list(struct reader *reader, const char *path, const struct config_setting_t *from)
+{
+	const struct bundle_file *file;
+
+	if (!first_time(reader, path, from, 0))
+		return;
+	file = read_file(reader, path, BUNDLE_DEVICES, from);
+	if (file != NULL)
+		keep_list(reader->conf, file, reader->errors);
+}
+
+static void
+read_device_lists(struct reader *reader, const struct config_setting_t *names)
+{
+	for (int i = 0; i < node_count(names); i++) {
+		char path[PATH_MAX];
+		glob_t found = { 0 };
+
+		if (!resolve(reader, node_at(names, i), path))
+			continue;
+		if (strpbrk(path, "*?[") == NULL)
+			read_device_list(reader, path, node_at(names, i));
+		else if (glob(path, 0, NULL, &found) == 0) {
+			for (size_t k = 0; k < found.gl_pathc; k++)
+				read_device_list(reader, found.gl_pathv[k], node_at(names, i));
+		}
+		globfree(&found);
+	}
 }
 
 static void
@@ -329,6 +368,7 @@ read_rest(struct reader *reader)
 				read_templates(reader, path, node_at(list, k));
 		}
 		read_secrets(reader, node_get(poller, "secrets"));
+		read_device_lists(reader, node_get(tree_root(conf->trees[i]), "device_lists"));
 	}
 	if (!named)
 		read_templates(reader, schema_find("poller", "templates")->fallback, NULL);
@@ -477,7 +517,7 @@ conf_load_bundle(int fd, struct conf_errors *errors)
 
 		if (file->kind == BUNDLE_SECRETS)
 			conf->secret_tree = tree_parse(file, errors);
-		else if (file->kind == BUNDLE_LIST)
+		else if (file->kind == BUNDLE_LIST || file->kind == BUNDLE_DEVICES)
 			keep_list(conf, file, errors);
 		else if (file->kind != BUNDLE_CREDENTIAL && file->kind != BUNDLE_NAMES)
 			keep_tree(conf, tree_parse(file, errors));
@@ -510,7 +550,7 @@ conf_free(struct conf *conf)
 	free(conf->trees);
 	for (size_t i = 0; i < conf->list_count; i++) {
 		tree_free(conf->lists[i]->tree);
-		free(conf->lists[i]->points.text);
+		free(conf->lists[i]->made.text);
 		free(conf->lists[i]);
 	}
 	free(conf->lists);

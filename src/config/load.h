@@ -12,11 +12,11 @@ struct conf_errors;
 struct inventory;
 struct tree;
 
-/* A list of registers, and the points that it was made into. */
+/* A list of registers or devices, and the text that it was made into. */
 struct conf_list {
 	const struct bundle_file *file;
-	struct bundle_file points;
-	struct tree *tree; /* NULL: what is wrong with it was reported */
+	struct bundle_file made;
+	struct tree *tree; /* of points; NULL: what is wrong was reported, or it is of devices */
 };
 
 struct conf {

@@ -156,6 +156,60 @@ hands_credentials_on_in_the_bundle(void)
 	close(fd);
 }
 
+static int changes[4]; /* by enum conf_change */
+
+static void
+count_change(enum conf_change change, const char *name, void *arg)
+{
+	(void)name, (void)arg;
+	changes[change]++;
+}
+
+static void
+a_list_of_devices_goes_with_the_bundle_and_a_changed_row_is_a_changed_device(void)
+{
+	static const char text[] = "poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
+		"device_lists = [ \"plant.csv\" ];\n";
+	struct inventory *was, *handed, *is;
+	struct conf_errors errors = { 0 };
+	struct conf *conf, *again;
+	struct fail why;
+	int fd = memfd_create("bundle", MFD_CLOEXEC);
+	char *path = put("plant.csv", 0644, "name;address;owner;reach.ping\n"
+		"a;10.0.0.1;IT;true\nb;10.0.0.2;IT;true\nc;10.0.0.3;IT;true\n");
+
+	CHECK_STR(load(text, &conf), "");
+	CHECK(conf_bundle_write(conf, fd, &why) == 0);
+	was = conf_inventory(conf);
+	conf_free(conf);
+	free(put("plant.csv", 0644, "name;address;owner;reach.ping\n"
+		"a;10.0.0.1;IT;true\nb;10.0.0.2;OT;true\nd;10.0.0.3;IT;true\n"));
+	/* What was checked is what runs, whatever the file says meanwhile. */
+	again = conf_load_bundle(fd, &errors);
+	CHECK(again != NULL);
+	handed = conf_inventory(again);
+	CHECK_INT(handed->device_count, 3);
+	CHECK(inventory_find(handed, "c") != NULL);
+	CHECK(strstr(inventory_find(handed, "c")->file, "plant.csv") != NULL);
+	CHECK_INT(inventory_find(handed, "c")->line, 4);
+	CHECK_STR(load(text, &conf), "");
+	is = conf_inventory(conf);
+	memset(changes, 0, sizeof changes);
+	conf_diff(was, is, count_change, NULL);
+	CHECK_INT(changes[CONF_UNCHANGED], 1);
+	CHECK_INT(changes[CONF_CHANGED], 1);
+	CHECK_INT(changes[CONF_ADDED], 1);
+	CHECK_INT(changes[CONF_REMOVED], 1);
+	inventory_free(was);
+	inventory_free(handed);
+	inventory_free(is);
+	conf_free(conf);
+	conf_free(again);
+	unlink(path);
+	free(path);
+	close(fd);
+}
+
 static void
 refuses_a_bundle_that_was_cut_off(void)
 {
@@ -332,6 +386,7 @@ main(void)
 		TEST(refuses_secrets_that_others_can_read),
 		TEST(takes_credentials_from_systemd_and_the_environment),
 		TEST(hands_credentials_on_in_the_bundle),
+		TEST(a_list_of_devices_goes_with_the_bundle_and_a_changed_row_is_a_changed_device),
 		TEST(refuses_a_bundle_that_was_cut_off),
 		TEST(never_shows_a_secret),
 		TEST(appends_the_sections_of_included_files),

@@ -1,4 +1,4 @@
-#include "config/registers.h"
+#include "config/csv.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,9 @@
 
 static struct conf_errors errors;
 
-/* The points that the list becomes, or its complaints, one a line. */
+static char *(*reader)(const struct bundle_file *, struct conf_errors *) = csv_points;
+
+/* What the list becomes, or its complaints, one a line. */
 static char *
 made_of(const char *text, size_t size)
 {
@@ -18,7 +20,7 @@ made_of(const char *text, size_t size)
 
 	memcpy(copy, text, size);
 	errors = (struct conf_errors){ 0 };
-	points = registers_points(&file, &errors);
+	points = reader(&file, &errors);
 	CHECK((points == NULL) == (errors.count > 0));
 	free(copy);
 	return points;
@@ -96,6 +98,42 @@ says_what_is_wrong_and_where(void)
 }
 
 static void
+makes_a_device_of_each_row_and_groups_of_dotted_headings(void)
+{
+	reader = csv_devices;
+	gives("name;address;template;parents;interval;own\n"
+		"sw-1;10.0.0.1;if-mib;core-a, core-b;30s;true\n",
+		"devices = (\n{ name = \"sw-1\"; address = \"10.0.0.1\"; templates = [ \"if-mib\" ];"
+		" parents = [ \"core-a\", \"core-b\" ]; interval = \"30s\"; own = true; }\n );");
+	/* One group of the language, however the columns stand; empty cells make none. */
+	gives("Name;snmp.Community;modbus.unit_id;SNMP.timeout\na;x;;500ms\nb;;7;\n",
+		"devices = (\n{ name = \"a\"; snmp = { community = \"x\"; timeout = \"500ms\"; }; }\n"
+		",{ name = \"b\"; modbus = { unit_id = 7; }; }\n );");
+	gives("name;rows.if.include;rows.port.include;rows.if.retire;reach.tcp\na;^ge;x;2h;80|443\n",
+		"devices = (\n{ name = \"a\"; rows = { if = { include = \"^ge\"; retire = \"2h\"; };"
+		" port = { include = \"x\"; }; }; reach = { tcp = [ 80, 443 ]; }; }\n );");
+	gives("name,parameters.ct,parameters.base,parameters.oid\na,\"2,5\",100,1.3.6\n",
+		"devices = (\n{ name = \"a\"; parameters = { ct = 2.5; base = 100; oid = \"1.3.6\"; }; }"
+		"\n );");
+	reader = csv_points;
+}
+
+static void
+says_what_is_wrong_with_a_list_of_devices(void)
+{
+	reader = csv_devices;
+	complains("name;adress\na;1\n", 1, "column \"adress\": unknown (did you mean \"address\"?)");
+	complains("name;template;templates\na;b;c\n", 1, "column \"templates\" stands there twice");
+	complains("name;modbus.unit_id\na;x\n", 2, "unit_id \"x\": expected an integer");
+	complains("name;address\n", 2, "a list of devices without a device");
+	/* No heading makes anything but a key: its text stands in the language unquoted. */
+	complains("name;parameters.a={};b\n", 1, "column \"parameters.a={}\": unknown: expected "
+		"name, address, profile, templates, place, owner, parents, interval, modbus.unit_id, "
+		"parameters.NAME and other keys of a device");
+	reader = csv_points;
+}
+
+static void
 refuses_what_is_no_text(void)
 {
 	CHECK(made_of("\xFF\xFEn\0a\0", 6) == NULL);
@@ -106,4 +144,5 @@ refuses_what_is_no_text(void)
 RUN_TESTS(TEST(makes_a_point_of_each_row_in_its_line),
 	TEST(takes_either_separator_and_either_end_of_line), TEST(takes_quotes_lists_and_words),
 	TEST(reads_utf8_with_and_without_a_mark_and_windows_1252),
-	TEST(says_what_is_wrong_and_where), TEST(refuses_what_is_no_text))
+	TEST(makes_a_device_of_each_row_and_groups_of_dotted_headings),
+	TEST(says_what_is_wrong_with_a_list_of_devices), TEST(says_what_is_wrong_and_where), TEST(refuses_what_is_no_text))
