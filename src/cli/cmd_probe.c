@@ -4,17 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/doc.h"
 #include "base/fail.h"
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "cli/probe_snmp.h"
+#include "cli/probe_sunspec.h"
 #include "cli/wire.h"
 #include "core/device.h"
 #include "core/point.h"
 #include "modbus/modbus.h"
 #include "modbus/probe.h"
+#include "modbus/reference.h"
 #include "snmp/mib.h"
 
 struct request {
@@ -22,7 +25,7 @@ struct request {
 	const struct modbus_options *options;
 	enum adu_function function; /* 0: not given */
 	uint16_t address;
-	bool identify, beside, numeric;
+	bool identify, beside, numeric, reference, sunspec;
 	const char *device_name, *address_text;
 };
 
@@ -110,6 +113,10 @@ parse_arguments(struct request *request, int argc, char **argv)
 
 		if (strcmp(argv[i], "--identify") == 0) {
 			request->identify = true;
+		} else if (strcmp(argv[i], "--reference") == 0) {
+			request->reference = true;
+		} else if (strcmp(argv[i], "--sunspec") == 0) {
+			request->sunspec = true;
 		} else if (strcmp(argv[i], "--beside") == 0) {
 			request->beside = true;
 		} else if (strcmp(argv[i], "--numeric") == 0) {
@@ -131,6 +138,11 @@ parse_arguments(struct request *request, int argc, char **argv)
 	}
 	if (request->device_name == NULL)
 		return cmd_usage(&cmd_probe, "which device?");
+	if (request->sunspec && (request->address_text != NULL || request->function != 0 ||
+		request->reference || request->identify))
+		return cmd_usage(&cmd_probe, "--sunspec finds the addresses itself");
+	if (request->reference && request->beside)
+		return cmd_usage(&cmd_probe, "--reference needs the line for itself, so not --beside");
 	return CMD_OK;
 }
 
@@ -150,6 +162,8 @@ find_device(struct request *request, const struct inventory *inventory, struct f
 			request->device_name);
 		return -1;
 	}
+	if (request->sunspec)
+		return 0;
 	if (request->address_text == NULL) {
 		fail_set(why, "which address of \"%s\"?", request->device_name);
 		return -1;
@@ -184,6 +198,56 @@ print_decoding(const char *type, const char *order, const char *text, void *arg)
 	*last = type;
 }
 
+/* What libmodbus read at the same addresses; NULL where it was not asked to. */
+struct reference {
+	struct reference_read reads[PROBE_BASES];
+	size_t count;
+};
+
+static const struct reference_read *
+reference_of(const struct reference *reference, const struct probe_reading *reading)
+{
+	for (size_t i = 0; reference != NULL && i < reference->count; i++)
+		if (reference->reads[i].address == reading->address)
+			return &reference->reads[i];
+	return NULL;
+}
+
+static unsigned
+value_at(const struct request *request, const struct probe_reading *reading, unsigned i)
+{
+	return is_bits(request) ? adu_bit(reading->bytes, i) :
+		(unsigned)(reading->bytes[2 * i] << 8 | reading->bytes[2 * i + 1]);
+}
+
+/* Both refused is the same as well. */
+static bool
+is_same(const struct request *request, const struct probe_reading *reading,
+	const struct reference_read *read)
+{
+	if (read->got != reading->count)
+		return false;
+	for (unsigned i = 0; i < read->got; i++)
+		if (read->values[i] != value_at(request, reading, i))
+			return false;
+	return true;
+}
+
+static void
+print_reference(const struct request *request, const struct probe_reading *reading,
+	const struct reference_read *read)
+{
+	if (read == NULL)
+		return;
+	printf("    libmodbus%s", is_same(request, reading, read) ? " the same" :
+		" DIFFERS (or what stands there has moved):");
+	if (read->got == 0)
+		printf(" (%s)", read->why);
+	for (unsigned i = 0; i < read->got && !is_same(request, reading, read); i++)
+		printf(is_bits(request) ? " %u" : " %04x", read->values[i]);
+	printf("\n");
+}
+
 static void
 print_reading(const struct request *request, const struct probe_reading *reading)
 {
@@ -211,13 +275,17 @@ print_reading(const struct request *request, const struct probe_reading *reading
 }
 
 static void
-print_text(const struct request *request, const struct probe_result *result)
+print_text(const struct request *request, const struct probe_result *result,
+	const struct reference *reference)
 {
 	printf("%s (%s), unit id %d, function %d\n", request->device->name,
 		request->device->address, request->options->unit_id, request->function);
 	for (int i = 0; i < PROBE_BASES; i++)
-		if (result->at[i].possible)
+		if (result->at[i].possible) {
 			print_reading(request, &result->at[i]);
+			print_reference(request, &result->at[i],
+				reference_of(reference, &result->at[i]));
+		}
 	if (!request->identify)
 		return;
 	for (size_t i = 0; i < result->object_count; i++)
@@ -237,27 +305,42 @@ add_decoding(const char *type, const char *order, const char *text, void *arg)
 }
 
 static json_t *
-reading_json(const struct request *request, const struct probe_reading *reading)
+reference_json(const struct request *request, const struct probe_reading *reading,
+	const struct reference_read *read)
+{
+	json_t *raw = json_array();
+
+	for (unsigned i = 0; i < read->got; i++)
+		json_array_append_new(raw, json_integer(read->values[i]));
+	return json_pack("{s:o, s:o, s:b}", "raw", raw, "error",
+		read->got > 0 ? json_null() : doc_text(read->why), "same",
+		is_same(request, reading, read));
+}
+
+static json_t *
+reading_json(const struct request *request, const struct probe_reading *reading,
+	const struct reference_read *read)
 {
 	json_t *object = json_pack("{s:i, s:i}", "pdu", reading->address, "register",
 		reading->address + 1);
 	json_t *raw = json_array(), *decodings = json_array();
 
 	for (unsigned i = 0; i < reading->count; i++)
-		json_array_append_new(raw, json_integer(is_bits(request) ?
-			adu_bit(reading->bytes, i) :
-			reading->bytes[2 * i] << 8 | reading->bytes[2 * i + 1]));
+		json_array_append_new(raw, json_integer(value_at(request, reading, i)));
 	if (!is_bits(request) && reading->count > 0)
 		probe_decodings(reading, add_decoding, decodings);
 	json_object_set_new(object, "raw", raw);
 	json_object_set_new(object, "decodings", decodings);
+	if (read != NULL)
+		json_object_set_new(object, "reference", reference_json(request, reading, read));
 	json_object_set_new(object, "error",
 		reading->count > 0 ? json_null() : doc_text(reading->why));
 	return object;
 }
 
 static void
-print_json(const struct request *request, const struct probe_result *result)
+print_json(const struct request *request, const struct probe_result *result,
+	const struct reference *reference)
 {
 	json_t *document = json_pack("{s:o, s:i, s:i}", "device",
 		doc_text(request->device->name), "unit_id", request->options->unit_id,
@@ -266,7 +349,8 @@ print_json(const struct request *request, const struct probe_result *result)
 
 	for (int i = 0; i < PROBE_BASES; i++)
 		if (result->at[i].possible)
-			json_array_append_new(readings, reading_json(request, &result->at[i]));
+			json_array_append_new(readings, reading_json(request, &result->at[i],
+				reference_of(reference, &result->at[i])));
 	for (size_t i = 0; i < result->object_count; i++)
 		json_array_append_new(objects, json_pack("{s:i, s:s, s:o}", "id",
 			result->objects[i].id, "name", probe_object_name(result->objects[i].id),
@@ -279,6 +363,23 @@ print_json(const struct request *request, const struct probe_result *result)
 
 /* ---- the command ---- */
 
+/* After our own connection has gone: the device may have room for one. */
+static int
+ask_reference(const struct request *request, const struct probe_result *result,
+	struct reference *reference, struct fail *why)
+{
+	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+	for (int i = 0; i < PROBE_BASES; i++) {
+		const struct probe_reading *reading = &result->at[i];
+
+		if (reading->possible)
+			reference->reads[reference->count++] = (struct reference_read){
+				.function = request->function, .address = reading->address,
+				.count = reading->count > 0 ? reading->count : 1 };
+	}
+	return reference_run(request->options, reference->reads, reference->count, why);
+}
+
 static int
 ask(const struct cmd_context *context, const struct request *request,
 	const struct inventory *inventory)
@@ -289,6 +390,7 @@ ask(const struct cmd_context *context, const struct request *request,
 		.function = request->function, .address = request->address,
 		.identify = request->identify, .send = wire_send };
 	const struct probe_result *result = NULL;
+	struct reference reference = { .count = 0 }, *shown = NULL;
 	struct probe *probe;
 	struct wire *wire;
 	struct fail why;
@@ -299,16 +401,31 @@ ask(const struct cmd_context *context, const struct request *request,
 		cmd_error("%s", why.text);
 		return CMD_NEGATIVE;
 	}
+	if (request->reference && wire_is_daemons(wire)) {
+		cmd_error("--reference needs the line for itself, and the daemon has it: stop the "
+			"daemon first");
+		wire_close(wire);
+		return CMD_NEGATIVE;
+	}
 	options.send_arg = wire;
 	probe = probe_new(NULL, &options, on_done, &result);
 	for (int i = 0; i < PROBE_BASES; i++)
 		read = read || result->at[i].count > 0;
-	if (context->json)
-		print_json(request, result);
-	else
-		print_text(request, result);
-	probe_free(probe);
 	wire_close(wire);
+	if (request->reference && ask_reference(request, result, &reference, &why) == -1) {
+		cmd_error("%s", why.text);
+		read = false;
+	} else if (request->reference) {
+		shown = &reference;
+		for (int i = 0; i < PROBE_BASES; i++)
+			read = read && (!result->at[i].possible || is_same(request, &result->at[i],
+				reference_of(shown, &result->at[i])));
+	}
+	if (context->json)
+		print_json(request, result, shown);
+	else
+		print_text(request, result, shown);
+	probe_free(probe);
 	return read ? CMD_OK : CMD_NEGATIVE;
 }
 
@@ -325,15 +442,18 @@ run(const struct cmd_context *context, int argc, char **argv)
 	if (status != CMD_OK)
 		return status;
 	/* Only who looks at an SNMP agent gives no address. */
-	inventory = request.address_text != NULL || request.numeric ? cmd_inventory(context) :
+	inventory = request.address_text != NULL || request.numeric || request.sunspec ? cmd_inventory(context) :
 		cmd_inventory_and_mib(context, &mib);
 	if (inventory == NULL)
 		return CMD_NEGATIVE;
 	device = inventory_find(inventory, request.device_name);
-	if (device != NULL && device->snmp != NULL && request.address_text == NULL) {
+	if (device != NULL && device->snmp != NULL && request.address_text == NULL &&
+		!request.sunspec) {
 		status = probe_snmp(context, device, mib);
 	} else if (find_device(&request, inventory, &why) == -1) {
 		status = cmd_usage(&cmd_probe, "%s", why.text);
+	} else if (request.sunspec) {
+		status = probe_sunspec(context, inventory, request.device, request.beside);
 	} else {
 		status = ask(context, &request, inventory);
 	}
@@ -343,6 +463,7 @@ run(const struct cmd_context *context, int argc, char **argv)
 }
 
 const struct cmd cmd_probe = { "probe",
-	"[--numeric] DEVICE | [--function N] [--identify] [--beside] DEVICE ADDRESS|POINT",
+	"[--numeric] DEVICE | --sunspec DEVICE |\n"
+	"    [--function N] [--identify] [--reference] [--beside] DEVICE ADDRESS|POINT",
 	"see what an SNMP agent is, or read a Modbus address in every way it could be meant",
 	run };

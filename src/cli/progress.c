@@ -22,7 +22,7 @@ mono_now(void)
 void
 progress_begin(struct progress *progress, const char *what)
 {
-	*progress = (struct progress){ .what = what, .terminal = isatty(STDERR_FILENO) == 1,
+	*progress = (struct progress){ .what = what, .noun = "files", .terminal = isatty(STDERR_FILENO) == 1,
 		.began = mono_now() };
 	progress->next = progress->began + (progress->terminal ? LOOP_S / 5 : 10 * LOOP_S);
 }
@@ -47,7 +47,7 @@ progress_step(struct progress *progress, uint64_t files, uint64_t all_files, int
 	int64_t now = mono_now(), left;
 	double share = all_bytes > 0 ? (double)bytes / (double)all_bytes :
 		all_files > 0 ? (double)files / (double)all_files : 0;
-	char text[200], span[32] = "";
+	char text[200], size[40] = "", span[32] = "";
 
 	if (now < progress->next)
 		return;
@@ -56,8 +56,10 @@ progress_step(struct progress *progress, uint64_t files, uint64_t all_files, int
 	left = share > 0.01 ? (int64_t)((double)(now - progress->began) * (1 - share) / share) : 0;
 	if (left > LOOP_S)
 		str_time_span(span, sizeof span, left / LOOP_S * LOOP_S);
-	snprintf(text, sizeof text, "%llu of %llu files, %lld MB%s%s%s", (unsigned long long)files,
-		(unsigned long long)all_files, (long long)(bytes >> 20), *span != '\0' ? ", " : "",
+	if (bytes > 0 || all_bytes > 0)
+		snprintf(size, sizeof size, ", %lld MB", (long long)(bytes >> 20));
+	snprintf(text, sizeof text, "%llu of %llu %s%s%s%s%s", (unsigned long long)files,
+		(unsigned long long)all_files, progress->noun, size, *span != '\0' ? ", " : "",
 		span, *span != '\0' ? " left" : "");
 	if (progress->terminal)
 		draw(progress, share, text);

@@ -8,12 +8,13 @@
 
 struct progress {
 	const char *what;    /* "backup" */
+	const char *noun;    /* "files"; the caller may change it */
 	bool terminal;
 	int64_t began, next; /* mono ns: of the first step, and when to show the next */
 };
 
 void progress_begin(struct progress *progress, const char *what);
-/* As often as one likes. all 0: not known. */
+/* As often as one likes. all 0: not known; bytes and all_bytes 0: no such thing. */
 void progress_step(struct progress *progress, uint64_t files, uint64_t all_files,
 	int64_t bytes, int64_t all_bytes);
 /* Clears the bar, before any other line is printed. */

@@ -138,6 +138,17 @@ letters_of(enum regs_type type)
 	return type == REGS_STRING ? 2 : types[type].width * 2u;
 }
 
+const char *
+regs_order_text(struct regs_order order, enum regs_type type, char to[9])
+{
+	unsigned letters = letters_of(type);
+
+	for (unsigned i = 0; i < letters; i++)
+		to[i] = (char)('A' + letter_at(i, order.swap, letters));
+	to[letters] = '\0';
+	return to;
+}
+
 int
 regs_order_check(struct regs_order order, enum regs_type type, struct fail *why)
 {

@@ -45,6 +45,8 @@ struct regs_order {
 
 /* Reads "AB", "CDAB", "GHEFCDAB" and the like. Returns -1 and fills why else. */
 int regs_order_parse(const char *text, struct regs_order *order, struct fail *why);
+/* "CDAB" of an order for values of this type; 0 letters of it are straight. */
+const char *regs_order_text(struct regs_order order, enum regs_type type, char to[9]);
 /* Is that an order for values of this type? A string takes "AB" or "BA". */
 int regs_order_check(struct regs_order order, enum regs_type type, struct fail *why);
 /* An order that a template gives for all its points, for one type of another width:

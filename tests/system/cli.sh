@@ -94,7 +94,7 @@ exits 2 "an unknown option is wrong usage" $pollwerk where --frobnicate
 exits 2 "graph without points is wrong usage" $pollwerk graph
 exits 0 "--version" ./pollwerk --version
 shows "tells it" '^pollwerk [0-9]'
-for command in check plan rrd status devices values where gaps alarms paths graph probe walk reload \
+for command in check plan rrd status devices values where gaps alarms paths graph probe adopt walk reload \
 	backup restore export; do
 	exits 0 "$command --help" ./pollwerk $command --help
 	shows "$command --help: shows its usage" "^usage: pollwerk $command"
