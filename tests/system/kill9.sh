@@ -120,7 +120,7 @@ done
 for state in write fdatasync rrd_update; do
 	check "some fell inside $state" grep -q "^kill .* $state\$" "$work/kills"
 done
-none "a killed role is back within ${back:=1} s" "$(awk -v limit=$back '$1 == "kill" && ($2 == "poller" || $2 == "store") &&
+none "a killed role is back within ${back:=2} s" "$(awk -v limit=$back '$1 == "kill" && ($2 == "poller" || $2 == "store") &&
 	$4 - $3 > limit * 1e9' "$work/kills")"
 none "a daemon started after the supervisor's end is refused for ${refused:=2000} ms at most" \
 	"$(awk -v limit=$refused '$1 == "refused" && $2 > limit' "$work/kills")"
