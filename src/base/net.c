@@ -581,6 +581,10 @@ stream_read(struct net_stream *stream)
 			if (!stream->finishing && stream->events.received != NULL)
 				stream->events.received(bytes, (size_t)size,
 					loop_mono(stream->loop), stream->arg);
+			/* That was all; what comes meanwhile, or the end, wakes us again. Asking
+			 * for it at once costs as much as the answer itself. */
+			if ((size_t)size < sizeof bytes)
+				return;
 		} else if (size == 0) {
 			stream_die(stream, 0);
 		} else {

@@ -50,9 +50,10 @@ struct meter {
 /* A point whose power of ten another point holds waits for it until the poll ends. */
 struct power {
 	bool wanted;                  /* by some other point */
-	size_t from;                  /* whose: an index into the group; its own: none */
-	bool held;                    /* value was read in this poll */
-	struct regs_value value;
+	uint32_t from;                /* whose: an index into the group; its own: none */
+	bool held;                    /* it was read in this poll */
+	bool number;                  /* and is one */
+	double value;                 /* unscaled */
 	int64_t received;
 };
 
@@ -64,22 +65,22 @@ struct hole {
 	bool again;                   /* asked once more, alone */
 };
 
-/* One group of points of a device, and the poll of it that is under way. */
+/* One group of points of a device, and the poll of it that is under way. There may be a
+ * hundred thousand points, so what few of them need is allocated where it is needed. */
 struct work {
 	struct meter *meter;
 	struct task *task;
 	const struct group *group;
-	struct regs_spec *specs;      /* per point of the group; scale and offset filled in */
-	struct power *powers;         /* per point */
+	struct power *powers;         /* per point; NULL: no point has its power elsewhere */
 	struct block_limits limits;
 
 	struct block_point *points;   /* sorted by block_plan; tag is the index into the group */
 	size_t point_count, planned;  /* behind `planned` stand the holes */
-	struct block *blocks;
-	size_t block_count;
+	struct block *blocks;         /* with as much room as the largest plan so far needed */
+	size_t block_count, block_room;
 	/* A block that was refused as a whole, halved until the culprit is found: a stack of what
 	 * is still to be asked, the last one now. */
-	struct block *pieces;
+	struct block *pieces;         /* NULL until the first time */
 	size_t piece_count;
 	bool breaking;
 	unsigned refused_pieces, good_pieces, lost_pieces;
@@ -213,6 +214,8 @@ stands_alone(const struct work *work, const struct block_point *point)
 static void
 plan(struct work *work)
 {
+	struct block *blocks = mem_array(work->point_count + 1, sizeof(blocks[0]));
+
 	work->planned = 0;
 	for (size_t i = 0; i < work->point_count; i++) {
 		struct block_point point = work->points[i];
@@ -223,15 +226,31 @@ plan(struct work *work)
 		work->points[work->planned] = point;
 		work->points[work->planned++].separate = stands_alone(work, &point);
 	}
-	memset(work->hopeless, 0, work->group->point_count * sizeof(work->hopeless[0]));
-	work->block_count = block_plan(work->points, work->planned, &work->limits,
-		work->blocks);
+	work->block_count = block_plan(work->points, work->planned, &work->limits, blocks);
+	if (work->block_count > work->block_room) {
+		work->block_room = work->block_count;
+		work->blocks = mem_grow(work->blocks, work->block_room, sizeof(work->blocks[0]));
+		work->hopeless = mem_grow(work->hopeless, work->block_room,
+			sizeof(work->hopeless[0]));
+	}
+	if (work->block_count > 0) {
+		memcpy(work->blocks, blocks, work->block_count * sizeof(blocks[0]));
+		memset(work->hopeless, 0, work->block_count * sizeof(work->hopeless[0]));
+	}
+	free(blocks);
 }
 
 static const struct block *
 asked_block(const struct work *work)
 {
 	return work->breaking ? &work->pieces[work->piece_count - 1] : &work->blocks[work->at];
+}
+
+/* A count is kept as it is: its rate is scaled where it is computed. */
+static double
+scaled(const struct point *point, double number)
+{
+	return point->kind == POINT_COUNTER ? number : number * point->scale + point->offset;
 }
 
 /* Meters keep their kWh as floats: a quarter of an hour is a few of them, so the fraction
@@ -252,8 +271,8 @@ static void
 read_number(const struct point *point, const struct regs_spec *spec, uint8_t bits,
 	const struct regs_value *value, struct reading *reading)
 {
-	reading->number = value->number;
-	if (!regs_plausible(spec, value->number)) {
+	reading->number = scaled(point, value->number);
+	if (!isfinite(reading->number) || !regs_plausible(spec, reading->number)) {
 		reading->reason = REASON_INVALID_VALUE;
 		return;
 	}
@@ -269,28 +288,41 @@ read_number(const struct point *point, const struct regs_spec *spec, uint8_t bit
 	reading->bits = bits;
 }
 
+/* Whether the point has to wait for its power of ten. */
+static bool
+hold(struct work *work, uint32_t index, const struct regs_value *value, int64_t received)
+{
+	struct power *power;
+
+	if (work->powers == NULL)
+		return false;
+	power = &work->powers[index];
+	if (power->wanted || power->from != index) {
+		power->held = true;
+		power->number = value->kind == REGS_NUMBER;
+		power->value = value->number;
+		power->received = received;
+	}
+	return power->from != index;
+}
+
 static void
 read_point(struct work *work, const struct block *block, const struct block_point *at,
 	const struct line_result *result)
 {
 	const struct point *point = &work->group->points[at->tag];
 	const struct modbus_point *wire = point->wire;
-	const struct regs_spec *spec = &work->specs[at->tag];
+	const struct regs_spec *spec = &wire->spec;
 	struct reading reading = { .row = TASK_SCALAR, .point = at->tag, .reason = REASON_GOOD,
 		.received = result->received, .wrap = wire->wrap };
 	size_t offset = (size_t)(at->address - block->address);
 	struct regs_value value;
 
 	if (is_bits(block->function))
-		regs_read_bit(spec, adu_bit(result->data, offset), &value);
+		regs_read_plain_bit(spec, adu_bit(result->data, offset), &value);
 	else
-		regs_read(spec, result->data + 2 * offset, &value);
-	if (work->powers[at->tag].wanted || work->powers[at->tag].from != at->tag) {
-		work->powers[at->tag].held = true;
-		work->powers[at->tag].value = value;
-		work->powers[at->tag].received = result->received;
-	}
-	if (work->powers[at->tag].from != at->tag)
+		regs_read_plain(spec, result->data + 2 * offset, &value);
+	if (hold(work, at->tag, &value, result->received))
 		return;
 	switch (value.kind) {
 	case REGS_TEXT:
@@ -310,38 +342,43 @@ read_point(struct work *work, const struct block *block, const struct block_poin
 static bool
 power_of_ten(const struct power *power, double *factor)
 {
-	int exponent = power->value.kind == REGS_NUMBER && fabs(power->value.number) <= 10 ?
-		(int)power->value.number : INT_MIN;
+	int exponent = power->number && fabs(power->value) <= 10 ? (int)power->value : INT_MIN;
 
-	if (exponent == INT_MIN || exponent != power->value.number)
+	if (exponent == INT_MIN || exponent != power->value)
 		return false;
 	*factor = pow(10, exponent);
 	return true;
+}
+
+static void
+forget_powers(struct work *work)
+{
+	for (size_t i = 0; i < work->group->point_count && work->powers != NULL; i++)
+		work->powers[i].held = false;
 }
 
 /* Those that waited; where the power itself was not read, they end with the poll's reason. */
 static void
 release(struct work *work)
 {
-	for (size_t i = 0; i < work->group->point_count; i++) {
+	for (size_t i = 0; i < work->group->point_count && work->powers != NULL; i++) {
 		struct power *power = &work->powers[i];
-		const struct regs_spec *spec = &work->specs[i];
+		const struct point *point = &work->group->points[i];
+		const struct modbus_point *wire = point->wire;
 		struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)i,
 			.reason = REASON_GOOD, .received = power->received };
 		double factor = 1;
 
 		if (power->from == i || !power->held || !work->powers[power->from].held)
 			continue;
-		if (power->value.kind != REGS_NUMBER ||
-			!power_of_ten(&work->powers[power->from], &factor))
+		if (!power->number || !power_of_ten(&work->powers[power->from], &factor))
 			reading.reason = REASON_INVALID_VALUE;
-		reading.number = (power->value.number - spec->offset) * factor + spec->offset;
-		if (reading.reason == REASON_GOOD && !regs_plausible(spec, reading.number))
+		reading.number = power->value * point->scale * factor + point->offset;
+		if (reading.reason == REASON_GOOD && !regs_plausible(&wire->spec, reading.number))
 			reading.reason = REASON_INVALID_VALUE;
 		task_reading(work->task, &reading);
 	}
-	for (size_t i = 0; i < work->group->point_count; i++)
-		work->powers[i].held = false;
+	forget_powers(work);
 }
 
 static void
@@ -435,6 +472,8 @@ halve(struct work *work, struct block block)
 	}
 	if (middle == block.first || middle == end)
 		return false;
+	if (work->pieces == NULL)
+		work->pieces = mem_array(work->group->point_count, sizeof(work->pieces[0]));
 	if (work->breaking) {
 		work->piece_count--;
 	} else {
@@ -739,12 +778,6 @@ take_points(struct work *work)
 		struct block_point *point = &work->points[work->point_count];
 		struct fail why;
 
-		work->specs[i] = wire->spec;
-		/* A count is kept as it is: its rate is scaled where it is computed. */
-		work->specs[i].scale = group->points[i].kind == POINT_COUNTER ? 1 :
-				       group->points[i].scale;
-		work->specs[i].offset = group->points[i].kind == POINT_COUNTER ? 0 :
-					group->points[i].offset;
 		*point = (struct block_point){ .function = (enum adu_function)wire->function,
 			.address = wire->pdu, .tag = (uint32_t)i };
 		point->width = is_bits(point->function) ? 1 :
@@ -757,19 +790,29 @@ take_points(struct work *work)
 	}
 }
 
+static struct power *
+make_powers(size_t count)
+{
+	struct power *powers = mem_array(count, sizeof(powers[0]));
+
+	for (uint32_t i = 0; i < count; i++)
+		powers[i].from = i;
+	return powers;
+}
+
 static void
 take_powers(struct work *work)
 {
 	const struct group *group = work->group;
 
-	for (size_t i = 0; i < group->point_count; i++)
-		work->powers[i].from = i;
-	for (size_t i = 0; i < group->point_count; i++) {
+	for (uint32_t i = 0; i < group->point_count; i++) {
 		const struct modbus_point *wire = group->points[i].wire;
 
-		for (size_t k = 0; k < group->point_count && wire->scale_from != NULL; k++) {
+		for (uint32_t k = 0; k < group->point_count && wire->scale_from != NULL; k++) {
 			if (strcmp(group->points[k].name, wire->scale_from) != 0)
 				continue;
+			if (work->powers == NULL)
+				work->powers = make_powers(group->point_count);
 			work->powers[i].from = k;
 			work->powers[k].wanted = true;
 		}
@@ -789,13 +832,8 @@ open_group(void *state, struct task *task)
 		.max_bits = work->meter->options->max_bits,
 		.max_gap = work->meter->options->max_gap };
 	count = work->group->point_count;
-	work->specs = mem_array(count, sizeof(work->specs[0]));
-	work->powers = mem_array(count, sizeof(work->powers[0]));
 	work->points = mem_array(count, sizeof(work->points[0]));
-	work->blocks = mem_array(count, sizeof(work->blocks[0]));
-	work->pieces = mem_array(count, sizeof(work->pieces[0]));
 	work->holes = mem_array(count, sizeof(work->holes[0]));
-	work->hopeless = mem_array(count, sizeof(work->hopeless[0]));
 	work->request = (struct line_request){ .unit = &work->meter->unit, .done = on_done,
 		.arg = work, .timeout = work->meter->options->timeout };
 	loop_timer_init(&work->nothing, on_nothing, work);
@@ -818,8 +856,7 @@ cancel(void *arg)
 		forget_pieces(work);
 	work->piece_count = 0;
 	work->breaking = false;
-	for (size_t i = 0; i < work->group->point_count; i++)
-		work->powers[i].held = false;
+	forget_powers(work);
 }
 
 static void
@@ -830,7 +867,6 @@ close_group(void *arg)
 	if (work == NULL)
 		return;
 	cancel(work);
-	free(work->specs);
 	free(work->powers);
 	free(work->points);
 	free(work->blocks);

@@ -431,19 +431,32 @@ static void
 set_number(const struct regs_spec *spec, uint64_t raw, struct regs_value *value)
 {
 	double plain = plain_value(spec->type, raw);
-	double scale = spec->scale == 0 ? 1 : spec->scale;
 
 	value->raw = raw;
-	value->number = plain * scale + spec->offset;
-	value->kind = isfinite(value->number) ? REGS_NUMBER : REGS_INVALID;
+	value->number = plain;
+	value->kind = isfinite(plain) ? REGS_NUMBER : REGS_INVALID;
 	for (size_t i = 0; i < spec->invalid_count; i++) {
 		if (range_holds(&spec->invalid[i], spec->type, raw))
 			value->kind = REGS_INVALID;
 	}
-	if (!isfinite(value->number))
+	if (!isfinite(plain))
 		value->number = 0;
 	else if (by_value(spec->type) && !is_real(spec->type))
 		value->raw = (uint64_t)(int64_t)plain;
+}
+
+static void
+set_scale(const struct regs_spec *spec, struct regs_value *value)
+{
+	double scale = spec->scale == 0 ? 1 : spec->scale;
+
+	if (value->kind == REGS_TEXT)
+		return;
+	value->number = value->number * scale + spec->offset;
+	if (isfinite(value->number))
+		return;
+	value->kind = REGS_INVALID;
+	value->number = 0;
 }
 
 bool
@@ -487,7 +500,7 @@ masked(uint64_t raw, uint32_t mask)
 }
 
 void
-regs_read(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
+regs_read_plain(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
 {
 	uint64_t raw;
 
@@ -509,8 +522,22 @@ regs_read(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value 
 }
 
 void
-regs_read_bit(const struct regs_spec *spec, bool on, struct regs_value *value)
+regs_read_plain_bit(const struct regs_spec *spec, bool on, struct regs_value *value)
 {
 	value->text[0] = '\0';
 	set_number(spec, on ? 1 : 0, value);
+}
+
+void
+regs_read(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
+{
+	regs_read_plain(spec, bytes, value);
+	set_scale(spec, value);
+}
+
+void
+regs_read_bit(const struct regs_spec *spec, bool on, struct regs_value *value)
+{
+	regs_read_plain_bit(spec, on, value);
+	set_scale(spec, value);
 }

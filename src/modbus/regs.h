@@ -103,4 +103,7 @@ bool regs_plausible(const struct regs_spec *spec, double number);
 void regs_read(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value);
 /* The same for function 1 and 2, where a point is one bit. */
 void regs_read_bit(const struct regs_spec *spec, bool on, struct regs_value *value);
+/* Without scale and offset, for a caller that has them elsewhere. */
+void regs_read_plain(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value);
+void regs_read_plain_bit(const struct regs_spec *spec, bool on, struct regs_value *value);
 #endif
