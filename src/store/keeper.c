@@ -586,25 +586,42 @@ is_kept(const struct keeper *keeper, const struct pending_file *file)
 	return file->kept == keeper->generation + 1 + keeper->checkpointing;
 }
 
+/* Notes the head as it stands before the first update, and sees that no page is without room. */
+static enum rrd_result
+keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	enum rrd_result result = RRD_DONE;
+	struct rrd_head head;
+	uint64_t kept = 0;
+
+	if (rrd_file_head(place_of(keeper, file), &head, why) == -1) {
+		/* Which says when it is the disk, or when the file is gone. */
+		result = rrd_file_fill(place_of(keeper, file), why);
+		file->open = result != RRD_DONE && file->open;
+		return result == RRD_DONE ? RRD_LATER : result;
+	}
+	if (head.has_holes)
+		result = rrd_file_fill(place_of(keeper, file), why);
+	if (result == RRD_DONE) {
+		kept = undo_keep(keeper->undo, file->name, &head, file->kept, why);
+		file->open = kept != 0;
+		result = kept != 0 ? RRD_DONE : RRD_LATER;
+	}
+	if (kept != 0)
+		file->kept = kept;
+	free(head.bytes);
+	return result;
+}
+
 /* Opens the file and sees to its head in the undo log, where it is durable after undo_sync. */
 static enum rrd_result
 prepare_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 {
 	enum rrd_result result = file->open ? RRD_DONE : open_file(keeper, file, why);
-	uint64_t kept;
 
 	if (result != RRD_DONE || is_kept(keeper, file))
 		return result;
-	result = rrd_file_fill(place_of(keeper, file), why);
-	if (result != RRD_DONE)
-		return result;
-	kept = undo_keep(keeper->undo, file->name, file->kept, why);
-	if (kept == 0) {
-		file->open = false;
-		return RRD_LATER;
-	}
-	file->kept = kept;
-	return RRD_DONE;
+	return keep_head(keeper, file, why);
 }
 
 static bool

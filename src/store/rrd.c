@@ -526,25 +526,32 @@ head_size(const uint8_t start[STATIC_HEAD])
 	return live_head_at(start) + 16 + 112 * ds + 80 * ds * rra + 8 * rra;
 }
 
+/* Most heads are had by one read of so much. */
+#define HEAD_USUAL 16384
+
 /* The head of an open file; 0, or -1 when it has none. */
 static int
 read_head(int fd, struct rrd_head *head)
 {
-	uint8_t start[STATIC_HEAD];
+	uint8_t *bytes = mem_grow(NULL, HEAD_USUAL, 1);
 	struct stat info;
+	ssize_t got = fstat(fd, &info) == -1 ? -1 : pread(fd, bytes, HEAD_USUAL, 0);
+	size_t size = got < STATIC_HEAD ? 0 : head_size(bytes), rest = 0;
 
 	*head = (struct rrd_head){ 0 };
-	if (fstat(fd, &info) == -1 || pread(fd, start, sizeof start, 0) != (ssize_t)sizeof start)
-		return -1;
-	head->inode = (uint64_t)info.st_ino;
-	head->size = head_size(start);
-	if (head->size == 0 || (off_t)head->size > info.st_size)
-		return -1;
-	head->bytes = mem_zero(head->size);
-	if (pread(fd, head->bytes, head->size, 0) == (ssize_t)head->size)
-		return 0;
-	free(head->bytes);
-	head->bytes = NULL;
+	if (size == 0 || (off_t)size > info.st_size)
+		goto none;
+	if (size > (size_t)got) {
+		rest = size - (size_t)got;
+		bytes = mem_grow(bytes, size, 1);
+	}
+	if (rest > 0 && pread(fd, bytes + got, rest, got) != (ssize_t)rest)
+		goto none;
+	*head = (struct rrd_head){ .inode = (uint64_t)info.st_ino, .bytes = bytes, .size = size,
+		.has_holes = info.st_blocks * 512 < info.st_size };
+	return 0;
+none:
+	free(bytes);
 	return -1;
 }
 

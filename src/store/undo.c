@@ -36,6 +36,7 @@ struct undo {
 	uint64_t generation, next; /* next: 0 while no checkpoint is under way */
 	struct undo_log logs[2];   /* by generation modulo 2 */
 	struct waiting *waiting;
+	struct record_buffer entry; /* the one that is being noted */
 };
 
 static int
@@ -210,6 +211,7 @@ undo_close(struct undo *undo)
 	}
 	while (undo->waiting != NULL)
 		wait_no_more(undo, undo->waiting);
+	record_buffer_free(&undo->entry);
 	free(undo->rrd_dir);
 	free(undo);
 }
@@ -261,37 +263,34 @@ undo_forget(struct undo *undo, const char *file)
 /* ---- noting ---- */
 
 static void
-note(struct undo_log *log, uint64_t generation, const char *file, const struct rrd_head *head)
+note(struct undo *undo, uint64_t generation, const char *file, const struct rrd_head *head)
 {
-	struct record_buffer entry = { 0 };
+	struct record_buffer *entry = &undo->entry, *fresh = &log_of(undo, generation)->fresh;
 
-	record_put_u64(&entry, generation);
-	record_put_u64(&entry, head->inode);
-	record_put_text(&entry, file);
-	record_put(&entry, head->bytes, head->size);
-	record_put_u32(&log->fresh, (uint32_t)entry.used);
-	record_put_u32(&log->fresh, str_crc32c(0, entry.bytes, entry.used));
-	record_put(&log->fresh, entry.bytes, entry.used);
-	record_buffer_free(&entry);
+	entry->used = 0;
+	record_put_u64(entry, generation);
+	record_put_u64(entry, head->inode);
+	record_put_text(entry, file);
+	record_put(entry, head->bytes, head->size);
+	record_put_u32(fresh, (uint32_t)entry->used);
+	record_put_u32(fresh, str_crc32c(0, entry->bytes, entry->used));
+	record_put(fresh, entry->bytes, entry->used);
 }
 
 uint64_t
-undo_keep(struct undo *undo, const char *file, uint64_t kept, struct fail *why)
+undo_keep(struct undo *undo, const char *file, const struct rrd_head *head, uint64_t kept,
+	struct fail *why)
 {
 	uint64_t newest = undo->next != 0 ? undo->next : undo->generation;
-	struct rrd_head head;
 
 	if (strlen(file) >= NAME_MAX_BYTES) {
 		fail_set(why, "%s: too long a name", file);
 		return 0;
 	}
-	if (rrd_file_head((struct rrd_place){ undo->rrd_dir, file }, &head, why) == -1)
-		return 0;
 	/* `kept` counts from 1, so that 0 is never. */
 	for (uint64_t generation = undo->generation; generation <= newest; generation++)
 		if (generation + 1 > kept)
-			note(log_of(undo, generation), generation, file, &head);
-	free(head.bytes);
+			note(undo, generation, file, head);
 	return newest + 1;
 }
 

@@ -41,9 +41,10 @@ const char *undo_waiting(const struct undo *undo);
 /* It will not be put back: the file is left alone for good. */
 void undo_forget(struct undo *undo, const char *file);
 
-/* Notes the head of a file as it is now, for the generations above `kept` that are under
- * way; durable after undo_sync. Returns the newest of them, for the next call; 0 and why. */
-uint64_t undo_keep(struct undo *undo, const char *file, uint64_t kept, struct fail *why);
+/* Notes the head that a file has now, for the generations above `kept` that are under way;
+ * durable after undo_sync. Returns the newest of them, for the next call; 0 and why. */
+uint64_t undo_keep(struct undo *undo, const char *file, const struct rrd_head *head,
+	uint64_t kept, struct fail *why);
 int undo_sync(struct undo *undo, struct fail *why); /* nothing to do when nothing is new */
 
 /* A checkpoint is begun: its position is taken, files are going to be synced. */
