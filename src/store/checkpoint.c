@@ -13,9 +13,12 @@
 #include "base/str.h"
 #include "journal/record.h"
 #include "journal/segment.h"
+#include "store/packed.h"
 
-#define MAGIC "PWCKPT01"
+#define MAGIC "PWCKPT02"
+#define MAGIC_1 "PWCKPT01"
 #define HEAD 44
+#define RUNS_MOST 100000000 /* more series than a journal can follow */
 
 static int
 fail_errno(struct fail *why, const char *path)
@@ -46,13 +49,133 @@ read_whole(const char *path, size_t *size)
 	return bytes;
 }
 
+/* ---- runs ---- */
+
+/* Runs of neighbours that are alike. */
+struct group {
+	uint32_t id, count; /* of the first; ids grow by one */
+	uint8_t reason;
+	int64_t first, last;
+};
+
+static bool
+goes_on(const struct group *group, const struct ledger_run *run)
+{
+	return group->count > 0 && run->series == group->id + group->count &&
+		run->reason == group->reason && run->first == group->first &&
+		run->last == group->last;
+}
+
+static void
+put_varint(struct record_buffer *buffer, uint64_t number)
+{
+	uint8_t octets[10];
+
+	record_put(buffer, octets, packed_put_number(octets, number));
+}
+
+static void
+put_group(struct record_buffer *buffer, const struct group *group, const struct group *former)
+{
+	put_varint(buffer, group->count);
+	put_varint(buffer, group->id - (former->id + former->count - 1));
+	record_put_u8(buffer, group->reason);
+	put_varint(buffer, packed_zigzag(group->first - former->first));
+	put_varint(buffer, packed_zigzag(group->last - former->last));
+}
+
+static void
+put_runs(struct record_buffer *buffer, const struct ledger_run *runs, size_t count)
+{
+	struct group former = { .count = 1 }, group = { .count = 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		if (goes_on(&group, &runs[i])) {
+			group.count++;
+			continue;
+		}
+		if (group.count > 0) {
+			put_group(buffer, &group, &former);
+			former = group;
+		}
+		group = (struct group){ runs[i].series, 1, runs[i].reason, runs[i].first,
+			runs[i].last };
+	}
+	if (group.count > 0)
+		put_group(buffer, &group, &former);
+}
+
+static uint64_t
+get_varint(struct record_cursor *at)
+{
+	uint64_t number = 0;
+	uint8_t octet = 0x80;
+
+	for (unsigned shift = 0; shift < 64 && (octet & 0x80) != 0; shift += 7) {
+		octet = record_get_u8(at);
+		number |= (uint64_t)(octet & 0x7f) << shift;
+	}
+	return number;
+}
+
+/* The group behind the former one, of at most that many runs; -1: there is none. */
+static int
+get_group(struct record_cursor *at, size_t most, struct group *group)
+{
+	struct group former = *group;
+	uint64_t count = get_varint(at), distance = get_varint(at);
+	uint64_t id = (uint64_t)former.id + former.count - 1 + distance;
+
+	if (count == 0 || count > most || distance == 0 || distance > UINT32_MAX ||
+		id + count - 1 > UINT32_MAX)
+		return -1;
+	group->id = (uint32_t)id;
+	group->count = (uint32_t)count;
+	group->reason = record_get_u8(at);
+	group->first = (int64_t)((uint64_t)former.first + (uint64_t)packed_unzigzag(get_varint(at)));
+	group->last = (int64_t)((uint64_t)former.last + (uint64_t)packed_unzigzag(get_varint(at)));
+	return at->failed ? -1 : 0;
+}
+
+static int
+get_runs(struct record_cursor *at, struct ledger_run *runs, size_t count)
+{
+	struct group group = { .count = 1 };
+
+	for (size_t done = 0; done < count; done += group.count) {
+		if (get_group(at, count - done, &group) == -1)
+			return -1;
+		for (uint32_t i = 0; i < group.count; i++) {
+			runs[done + i].series = group.id + i;
+			runs[done + i].reason = group.reason;
+			runs[done + i].first = group.first;
+			runs[done + i].last = group.last;
+		}
+	}
+	return at->at == at->end ? 0 : -1;
+}
+
+static int
+get_runs_1(struct record_cursor *at, struct ledger_run *runs, size_t count)
+{
+	if ((size_t)(at->end - at->at) != count * LEDGER_RUN_SIZE)
+		return -1;
+	for (size_t i = 0; i < count; i++, at->at += LEDGER_RUN_SIZE)
+		if (ledger_run_get(at->at, &runs[i]) == -1)
+			return -1;
+	return 0;
+}
+
+/* ---- the file ---- */
+
 static int
 parse(const uint8_t *bytes, size_t size, struct checkpoint *checkpoint)
 {
-	struct record_cursor at = { bytes + 8, bytes + size, false };
+	struct record_cursor at = { bytes + 8, bytes + size - 4, false };
 	struct record_cursor crc = { bytes + size - 4, bytes + size, false };
+	bool is_1 = size >= HEAD + 4 && memcmp(bytes, MAGIC_1, 8) == 0;
 
-	if (size < HEAD + 4 || memcmp(bytes, MAGIC, 8) != 0 ||
+	if (size < HEAD + 4 || (!is_1 && memcmp(bytes, MAGIC, 8) != 0) ||
 		str_crc32c(0, bytes, size - 4) != record_get_u32(&crc))
 		return -1;
 	checkpoint->generation = record_get_u64(&at);
@@ -60,13 +183,11 @@ parse(const uint8_t *bytes, size_t size, struct checkpoint *checkpoint)
 	checkpoint->position.offset = record_get_u64(&at);
 	checkpoint->ledger_length = record_get_u64(&at);
 	checkpoint->open_count = record_get_u32(&at);
-	if (size != HEAD + checkpoint->open_count * LEDGER_RUN_SIZE + 4)
+	if (checkpoint->open_count > RUNS_MOST)
 		return -1;
 	checkpoint->open = mem_array(checkpoint->open_count, sizeof *checkpoint->open);
-	for (size_t i = 0; i < checkpoint->open_count; i++)
-		if (ledger_run_get(bytes + HEAD + i * LEDGER_RUN_SIZE, &checkpoint->open[i]) == -1)
-			return -1;
-	return 0;
+	return is_1 ? get_runs_1(&at, checkpoint->open, checkpoint->open_count) :
+		get_runs(&at, checkpoint->open, checkpoint->open_count);
 }
 
 int
@@ -101,12 +222,7 @@ build(struct record_buffer *buffer, const struct checkpoint *checkpoint)
 	record_put_u64(buffer, checkpoint->position.offset);
 	record_put_u64(buffer, checkpoint->ledger_length);
 	record_put_u32(buffer, (uint32_t)checkpoint->open_count);
-	for (size_t i = 0; i < checkpoint->open_count; i++) {
-		uint8_t run[LEDGER_RUN_SIZE];
-
-		ledger_run_put(run, &checkpoint->open[i]);
-		record_put(buffer, run, sizeof run);
-	}
+	put_runs(buffer, checkpoint->open, checkpoint->open_count);
 	record_put_u32(buffer, str_crc32c(0, buffer->bytes, buffer->used));
 }
 

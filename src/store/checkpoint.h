@@ -1,8 +1,14 @@
 /* checkpoint.h - from where the store must read again after it died. One file,
  * STATE_DIR/checkpoint, replaced as a whole (temporary file, fsync, rename, fsync of the
  * directory), little-endian:
- *   "PWCKPT01", u64 generation, u64 segment, u64 offset, u64 24 x closed runs
- *   u32 count, count open runs of 24 bytes as in ledger.h, u32 crc32c over all before.
+ *   "PWCKPT02", u64 generation, u64 segment, u64 offset, u64 24 x closed runs,
+ *   u32 count of open runs, the runs, u32 crc32c over all before.
+ * A plant's million points mostly have the same run as their neighbours, and all are written
+ * each minute. So runs of series whose ids follow one another, and that are alike but for the
+ * id, are one group, all numbers of which are varints as in packed.h:
+ *   count, first id less the former group's last one (0), u8 reason, first slot and last slot,
+ *   each zigzag and less that of the former group (0).
+ * In "PWCKPT01" each run was 24 bytes as in ledger.h; it is still read.
  *
  * The position is that of the oldest record of which a row is not yet in its RRD file; the
  * ledger is further on (up to the last record read) and so ignores what comes twice. */

@@ -327,7 +327,8 @@ give_up(struct keeper *keeper, struct pending_file *file, int64_t upto)
 {
 	size_t before = file->row_count;
 
-	if (pending_first(keeper->pending, file) > upto)
+	/* Mostly none: to look at a row means to pack the one that grows. */
+	if (upto == INT64_MIN || pending_first(keeper->pending, file) > upto)
 		return;
 	for (size_t i = 0; i < file->ds_count; i++)
 		amend_ledger(keeper, file, i, upto);

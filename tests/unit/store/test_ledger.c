@@ -2,15 +2,19 @@
 #include "../check.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/loop.h"
+#include "base/str.h"
 #include "core/sample.h"
 #include "core/series.h"
 #include "core/tally.h"
 #include "fake/loop_sim.h"
 #include "journal/reader.h"
+#include "journal/record.h"
 #include "journal/writer.h"
 #include "store/checkpoint.h"
 #include "store/ledger.h"
@@ -309,6 +313,68 @@ first_and_discontinuity_stay_apart_from_good(void)
 }
 
 static void
+put_file(const char *name, const uint8_t *bytes, size_t size)
+{
+	FILE *file = fopen(scratch_path(name), "w");
+
+	CHECK(file != NULL && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
+
+static void
+open_runs_of_many_points_alike_take_little_room_and_come_back(void)
+{
+	static struct ledger_run open[5000];
+	struct checkpoint checkpoint = { .generation = 3, .open = open }, back;
+	struct fail why;
+	struct stat info;
+	uint32_t id = 0;
+
+	scratch_make();
+	for (size_t i = 0; i < 5000; i++) {
+		id += i % 1000 == 999 ? 17 : 1;
+		open[i] = (struct ledger_run){ id, i % 700 == 5 ? REASON_TIMEOUT : REASON_GOOD,
+			29000000, i == 4321 ? INT64_MIN : 29000000 + (int64_t)i / 500 };
+	}
+	open[4999] = (struct ledger_run){ UINT32_MAX - 1, REASON_GOOD, INT64_MAX, INT64_MIN };
+	checkpoint.open_count = 5000;
+	CHECK(checkpoint_write(scratch, &checkpoint, &why) == 0);
+	CHECK(stat(scratch_path("checkpoint"), &info) == 0 && info.st_size < 600);
+	CHECK(checkpoint_read(scratch, &back, &why) == 1 && back.open_count == 5000);
+	for (size_t i = 0; i < 5000; i++)
+		CHECK(back.open[i].series == open[i].series && back.open[i].reason == open[i].reason &&
+			back.open[i].first == open[i].first && back.open[i].last == open[i].last);
+	free(back.open);
+	scratch_remove();
+}
+
+static void
+a_checkpoint_of_the_former_form_is_read(void)
+{
+	struct ledger_run open = { 3, REASON_GOOD, 5, 9 };
+	struct record_buffer file = { 0 };
+	struct checkpoint back;
+	uint8_t run[LEDGER_RUN_SIZE];
+	struct fail why;
+
+	scratch_make();
+	record_put(&file, "PWCKPT01", 8);
+	for (uint64_t number = 1; number <= 4; number++)
+		record_put_u64(&file, number);
+	record_put_u32(&file, 1);
+	ledger_run_put(run, &open);
+	record_put(&file, run, sizeof run);
+	record_put_u32(&file, str_crc32c(0, file.bytes, file.used));
+	put_file("checkpoint", file.bytes, file.used);
+	CHECK(checkpoint_read(scratch, &back, &why) == 1);
+	CHECK(back.generation == 1 && back.position.segment == 2 && back.position.offset == 3 &&
+		back.ledger_length == 4 && back.open_count == 1 && back.open[0].series == 3 &&
+		back.open[0].last == 9);
+	free(back.open);
+	record_buffer_free(&file);
+	scratch_remove();
+}
+
+static void
 a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed(void)
 {
 	struct ledger_run open = { 3, REASON_GOOD, 5, 9 };
@@ -323,7 +389,7 @@ a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed(void)
 	CHECK(checkpoint_read(scratch, &back, &why) == 1);
 	CHECK(back.generation == 9 && back.position.segment == 4 && back.open_count == 1 && back.open[0].last == 9);
 	free(back.open);
-	for (long at = 0; at < 64; at++) {
+	for (long at = 0; at < 44 + 5 + 4; at++) {
 		int byte;
 
 		file = fopen(scratch_path("checkpoint"), "r+");
@@ -358,4 +424,6 @@ every_slot_is_counted_once_whatever_restarts_come_between(void)
 RUN_TESTS(TEST(every_slot_is_counted_once_whatever_restarts_come_between),
 	TEST(runs_of_one_reason_are_one_run_and_duplicates_change_nothing),
 	TEST(first_and_discontinuity_stay_apart_from_good),
+	TEST(open_runs_of_many_points_alike_take_little_room_and_come_back),
+	TEST(a_checkpoint_of_the_former_form_is_read),
 	TEST(a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed))
