@@ -538,6 +538,20 @@ count_datagrams(struct view_datagrams *snmp, void *arg)
 		.malformed = counters.malformed, .dropped = counters.dropped };
 }
 
+/* Who is spoken to by MD5 or DES. */
+static void
+each_weak(void (*each)(void *to, const char *name), void *to, void *arg)
+{
+	const struct inventory *inventory = ((struct main *)arg)->inventory;
+
+	for (size_t i = 0; i < inventory->device_count; i++) {
+		const struct snmp_options *snmp = inventory->devices[i].snmp;
+
+		if (snmp != NULL && snmp_user_is_weak(&snmp->user))
+			each(to, inventory->devices[i].name);
+	}
+}
+
 static int64_t
 worst_lag(void *arg)
 {
@@ -592,6 +606,7 @@ open_control(struct main *m, struct fail *why)
 		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
 		.poller = m->poller, .alarms = m->alarms, .paths = m->paths, .notify = m->notify,
 		.journal_trouble = journal_trouble, .datagrams = count_datagrams, .worst_lag = worst_lag,
+		.each_weak = each_weak,
 		.clock_trouble = clock_trouble_now, .guard = m->guard, .exchange = begin_exchange,
 		.cancel = cancel_exchange, .reload = ask_for_reload, .arg = m };
 

@@ -7,6 +7,22 @@
 #include "cli/ask.h"
 #include "cli/cmd.h"
 
+/* The first names, and how many there are: a thousand would hide the rest. */
+static void
+print_weak(const json_t *names)
+{
+	size_t count = json_array_size(names);
+
+	if (count == 0)
+		return;
+	printf("weak       MD5 or DES for");
+	for (size_t i = 0; i < count && i < 5; i++)
+		printf("%s %s", i == 0 ? "" : ",", json_string_value(json_array_get(names, i)));
+	if (count > 5)
+		printf(" and %zu more", count - 5);
+	putchar('\n');
+}
+
 static void
 print_status(const json_t *s)
 {
@@ -31,6 +47,7 @@ print_status(const json_t *s)
 	if (json_number_value(json_object_get(snmp, "dropped")) > 0)
 		printf("datagrams  %s lost for want of receive buffer: raise net.core.rmem_max\n",
 			ask_number(a, sizeof a, snmp, "dropped", 1, ""));
+	print_weak(json_object_get(s, "weak"));
 	printf("journal    %s\n", json_is_null(json_object_get(s, "journal")) ? "ok" :
 		ask_text(s, "journal"));
 	printf("clock      %s\n", json_is_string(json_object_get(s, "clock")) ?

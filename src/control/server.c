@@ -247,6 +247,8 @@ view_for(struct server *server, const char *command)
 
 	if (o->datagrams != NULL)
 		o->datagrams(&status.snmp, o->arg);
+	status.each_weak = o->each_weak;
+	status.arg = o->arg;
 	if (o->worst_lag != NULL)
 		status.worst_lag = o->worst_lag(o->arg);
 	if (strcmp(command, "status") == 0)

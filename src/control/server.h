@@ -53,6 +53,8 @@ struct server_options {
 	const char *(*clock_trouble)(void *arg); /* NULL when the clock is believed */
 	struct guard *guard;
 	void (*datagrams)(struct view_datagrams *snmp, void *arg); /* may be NULL */
+	/* Names of those asked with algorithms that can be broken; may be NULL. */
+	void (*each_weak)(void (*each)(void *to, const char *name), void *to, void *arg);
 	int64_t (*worst_lag)(void *arg);  /* ns, of the loop since the start; may be NULL */
 	int64_t patience;          /* ns in which a client must have asked and read; 0 = 5 s */
 	/* Begins one and returns what cancels it; NULL and why when it cannot be asked at all.

@@ -53,18 +53,27 @@ add_receiver(void *arg, const struct receiver_view *r)
 		"repeated", (json_int_t)r->repeated, "lost", (json_int_t)r->lost));
 }
 
+static void
+add_name(void *to, const char *name)
+{
+	json_array_append_new(to, doc_text(name));
+}
+
 json_t *
 view_status(const struct view_status *status)
 {
 	struct poller_counters c = poller_counters(status->poller);
-	json_t *store = store_health(status->run_dir), *receivers = json_array();
+	json_t *store = store_health(status->run_dir), *receivers = json_array(),
+		*weak = json_array();
 	const char *store_state = json_string_value(json_object_get(store, "state"));
 	bool degraded = status->journal_trouble != NULL || status->clock_trouble != NULL ||
 		store_state == NULL ||
 		strcmp(store_state, "ok") != 0;
 
 	notify_each(status->notify, add_receiver, receivers);
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o,"
+	if (status->each_weak != NULL)
+		status->each_weak(add_name, weak, status->arg);
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o,"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f},"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
 		"name", doc_text(status->name), "version", PW_VERSION,
@@ -75,7 +84,7 @@ view_status(const struct view_status *status)
 		"alarms", (json_int_t)alarms_count(status->alarms),
 		"clock", status->clock_trouble != NULL ? doc_text(status->clock_trouble) : json_null(),
 		"journal", status->journal_trouble != NULL ? doc_text(status->journal_trouble) : json_null(),
-		"store", store, "receivers", receivers,
+		"store", store, "receivers", receivers, "weak", weak,
 		"polls", "started", (json_int_t)c.started, "finished", (json_int_t)c.finished,
 		"overruns", (json_int_t)c.overruns, "late", (json_int_t)c.late,
 		"samples", (json_int_t)c.samples, "exchanges", (json_int_t)c.exchanges,

@@ -24,6 +24,9 @@ struct view_status {
 	const struct alarms *alarms;
 	struct notify *notify;
 	struct view_datagrams snmp;
+	/* Names of those asked by MD5 or DES; NULL: nobody knows. */
+	void (*each_weak)(void (*each)(void *to, const char *name), void *to, void *arg);
+	void *arg;         /* each_weak's */
 	int64_t worst_lag; /* ns, of the loop since the start */
 	const char *journal_trouble, *clock_trouble; /* NULL: none */
 };

@@ -55,6 +55,7 @@ struct snmp_device {
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
 	size_t varbinds;           /* learned from tooBig; 0 = no limit known */
 	size_t bulk;               /* varbinds of a GETBULK's answer that come through */
+	size_t saved_varbinds, saved_bulk; /* as they stand in the state */
 	bool has_uptime;           /* it has told sysUpTime */
 	int64_t no_uptime_until;
 	struct counter_epoch epoch;
@@ -90,6 +91,54 @@ static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
 
 static void device_turn(struct snmp_device *device);
 static void work_turn_over(struct snmp_work *work, const struct session_answer *answer);
+
+/* ---- what was learned of the device's answers ---- */
+
+static void
+learned_key(char *to, size_t size, const struct snmp_device *device)
+{
+	snprintf(to, size, "%s answers", device->name);
+}
+
+static void
+learned_load(struct snmp_device *device)
+{
+	unsigned bulk, varbinds;
+	const char *text;
+	char key[80];
+
+	if (device->snmp->state == NULL)
+		return;
+	learned_key(key, sizeof key, device);
+	text = state_get(device->snmp->state, key);
+	if (text == NULL || sscanf(text, "%u %u", &bulk, &varbinds) != 2 ||
+		bulk < BULK_LEAST || bulk > BULK_MOST || varbinds > BULK_MOST)
+		return;
+	device->bulk = device->saved_bulk = bulk;
+	device->varbinds = device->saved_varbinds = varbinds;
+}
+
+/* What shrinks is saved at once: the next run shall not lose answers to learn it again. What
+ * grows, when it has doubled, so that a table polled each second does not wear out a disk. */
+static void
+learned_save(struct snmp_device *device)
+{
+	bool usual = device->bulk == BULK_MOST && device->varbinds == 0;
+	bool less = device->bulk < device->saved_bulk ||
+		device->varbinds != device->saved_varbinds;
+	bool more = device->bulk >= 2 * device->saved_bulk ||
+		(device->bulk == BULK_MOST && device->saved_bulk < BULK_MOST);
+	char key[80], text[40];
+
+	if (device->snmp->state == NULL || (!less && !more))
+		return;
+	device->saved_varbinds = device->varbinds;
+	device->saved_bulk = device->bulk;
+	learned_key(key, sizeof key, device);
+	snprintf(text, sizeof text, "%zu %zu", device->bulk, device->varbinds);
+	state_set(device->snmp->state, key, usual ? NULL : text);
+	state_save(device->snmp->state);
+}
 
 /* ---- what one poll knows ---- */
 
@@ -166,8 +215,12 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 	uint8_t verdict = REASON_BAD_REPLY;
 
 	loop_timer_stop(work->device->snmp->loop, &work->timer);
-	if (complete && work->device->bulk < BULK_MOST)
+	if (complete && work->device->bulk < BULK_MOST) {
 		work->device->bulk += work->device->bulk / 8 + 1;
+		if (work->device->bulk > BULK_MOST)
+			work->device->bulk = BULK_MOST;
+		learned_save(work->device);
+	}
 	if (work->table != NULL)
 		verdict = table_end(work->table, &context, complete);
 	else if (complete)
@@ -311,6 +364,8 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 		log_info("%s: restarted %lu s ago", device->name,
 			(unsigned long)(varbind->value.count / 100));
 		epoch_save(device);
+		device->varbinds = 0; /* maybe for new firmware */
+		learned_save(device);
 	} else if (!known) {
 		epoch_save(device);
 	}
@@ -380,6 +435,7 @@ learn_loss(const struct snmp_work *work)
 	device->bulk = device->ask.count * device->ask.max_repetitions / 2;
 	if (device->bulk < BULK_LEAST)
 		device->bulk = BULK_LEAST;
+	learned_save(device);
 }
 
 /* True when the question is to be put again, smaller. */
@@ -391,6 +447,7 @@ shrink(struct snmp_device *device, struct session_answer *answer)
 
 	if (asked > 1) {
 		device->varbinds = asked / 2;
+		learned_save(device);
 		return true;
 	}
 	answer->reason = REASON_TOO_BIG;
@@ -560,7 +617,7 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 	device->snmp = env;
 	device->name = mem_text(configured->name);
 	device->options = *(const struct snmp_options *)configured->snmp;
-	device->bulk = BULK_MOST;
+	device->bulk = device->saved_bulk = BULK_MOST;
 	TAILQ_INIT(&device->queue);
 	device->session = session_open(device->snmp->sessions, device->name, &device->options,
 		&session_events, device, why);
@@ -575,6 +632,7 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 		session_watch(device->session);
 	epoch_load(device);
 	engine_load(device);
+	learned_load(device);
 	return device;
 }
 

@@ -39,6 +39,13 @@ struct snmp_user {
 	const char *priv_pass;
 };
 
+/* By MD5 or DES, which can be broken: only with allow_weak. */
+static inline bool
+snmp_user_is_weak(const struct snmp_user *user)
+{
+	return user->auth == SNMP_AUTH_MD5 || user->priv == SNMP_PRIV_DES;
+}
+
 struct snmp_options {
 	struct net_addr address;
 	uint8_t version;       /* 1, 2 (v2c) or 3 */

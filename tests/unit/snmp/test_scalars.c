@@ -586,6 +586,38 @@ a_restart_while_no_poller_ran_is_a_discontinuity(void)
 	CHECK(rmdir(dir) == 0);
 }
 
+static unsigned
+requests_in_a_new_process(const char *dir)
+{
+	unsigned before = bed_requests(bed.agent);
+
+	poll_in_a_new_process(dir);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	return bed_requests(bed.agent) - before;
+}
+
+static void
+what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device(void)
+{
+	char dir[] = "/tmp/pollwerk-snmp-XXXXXX", file[64];
+	unsigned first;
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_bed(points, 2);
+	attach();
+	bed_max_size(bed.agent, 90);
+	first = requests_in_a_new_process(dir);
+	CHECK(requests_in_a_new_process(dir) < first);
+	bed_max_size(bed.agent, 1472); /* new firmware */
+	bed_reboot(bed.agent);
+	requests_in_a_new_process(dir);
+	CHECK_INT(requests_in_a_new_process(dir), 1);
+	close_bed();
+	snprintf(file, sizeof file, "%s/rows", dir);
+	unlink(file);
+	CHECK(rmdir(dir) == 0);
+}
+
 RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
 	TEST(a_counter_reading_carries_its_own_time),
 	TEST(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
@@ -608,4 +640,5 @@ RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
 	TEST(max_rate_keeps_requests_apart), TEST(cancel_ends_a_poll_without_a_word),
 	TEST(groups_of_one_device_follow_one_another), TEST(a_poll_ends_before_its_interval),
 	TEST(the_tap_sees_each_datagram_with_its_time),
-	TEST(a_restart_while_no_poller_ran_is_a_discontinuity))
+	TEST(a_restart_while_no_poller_ran_is_a_discontinuity),
+	TEST(what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device))

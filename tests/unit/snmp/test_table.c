@@ -1,6 +1,8 @@
 /* The driver against simulated agents, in virtual time: tables. What the simulator cannot
  * do (empty cells, columns of different rows) is fed to the walk directly. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/loop.h"
@@ -687,6 +689,58 @@ an_endless_table_is_stopped_at_its_largest_number_of_rows(void)
 	end_lines(table);
 }
 
+/* A firewall on the way that drops fragments, or an agent that chokes. */
+static size_t
+lose_long_answers(uint8_t *bytes, size_t size, size_t room)
+{
+	(void)bytes, (void)room;
+	return size > 700 ? 0 : size;
+}
+
+static unsigned
+lost_in_a_poll(void)
+{
+	poll_once();
+	return bed.task->asked - bed.task->answered;
+}
+
+static void
+begin_new_process(const char *dir)
+{
+	struct fail why;
+
+	snmp_driver.close(bed.work);
+	snmp_driver.detach(bed.state);
+	snmp_free(bed.snmp);
+	bed.snmp = snmp_new(bed.loop, dir, &why);
+	CHECK(bed.snmp != NULL);
+	attach();
+}
+
+static void
+the_length_of_answers_that_come_through_outlives_the_process(void)
+{
+	char dir[] = "/tmp/pollwerk-snmp-XXXXXX", file[64];
+	unsigned lost = 1;
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_bed(60, 2);
+	attach();
+	bed_spoil(bed.agent, lose_long_answers);
+	begin_new_process(dir);
+	CHECK(lost_in_a_poll() > 0);
+	for (int i = 0; i < 10 && lost > 0; i++)
+		lost = lost_in_a_poll();
+	CHECK_INT(lost, 0);
+	begin_new_process(dir);
+	CHECK_INT(lost_in_a_poll(), 0);
+	CHECK_INT(reading_of("ge-1/5", "oper").reason, REASON_GOOD);
+	close_bed();
+	snprintf(file, sizeof file, "%s/rows", dir);
+	unlink(file);
+	CHECK(rmdir(dir) == 0);
+}
+
 RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(a_second_walk_asks_no_more_than_it_needs),
 	TEST(an_old_agent_is_walked_row_by_row_with_32_bit_counters),
@@ -708,4 +762,5 @@ RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(an_alternative_that_was_not_asked_for_is_no_missing_object),
 	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
-	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another))
+	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another),
+	TEST(the_length_of_answers_that_come_through_outlives_the_process))
