@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,9 @@
 /* One turn of the wheel is 82 s: longer timers stay in their bucket and are passed over. */
 #define WHEEL 8192
 #define SIGNALS 8
+/* Timers set for "at once" while others run get their turn without another wait, so often;
+ * then it is the sockets' turn. */
+#define TURNS 3
 
 struct signal_watch {
 	struct event *event;
@@ -29,8 +33,9 @@ struct signal_watch {
 
 struct loop {
 	struct event_base *base;
-	struct event *wake;    /* the next timer */
-	struct event *second;  /* follows the system's clock */
+	int timer_fd;          /* the next timer; libevent's own would be set anew at each wait */
+	struct event *wake;    /* watches it */
+	struct loop_timer second; /* follows the system's clock */
 	struct clock clock;
 	struct loop_timer wheel[WHEEL]; /* list heads */
 	int64_t turned;        /* the tick up to which the wheel has been looked at */
@@ -85,14 +90,13 @@ loop_on_step(struct loop *loop, void (*step)(int64_t, bool, void *), void *arg)
 }
 
 static void
-follow_clock(evutil_socket_t fd, short what, void *arg)
+follow_clock(void *arg)
 {
 	struct loop *loop = arg;
 	struct clock_step step = clock_follow(&loop->clock, loop_mono(loop),
 		read_clock(CLOCK_REALTIME));
 
-	(void)fd;
-	(void)what;
+	loop_timer_in(loop, &loop->second, LOOP_S);
 	if ((step.delta != 0 || step.freed) && loop->step != NULL)
 		loop->step(step.delta, step.held, loop->step_arg);
 }
@@ -151,25 +155,17 @@ list_remove(struct loop_timer *timer)
 	timer->next = timer->prev = NULL;
 }
 
-static struct timeval
-time_until(int64_t now, int64_t due)
-{
-	/* Rounded up: waking a microsecond early would mean a second wake-up. */
-	int64_t us = due > now ? (due - now + 999) / 1000 : 0;
-
-	return (struct timeval){ .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
-}
-
+/* Edge-triggered, the timer need not be read: each expiry wakes once. */
 static void
 set_wake(struct loop *loop, int64_t due)
 {
-	struct timeval delay;
+	struct itimerspec at = { .it_value = { due / LOOP_S, due % LOOP_S } };
 
 	if (due >= loop->wake_at)
 		return;
 	loop->wake_at = due;
-	delay = time_until(loop_mono(loop), due);
-	event_add(loop->wake, &delay);
+	if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == -1)
+		log_error("timer refused: %s", strerror(errno));
 }
 
 /* The earliest due time within the next turn of the wheel; with none, one turn later. */
@@ -223,22 +219,21 @@ loop_lag(struct loop *loop)
 	return lag;
 }
 
-static void
-run_due(evutil_socket_t fd, short what, void *arg)
+/* False when nothing was due. */
+static bool
+run_turn(struct loop *loop)
 {
-	struct loop *loop = arg;
 	int64_t now = loop_mono(loop), last = now / LOOP_TICK;
 	struct loop_timer due = { .next = &due, .prev = &due };
 
-	(void)fd;
-	(void)what;
-	note_lag(loop, now - loop->wake_at);
 	/* After a long stop every bucket is looked at once, not once per missed turn. */
 	if (last - loop->turned >= WHEEL)
 		loop->turned = last - WHEEL + 1;
 	for (; loop->turned < last; loop->turned++)
 		collect_due(&loop->wheel[loop->turned % WHEEL], now, &due);
 	collect_due(&loop->wheel[last % WHEEL], now, &due);
+	if (due.next == &due)
+		return false;
 	while (due.next != &due) {
 		struct loop_timer *timer = due.next;
 
@@ -247,6 +242,20 @@ run_due(evutil_socket_t fd, short what, void *arg)
 		loop->armed--;
 		timer->run(timer->arg);
 	}
+	return true;
+}
+
+static void
+run_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+	int64_t now = loop_mono(loop);
+
+	(void)fd;
+	(void)what;
+	note_lag(loop, now - loop->wake_at);
+	for (int turn = 0; turn < TURNS && run_turn(loop); turn++)
+		continue;
 	note_lag(loop, loop_mono(loop) - now);
 	loop->wake_at = INT64_MAX;
 	if (loop->armed > 0)
@@ -508,8 +517,7 @@ new_base(void)
 
 	if (config == NULL)
 		return NULL;
-	/* Without it timers stand on CLOCK_MONOTONIC_COARSE: 4 ms late at p99. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_require_features(config, EV_FEATURE_ET);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	base = event_base_new_with_config(config);
 	event_config_free(config);
@@ -519,9 +527,9 @@ new_base(void)
 struct loop *
 loop_new(struct fail *why)
 {
-	static const struct timeval second = { .tv_sec = 1 };
 	struct loop *loop = mem_zero(sizeof *loop);
 
+	loop->timer_fd = -1;
 	for (int i = 0; i < WHEEL; i++)
 		loop->wheel[i].next = loop->wheel[i].prev = &loop->wheel[i];
 	loop->turned = loop_mono(loop) / LOOP_TICK;
@@ -532,12 +540,16 @@ loop_new(struct fail *why)
 		fail_set(why, "no event loop to be had: %s", strerror(errno));
 		goto fail;
 	}
-	loop->wake = evtimer_new(loop->base, run_due, loop);
-	loop->second = event_new(loop->base, -1, EV_PERSIST, follow_clock, loop);
-	if (loop->wake == NULL || loop->second == NULL || event_add(loop->second, &second) == -1) {
+	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->timer_fd != -1)
+		loop->wake = event_new(loop->base, loop->timer_fd, EV_READ | EV_PERSIST | EV_ET,
+			run_due, loop);
+	if (loop->wake == NULL || event_add(loop->wake, NULL) == -1) {
 		fail_set(why, "no timer to be had: %s", strerror(errno));
 		goto fail;
 	}
+	loop_timer_init(&loop->second, follow_clock, loop);
+	loop_timer_in(loop, &loop->second, LOOP_S);
 	return loop;
 fail:
 	loop_free(loop);
@@ -553,8 +565,8 @@ loop_free(struct loop *loop)
 		event_free(loop->signals[i].event);
 	if (loop->wake != NULL)
 		event_free(loop->wake);
-	if (loop->second != NULL)
-		event_free(loop->second);
+	if (loop->timer_fd != -1)
+		close(loop->timer_fd);
 	if (loop->base != NULL)
 		event_base_free(loop->base);
 	free(loop);

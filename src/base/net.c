@@ -66,10 +66,12 @@ from_system(const union any_addr *system, struct net_addr *addr)
 #define DATAGRAM 65536
 /* Longer ones are not worth a copy, they go by themselves. */
 #define POST_MAX 2048
-/* Wake-ups for this socket within one tick from which on it is read by the tick; and ticks
- * with fewer datagrams than that, one after the other, that end it. */
-#define WAKES_MOST 3
-#define QUIET_TICKS 20
+/* How much comes is counted over so many ticks. With more wake-ups for the socket than
+ * WAKES_MOST it is read by the tick from then on; no more datagrams than QUIET_MOST end that:
+ * then ticks would be wake-ups for nothing. */
+#define COUNTED_TICKS 10
+#define WAKES_MOST 20
+#define QUIET_MOST 8
 
 /* Datagrams on their way out. */
 struct posts {
@@ -91,8 +93,8 @@ struct net_udp {
 	struct posts *posts;
 	struct loop_timer soon; /* sends what was posted */
 	struct loop_timer tick; /* reads; armed: the watch is paused */
-	int64_t wakes_of;       /* the tick that wakes counts for */
-	unsigned wakes, quiet;
+	int64_t counted_from;   /* mono */
+	unsigned counted;       /* wake-ups since, or datagrams where it is read by the tick */
 	bool busy, closed;
 };
 
@@ -304,25 +306,37 @@ wait_for_tick(struct net_udp *udp)
 		((wall + LOOP_TICK / 4) / LOOP_TICK + 1) * LOOP_TICK) - 1);
 }
 
+/* True when the counted time is over; then counting begins anew. */
+static bool
+count_is_over(struct net_udp *udp)
+{
+	int64_t now = loop_mono(udp->loop);
+
+	if (now - udp->counted_from < COUNTED_TICKS * LOOP_TICK)
+		return false;
+	udp->counted_from = now;
+	udp->counted = 0;
+	return true;
+}
+
 static void
 udp_ready(int fd, unsigned what, void *arg)
 {
 	struct net_udp *udp = arg;
-	int64_t tick = loop_mono(udp->loop) / LOOP_TICK;
 
 	(void)fd;
 	(void)what;
-	udp->wakes = tick == udp->wakes_of ? udp->wakes + 1 : 1;
-	udp->wakes_of = tick;
+	count_is_over(udp);
 	read_all(udp);
 	if (udp->closed) {
 		udp_free(udp);
 		return;
 	}
 	/* Each datagram by itself costs a turn of the loop: together they cost a third. */
-	if (udp->wakes > WAKES_MOST) {
+	if (++udp->counted > WAKES_MOST) {
 		loop_watch_set(udp->watch, 0);
-		udp->quiet = 0;
+		udp->counted_from = loop_mono(udp->loop);
+		udp->counted = 0;
 		wait_for_tick(udp);
 	}
 }
@@ -332,16 +346,18 @@ tick_ran(void *arg)
 {
 	struct net_udp *udp = arg;
 	unsigned total = read_all(udp);
+	bool few;
 
 	if (udp->closed) {
 		udp_free(udp);
 		return;
 	}
-	udp->quiet = total > WAKES_MOST ? 0 : udp->quiet + 1;
-	if (udp->quiet < QUIET_TICKS)
-		wait_for_tick(udp);
-	else
+	udp->counted += total;
+	few = udp->counted <= QUIET_MOST;
+	if (count_is_over(udp) && few)
 		loop_watch_set(udp->watch, LOOP_READ);
+	else
+		wait_for_tick(udp);
 }
 
 static void
