@@ -128,6 +128,14 @@ put_point(FILE *to, const struct point *point, bool snmp)
 }
 
 static void
+put_types(FILE *to, const int64_t *types, size_t count)
+{
+	fprintf(to, " %zu", count);
+	for (size_t i = 0; i < count; i++)
+		fprintf(to, " %lld", (long long)types[i]);
+}
+
+static void
 put_group(FILE *to, const struct group *group)
 {
 	const struct snmp_group *wire = group->wire;
@@ -148,6 +156,11 @@ put_group(FILE *to, const struct group *group)
 		}
 		put(to, wire->include);
 		put(to, wire->exclude);
+		put_oids(to, &wire->type, wire->type.count > 0);
+		put_types(to, wire->types, wire->type_count);
+		put_types(to, wire->exclude_types, wire->exclude_type_count);
+		fprintf(to, " %d", wire->keep);
+		put_oids(to, &wire->status, wire->status.count > 0);
 	}
 	for (size_t i = 0; i < group->point_count; i++)
 		put_point(to, &group->points[i], wire != NULL);

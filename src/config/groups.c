@@ -71,6 +71,54 @@ build_infos(struct build *build, const struct scope *scope, const struct node_li
 	wire->infos = infos;
 }
 
+static size_t
+build_types(struct build *build, const struct scope *rows, const char *key,
+	const int64_t **types)
+{
+	const struct config_setting_t *list = scope_find(rows, key);
+	int64_t *numbers = arena_zero(build->arena, (size_t)node_count(list) * sizeof *numbers);
+
+	for (int i = 0; i < node_count(list); i++)
+		numbers[i] = node_integer(node_at(list, i));
+	*types = numbers;
+	return (size_t)node_count(list);
+}
+
+/* The table's column that a key of rows needs. */
+static bool
+build_choice(struct work *work, const struct scope *rows, const char *key,
+	const struct scope *table, const char *column, struct snmp_oid *oid)
+{
+	if (build_oid(work->build, table, scope_find(table, column), oid))
+		return true;
+	if (scope_find(table, column) == NULL)
+		node_error(scope_find(rows, key), work->build->errors,
+			"%s: table \"%s\" does not say which column is %s: give it %s = \"OID\"", key,
+			node_get_text(table->levels[0], "name", ""), column, column);
+	return false;
+}
+
+static void
+build_choices(struct work *work, const struct scope *rows, const struct scope *table,
+	struct snmp_group *wire)
+{
+	static const char *const columns[] = { "", "admin", "oper" };
+	const char *keep = build_text(work->build, rows, "keep");
+	const char *types = scope_find(rows, "types") != NULL ? "types" : "exclude_types";
+
+	wire->include = build_regex(work, rows, "include");
+	wire->exclude = build_regex(work, rows, "exclude");
+	wire->type_count = build_types(work->build, rows, "types", &wire->types);
+	wire->exclude_type_count = build_types(work->build, rows, "exclude_types",
+		&wire->exclude_types);
+	if (wire->type_count > 0 || wire->exclude_type_count > 0)
+		build_choice(work, rows, types, table, "type", &wire->type);
+	wire->keep = strcmp(keep, "admin-up") == 0 ? SNMP_KEEP_ADMIN_UP :
+		strcmp(keep, "once-up") == 0 ? SNMP_KEEP_ONCE_UP : SNMP_KEEP_ALL;
+	if (wire->keep != SNMP_KEEP_ALL)
+		build_choice(work, rows, "keep", table, columns[wire->keep], &wire->status);
+}
+
 static const struct snmp_group *
 build_wire(struct work *work, const struct unit *unit, const struct config_setting_t *table,
 	bool with_infos)
@@ -93,8 +141,7 @@ build_wire(struct work *work, const struct unit *unit, const struct config_setti
 	wire->key_count = build_oids(build, &scope, "key", &wire->keys);
 	build_oid(build, &scope, scope_find(&scope, "discontinuity"), &wire->discontinuity);
 	rows = build_scope(build, "row", row_options(work, node_get_text(table, "name", "")));
-	wire->include = build_regex(work, &rows, "include");
-	wire->exclude = build_regex(work, &rows, "exclude");
+	build_choices(work, &rows, &scope, wire);
 	return wire;
 }
 

@@ -199,7 +199,12 @@ const struct schema_key schema_keys[] = {
 	S("row", "retire", DURATION, 60, 400 * DAY, .fallback = "24h",
 		.help = "a row that is gone so long is given up"),
 	S("row", "retention", CHOICE, .of = RETENTIONS, .help = "of these rows; default: the device's"),
-	S("row", "keep", LATER, .help = "which rows are kept once seen"),
+	S("row", "types", INTS, 0, 2147483647,
+		.help = "only rows of these types (ifType: 6 Ethernet, 24 loopback, 53 VLAN)"),
+	S("row", "exclude_types", INTS, 0, 2147483647, .help = "and not those"),
+	S("row", "keep", CHOICE, .of = "all|admin-up|once-up", .fallback = "all",
+		.help = "admin-up: a row that was switched off for retire is given up; once-up: a row that "
+		"was never up is left out, one that was up is kept when it goes down"),
 
 	S("template", "name", NAME, YES, .help = "name that devices use; also the RRD file's"),
 	S("template", "protocol", CHOICE, .of = "snmp|modbus", .help = "default: that of inherit"),
@@ -232,6 +237,9 @@ const struct schema_key schema_keys[] = {
 	S("table", "text", TEXT, .fallback = "", .help = "free text"),
 	S("table", "key", OIDS, .help = "columns; the first that has a text names the row; without: its index"),
 	S("table", "discontinuity", OID, .help = "column of the time at which counters restarted"),
+	S("table", "type", OID, .help = "column of numbers that rows.types chooses by"),
+	S("table", "admin", OID, .help = "column in which 1 is switched on, for rows.keep"),
+	S("table", "oper", OID, .help = "column in which 1 is up, for rows.keep"),
 	S("table", "info", LIST, .of = "info", .help = "texts shown with the row"),
 	S("table", "points", LIST, .of = "point", YES, .help = "values of a row"),
 	S("table", "interval", INTERVAL, 1, DAY, .help = "default: the device's"),

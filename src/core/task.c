@@ -186,8 +186,6 @@ end_row(struct task *task, struct row *row)
 {
 	const struct poller_parts *parts = &task->poller->parts;
 
-	log_info("%s: row %s[%s] has been gone for %llds, no longer expected", task->unit->device->name,
-		task->group->table, row->key, (long long)(task->group->retire / LOOP_S));
 	row->ended = true;
 	for (size_t i = 0; i < task->group->point_count; i++) {
 		if (row->tracks[i].series == NULL)
@@ -196,6 +194,21 @@ end_row(struct task *task, struct row *row)
 			parts->ended(row->tracks[i].series->id, parts->ended_arg);
 		task->poller->counters.series--;
 	}
+}
+
+void
+task_row_end(struct task *task, const char *key)
+{
+	char clean[KEY_SIZE];
+	struct row *row;
+
+	clean_key(clean, sizeof clean, key);
+	HASH_FIND(hh, task->by_key, clean, strlen(clean), row);
+	if (row == NULL || row->ended)
+		return;
+	log_info("%s: row %s[%s] is not chosen by rows.%s, no longer expected",
+		task->unit->device->name, task->group->table, row->key, task->group->table);
+	end_row(task, row);
 }
 
 /* ---- readings ---- */
@@ -365,8 +378,12 @@ close_unread(struct task *task, struct row *row, uint8_t rest)
 		return;
 	if (row->gone_since == 0)
 		row->gone_since = sample.received;
-	else if (sample.received - row->gone_since >= task->group->retire)
+	else if (sample.received - row->gone_since >= task->group->retire) {
+		log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
+			task->unit->device->name, task->group->table, row->key,
+			(long long)(task->group->retire / LOOP_S));
 		end_row(task, row);
+	}
 }
 
 void

@@ -71,7 +71,8 @@ rows_free(struct rows *rows)
 	free(rows);
 }
 
-/* ---- the state: "PREFIX INDEX" holds the key, a tab, the text that it is for ---- */
+/* ---- the state: "PREFIX INDEX" holds the key, a tab, the text that it is for;
+ * "PREFIX +KEY" says that the row with this key was up ---- */
 
 static char *
 state_key(const struct rows *rows, const struct row *row)
@@ -83,7 +84,7 @@ state_key(const struct rows *rows, const struct row *row)
 }
 
 static void
-keep(struct rows *rows, const struct row *row, bool there)
+note_name(struct rows *rows, const struct row *row, bool there)
 {
 	char *key, *value;
 
@@ -95,6 +96,34 @@ keep(struct rows *rows, const struct row *row, bool there)
 	rows->changed = true;
 	free(value);
 	free(key);
+}
+
+static void
+note_up(struct rows *rows, struct row_history *history, bool up)
+{
+	char *key;
+
+	history->kept = up;
+	if (rows->state == NULL)
+		return;
+	key = mem_format("%s +%s", rows->prefix, history->key);
+	state_set(rows->state, key, up ? "up" : NULL);
+	rows->changed = true;
+	free(key);
+}
+
+static bool
+was_up(const struct rows *rows, const char *name)
+{
+	char *key;
+	bool up;
+
+	if (rows->state == NULL)
+		return false;
+	key = mem_format("%s +%s", rows->prefix, name);
+	up = state_get(rows->state, key) != NULL;
+	free(key);
+	return up;
 }
 
 /* What the row was called before this process began. */
@@ -144,21 +173,24 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 	rows->poll++;
 	rows->now = now;
 	HASH_ITER(hh, rows->by_index, row, next_row) {
-		row->present = false;
+		row->present = row->renamed = false;
 		row->history = NULL;
 		if (row->key[0] == '\0') {
 			/* never got a name: it may be made up */
 			forget_row(rows, row);
 			rows->before_count = 0;
 		} else if (retire > 0 && now - row->seen > retire) {
-			keep(rows, row, false);
+			note_name(rows, row, false);
 			forget_row(rows, row);
 			rows->before_count = 0;
 		}
 	}
 	HASH_ITER(hh, rows->histories, history, next_history)
-		if (retire > 0 && now - history->seen > retire)
+		if (retire > 0 && now - history->seen > retire) {
+			if (history->kept)
+				note_up(rows, history, false);
 			forget_history(rows, history);
+		}
 }
 
 static struct row *
@@ -242,21 +274,37 @@ rows_at(const struct rows *rows, size_t slot)
 
 /* ---- names ---- */
 
+static struct row_history *
+history_new(struct rows *rows, const char *key, uint64_t place)
+{
+	struct row_history *history = mem_zero(sizeof *history +
+		rows->point_count * sizeof history->generations[0]);
+
+	memcpy(history->key, key, strlen(key));
+	history->place = place;
+	history->type = ROW_TYPE_UNREAD;
+	history->kept = was_up(rows, key);
+	history->up_at = rows->now;
+	HASH_ADD_STR(rows->histories, key, history);
+	return history;
+}
+
 /* False when another row has the name in this poll. */
 static bool
 take(struct rows *rows, struct row *row, const char *key)
 {
+	uint64_t place = str_hash((const char *)row->index, row->index_count * sizeof *row->index);
 	struct row_history *history;
 
 	HASH_FIND_STR(rows->histories, key, history);
-	if (history != NULL && history->poll == rows->poll)
+	if (history != NULL && history->poll == rows->poll) {
+		history->shared = true;
 		return false;
-	if (history == NULL) {
-		history = mem_zero(sizeof *history +
-			rows->point_count * sizeof history->generations[0]);
-		memcpy(history->key, key, strlen(key));
-		HASH_ADD_STR(rows->histories, key, history);
 	}
+	if (history == NULL)
+		history = history_new(rows, key, place);
+	history->moved = history->place != place;
+	history->place = place;
 	history->poll = rows->poll;
 	history->seen = rows->now;
 	row->history = history;
@@ -291,9 +339,10 @@ give_key(struct rows *rows, struct row *row)
 			length = ROW_KEY - strlen(suffix);
 		memcpy(key + length, suffix, strlen(suffix) + 1);
 	}
+	row->renamed = row->key[0] != '\0' && strcmp(row->key, key) != 0;
 	memcpy(row->key, key, sizeof key);
 	memcpy(row->known, row->text, sizeof row->text);
-	keep(rows, row, true);
+	note_name(rows, row, true);
 }
 
 static int
@@ -304,13 +353,27 @@ by_index(const void *a, const void *b)
 	return oid_compare((*x)->index, (*x)->index_count, (*y)->index, (*y)->index_count);
 }
 
+/* An index that had another name, or a moved name that several had: the name may stand for
+ * another interface than in the last poll. An index nobody knew is a renumbering, and the
+ * counters go on with the name. */
+static void
+doubt_moved(const struct rows *rows)
+{
+	for (size_t i = 0; i < rows->present_count; i++) {
+		const struct row *row = rows->present[i];
+		struct row_history *history = row->history;
+
+		if (history != NULL && (row->renamed || (history->moved && history->shared)))
+			history->resets++;
+	}
+}
+
 void
 rows_name(struct rows *rows)
 {
 	size_t count = rows->present_count;
 	struct row **sorted;
 
-	rows->changed = false;
 	if (count == 0)
 		return;
 	sorted = mem_copy(rows->present, count * sizeof(struct row *));
@@ -324,6 +387,31 @@ rows_name(struct rows *rows)
 		if (!sorted[i]->hidden && sorted[i]->history == NULL)
 			give_key(rows, sorted[i]);
 	free(sorted);
-	if (rows->changed)
+	doubt_moved(rows);
+}
+
+/* ---- which ones are kept ---- */
+
+bool
+rows_keep(struct rows *rows, struct row *row, enum row_status status, int64_t grace)
+{
+	struct row_history *history = row->history;
+
+	if (status == ROW_UP) {
+		history->up_at = rows->now;
+		if (!history->kept)
+			note_up(rows, history, true);
+	} else if (status == ROW_DOWN && history->kept && grace > 0 &&
+		rows->now - history->up_at > grace) {
+		note_up(rows, history, false);
+	}
+	return history->kept;
+}
+
+void
+rows_end(struct rows *rows)
+{
+	if (rows->changed && rows->state != NULL)
 		state_save(rows->state);
+	rows->changed = false;
 }

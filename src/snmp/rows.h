@@ -2,7 +2,10 @@
  *
  * A row is named by the text of its key column. Of rows with the same text the first keeps
  * it, later ones get "#INDEX" behind; who was first is kept in the state, so it stays so
- * over restarts. A row without a text is named by its index. */
+ * over restarts. A row without a text is named by its index.
+ *
+ * Names may have been given to other interfaces since the last poll: where that cannot be told
+ * from a renumbering, the row's counters count as begun anew (row_history.resets). */
 #ifndef PW_ROWS_H
 #define PW_ROWS_H
 
@@ -19,10 +22,18 @@ struct state;
 struct row_history {
 	char key[ROW_KEY + 1]; /* as told to the task */
 	struct counter_mark mark;
-	uint16_t resets; /* counts changes of the mark */
+	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
+	int64_t type;    /* the number in the column of types, or one of these: */
+#define ROW_TYPE_UNREAD (-1)
+#define ROW_TYPE_NONE (-2) /* it has no cell there */
 	/* rows.c's */
 	unsigned poll;   /* the last in which a row had this name */
 	int64_t seen;
+	uint64_t place;  /* hash of the index that has the name */
+	bool moved;      /* it had another in the last poll */
+	bool shared;     /* other rows had the same text */
+	bool kept;       /* was up; stands in the state */
+	int64_t up_at;
 	UT_hash_handle hh;
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };
@@ -36,6 +47,7 @@ struct row {
 	size_t slot;                 /* number among the present ones, in order of sight */
 	/* rows.c's */
 	bool present;
+	bool renamed; /* in this poll: the index had another name before */
 	char key[ROW_KEY + 1], known[ROW_KEY + 1]; /* its name, and the text that it is for */
 	int64_t seen;
 	UT_hash_handle hh;
@@ -53,6 +65,13 @@ void rows_begin(struct rows *rows, int64_t now, int64_t retire);
 struct row *rows_sight(struct rows *rows, const uint32_t *index, size_t count);
 size_t rows_present(const struct rows *rows);
 struct row *rows_at(const struct rows *rows, size_t slot); /* 0 .. rows_present - 1 */
-/* Gives each present row its history by its text; saves what has changed. */
+/* Gives each present row its history by its text. */
 void rows_name(struct rows *rows);
+
+enum row_status { ROW_DOWN, ROW_UP, ROW_STATUS_UNREAD };
+/* Takes up what a named row is at the moment. Is it one that is to be kept: up, or was up,
+ * also before this process began? With grace > 0 only until it has been down for so many ns. */
+bool rows_keep(struct rows *rows, struct row *row, enum row_status status, int64_t grace);
+/* Saves what has changed since rows_begin. */
+void rows_end(struct rows *rows);
 #endif

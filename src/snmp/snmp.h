@@ -84,6 +84,9 @@ struct snmp_info {
 	const char *name;
 	struct snmp_oid oid;
 };
+/* Which rows are told: all, those that are up administratively (and until they have been down
+ * for group->retire), those that were up at least once. */
+enum snmp_keep { SNMP_KEEP_ALL, SNMP_KEEP_ADMIN_UP, SNMP_KEEP_ONCE_UP };
 /* group->wire: for scalars only infos count; for a table also its key. */
 struct snmp_group {
 	const struct snmp_oid *keys; /* first column that has a text names the row */
@@ -92,6 +95,11 @@ struct snmp_group {
 	const struct snmp_info *infos;
 	size_t info_count;
 	const char *include, *exclude; /* POSIX extended regular expressions on the key; "" */
+	struct snmp_oid type;          /* column of numbers to choose by; count 0: nobody does */
+	const int64_t *types, *exclude_types;
+	size_t type_count, exclude_type_count; /* 0 types: all */
+	enum snmp_keep keep;
+	struct snmp_oid status;        /* column in which 1 is up; not of SNMP_KEEP_ALL */
 };
 
 extern const struct driver snmp_driver;

@@ -22,7 +22,7 @@
 #define SKIP_POLLS 20
 #define TEXT_MAX 255
 
-enum role { ROLE_KEY, ROLE_MARK, ROLE_INFO, ROLE_POINT };
+enum role { ROLE_KEY, ROLE_MARK, ROLE_TYPE, ROLE_STATUS, ROLE_INFO, ROLE_POINT };
 
 struct column {
 	const struct snmp_oid *oid;
@@ -70,6 +70,7 @@ struct table {
 	struct chain *chains; /* the key, then each point */
 	size_t chain_count;
 	size_t speed;         /* the point that tells bit/s; point_count if none does */
+	size_t type, status;  /* columns by which rows are chosen; column_count: none */
 	unsigned polls;
 	size_t expected;      /* rows of the last complete walk */
 	bool infos_due;
@@ -118,12 +119,30 @@ add_chain(struct table *table, const struct snmp_oid *oids, size_t count, enum r
 		add_column(table, &oids[i], role, of);
 }
 
+/* A point may read it anyway. */
+static size_t
+add_status(struct table *table)
+{
+	const struct snmp_oid *status = &table->wire->status;
+
+	for (size_t i = 0; i < table->chain_count; i++) {
+		const struct chain *chain = &table->chains[i];
+		const struct snmp_oid *oid = table->columns[chain->first].oid;
+
+		if (chain->count == 1 && table->columns[chain->first].role == ROLE_POINT &&
+			oid_compare(oid->ids, oid->count, status->ids, status->count) == 0)
+			return chain->first;
+	}
+	add_column(table, status, ROLE_STATUS, 0);
+	return table->column_count - 1;
+}
+
 static void
 lay_out(struct table *table)
 {
 	const struct group *group = table->group;
 	const struct snmp_group *wire = table->wire;
-	size_t count = wire->key_count + wire->info_count + 1;
+	size_t count = wire->key_count + wire->info_count + 3;
 
 	for (size_t i = 0; i < group->point_count; i++)
 		count += ((const struct snmp_point *)group->points[i].wire)->oid_count;
@@ -142,6 +161,12 @@ lay_out(struct table *table)
 		if (point->kind == POINT_GAUGE && strcmp(point->name, "speed") == 0 &&
 			strcmp(point->unit, "bit/s") == 0)
 			table->speed = i;
+	}
+	if (wire->keep != SNMP_KEEP_ALL)
+		table->status = add_status(table);
+	if (wire->type.count > 0) {
+		table->type = table->column_count;
+		add_column(table, &wire->type, ROLE_TYPE, 0);
 	}
 	for (size_t i = 0; i < wire->info_count; i++)
 		add_column(table, &wire->infos[i].oid, ROLE_INFO, i);
@@ -357,7 +382,8 @@ table_begin(struct table *table, const struct ask_context *context)
 	for (size_t i = 0; i < table->column_count; i++) {
 		struct column *column = &table->columns[i];
 
-		column->wanted = column->role == ROLE_MARK || (column->role == ROLE_INFO && infos);
+		column->wanted = column->role == ROLE_MARK || column->role == ROLE_STATUS ||
+			(infos && (column->role == ROLE_INFO || column->role == ROLE_TYPE));
 		column->done = false;
 		column->broken = REASON_GOOD;
 		column->cells = 0;
@@ -607,6 +633,73 @@ is_listed(const struct table *table, const char *key)
 		(!table->has_exclude || regexec(&table->exclude, key, 0, NULL, 0) != 0);
 }
 
+static bool
+is_in(const int64_t *types, size_t count, int64_t type)
+{
+	for (size_t i = 0; i < count; i++)
+		if (types[i] == type)
+			return true;
+	return false;
+}
+
+/* What a column said of the row: true and its number, or -1 when the row has none there; false
+ * when that was not read. */
+static bool
+read_number(const struct table *table, const struct row *row, size_t i, int64_t *number)
+{
+	const struct column *column = &table->columns[i];
+	const struct cell *cell = cell_at(table, row, i);
+
+	*number = -1;
+	if (cell_is_there(cell)) {
+		if (cell->type == VALUE_INTEGER || cell->type == VALUE_GAUGE)
+			*number = (int64_t)cell->bits;
+		return true;
+	}
+	return column->wanted && column->done && column->broken == REASON_GOOD;
+}
+
+enum choice { CHOICE_NO, CHOICE_YES, CHOICE_OPEN };
+
+/* Types change with the hardware only: they are read with the names, and kept. */
+static enum choice
+choose_by_type(struct table *table, struct row *row)
+{
+	const struct snmp_group *wire = table->wire;
+	int64_t *type = &row->history->type, number;
+
+	if (wire->type.count == 0)
+		return CHOICE_YES;
+	if (read_number(table, row, table->type, &number))
+		*type = number < 0 ? ROW_TYPE_NONE : number;
+	if (*type == ROW_TYPE_UNREAD) {
+		table->infos_due = true;
+		return CHOICE_OPEN;
+	}
+	return (wire->type_count == 0 || is_in(wire->types, wire->type_count, *type)) &&
+		!is_in(wire->exclude_types, wire->exclude_type_count, *type);
+}
+
+static enum choice
+choose(struct table *table, const struct ask_context *context, struct row *row)
+{
+	const struct snmp_group *wire = table->wire;
+	enum choice choice;
+	enum row_status status = ROW_STATUS_UNREAD;
+	int64_t number, grace = wire->keep == SNMP_KEEP_ADMIN_UP ? context->group->retire : 0;
+
+	if (!is_listed(table, row->history->key))
+		return CHOICE_NO;
+	choice = choose_by_type(table, row);
+	if (choice != CHOICE_YES || wire->keep == SNMP_KEEP_ALL)
+		return choice;
+	if (read_number(table, row, table->status, &number))
+		status = number == 1 ? ROW_UP : ROW_DOWN;
+	if (rows_keep(table->rows, row, status, grace))
+		return CHOICE_YES;
+	return status == ROW_STATUS_UNREAD ? CHOICE_OPEN : CHOICE_NO;
+}
+
 /* The cell of the first alternative that the row has, or NULL and why there is none:
  * REASON_GOOD then means that it was not asked for to the end. */
 static const struct cell *
@@ -753,11 +846,22 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 	for (size_t slot = 0; slot < rows; slot++) {
 		struct row *row = rows_at(table->rows, slot);
 
-		if (row->history != NULL && is_listed(table, row->history->key))
+		if (row->history == NULL)
+			continue;
+		switch (choose(table, context, row)) {
+		case CHOICE_YES:
 			tell_row(table, context, row);
+			break;
+		case CHOICE_NO:
+			task_row_end(context->task, row->history->key);
+			break;
+		case CHOICE_OPEN:
+			break;
+		}
 	}
+	rows_end(table->rows);
 	if (complete) {
-		table->infos_due = rows != table->expected;
+		table->infos_due |= rows != table->expected;
 		table->expected = rows;
 		learn_columns(table);
 		if (rows == 0 && !table->broken)

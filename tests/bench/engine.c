@@ -78,6 +78,13 @@ task_row(struct task *task, const char *key)
 }
 
 void
+task_row_end(struct task *task, const char *key)
+{
+	(void)task;
+	(void)key;
+}
+
+void
 task_reading(struct task *task, const struct reading *reading)
 {
 	if (reading->reason == REASON_GOOD)

@@ -58,6 +58,13 @@ task_row(struct task *task, const char *key)
 }
 
 void
+task_row_end(struct task *task, const char *key)
+{
+	(void)task;
+	(void)key;
+}
+
+void
 task_reading(struct task *task, const struct reading *reading)
 {
 	printf("%s|%s|", task->keys[reading->row], task->group->points[reading->point].name);

@@ -24,7 +24,7 @@
 static struct {
 	int64_t delay; /* from start to done */
 	uint8_t rest;
-	bool answers, row_seen, whole;
+	bool answers, row_seen, row_unwanted, whole;
 	double value;
 	uint64_t count, milli, retries, strays, drops;
 	int starts, cancels, cautious;
@@ -57,6 +57,11 @@ script_answer(void *arg)
 	work->busy = false;
 	task_exchange(task, script.answers, 3 * LOOP_MS);
 	if (script.answers && (!table || script.row_seen)) {
+		if (table && script.row_unwanted) {
+			task_row_end(task, "ge-1/5");
+			task_done(task, script.rest);
+			return;
+		}
 		if (table)
 			reading.row = task_row(task, "ge-1/5");
 		for (uint32_t i = 0; i < task_group(task)->point_count; i++) {
@@ -433,6 +438,30 @@ a_vanished_row_is_no_such_row_until_it_retires(void)
 }
 
 static void
+a_row_that_nobody_wants_any_more_ends_at_once_and_may_come_back(void)
+{
+	uint32_t id;
+	int64_t last;
+
+	begin("press-3", 2);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	id = id_of("press-3/if[ge-1/5]/temp");
+	last = seen.last[id];
+	script.row_unwanted = true;
+	script.rest = REASON_NO_SUCH_ROW;
+	loop_sim_for(loop, 100 * LOOP_S);
+	CHECK_INT(ended, 1);
+	CHECK_INT(seen.last[id], last);
+	script.row_unwanted = false;
+	seen.last[id] = 0; /* a pause without slots */
+	loop_sim_for(loop, 100 * LOOP_S);
+	CHECK_NEAR(seen.last[id], last + 20, 1);
+	CHECK_INT(count_reason(id, REASON_NO_SUCH_ROW), 0);
+	finish();
+}
+
+static void
 series_of_a_device_that_is_taken_out_end_and_those_of_a_changed_one_do_not(void)
 {
 	begin("press-3", 1);
@@ -666,6 +695,7 @@ RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
 	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),
 	TEST(a_vanished_row_is_no_such_row_until_it_retires),
+	TEST(a_row_that_nobody_wants_any_more_ends_at_once_and_may_come_back),
 	TEST(series_of_a_device_that_is_taken_out_end_and_those_of_a_changed_one_do_not),
 	TEST(a_clock_set_forward_closes_the_skipped_slots_as_clock_step),
 	TEST(a_clock_set_back_closes_no_slot_twice),

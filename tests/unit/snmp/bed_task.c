@@ -42,6 +42,13 @@ task_row(struct task *task, const char *key)
 }
 
 void
+task_row_end(struct task *task, const char *key)
+{
+	CHECK(task->ended_count < BED_ROWS);
+	snprintf(task->ended[task->ended_count++], sizeof task->ended[0], "%s", key);
+}
+
+void
 task_reading(struct task *task, const struct reading *reading)
 {
 	struct told *told = &task->told[task->told_count++];
@@ -98,6 +105,7 @@ void
 bed_task_begin(struct task *task)
 {
 	task->told_count = 0;
+	task->ended_count = 0;
 	task->done = 0;
 	task->asked = task->answered = 0;
 	task->error[0] = '\0';

@@ -21,6 +21,8 @@ struct task {
 	struct loop *loop;
 	char keys[BED_ROWS][96];
 	uint32_t row_count;
+	char ended[BED_ROWS][96]; /* in this poll */
+	uint32_t ended_count;
 	struct told told[BED_TOLD]; /* in this poll */
 	size_t told_count;
 	int done;

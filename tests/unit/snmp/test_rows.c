@@ -28,6 +28,7 @@ poll_rows(const char *const *told)
 		memcpy(row->text, text, sizeof text);
 	}
 	rows_name(rows);
+	rows_end(rows);
 }
 #define POLL(...) poll_rows((const char *const[]){ __VA_ARGS__, NULL })
 
@@ -178,8 +179,140 @@ names_of_duplicates_outlive_the_poller(void)
 	CHECK(rmdir(path) == 0);
 }
 
+static const struct row_history *
+history_of(uint32_t index)
+{
+	for (size_t i = 0; i < rows_present(rows); i++)
+		if (rows_at(rows, i)->index[0] == index)
+			return rows_at(rows, i)->history;
+	fail_msg("row %u is not there", index);
+	return NULL;
+}
+
+static void
+a_name_that_takes_the_place_of_another_may_be_another_interface(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=uplink", "2=press", "3=spare");
+	/* Swapped by a person or by the switch: the counters may have stayed where they are. */
+	POLL("1=press", "2=uplink", "3=spare");
+	CHECK_STR(key_of(1), "press");
+	CHECK_INT(history_of(1)->resets, 1);
+	CHECK_INT(history_of(2)->resets, 1);
+	CHECK_INT(history_of(3)->resets, 0);
+	POLL("1=press", "2=uplink", "3=spare");
+	CHECK_INT(history_of(1)->resets, 1);
+	/* Indexes that nobody had: the switch numbers anew. */
+	POLL("1001=press", "1002=uplink", "1003=spare");
+	CHECK_INT(history_of(1001)->resets, 1);
+	CHECK_INT(history_of(1003)->resets, 0);
+	rows_free(rows);
+}
+
+static void
+of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("3=eth", "5=eth", "7=up");
+	POLL("3=eth", "5=eth", "7=up");
+	CHECK_INT(history_of(3)->resets, 0);
+	POLL("1005=eth", "1003=eth", "1007=up");
+	CHECK_STR(key_of(1003), "eth");
+	CHECK_STR(key_of(1005), "eth#1005");
+	CHECK_INT(history_of(1003)->resets, 1);
+	CHECK_INT(history_of(1007)->resets, 0);
+	rows_free(rows);
+	/* The second one comes in the same poll as the new numbers. */
+	rows = rows_new("sw if", 1, NULL);
+	POLL("3=eth");
+	POLL("1005=eth", "1003=eth");
+	CHECK_INT(history_of(1003)->resets, 1);
+	rows_free(rows);
+}
+
+static struct row *
+row_of(uint32_t index)
+{
+	for (size_t i = 0; i < rows_present(rows); i++)
+		if (rows_at(rows, i)->index[0] == index)
+			return rows_at(rows, i);
+	fail_msg("row %u is not there", index);
+	return NULL;
+}
+
+static void
+a_row_is_kept_from_the_first_time_that_it_is_up(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=a", "2=b");
+	CHECK(!rows_keep(rows, row_of(1), ROW_DOWN, 0));
+	CHECK(!rows_keep(rows, row_of(1), ROW_STATUS_UNREAD, 0));
+	CHECK(rows_keep(rows, row_of(1), ROW_UP, 0));
+	CHECK(rows_keep(rows, row_of(1), ROW_DOWN, 0));
+	CHECK(rows_keep(rows, row_of(1), ROW_STATUS_UNREAD, 0));
+	/* It belongs to the name, whatever its number. */
+	POLL("7=a", "2=b");
+	CHECK(rows_keep(rows, row_of(7), ROW_DOWN, 0));
+	CHECK(!rows_keep(rows, row_of(2), ROW_DOWN, 0));
+	rows_free(rows);
+}
+
+static void
+a_row_that_was_switched_off_is_let_go_after_its_grace(void)
+{
+	uint32_t index = 1;
+
+	rows = rows_new("sw if", 1, NULL);
+	for (int64_t now = 1; now < 400; now += 100) {
+		rows_begin(rows, now, 0);
+		memcpy(rows_sight(rows, &index, 1)->text, "a", 2);
+		rows_name(rows);
+		CHECK(rows_keep(rows, row_of(1), now == 1 ? ROW_UP : ROW_DOWN, 200) ==
+			(now <= 201));
+	}
+	CHECK(rows_keep(rows, row_of(1), ROW_UP, 200));
+	rows_free(rows);
+}
+
+static void
+what_was_up_is_kept_over_restarts_of_the_poller_until_it_is_gone(void)
+{
+	char path[] = "/tmp/pollwerk-rows-XXXXXX", file[64];
+	struct loop *loop;
+	struct state *state;
+	struct fail why;
+
+	CHECK(mkdtemp(path) != NULL);
+	snprintf(file, sizeof file, "%s/rows", path);
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	loop = loop_new(&why);
+	for (int run = 0; run < 3; run++) {
+		state = state_open(loop, file, &why);
+		CHECK(state != NULL);
+		rows = rows_new("sw if", 1, state);
+		POLL("1=a", "2=b");
+		CHECK(rows_keep(rows, row_of(1), run == 0 ? ROW_UP : ROW_DOWN, 0) == (run < 2));
+		CHECK(!rows_keep(rows, row_of(2), ROW_DOWN, 0));
+		rows_end(rows);
+		if (run == 1) {
+			rows_begin(rows, 1000, 100); /* retired: forgotten for good */
+			rows_end(rows);
+		}
+		rows_free(rows);
+		CHECK(state_close(state));
+	}
+	unlink(file);
+	loop_free(loop);
+	CHECK(rmdir(path) == 0);
+}
+
 RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_by_its_index),
 	TEST(the_first_of_several_with_one_text_keeps_it_whatever_the_order_of_sight),
 	TEST(a_text_that_looks_like_a_duplicate_stays_apart),
 	TEST(renumbering_moves_the_history_with_the_name), TEST(a_hidden_row_gets_no_name),
-	TEST(long_texts_stay_apart), TEST(names_of_duplicates_outlive_the_poller))
+	TEST(long_texts_stay_apart), TEST(names_of_duplicates_outlive_the_poller),
+	TEST(a_name_that_takes_the_place_of_another_may_be_another_interface),
+	TEST(of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering),
+	TEST(a_row_is_kept_from_the_first_time_that_it_is_up),
+	TEST(a_row_that_was_switched_off_is_let_go_after_its_grace),
+	TEST(what_was_up_is_kept_over_restarts_of_the_poller_until_it_is_gone))

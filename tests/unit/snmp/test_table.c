@@ -318,6 +318,117 @@ include_and_exclude_choose_rows_by_their_name(void)
 	close_bed();
 }
 
+static bool
+was_ended(const char *key)
+{
+	for (uint32_t i = 0; i < bed.task->ended_count; i++)
+		if (strcmp(bed.task->ended[i], key) == 0)
+			return true;
+	return false;
+}
+
+static void
+rows_that_nobody_wants_are_told_to_be_none(void)
+{
+	open_bed(3, 2);
+	bed_wire(bed.group)->exclude = "2$";
+	attach();
+	poll_once();
+	CHECK(was_ended("ge-1/2"));
+	CHECK_INT(bed.task->ended_count, 1);
+	close_bed();
+}
+
+static const uint32_t oper_ids[] = { 1, 3, 6, 1, 2, 1, 2, 2, 1, 8 },
+	admin_ids[] = { 1, 3, 6, 1, 2, 1, 2, 2, 1, 7 }, type_ids[] = { 1, 3, 6, 1, 2, 1, 2, 2, 1, 3 };
+
+static void
+keep_rows(enum snmp_keep keep, const uint32_t *ids)
+{
+	bed_wire(bed.group)->keep = keep;
+	bed_wire(bed.group)->status = (struct snmp_oid){ ids, 10 };
+}
+
+static void
+a_row_is_told_from_the_first_time_that_it_is_up_and_its_later_down_is_a_state(void)
+{
+	open_bed(3, 2);
+	keep_rows(SNMP_KEEP_ONCE_UP, oper_ids);
+	bed_set(bed.agent, IF_TABLE "8.6", 2); /* of ge-1/2 */
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->row_count, 2);
+	CHECK(was_ended("ge-1/2"));
+	bed_set(bed.agent, IF_TABLE "8.6", 1);
+	poll_once();
+	CHECK_NEAR(reading_of("ge-1/2", "oper").number, 1, 0);
+	bed_set(bed.agent, IF_TABLE "8.6", 2);
+	poll_once();
+	CHECK_NEAR(reading_of("ge-1/2", "oper").number, 2, 0);
+	CHECK_INT(bed.task->ended_count, 0);
+	/* It costs no column of its own: a point reads it. */
+	CHECK_INT(bed.task->told_count, 3 * 5);
+	close_bed();
+}
+
+static void
+a_row_that_is_switched_off_is_told_until_it_is_given_up(void)
+{
+	open_bed(2, 2);
+	keep_rows(SNMP_KEEP_ADMIN_UP, admin_ids);
+	bed.group->retire = 150 * LOOP_S;
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->row_count, 2);
+	bed_set(bed.agent, IF_TABLE "7.3", 2);
+	for (int i = 0; i < 2; i++) {
+		poll_once();
+		CHECK_INT(reading_of("ge-1/1", "oper").reason, REASON_GOOD);
+		CHECK_INT(bed.task->ended_count, 0);
+	}
+	poll_once();
+	CHECK(was_ended("ge-1/1"));
+	CHECK(bed_reading(bed.task, "ge-1/1", "oper") == NULL);
+	bed_set(bed.agent, IF_TABLE "7.3", 1);
+	poll_once();
+	CHECK_INT(reading_of("ge-1/1", "oper").reason, REASON_GOOD);
+	close_bed();
+}
+
+static void
+rows_are_chosen_by_their_type_which_is_read_now_and_then(void)
+{
+	static const int64_t ethernet[] = { 6, 117 }, vlan[] = { 53 };
+	unsigned first, second;
+
+	open_bed(4, 2);
+	bed_wire(bed.group)->type = (struct snmp_oid){ type_ids, 10 };
+	bed_wire(bed.group)->types = ethernet;
+	bed_wire(bed.group)->type_count = 2;
+	bed_set(bed.agent, IF_TABLE "3.6", 24); /* of ge-1/2: a loopback */
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->row_count, 3);
+	CHECK(was_ended("ge-1/2"));
+	first = bed_requests(bed.agent);
+	poll_once();
+	second = bed_requests(bed.agent) - first;
+	CHECK(second <= first);
+	CHECK_INT(bed.task->told_count, 3 * 5);
+	close_bed();
+
+	open_bed(4, 2);
+	bed_wire(bed.group)->type = (struct snmp_oid){ type_ids, 10 };
+	bed_wire(bed.group)->exclude_types = vlan;
+	bed_wire(bed.group)->exclude_type_count = 1;
+	bed_set(bed.agent, IF_TABLE "3.6", 53);
+	attach();
+	poll_once();
+	CHECK_INT(bed.task->row_count, 3);
+	CHECK(was_ended("ge-1/2"));
+	close_bed();
+}
+
 static void
 a_wrong_expression_is_named(void)
 {
@@ -752,7 +863,11 @@ RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(an_endless_table_is_stopped_before_the_next_poll),
 	TEST(an_endless_table_makes_up_no_rows),
 	TEST(an_endless_table_is_stopped_at_its_largest_number_of_rows),
-	TEST(include_and_exclude_choose_rows_by_their_name), TEST(a_wrong_expression_is_named),
+	TEST(include_and_exclude_choose_rows_by_their_name),
+		TEST(rows_that_nobody_wants_are_told_to_be_none),
+		TEST(a_row_is_told_from_the_first_time_that_it_is_up_and_its_later_down_is_a_state),
+		TEST(a_row_that_is_switched_off_is_told_until_it_is_given_up),
+		TEST(rows_are_chosen_by_their_type_which_is_read_now_and_then), TEST(a_wrong_expression_is_named),
 	TEST(a_device_that_dies_in_the_middle_keeps_what_it_told),
 	TEST(a_long_walk_does_not_keep_a_short_group_waiting),
 	TEST(varbinds_out_of_order_give_no_row_another_name),
