@@ -29,6 +29,14 @@ wrapped(const struct rate_step *step, double seconds, double *delta)
 	return may_have_wrapped(step, range, *delta, seconds);
 }
 
+/* Slots were lost, and meanwhile a narrow counter may have gone round unseen. */
+static bool
+may_have_gone_round(const struct rate_step *step, double seconds)
+{
+	return step->bits < 64 && step->max_rate > 0 && seconds > 1.5e-9 * (double)step->step &&
+		step->max_rate * seconds > (double)(UINT64_C(1) << step->bits);
+}
+
 uint8_t
 rate_of(const struct rate_step *step, double *rate)
 {
@@ -39,6 +47,8 @@ rate_of(const struct rate_step *step, double *rate)
 	if (!step->known || step->at - step->former_at > 10 * step->step)
 		return REASON_FIRST;
 	if (step->discontinuity || seconds <= 0)
+		return REASON_DISCONTINUITY;
+	if (may_have_gone_round(step, seconds))
 		return REASON_DISCONTINUITY;
 	if (step->raw >= step->former) {
 		delta = (double)(step->raw - step->former);

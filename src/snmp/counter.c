@@ -55,3 +55,11 @@ counter_reset(struct counter_mark *mark, uint32_t ticks)
 	mark->ticks = ticks;
 	return anew;
 }
+
+bool
+counter_is_young(const struct counter_epoch *epoch, uint32_t ticks, int64_t span)
+{
+	/* 0: since the device started, and of that sysUpTime tells. */
+	return epoch->known && ticks > 0 && ticks <= epoch->ticks &&
+		(int64_t)(epoch->ticks - ticks) * TICK < span;
+}

@@ -28,4 +28,7 @@ struct counter_mark {
 	uint32_t ticks;
 };
 bool counter_reset(struct counter_mark *mark, uint32_t ticks);
+/* For a row whose mark was not known, as after a restart of the poller: do its counters run for
+ * less than `span` ns? Then readings older than that are of another run. */
+bool counter_is_young(const struct counter_epoch *epoch, uint32_t ticks, int64_t span);
 #endif

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "snmp/session.h"
 #include "snmp/snmp.h"
+struct counter_epoch;
 struct group;
 struct task;
 
@@ -35,6 +36,7 @@ struct ask_context {
 	const struct group *group; /* as of this poll: a reload may bring an equal one */
 	int64_t now;               /* mono */
 	uint16_t generation;       /* counts the device's restarts */
+	const struct counter_epoch *epoch; /* its sysUpTime; NULL: not known */
 	uint8_t version;
 };
 

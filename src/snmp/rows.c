@@ -175,7 +175,7 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 	HASH_ITER(hh, rows->by_index, row, next_row) {
 		row->present = row->renamed = false;
 		row->history = NULL;
-		if (row->key[0] == '\0') {
+		if (row->key[0] == '\0' && (row->doubted == 0 || row->doubted + 1 < rows->poll)) {
 			/* never got a name: it may be made up */
 			forget_row(rows, row);
 			rows->before_count = 0;
@@ -323,6 +323,16 @@ suffix_of(char *to, size_t size, const char *index, unsigned attempt)
 		snprintf(to, size, "#%016llx", (unsigned long long)(hash + attempt));
 }
 
+/* Not seen as a second one in the last poll. */
+static bool
+is_sudden(struct rows *rows, struct row *row)
+{
+	unsigned doubted = row->doubted;
+
+	row->doubted = rows->poll;
+	return rows->poll > 1 && doubted + 1 != rows->poll;
+}
+
 /* The text itself if nobody has it; else with the index behind. */
 static void
 give_key(struct rows *rows, struct row *row)
@@ -334,6 +344,10 @@ give_key(struct rows *rows, struct row *row)
 	snprintf(key, sizeof key, "%.*s", ROW_KEY, row->text[0] != '\0' ? row->text : index);
 	length = strlen(key);
 	for (unsigned attempt = 0; !take(rows, row, key); attempt++) {
+		if (attempt == 0 && row->text[0] != '\0' && is_sudden(rows, row)) {
+			row->hidden = true;
+			return;
+		}
 		suffix_of(suffix, sizeof suffix, index, attempt);
 		if (length > ROW_KEY - strlen(suffix))
 			length = ROW_KEY - strlen(suffix);

@@ -4,6 +4,9 @@
  * it, later ones get "#INDEX" behind; who was first is kept in the state, so it stays so
  * over restarts. A row without a text is named by its index.
  *
+ * A second row with a text is believed in the second poll: a switch that numbers anew while it
+ * is read shows the same row twice.
+ *
  * Names may have been given to other interfaces since the last poll: where that cannot be told
  * from a renumbering, the row's counters count as begun anew (row_history.resets). */
 #ifndef PW_ROWS_H
@@ -48,6 +51,7 @@ struct row {
 	/* rows.c's */
 	bool present;
 	bool renamed; /* in this poll: the index had another name before */
+	unsigned doubted; /* the poll in which it came up with a text that another row had */
 	char key[ROW_KEY + 1], known[ROW_KEY + 1]; /* its name, and the text that it is for */
 	int64_t seen;
 	UT_hash_handle hh;

@@ -150,6 +150,7 @@ context_of(const struct snmp_work *work)
 		.group = task_group(work->task),
 		.now = loop_mono(work->device->snmp->loop),
 		.generation = work->device->generation,
+		.epoch = &work->device->epoch,
 		.version = work->device->options.version,
 	};
 }

@@ -796,19 +796,34 @@ tell_infos(const struct table *table, const struct ask_context *context, const s
 	}
 }
 
+/* A reading is a base for rates for ten steps at most. */
+#define BASE_STEPS 10
+
+static void
+judge_mark(const struct table *table, const struct ask_context *context, struct row *row)
+{
+	struct counter_mark *mark = &row->history->mark;
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct cell *cell = cell_at(table, row, i);
+		bool young;
+
+		if (table->columns[i].role != ROLE_MARK || cell->type != VALUE_TICKS)
+			continue;
+		young = !mark->known && context->epoch != NULL && counter_is_young(context->epoch,
+			(uint32_t)cell->bits, BASE_STEPS * table->group->interval);
+		if (counter_reset(mark, (uint32_t)cell->bits) || young)
+			row->history->resets++;
+	}
+}
+
 static void
 tell_row(const struct table *table, const struct ask_context *context, struct row *row)
 {
 	uint32_t number = task_row(context->task, row->history->key);
 	double limit = octets_limit(table, row);
 
-	for (size_t i = 0; i < table->column_count; i++) {
-		const struct cell *cell = cell_at(table, row, i);
-
-		if (table->columns[i].role == ROLE_MARK && cell->type == VALUE_TICKS &&
-			counter_reset(&row->history->mark, (uint32_t)cell->bits))
-			row->history->resets++;
-	}
+	judge_mark(table, context, row);
 	for (size_t i = 0; i < table->group->point_count; i++)
 		tell_point(table, context, row, number, i, limit);
 	tell_infos(table, context, row, number);

@@ -73,6 +73,29 @@ a_meter_with_eight_digits_goes_on_behind_its_last_number(void)
 }
 
 static void
+over_a_gap_a_narrow_counter_may_have_gone_round_unseen(void)
+{
+	double rate;
+	/* 1 Gbit/s: 2^32 octets go by in 34 s and less. */
+	struct rate_step step = { .known = true, .former = 1000, .former_at = 0, .raw = 2000,
+		.bits = 32, .max_rate = 1.375e8, .step = 10 * S };
+
+	step.at = 10 * S;
+	CHECK(rate_of(&step, &rate) == REASON_GOOD);
+	step.at = 30 * S;
+	CHECK(rate_of(&step, &rate) == REASON_GOOD);
+	step.at = 40 * S;
+	CHECK(rate_of(&step, &rate) == REASON_DISCONTINUITY);
+	/* Polled once a minute, none was lost: it is read as it always is. */
+	step.at = step.step = 60 * S;
+	CHECK(rate_of(&step, &rate) == REASON_GOOD);
+	step.at = 120 * S;
+	CHECK(rate_of(&step, &rate) == REASON_DISCONTINUITY);
+	step.bits = 64;
+	CHECK(rate_of(&step, &rate) == REASON_GOOD);
+}
+
+static void
 a_16_bit_counter_wraps_at_65536(void)
 {
 	double rate;
@@ -130,6 +153,7 @@ RUN_TESTS(TEST(the_rate_is_the_difference_over_the_time_between_the_answers),
 	TEST(a_32_bit_counter_wraps_only_at_a_possible_rate),
 	TEST(a_meter_with_eight_digits_goes_on_behind_its_last_number),
 	TEST(a_16_bit_counter_wraps_at_65536),
+	TEST(over_a_gap_a_narrow_counter_may_have_gone_round_unseen),
 	TEST(the_first_reading_and_one_after_a_long_gap_have_no_rate),
 	TEST(what_the_device_calls_a_discontinuity_is_one),
 	TEST(no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between))

@@ -101,6 +101,19 @@ another_discontinuity_time_is_a_reset(void)
 	CHECK(counter_reset(&mark, 0));
 }
 
+static void
+counters_that_began_lately_are_known_by_their_age(void)
+{
+	struct counter_epoch epoch = { .known = true, .ticks = 100000 };
+
+	CHECK(counter_is_young(&epoch, 99000, 60 * S));
+	CHECK(!counter_is_young(&epoch, 90000, 60 * S));
+	CHECK(!counter_is_young(&epoch, 0, 6000 * S));
+	CHECK(!counter_is_young(&epoch, 100500, 60 * S)); /* nonsense */
+	epoch.known = false;
+	CHECK(!counter_is_young(&epoch, 99000, 60 * S));
+}
+
 RUN_TESTS(TEST(the_first_reading_is_no_restart), TEST(sysuptime_going_on_is_no_restart),
 	TEST(sysuptime_going_back_is_a_restart),
 	TEST(sysuptime_going_round_after_497_days_is_no_restart),
@@ -108,4 +121,5 @@ RUN_TESTS(TEST(the_first_reading_is_no_restart), TEST(sysuptime_going_on_is_no_r
 	TEST(a_restart_during_a_long_silence_is_seen_although_sysuptime_has_grown),
 	TEST(a_sysuptime_that_stands_still_says_nothing),
 	TEST(an_agent_that_caches_sysuptime_for_a_minute_does_not_restart),
-	TEST(another_discontinuity_time_is_a_reset))
+	TEST(another_discontinuity_time_is_a_reset),
+	TEST(counters_that_began_lately_are_known_by_their_age))

@@ -74,6 +74,8 @@ the_first_of_several_with_one_text_keeps_it_whatever_the_order_of_sight(void)
 	CHECK_STR(key_of(9), "eth#9");
 	/* One that comes later does not take the name away, and going does not pass it on. */
 	POLL("9=eth", "3=eth", "5=eth", "1=eth");
+	CHECK_STR(key_of(1), "hidden");
+	POLL("9=eth", "3=eth", "5=eth", "1=eth");
 	CHECK_STR(key_of(3), "eth");
 	CHECK_STR(key_of(1), "eth#1");
 	POLL("9=eth", "5=eth");
@@ -167,6 +169,7 @@ names_of_duplicates_outlive_the_poller(void)
 		if (run == 0)
 			POLL("3=eth", "5=eth");
 		POLL("1=eth", "3=eth", "5=eth");
+		POLL("1=eth", "3=eth", "5=eth");
 		CHECK_STR(key_of(3), "eth");
 		CHECK_STR(key_of(5), "eth#5");
 		CHECK_STR(key_of(1), "eth#1");
@@ -218,6 +221,8 @@ of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering(void)
 	CHECK_INT(history_of(3)->resets, 0);
 	POLL("1005=eth", "1003=eth", "1007=up");
 	CHECK_STR(key_of(1003), "eth");
+	CHECK_INT(history_of(1003)->resets, 1);
+	POLL("1005=eth", "1003=eth", "1007=up");
 	CHECK_STR(key_of(1005), "eth#1005");
 	CHECK_INT(history_of(1003)->resets, 1);
 	CHECK_INT(history_of(1007)->resets, 0);
@@ -227,6 +232,27 @@ of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering(void)
 	POLL("3=eth");
 	POLL("1005=eth", "1003=eth");
 	CHECK_INT(history_of(1003)->resets, 1);
+	rows_free(rows);
+}
+
+static void
+a_switch_that_numbers_anew_while_it_is_read_makes_up_no_rows(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=a", "2=b", "3=c");
+	POLL("1=a", "2=b", "1002=b", "1003=c");
+	CHECK_STR(key_of(2), "b");
+	CHECK_STR(key_of(1002), "hidden");
+	CHECK_STR(key_of(1003), "c");
+	POLL("1001=a", "1002=b", "1003=c");
+	CHECK_STR(key_of(1002), "b");
+	/* A second one that comes and goes and comes is not believed either. */
+	POLL("1001=a", "1002=b", "1003=c", "7=b");
+	POLL("1001=a", "1002=b", "1003=c");
+	POLL("1001=a", "1002=b", "1003=c", "7=b");
+	CHECK_STR(key_of(7), "hidden");
+	POLL("1001=a", "1002=b", "1003=c", "7=b");
+	CHECK_STR(key_of(7), "b#7");
 	rows_free(rows);
 }
 
@@ -313,6 +339,7 @@ RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_b
 	TEST(long_texts_stay_apart), TEST(names_of_duplicates_outlive_the_poller),
 	TEST(a_name_that_takes_the_place_of_another_may_be_another_interface),
 	TEST(of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering),
+	TEST(a_switch_that_numbers_anew_while_it_is_read_makes_up_no_rows),
 	TEST(a_row_is_kept_from_the_first_time_that_it_is_up),
 	TEST(a_row_that_was_switched_off_is_let_go_after_its_grace),
 	TEST(what_was_up_is_kept_over_restarts_of_the_poller_until_it_is_gone))
