@@ -24,6 +24,7 @@
 #include "control/views.h"
 #include "core/device.h"
 #include "core/feed.h"
+#include "core/frozen.h"
 #include "core/guard.h"
 #include "core/latest.h"
 #include "core/poller.h"
@@ -55,6 +56,7 @@ struct main {
 	int64_t lag, worst_lag; /* of the loop: since the daemon's own points were read; ever */
 	struct self self;
 	struct series_catalogue *catalogue;
+	struct frozen *frozen;
 	struct latest *latest;
 	struct writer *writer;
 	struct snmp *snmp;
@@ -234,8 +236,11 @@ open_alarms(struct main *m)
 		.changed = alarm_changed, .series = series_of, .arg = m };
 	struct notify_options notify = { m->loop, record_alarm, m };
 
+	m->frozen = frozen_new(m->latest);
+	frozen_configure(m->frozen, m->inventory->frozen, m->inventory->frozen_count);
 	m->paths = paths_new(&paths, m->inventory);
 	alarms.paths = m->paths;
+	alarms.frozen = m->frozen;
 	m->alarms = alarms_new(&alarms, m->inventory);
 	paths_on_change(m->paths, alarms_path_changed, m->alarms);
 	m->notify = notify_new(&notify, m->inventory);
@@ -281,6 +286,7 @@ ask_for_reload(void *arg)
 static void
 take_over(struct main *m, struct inventory *inventory)
 {
+	frozen_configure(m->frozen, inventory->frozen, inventory->frozen_count);
 	paths_configure(m->paths, inventory);
 	alarms_configure(m->alarms, inventory);
 	notify_configure(m->notify, inventory);
@@ -503,7 +509,7 @@ wire(struct main *m)
 	struct feed_listener alarms = alarms_listener(m->alarms);
 	struct poller_parts parts = { .loop = m->loop, .catalogue = m->catalogue,
 		.latest = m->latest, .feed = &m->feed,
-		.ended = series_ended, .ended_arg = m,
+		.ended = series_ended, .ended_arg = m, .frozen = m->frozen,
 		.drivers = { { &snmp_driver, m->snmp }, { &modbus_driver, m->modbus },
 			{ &reach_driver, m->reach }, { &self_driver, &m->self } },
 		.driver_count = 4 };
@@ -636,6 +642,7 @@ take_down(struct main *m)
 	notify_free(m->notify);
 	alarms_free(m->alarms);
 	paths_free(m->paths);
+	frozen_free(m->frozen);
 	snmp_free(m->snmp);
 	guard_free(m->guard);
 	if (m->loop != NULL)

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/device.h"
+#include "core/frozen.h"
 #include "core/sample.h"
 #include "core/series.h"
 #include "path/paths.h"
@@ -226,12 +227,58 @@ clear_breach(struct alarms *alarms, struct subject *subject, struct watch *watch
 		watch->alarm = NULL;
 }
 
+/* ---- what stands still ---- */
+
+static void
+raise_still(struct alarms *alarms, struct subject *subject, struct watch *watch)
+{
+	const struct rule_options *rule = watch->rule;
+	struct transition draft;
+	char text[640], span[32], word[24];
+
+	draft_of_rule(alarms, subject, rule, &draft);
+	snprintf(draft.value, sizeof draft.value, "%.0f", (double)rule->hold / (double)LOOP_S);
+	str_copy(draft.threshold, sizeof draft.threshold, draft.value);
+	str_copy(draft.unit, sizeof draft.unit, "s");
+	snprintf(text, sizeof text, "%s %s %s: has not changed for %s%s%s%s",
+		severity_shout(rule->severity, word, sizeof word), rule->name,
+		subject->series->path, str_time_span(span, sizeof span, rule->hold),
+		rule->moving_count > 0 ? " while others did" : "", rule->help[0] != '\0' ? ", " : "",
+		rule->help);
+	transition_text(draft.text, sizeof draft.text, text);
+	watch->alarm = book_raise(&alarms->book, &draft);
+}
+
+/* An open one ends with a change, never with our own restart or a device that is silent. */
+static void
+tell_still(struct alarms *alarms, struct subject *subject, struct watch *watch)
+{
+	enum frozen_verdict verdict = alarms->options.frozen == NULL ? FROZEN_UNDECIDED :
+		frozen_verdict(alarms->options.frozen, watch->rule->name, subject->series->id);
+	char text[512];
+
+	if (alarms->begun == 0)
+		return;
+	if (verdict == FROZEN_STANDS && watch->alarm == NULL) {
+		raise_still(alarms, subject, watch);
+	} else if (verdict == FROZEN_MOVES && watch->alarm != NULL) {
+		snprintf(text, sizeof text, "CLEARED %s %s: changes again", watch->rule->name,
+			subject->series->path);
+		if (book_clear(&alarms->book, watch->alarm, NULL, text))
+			watch->alarm = NULL;
+	}
+}
+
 static void
 tell_watch(struct alarms *alarms, struct subject *subject, struct watch *watch, double value,
 	int64_t time)
 {
 	enum rule_event event;
 
+	if (watch->rule->kind == RULE_FROZEN || watch->rule->kind == RULE_UNCHANGED) {
+		tell_still(alarms, subject, watch);
+		return;
+	}
 	watch->state.open = watch->alarm != NULL;
 	event = rule_sample(watch->rule, &watch->state, value, time);
 	if (alarms->begun == 0)

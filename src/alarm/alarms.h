@@ -15,6 +15,7 @@
 #include "core/feed.h"
 #include "journal/record.h"
 struct alarms;
+struct frozen;
 struct inventory;
 struct loop;
 struct path_view;
@@ -22,6 +23,7 @@ struct paths;
 
 struct alarms_options {
 	struct loop *loop;
+	const struct frozen *frozen; /* who judges what stands still; may be NULL */
 	const struct paths *paths; /* for path, root hop and budget of an alarm; may be NULL */
 	/* Writes to the journal: its sequence number, 0 when it takes nothing now. */
 	uint64_t (*record)(void *arg, enum record_kind kind, const void *body, size_t size);

@@ -13,7 +13,8 @@
 #include "core/severity.h"
 struct point_state;
 
-enum rule_kind { RULE_ABOVE, RULE_BELOW, RULE_NO_DATA, RULE_IS, RULE_IS_NOT, RULE_CHANGES };
+enum rule_kind { RULE_ABOVE, RULE_BELOW, RULE_NO_DATA, RULE_IS, RULE_IS_NOT, RULE_CHANGES,
+	RULE_FROZEN, RULE_UNCHANGED };
 #define RULE_CHANGES_MAX 60
 
 struct rule_options {
@@ -22,13 +23,19 @@ struct rule_options {
 	enum rule_kind kind;
 	double limit;            /* breached when value >= limit (above) or <= limit (below) */
 	double clear;            /* back when value <= clear (above) or >= clear (below) */
-	int64_t hold;            /* ns that the breach must last (`for`); no data: its age */
+	int64_t hold;            /* ns that the breach must last (`for`); no data: its age; frozen,
+	                          * unchanged: without a change, which core/frozen judges */
 	const struct point_state *states; /* is, is_not: these */
 	size_t state_count;
 	const struct point_state *words;  /* all that the points have, for texts; may be NULL */
 	size_t word_count;
 	unsigned changes;        /* breached by so many, 2 .. RULE_CHANGES_MAX, ... */
 	int64_t within;          /* ... in so many ns; back when nothing changed for as long */
+	const char *const *moving; /* unchanged: globs of points that move meanwhile */
+	size_t moving_count;
+	bool marks_self;         /* frozen, unchanged: their samples become `frozen`, ... */
+	const char *const *marks; /* ... and those of these globs */
+	size_t mark_count;
 	enum severity severity;
 	const char *help;        /* "" when not given */
 	const char *text, *place, *owner; /* "": the device's */
@@ -42,8 +49,8 @@ enum rule_verdict {
 	RULE_BREACHED, /* at or behind the limit */
 	RULE_BACK,     /* at or behind `clear` */
 };
-/* Where one value stands. Rules about missing data and about changes judge no single value:
- * RULE_UNKNOWN. */
+/* Where one value stands. Rules about missing data, changes and what stands still judge no
+ * single value: RULE_UNKNOWN. */
 enum rule_verdict rule_judge(const struct rule_options *rule, double value);
 
 /* What a rule remembers of one series; all zero at first, rule_forget at the end. */

@@ -11,6 +11,7 @@
 #include "config/errors.h"
 #include "config/load.h"
 #include "config/tree.h"
+#include "core/frozen.h"
 #include "core/point.h"
 #include "core/severity.h"
 
@@ -19,7 +20,8 @@ static const struct {
 	const char *key;
 	enum rule_kind kind;
 } kinds[] = { { "above", RULE_ABOVE }, { "below", RULE_BELOW }, { "is", RULE_IS },
-	{ "is_not", RULE_IS_NOT }, { "changes", RULE_CHANGES }, { "no_data", RULE_NO_DATA } };
+	{ "is_not", RULE_IS_NOT }, { "changes", RULE_CHANGES }, { "no_data", RULE_NO_DATA },
+	{ "frozen_for", RULE_FROZEN }, { "unchanged_for", RULE_UNCHANGED } };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const struct config_setting_t *
@@ -43,8 +45,8 @@ rule_kind(struct build *build, const struct scope *scope, struct rule_options *r
 	if (count == 1)
 		return found;
 	if (count > 1 || !told)
-		node_error(node, build->errors, "%s of above, below, is, is_not, changes and "
-			"no_data: give exactly one", count == 0 ? "none" : "more than one");
+		node_error(node, build->errors, "%s of above, below, is, is_not, changes, "
+			"no_data, frozen_for and unchanged_for: give exactly one", count == 0 ? "none" : "more than one");
 	return NULL;
 }
 
@@ -59,6 +61,22 @@ refuse(struct build *build, const struct scope *scope, const char *key, const ch
 }
 
 static bool
+rule_still(struct build *build, const struct scope *scope, struct rule_options *rule,
+	const struct config_setting_t *given)
+{
+	rule->hold = scope_duration(scope, node_name(given));
+	refuse(build, scope, "clear", node_name(given), "it is back with the next change");
+	refuse(build, scope, "for", node_name(given), "it has its own time");
+	rule->marks_self = scope_find(scope, "marks") != NULL;
+	if (rule->kind == RULE_UNCHANGED && node_count(scope_find(scope, "while_moving")) == 0) {
+		node_error(given, build->errors, "unchanged_for: needs the points that move meanwhile, "
+			"while_moving = [ \"press-3/*\" ]; a life bit or counter takes frozen_for");
+		return false;
+	}
+	return rule->hold > 0;
+}
+
+static bool
 rule_limit(struct build *build, const struct scope *scope, struct rule_options *rule)
 {
 	const struct config_setting_t *given = rule_kind(build, scope, rule);
@@ -68,7 +86,14 @@ rule_limit(struct build *build, const struct scope *scope, struct rule_options *
 	rule->hold = scope_duration(scope, "for");
 	if (rule->kind != RULE_CHANGES)
 		refuse(build, scope, "within", node_name(given), "it is the time for changes");
+	if (rule->kind != RULE_UNCHANGED)
+		refuse(build, scope, "while_moving", node_name(given), "it is for unchanged_for");
+	if (rule->kind != RULE_UNCHANGED && rule->kind != RULE_FROZEN)
+		refuse(build, scope, "marks", node_name(given), "it is for frozen_for and unchanged_for");
 	switch (rule->kind) {
+	case RULE_FROZEN:
+	case RULE_UNCHANGED:
+		return rule_still(build, scope, rule, given);
 	case RULE_NO_DATA:
 		rule->hold = scope_duration(scope, "no_data");
 		refuse(build, scope, "clear", "no_data", "it is back with the next good value");
@@ -195,6 +220,27 @@ take_words(struct build *build, const struct scope *scope, struct rule_options *
 	rule->state_count = count;
 }
 
+/* Globs of a list; those of a template are about its device. */
+static size_t
+take_globs(struct build *build, const struct scope *scope, const char *key,
+	const struct device *device, const char *const **globs)
+{
+	const struct config_setting_t *list = scope_find(scope, key);
+	size_t count = 0;
+	const char **texts = arena_zero(build->arena, (size_t)node_count(list) * sizeof *texts);
+
+	for (int i = 0; i < node_count(list); i++) {
+		const char *text = node_text(node_at(list, i));
+
+		if (text == NULL)
+			continue;
+		texts[count++] = device == NULL ? arena_text(build->arena, text) :
+			arena_format(build->arena, "%s/%s", device->name, text);
+	}
+	*globs = texts;
+	return count;
+}
+
 static void
 check_clear(struct build *build, const struct scope *scope, const struct rule_options *rule)
 {
@@ -240,6 +286,8 @@ build_rule(struct build *build, const struct config_setting_t *node, const struc
 		take_words(build, &scope, &rule);
 	if (device != NULL)
 		rule.on = arena_format(build->arena, "%s/%s", device->name, rule.on);
+	rule.moving_count = take_globs(build, &scope, "while_moving", device, &rule.moving);
+	rule.mark_count = take_globs(build, &scope, "marks", device, &rule.marks);
 	severity = severity_parse(scope_text(&scope, "severity"));
 	rule.severity = severity == -1 ? SEVERITY_MAJOR : (enum severity)severity;
 	rule.help = build_text(build, &scope, "help");
@@ -249,6 +297,53 @@ build_rule(struct build *build, const struct config_setting_t *node, const struc
 	rule.file = arena_text(build->arena, node_path(node));
 	rule.line = node_line(node);
 	add(build, &rule);
+}
+
+static void
+check_globs(struct build *build, const struct rule_options *rule, const char *key,
+	const char *const *globs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (known_match(build, globs[i], 0) == build->known_count)
+			conf_error(build->errors, rule->file, rule->line, "threshold \"%s\": %s \"%s\": "
+				"no point is called like that", rule->name, key, globs[i]);
+}
+
+/* What a device says of itself has no reading that could stand still: rtt always moves. */
+static bool
+is_own(const struct known *known)
+{
+	return known->table == NULL && (strcmp(known->point, "up") == 0 ||
+		strcmp(known->point, "rtt") == 0 || strcmp(known->point, "loss") == 0);
+}
+
+/* Two slots at least, or a value that is read once in the time would never have changed. */
+static void
+check_still(struct build *build, const struct rule_options *rule)
+{
+	bool found = false;
+
+	for (size_t at = known_match(build, rule->on, 0); at < build->known_count;
+		at = known_match(build, rule->on, at + 1)) {
+		const struct known *known = &build->known[at];
+		char span[32], interval[32];
+
+		if (is_own(known))
+			continue;
+		found = true;
+		if (rule->hold >= 2 * known->interval)
+			continue;
+		conf_error(build->errors, rule->file, rule->line, "threshold \"%s\": %s is less than "
+			"two intervals of %s (%s)", rule->name,
+			str_time_span(span, sizeof span, rule->hold), known->text,
+			str_time_span(interval, sizeof interval, known->interval));
+		return;
+	}
+	if (!found)
+		conf_error(build->errors, rule->file, rule->line, "threshold \"%s\": on \"%s\": up, rtt "
+			"and loss cannot stand still", rule->name, rule->on);
+	check_globs(build, rule, "while_moving", rule->moving, rule->moving_count);
+	check_globs(build, rule, "marks", rule->marks, rule->mark_count);
 }
 
 /* Must be able to match something, and not only texts when it compares numbers. */
@@ -266,7 +361,10 @@ check_on(struct build *build, struct rule_options *rule)
 			near == NULL ? "" : "\"?)");
 		return;
 	}
-	if (rule->kind == RULE_NO_DATA)
+	if (rule->kind == RULE_FROZEN || rule->kind == RULE_UNCHANGED)
+		check_still(build, rule);
+	if (rule->kind == RULE_NO_DATA || rule->kind == RULE_FROZEN ||
+		rule->kind == RULE_UNCHANGED)
 		return;
 	while (at < build->known_count && build->known[at].kind == POINT_TEXT)
 		at = known_match(build, rule->on, at + 1);
@@ -293,6 +391,27 @@ check_keys(struct build *build, size_t at)
 	}
 }
 
+/* What core/frozen has to know of the rules about what stands still. */
+static void
+give_frozen(struct build *build)
+{
+	struct frozen_rule *rules = arena_zero(build->arena, (build->rule_count + 1) * sizeof *rules);
+	size_t count = 0;
+
+	for (size_t i = 0; i < build->rule_count; i++) {
+		const struct rule_options *rule = &build->rules[i];
+
+		if (rule->kind != RULE_FROZEN && rule->kind != RULE_UNCHANGED)
+			continue;
+		rules[count++] = (struct frozen_rule){ .name = rule->name, .on = rule->on,
+			.span = rule->hold, .moving = rule->moving, .moving_count = rule->moving_count,
+			.marks_self = rule->marks_self, .marks = rule->marks,
+			.mark_count = rule->mark_count };
+	}
+	build->inventory->frozen = rules;
+	build->inventory->frozen_count = count;
+}
+
 void
 build_rules(struct build *build)
 {
@@ -316,4 +435,5 @@ build_rules(struct build *build)
 	build->inventory->thresholds = arena_copy(build->arena, build->rules,
 		build->rule_count * sizeof *build->rules);
 	build->inventory->threshold_count = build->rule_count;
+	give_frozen(build);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "core/point.h"
 struct driver;
+struct frozen_rule;
 
 /* Points of one device that are asked for together: scalars, or one table. */
 struct group {
@@ -63,6 +64,8 @@ struct inventory {
 	const void *store;      /* struct store_options */
 	const void *thresholds; /* struct rule_options[] */
 	size_t threshold_count;
+	const struct frozen_rule *frozen; /* those of thresholds about what stands still */
+	size_t frozen_count;
 	const void *paths;      /* struct path_options[] */
 	size_t path_count;
 	const void *receivers;  /* struct receiver_options[] */

@@ -14,6 +14,7 @@
 struct driver;
 struct fail;
 struct feed;
+struct frozen;
 struct inventory;
 struct latest;
 struct loop;
@@ -36,6 +37,7 @@ struct poller_parts {
 	 * row retired. A restart must not expect them again. May be NULL. */
 	void (*ended)(uint32_t series, void *arg);
 	void *ended_arg;
+	struct frozen *frozen; /* sees each reading before the feed; may be NULL */
 };
 
 struct poller *poller_new(const struct poller_parts *parts);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "core/device.h"
 #include "core/feed.h"
+#include "core/frozen.h"
 #include "core/latest.h"
 #include "core/rate.h"
 #include "core/self.h"
@@ -288,6 +289,8 @@ task_reading(struct task *task, const struct reading *reading)
 		if (sample.reason != REASON_GOOD)
 			sample.value = (double)NAN;
 	}
+	if (task->poller->parts.frozen != NULL)
+		frozen_judge(task->poller->parts.frozen, &sample);
 	track_close(task->poller, track, &sample);
 }
 

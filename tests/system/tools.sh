@@ -24,11 +24,13 @@ poller: { name = "test"; interval = "1s"; state_dir = "$work/state"; run_dir = "
 store: { flush = "1s"; profile = "short"; };
 devices: (
   { name = "press"; address = "127.0.0.1"; modbus = { port = $port; unit_id = 1; };
-    points = ( { name = "life"; function = 3; pdu = 110; type = "u16"; } ); },
+    points = ( { name = "life"; function = 3; pdu = 110; type = "u16"; },
+      { name = "oil"; function = 4; pdu = 12; type = "s16"; scale = 0.1; unit = "C"; } ); },
   { name = "meter"; address = "127.0.0.1"; modbus = { port = $port; unit_id = 2; };
     points = ( { name = "u"; function = 3; pdu = 19000; type = "f32"; unit = "V"; } ); },
   { name = "pattern"; address = "127.0.0.1"; modbus = { port = $port; unit_id = 3; };
     points = ( { name = "a"; function = 4; pdu = 7; type = "u16"; } ); } );
+thresholds: ( { name = "plc-stop"; on = "press/life"; frozen_for = "3s"; marks = [ "press/*" ]; } );
 END
 # A list that has the words the wrong way round, and texts that somebody may want to run.
 cat >"$work/list.csv" <<'END'
@@ -48,7 +50,7 @@ daemon=$!
 polled()
 {
 	$pollwerk --json values >"$work/values" && [ "$(grep -o '"quality":"good"' "$work/values" |
-		wc -l)" -ge 9 ]
+		wc -l)" -ge 10 ]
 }
 check "three units of one connection are polled" wait_for 15 polled
 $pollwerk probe --identify pattern 100 >"$work/probe" 2>&1
@@ -71,9 +73,27 @@ check "the record's texts are no formulas and no script" eval \
 	grep -qF '&lt;script&gt;' '$work/first.html' && ! grep -q '<script' '$work/first.html'"
 $pollwerk adopt --record "$work/first" "$work/list.csv" meter >"$work/adopt" 2>&1
 check "a record is not written over" eval "[ $? -eq 1 ] && grep -q 'File exists' '$work/adopt'"
+
+# ---- a PLC in STOP ----
+frozen()
+{
+	$pollwerk --json values 'press/*' >"$work/values"
+	[ "$(grep -o '"reason":"frozen"' "$work/values" | wc -l)" -eq 2 ] &&
+		$pollwerk alarms | grep -q 'plc-stop press/life: has not changed for 3s'
+}
+moves()
+{
+	tell "unit 1 set holding 110 $(date +%S | sed 's/^0//')"
+	! $pollwerk --json values 'press/*' | grep -q '"reason":"frozen"' &&
+		! $pollwerk alarms | grep -q plc-stop
+}
+tell "unit 1 set holding 110 77"
+check "a life counter that stands makes its PLC's values unknown, and an alarm" wait_for 15 frozen
+check "which ends when it counts again" wait_for 15 moves
 kill $daemon
 wait $daemon
 check "the daemon ends well" [ $? -eq 0 ]
+check "the ledger has the reason" eval "$pollwerk gaps press/oil | grep -q frozen"
 daemon=
 
 # ---- without ----

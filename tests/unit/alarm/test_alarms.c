@@ -2,6 +2,7 @@
 #include "../plant.h"
 
 #include "alarm/alarms.h"
+#include "core/frozen.h"
 #include "path/paths.h"
 
 #define S5 (5 * LOOP_S)
@@ -37,6 +38,7 @@ static const struct inventory with_path = { .devices = devices, .device_count = 
 static struct loop *loop;
 static struct alarms *alarms;
 static struct paths *paths;
+static struct frozen *frozen;
 static struct plant_journal journal;
 static struct transition told[64]; /* what was changed in this run */
 static size_t told_count;
@@ -77,6 +79,7 @@ start(const struct inventory *inventory)
 	if (inventory->path_count > 0)
 		paths = paths_new(&path_parts, inventory);
 	options.paths = paths;
+	options.frozen = frozen;
 	alarms = alarms_new(&options, inventory);
 	plant_replay(&journal, replay, alarms);
 	told_count = 0;
@@ -712,7 +715,66 @@ trouble_of_the_poller_itself_is_an_alarm_that_lasts_over_a_restart(void)
 	end();
 }
 
-RUN_TESTS(TEST(trouble_of_the_poller_itself_is_an_alarm_that_lasts_over_a_restart),
+static const char *const press_points[] = { "press-3/*" };
+static const struct rule_options still_rules[] = {
+	{ .name = "plc-stop", .on = "press-3/life", .kind = RULE_FROZEN, .hold = 30 * LOOP_S,
+		.marks_self = true, .marks = press_points, .mark_count = 1,
+		.severity = SEVERITY_MAJOR, .help = "start the PLC", .text = "", .place = "",
+		.owner = "" },
+};
+static const struct frozen_rule still[] = { { .name = "plc-stop", .on = "press-3/life",
+	.span = 30 * LOOP_S, .marks_self = true, .marks = press_points, .mark_count = 1 } };
+static const struct inventory with_still = { .devices = devices, .device_count = 2,
+	.thresholds = still_rules, .threshold_count = 1 };
+
+/* As the poller does it: first frozen, then the feed. */
+static void
+life(double value)
+{
+	struct sample sample;
+
+	loop_sim_for(loop, S5);
+	sample = (struct sample){ .series = plant_point("press-3/life", S5),
+		.slot = loop_wall(loop) / S5, .received = loop_wall(loop), .reason = REASON_GOOD,
+		.value = value };
+	frozen_judge(frozen, &sample);
+	plant_tell(&journal, &sample);
+}
+
+static void
+a_plc_in_stop_is_told_and_ends_with_the_first_change(void)
+{
+	frozen = frozen_new(NULL);
+	frozen_configure(frozen, still, 1);
+	start(&with_still);
+	for (int i = 0; i < 7; i++)
+		life(5);
+	CHECK_INT(told_count, 1);
+	CHECK_STR(told[0].key, "plc-stop/press-3/life");
+	CHECK_STR(told[0].text, "MAJOR plc-stop press-3/life: has not changed for 30s, start the PLC");
+	for (int i = 0; i < 20; i++)
+		life(5);
+	CHECK_INT(told_count, 1);
+	/* A restart of ours, which knows nothing yet, neither ends nor repeats it. */
+	stop();
+	frozen_free(frozen);
+	frozen = frozen_new(NULL);
+	frozen_configure(frozen, still, 1);
+	start(&with_still);
+	for (int i = 0; i < 20; i++)
+		life(5);
+	CHECK_INT(told_count, 0);
+	CHECK_INT(alarms_count(alarms), 1);
+	life(6);
+	CHECK_INT(told_count, 1);
+	CHECK_INT(told[0].kind, TRANSITION_CLEAR);
+	CHECK_STR(told[0].text, "CLEARED plc-stop press-3/life: changes again");
+	end();
+	frozen_free(frozen);
+	frozen = NULL;
+}
+
+RUN_TESTS(TEST(a_plc_in_stop_is_told_and_ends_with_the_first_change), TEST(trouble_of_the_poller_itself_is_an_alarm_that_lasts_over_a_restart),
 	TEST(a_breach_says_everything_and_ends_at_its_clear_value),
 	TEST(a_state_is_told_by_its_word), TEST(flapping_is_told_once_and_ends_when_it_is_steady),
 	TEST(a_breach_must_last_its_time),
