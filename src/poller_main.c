@@ -38,6 +38,7 @@
 #include "modbus/guest.h"
 #include "modbus/modbus.h"
 #include "notify/notify.h"
+#include "notify/receiver.h"
 #include "path/paths.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
@@ -555,6 +556,12 @@ each_weak(void (*each)(void *to, const char *name), void *to, void *arg)
 
 		if (snmp != NULL && snmp_user_is_weak(&snmp->user))
 			each(to, inventory->devices[i].name);
+	}
+	for (size_t i = 0; i < inventory->receiver_count; i++) {
+		const struct receiver_options *receivers = inventory->receivers;
+
+		if (snmp_user_is_weak(&receivers[i].user))
+			each(to, receivers[i].name);
 	}
 }
 

@@ -63,6 +63,8 @@ print_status(const json_t *s)
 			ask_text(r, "address"), ask_number(a, sizeof a, r, "done", 1, ""),
 			ask_number(b, sizeof b, r, "waiting", 1, ""), ask_number(c, sizeof c, r, "lost", 1, ""),
 			json_is_true(json_object_get(r, "silent")) ? ", does not answer" : "");
+		if (json_is_string(json_object_get(r, "engine")))
+			printf("           its user is one of engine 0x%s\n", ask_text(r, "engine"));
 	}
 }
 

@@ -104,6 +104,12 @@ void build_groups(struct build *build, struct device *device, const struct unit 
 bool build_address(struct build *build, const struct config_setting_t *device, uint16_t port,
 	const char *what, struct net_addr *addr);
 const void *build_snmp(struct build *build, const struct config_setting_t *device);
+/* "version", and what belongs to it: community, or the user and its keys. Errors for which no
+ * key stands there are told of `owner`. */
+struct snmp_user;
+void build_access(struct build *build, const struct scope *scope,
+	const struct config_setting_t *owner, uint8_t *version, const char **community,
+	struct snmp_user *user);
 const void *build_reach(struct build *build, const struct config_setting_t *device);
 
 /* ---- lines.c: the same for Modbus ---- */

@@ -104,7 +104,8 @@ build_receivers(struct build *build)
 
 		receiver->name = build_text(build, &scope, "name");
 		schema_endpoint(scope_text(&scope, "address"), 162, &receiver->address, NULL);
-		receiver->community = build_secret(build, &scope, "community");
+		build_access(build, &scope, nodes.items[i], &receiver->version,
+			&receiver->community, &receiver->user);
 		receiver->inform = strcmp(scope_text(&scope, "kind"), "inform") == 0;
 		receiver->timeout = scope_duration(&scope, "timeout");
 		receiver->spool = (uint32_t)scope_int(&scope, "spool");

@@ -137,12 +137,30 @@ build_user(struct build *build, const struct scope *scope,
 	}
 }
 
-const void *
-build_snmp(struct build *build, const struct config_setting_t *device)
+void
+build_access(struct build *build, const struct scope *scope,
+	const struct config_setting_t *owner, uint8_t *version, const char **community,
+	struct snmp_user *user)
 {
 	static const char *const v2_keys[] = { "community", NULL };
 	static const char *const v3_keys[] = { "user", "context", "level", "auth", "auth_pass",
 		"priv", "priv_pass", "allow_weak", NULL };
+
+	user->name = user->context = user->auth_pass = user->priv_pass = "";
+	*community = "";
+	*version = (uint8_t)atoi(scope_text(scope, "version")); /* "2c" is 2 */
+	if (*version == 3) {
+		refuse_keys(build, scope, v2_keys, "belongs to version \"1\" and \"2c\"");
+		build_user(build, scope, owner, user);
+	} else {
+		*community = build_secret(build, scope, "community");
+		refuse_keys(build, scope, v3_keys, "belongs to version \"3\"");
+	}
+}
+
+const void *
+build_snmp(struct build *build, const struct config_setting_t *device)
+{
 	struct snmp_options *options = arena_zero(build->arena, sizeof *options);
 	const struct config_setting_t *profile_name = node_get(device, "profile");
 	struct scope scope = build_scope(build, "snmp", node_get(device, "snmp"));
@@ -152,17 +170,8 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 			profile_name), "snmp"));
 	build_address(build, device, (uint16_t)scope_int(&scope, "port"), "snmp",
 		&options->address);
-	options->user.name = options->user.context = "";
-	options->user.auth_pass = options->user.priv_pass = "";
-	options->version = (uint8_t)atoi(scope_text(&scope, "version")); /* "2c" is 2 */
-	if (options->version == 3) {
-		options->community = "";
-		refuse_keys(build, &scope, v2_keys, "belongs to version \"1\" and \"2c\"");
-		build_user(build, &scope, device, &options->user);
-	} else {
-		options->community = build_secret(build, &scope, "community");
-		refuse_keys(build, &scope, v3_keys, "belongs to version \"3\"");
-	}
+	build_access(build, &scope, device, &options->version, &options->community,
+		&options->user);
 	options->timeout = scope_duration(&scope, "timeout");
 	options->retries = (uint8_t)scope_int(&scope, "retries");
 	options->max_rate = scope_number(&scope, "max_rate");

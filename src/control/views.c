@@ -46,8 +46,10 @@ add_receiver(void *arg, const struct receiver_view *r)
 {
 	char address[80];
 
-	json_array_append_new(arg, json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
+	json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
 		"name", r->name, "address", net_addr_text(address, sizeof address, &r->address, true),
+		"version", r->version == 3 ? "3" : "2c",
+		"engine", *r->engine != '\0' ? json_string(r->engine) : json_null(),
 		"inform", r->inform, "silent", r->silent, "waiting", (json_int_t)r->waiting,
 		"sent", (json_int_t)r->sent, "done", (json_int_t)r->done,
 		"repeated", (json_int_t)r->repeated, "lost", (json_int_t)r->lost));

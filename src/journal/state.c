@@ -232,6 +232,12 @@ state_save(struct state *state)
 		loop_timer_in(state->loop, &state->retry, 100 * LOOP_MS);
 }
 
+bool
+state_saved(const struct state *state)
+{
+	return !state->changed && !state->busy;
+}
+
 struct state *
 state_open(struct loop *loop, const char *path, struct fail *why)
 {

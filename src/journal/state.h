@@ -27,6 +27,7 @@ void state_each(const struct state *state,
 /* Has it saved soon when something has changed; returns at once. A disk that refuses is
  * logged once and tried again every 10 s. */
 void state_save(struct state *state);
+bool state_saved(const struct state *state); /* what is set is what is on disk */
 
 /* Takes DIR/lock until the process ends (a child that inherits the fd holds it too): the
  * fd, or -1 and "DIR: in use by another pollwerkd (pid N)". Makes DIR when it is missing. */

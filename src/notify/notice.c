@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/str.h"
 #include "snmp/session.h"
+#include "snmp/v3.h"
 
 #define ENTERPRISE_MAX 20
 #define ROLE_SOLO 1
@@ -200,6 +201,35 @@ build(netsnmp_pdu *pdu, const struct notice_sender *sender, uint8_t *to, size_t 
 	return result;
 }
 
+/* Frees the PDU. */
+static int
+build_v3(netsnmp_pdu *pdu, const struct notice_sender *sender, uint8_t *to, size_t room,
+	size_t *size, struct fail *why)
+{
+	uint8_t *bytes = v3_write(sender->v3, pdu, (uint32_t)pdu->reqid, size);
+	int result = -1;
+
+	if (bytes == NULL)
+		fail_set(why, "Net-SNMP cannot make a message of it");
+	else if (*size > room)
+		fail_set(why, "the notice has %zu bytes, %zu are allowed", *size, room);
+	else {
+		memcpy(to, bytes, *size);
+		result = 0;
+	}
+	free(bytes);
+	return result;
+}
+
+long
+notice_answer_status(struct snmp_pdu *answer)
+{
+	long status = answer->errstat;
+
+	snmp_free_pdu(answer);
+	return status;
+}
+
 int
 notice_encode(const struct transition *transition, const struct notice_sender *sender,
 	uint32_t request_id, uint8_t *to, size_t room, size_t *size, struct fail *why)
@@ -221,6 +251,8 @@ notice_encode(const struct transition *transition, const struct notice_sender *s
 		add_alarm(&builder, transition);
 	if (builder.failed)
 		fail_set(why, "Net-SNMP refuses a varbind");
+	else if (sender->v3 != NULL)
+		return build_v3(builder.pdu, sender, to, room, size, why);
 	else
 		result = build(builder.pdu, sender, to, room, size, why);
 	snmp_free_pdu(builder.pdu);

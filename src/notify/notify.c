@@ -10,9 +10,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/device.h"
+#include "notify/engine.h"
 #include "notify/receiver.h"
 #include "notify/spool.h"
 #include "snmp/mux.h"
+#include "snmp/v3.h"
 
 /* Journal number of a notice that was replayed: it is sent after this run's first commit,
  * which has it in its snapshot. What was read at start may not have reached the disk yet. */
@@ -26,6 +28,8 @@ struct seat {
 struct notify {
 	struct notify_options options;
 	struct mux *mux;
+	struct v3_world *world;
+	struct engine *engine; /* from the first TRAP receiver of version 3 on */
 	struct seat *seats;
 	size_t count;
 	char *poller;
@@ -40,6 +44,7 @@ static void
 seat_open(struct notify *notify, const struct receiver_options *options)
 {
 	struct receiver_parts parts = { .loop = notify->options.loop, .mux = notify->mux,
+		.world = notify->world, .engine = notify->engine,
 		.poller = notify->poller, .committed = &notify->committed, .done = delivered,
 		.arg = notify };
 	struct fail why;
@@ -53,11 +58,29 @@ seat_open(struct notify *notify, const struct receiver_options *options)
 	notify->seats[notify->count++] = (struct seat){ .receiver = receiver };
 }
 
+/* Once for all the time that the poller runs: a reload is no boot. */
+static void
+open_engine(struct notify *notify, const struct inventory *inventory)
+{
+	const struct receiver_options *options = inventory->receivers;
+	struct fail why;
+	bool wanted = false;
+
+	for (size_t r = 0; r < inventory->receiver_count; r++)
+		wanted = wanted || (options[r].version == 3 && !options[r].inform);
+	if (!wanted || notify->engine != NULL)
+		return;
+	notify->engine = engine_open(notify->options.loop, inventory->poller.state_dir, &why);
+	if (notify->engine == NULL)
+		log_error("SNMPv3 TRAPs: %s", why.text);
+}
+
 static void
 open_seats(struct notify *notify, const struct inventory *inventory)
 {
 	const struct receiver_options *options = inventory->receivers;
 
+	open_engine(notify, inventory);
 	notify->seats = NULL;
 	notify->count = 0;
 	for (size_t r = 0; r < inventory->receiver_count; r++)
@@ -77,6 +100,7 @@ notify_new(const struct notify_options *options, const struct inventory *invento
 
 	notify->options = *options;
 	notify->mux = mux_new(options->loop);
+	notify->world = v3_world_new(options->loop);
 	notify->poller = mem_text(poller_name(inventory));
 	open_seats(notify, inventory);
 	return notify;
@@ -91,6 +115,8 @@ notify_free(struct notify *notify)
 		receiver_close(notify->seats[s].receiver);
 	free(notify->seats);
 	mux_free(notify->mux);
+	v3_world_free(notify->world);
+	engine_close(notify->engine);
 	free(notify->poller);
 	free(notify);
 }
@@ -412,11 +438,14 @@ notify_each(struct notify *notify,
 		struct receiver_counters counters = receiver_counters(receiver);
 		struct receiver_view view = { .name = receiver_name(receiver),
 			.address = receiver_address(receiver),
+			.version = receiver_version(receiver), .engine = "",
 			.inform = receiver_informs(receiver),
 			.waiting = receiver_spool(receiver)->count, .sent = counters.sent,
 			.done = counters.done, .repeated = counters.repeated,
 			.lost = receiver_spool(receiver)->lost };
 
+		if (view.version == 3 && !view.inform)
+			view.engine = engine_id(notify->engine);
 		view.silent = receiver_is_silent(receiver, &view.silent_since);
 		each(arg, &view);
 	}

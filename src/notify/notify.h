@@ -52,6 +52,8 @@ uint64_t notify_lost(struct notify *notify);
 struct receiver_view {
 	const char *name;
 	struct net_addr address;
+	uint8_t version;      /* 2 or 3 */
+	const char *engine;   /* ours, in hexadecimal, of TRAPs by version 3; "" */
 	bool inform, silent;
 	int64_t silent_since; /* wall ns; valid when silent */
 	size_t waiting;

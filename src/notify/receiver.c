@@ -8,10 +8,12 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "notify/engine.h"
 #include "notify/notice.h"
 #include "snmp/ber.h"
 #include "snmp/mux.h"
 #include "snmp/snmp.h"
+#include "snmp/v3.h"
 
 #define LONGEST_PAUSE (60 * LOOP_S)
 #define BURST 50                 /* notices at once */
@@ -19,6 +21,10 @@
 #define TRIES_UNTIL_LOGGED 3
 #define REFUSALS 8 /* errors in answer to one notice, two minutes */
 #define ENTERPRISE_MAX 20
+/* Messages of version 3 beside a try: who are you, what time is it, and once more. */
+#define AGAIN_MAX 4
+
+static const char no_answer[] = "no answer";
 
 struct receiver {
 	struct receiver_parts parts;
@@ -28,12 +34,15 @@ struct receiver {
 	struct notice_sender sender;
 	struct spool spool;
 	struct receiver_counters counters;
+	struct v3 *v3;              /* NULL: version 2c */
+	bool waiting;               /* for keys, or for our boots to be on disk */
+	int again;                  /* messages beside this try */
 	struct mux_peer peer;
 	struct mux_request request; /* open while an INFORM waits for its answer */
 	struct loop_timer timer;
 	unsigned tries;             /* of the first notice in the spool */
 	unsigned refusals;          /* answers to it that were errors */
-	uint8_t bytes[NOTICE_MAX];
+	uint8_t bytes[NOTICE_V3_MAX];
 	size_t size;
 	uint32_t under_way;         /* its number, 0 none */
 	double tokens;
@@ -48,6 +57,26 @@ static void on_timer(void *arg);
 static void answered(const uint8_t *data, size_t size, const struct ber_peek *peek,
 	int64_t mono, void *arg);
 static void refused(int error, void *arg);
+
+static int
+open_v3(struct receiver *receiver, struct fail *why)
+{
+	const struct engine *engine = receiver->parts.engine;
+
+	if (!receiver->options.inform && engine == NULL) {
+		fail_set(why, "a TRAP of version 3 needs an engine ID of ours, and there is none");
+		return -1;
+	}
+	receiver->peer.version = BER_V3;
+	receiver->v3 = v3_open(receiver->parts.world, receiver->name, &receiver->peer.address,
+		&receiver->options.user);
+	if (!receiver->options.inform)
+		v3_be(receiver->v3, engine_id(engine), engine_boots(engine), engine_began(engine));
+	receiver->sender.v3 = receiver->v3;
+	/* The configuration's; v3 has a copy. */
+	memset(&receiver->options.user, 0, sizeof receiver->options.user);
+	return 0;
+}
 
 struct receiver *
 receiver_open(const struct receiver_parts *parts, const struct receiver_options *options,
@@ -81,6 +110,8 @@ receiver_open(const struct receiver_parts *parts, const struct receiver_options 
 	receiver->request = (struct mux_request){ .peer = &receiver->peer,
 		.answered = answered, .refused = refused, .arg = receiver };
 	notice_prepare();
+	if (options->version == 3 && open_v3(receiver, why) == -1)
+		goto fail;
 	return receiver;
 fail:
 	receiver_close(receiver);
@@ -95,6 +126,7 @@ receiver_close(struct receiver *receiver)
 	mux_close(receiver->parts.mux, &receiver->request);
 	loop_timer_stop(receiver->parts.loop, &receiver->timer);
 	spool_free(&receiver->spool);
+	v3_close(receiver->v3);
 	if (receiver->community != NULL)
 		explicit_bzero(receiver->community, strlen(receiver->community));
 	free(receiver->community);
@@ -119,6 +151,12 @@ bool
 receiver_informs(const struct receiver *receiver)
 {
 	return receiver->options.inform;
+}
+
+uint8_t
+receiver_version(const struct receiver *receiver)
+{
+	return receiver->v3 != NULL ? 3 : 2;
 }
 
 struct receiver_counters
@@ -211,6 +249,40 @@ note_failure(struct receiver *receiver)
 		receiver->under_way, receiver->tries, receiver->trouble);
 }
 
+/* False: there is nothing to wait for with this one. */
+static bool
+encode(struct receiver *receiver)
+{
+	const struct notice *notice = spool_first(&receiver->spool);
+	struct fail why;
+
+	if (notice_encode(&notice->transition, &receiver->sender, receiver->request.id,
+			receiver->bytes, receiver->v3 != NULL ? NOTICE_V3_MAX : NOTICE_MAX,
+			&receiver->size, &why) == 0)
+		return true;
+	/* Cannot be: texts are cut to fit. If it is, one notice is lost, not all. */
+	log_error("receiver %s: notice %u is lost: %s", receiver->name, receiver->under_way,
+		why.text);
+	receiver->spool.lost++;
+	deliver(receiver);
+	return false;
+}
+
+/* Version 3 puts the time into each message and may have to ask first, so each try is made
+ * anew. False: not now, or not at all. */
+static bool
+make_ready(struct receiver *receiver)
+{
+	bool ready = v3_ready(receiver->v3) &&
+		(receiver->options.inform || engine_ready(receiver->parts.engine));
+
+	receiver->waiting = !ready;
+	if (ready)
+		return encode(receiver);
+	loop_timer_in(receiver->parts.loop, &receiver->timer, LOOP_TICK);
+	return false;
+}
+
 /* Sends the bytes once more or for the first time. Only a TRAP that left is done. */
 static void
 try_once(struct receiver *receiver)
@@ -218,7 +290,12 @@ try_once(struct receiver *receiver)
 	struct fail why = { "" };
 	int error, sent;
 
-	receiver->trouble = "no answer";
+	if (receiver->v3 != NULL && !make_ready(receiver))
+		return;
+	receiver->again = 0;
+	receiver->trouble = no_answer;
+	if (receiver->v3 != NULL)
+		v3_begin(receiver->v3);
 	sent = mux_send(receiver->parts.mux, &receiver->request, receiver->bytes, receiver->size,
 		&error, &why);
 	if (sent == 0)
@@ -242,20 +319,11 @@ try_once(struct receiver *receiver)
 static bool
 begin(struct receiver *receiver, const struct notice *notice)
 {
-	struct fail why;
-
 	receiver->under_way = notice->transition.sequence;
 	receiver->tries = 0;
 	mux_open(receiver->parts.mux, &receiver->request);
-	if (notice_encode(&notice->transition, &receiver->sender, receiver->request.id,
-			receiver->bytes, sizeof receiver->bytes, &receiver->size, &why) == -1) {
-		/* Cannot be: texts are cut to fit. If it is, one notice is lost, not all. */
-		log_error("receiver %s: notice %u is lost: %s", receiver->name,
-			receiver->under_way, why.text);
-		receiver->spool.lost++;
-		deliver(receiver);
+	if (receiver->v3 == NULL && !encode(receiver))
 		return false;
-	}
 	try_once(receiver);
 	return receiver->under_way != 0;
 }
@@ -279,6 +347,19 @@ receiver_kick(struct receiver *receiver)
 }
 
 static void
+not_answered(struct receiver *receiver)
+{
+	char text[sizeof receiver->trouble_text];
+
+	if (receiver->v3 != NULL && receiver->options.inform &&
+		v3_silent(receiver->v3, text, sizeof text) && receiver->trouble == no_answer) {
+		str_copy(receiver->trouble_text, sizeof receiver->trouble_text, text);
+		receiver->trouble = receiver->trouble_text;
+	}
+	note_failure(receiver);
+}
+
+static void
 on_timer(void *arg)
 {
 	struct receiver *receiver = arg;
@@ -287,10 +368,72 @@ on_timer(void *arg)
 		receiver_kick(receiver);
 		return;
 	}
-	note_failure(receiver);
+	if (!receiver->waiting)
+		not_answered(receiver);
 	try_once(receiver);
 	if (receiver->under_way == 0)
 		receiver_kick(receiver);
+}
+
+static void
+acknowledged(struct receiver *receiver, long error_status)
+{
+	if (error_status != 0 && ++receiver->refusals < REFUSALS) {
+		/* It has heard and refuses: asking faster than the pause helps nobody. */
+		receiver->trouble = "the receiver answers with an error";
+		return;
+	}
+	if (error_status != 0) {
+		/* One notice that it will not take must not keep all later ones from it. */
+		log_error("receiver %s: refuses notice %u with error-status %ld, left out",
+			receiver->name, receiver->under_way, error_status);
+		receiver->spool.lost++;
+	}
+	deliver(receiver);
+	receiver_kick(receiver);
+}
+
+/* It has told its engine ID or its clock: at once, and this is the same try. */
+static void
+send_anew(struct receiver *receiver)
+{
+	struct fail why;
+	int error;
+
+	if (receiver->again++ == AGAIN_MAX) {
+		receiver->trouble = "it changes its engine ID or its clock with each message";
+		return;
+	}
+	mux_close(receiver->parts.mux, &receiver->request);
+	mux_open(receiver->parts.mux, &receiver->request);
+	if (encode(receiver) && mux_send(receiver->parts.mux, &receiver->request, receiver->bytes,
+			receiver->size, &error, &why) == 0)
+		receiver->counters.sent++;
+	else
+		receiver_kick(receiver);
+}
+
+static void
+answered_v3(struct receiver *receiver, const uint8_t *data, size_t size,
+	const struct ber_peek *peek)
+{
+	struct snmp_pdu *pdu;
+
+	switch (v3_read(receiver->v3, data, size, peek, receiver->request.id, &pdu,
+		receiver->trouble_text, sizeof receiver->trouble_text)) {
+	case V3_NOISE:
+		mux_count_malformed(receiver->parts.mux);
+		break;
+	case V3_AGAIN:
+		send_anew(receiver);
+		break;
+	case V3_REFUSED:
+		receiver->trouble = receiver->trouble_text;
+		break;
+	case V3_ANSWER:
+		acknowledged(receiver, notice_answer_status(pdu));
+		break;
+	}
 }
 
 static void
@@ -298,20 +441,11 @@ answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int64_t 
 {
 	struct receiver *receiver = arg;
 
-	(void)data, (void)size, (void)mono;
-	if (peek->error_status != 0 && ++receiver->refusals < REFUSALS) {
-		/* It has heard and refuses: asking faster than the pause helps nobody. */
-		receiver->trouble = "the receiver answers with an error";
-		return;
-	}
-	if (peek->error_status != 0) {
-		/* One notice that it will not take must not keep all later ones from it. */
-		log_error("receiver %s: refuses notice %u with error-status %ld, left out",
-			receiver->name, receiver->under_way, (long)peek->error_status);
-		receiver->spool.lost++;
-	}
-	deliver(receiver);
-	receiver_kick(receiver);
+	(void)mono;
+	if (receiver->v3 != NULL)
+		answered_v3(receiver, data, size, peek);
+	else
+		acknowledged(receiver, peek->error_status);
 }
 
 static void

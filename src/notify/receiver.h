@@ -3,7 +3,10 @@
  * Each receiver has its own queue, pace and patience: a dead one delays nobody. In the order
  * of the numbers; an INFORM waits for its answer (right address and port, id, community, see
  * snmp/mux.h) and is repeated after 1, 2, 4 .. 60 s; a TRAP is sent once. At most 10 notices
- * a second after the first 50: none is dropped for that, only later. */
+ * a second after the first 50: none is dropped for that, only later.
+ *
+ * By version 3 a TRAP is of our engine (engine.h), an INFORM of the receiver's, which is asked
+ * for first, in messages like any other: nothing waits. */
 #ifndef PW_RECEIVER_H
 #define PW_RECEIVER_H
 
@@ -12,14 +15,19 @@
 #include <stdint.h>
 #include "base/net.h"
 #include "notify/spool.h"
+#include "snmp/snmp.h"
+struct engine;
 struct fail;
 struct loop;
 struct mux;
+struct v3_world;
 
 struct receiver_options {
 	const char *name;
 	struct net_addr address;
-	const char *community; /* a secret: never logged */
+	uint8_t version;       /* 2 (v2c; 0 is taken for it) or 3 */
+	const char *community; /* a secret: never logged; NULL of version 3 */
+	struct snmp_user user; /* of version 3 */
 	bool inform;           /* acknowledged and repeated; else a TRAP is sent once */
 	int64_t timeout;       /* ns of one INFORM try, 1 s, doubled up to 60 s */
 	uint32_t spool;        /* unacknowledged notices kept, 10,000 */
@@ -36,6 +44,8 @@ struct receiver;
 struct receiver_parts {
 	struct loop *loop;
 	struct mux *mux;
+	struct v3_world *world;
+	const struct engine *engine; /* NULL: no TRAP of version 3 can be sent */
 	const char *poller;        /* poller.name */
 	const uint64_t *committed; /* newest journal record on disk */
 	/* Everything up to this number is delivered. */
@@ -51,6 +61,7 @@ void receiver_close(struct receiver *receiver); /* NULL is fine; what is queued 
 const char *receiver_name(const struct receiver *receiver);
 struct net_addr receiver_address(const struct receiver *receiver);
 bool receiver_informs(const struct receiver *receiver);
+uint8_t receiver_version(const struct receiver *receiver);
 struct receiver_counters receiver_counters(const struct receiver *receiver);
 struct spool *receiver_spool(struct receiver *receiver);
 /* Whether the newest INFORM is unanswered since `since` (wall ns). */

@@ -238,18 +238,40 @@ engine_learn(struct v3 *v3, const uint8_t *engine, size_t size)
 	owner_enter(v3);
 }
 
+/* Its size, or 0 when it is none. */
+static size_t
+engine_parse(const char *hex, u_char engine[BER_ENGINE_MAX])
+{
+	size_t size = strlen(hex) / 2;
+
+	if (size < 5 || size > BER_ENGINE_MAX || strlen(hex) % 2 != 0)
+		return 0;
+	for (size_t i = 0; i < size; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &engine[i]) != 1)
+			return 0;
+	return size;
+}
+
 void
 v3_engine_set(struct v3 *v3, const char *hex)
 {
 	u_char engine[BER_ENGINE_MAX];
-	size_t size = strlen(hex) / 2;
+	size_t size = engine_parse(hex, engine);
 
-	if (size < 5 || size > sizeof engine || strlen(hex) % 2 != 0)
-		return;
-	for (size_t i = 0; i < size; i++)
-		if (sscanf(hex + 2 * i, "%2hhx", &engine[i]) != 1)
-			return;
-	engine_learn(v3, engine, size);
+	if (size > 0)
+		engine_learn(v3, engine, size);
+}
+
+/* All receivers of TRAPs have this one: nobody to warn of. */
+void
+v3_be(struct v3 *v3, const char *hex, uint32_t boots, int64_t began)
+{
+	engine_forget(v3);
+	v3->engine_size = engine_parse(hex, v3->engine);
+	v3->clocked = true;
+	v3->boots = boots;
+	v3->time = 0;
+	v3->clock_at = began;
 }
 
 const char *
@@ -396,7 +418,8 @@ v3_write(struct v3 *v3, struct snmp_pdu *pdu, uint32_t id, size_t *size)
 		pdu->version = SNMP_VERSION_3;
 		pdu->securityModel = SNMP_SEC_MODEL_USM;
 		pdu->msgid = pdu->reqid = id;
-		pdu->flags |= UCD_MSG_FLAG_EXPECT_RESPONSE;
+		if (pdu->command != SNMP_MSG_TRAP2)
+			pdu->flags |= UCD_MSG_FLAG_EXPECT_RESPONSE;
 		bare_session(v3, &session);
 		enter(v3);
 		result = snmp_build(&buffer, &room, &used, &session, pdu);

@@ -35,6 +35,10 @@ void v3_engine_set(struct v3 *v3, const char *hex);
 enum { V3_ENGINE_TEXT = 65 };
 const char *v3_engine(const struct v3 *v3, char *to);
 
+/* We are the authoritative engine, as the sender of a TRAP is: our engine ID, our boots, and
+ * when these began (mono). Instead of v3_engine_set and discovery. */
+void v3_be(struct v3 *v3, const char *hex, uint32_t boots, int64_t began);
+
 /* Making a key of a pass phrase takes 2 ms and more: a call makes at most one, and all
  * devices together one every 10 ms. False: ask again at the next tick. */
 bool v3_ready(struct v3 *v3);

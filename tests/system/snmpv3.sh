@@ -11,8 +11,8 @@ if ! command -v snmpd >/dev/null; then
 fi
 
 work=$(mktemp -d) || exit 1
-one= two= late= daemon=
-trap 'kill $daemon $one $two $late 2>/dev/null; wait; rm -rf "$work"' EXIT
+one= two= late= daemon= nms=
+trap 'kill $daemon $one $two $late $nms 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 
 # agent NAME ENGINE BOOTS PORT: snmpd in a directory of its own; sets pid. Its boots are one
@@ -74,6 +74,27 @@ if ! wait_for 5 running "$port1" || ! wait_for 5 running "$port2"; then
 	finish
 fi
 
+port=$((port3 + 1))
+nms_port=$(free_port)
+port=$((nms_port + 1))
+nobody=$(free_port)
+if command -v snmptrapd >/dev/null; then
+	echo 'createUser informs SHA-256 "first auth phrase" AES "first priv phrase"
+authUser log informs priv' >"$work/nms.conf"
+	SNMP_PERSISTENT_DIR="$work/nms.lib" SNMPCONFPATH=/nonexistent MIBS="" \
+		snmptrapd -f -Lf "$work/nms.log" -n -C -c "$work/nms.conf" -On \
+		"udp:127.0.0.1:$nms_port" >/dev/null 2>&1 &
+	nms=$!
+	wait_for 5 running "$nms_port"
+fi
+
+# receiver NAME PORT PASS
+receiver()
+{
+	echo "  { name = \"$1\"; address = \"127.0.0.1:$2\"; version = \"3\"; kind = \"inform\";
+    timeout = \"100ms\"; user = \"informs\"; auth = \"SHA-256\"; auth_pass = \"$3\";
+    priv = \"AES\"; priv_pass = \"@cred:priv\"; }$4"
+}
 # device NAME PORT KEYS
 device()
 {
@@ -118,6 +139,11 @@ END
 	device late "$port3" "$user256"
 	echo '  { name = "own"; own = true; address = "127.0.0.1"; profile = "p256"; templates = [ "system" ]; },'
 	echo '  { name = "last"; address = "127.0.0.1"; reach = { ping = false; tcp = [ 9 ]; }; } );'
+	echo 'receivers: ('
+	receiver right "$nms_port" @cred:auth ,
+	receiver wrong "$nms_port" "not the phrase" ,
+	receiver nobody "$nobody" @cred:auth
+	echo ');'
 	echo 'thresholds: ( { name = "busy"; on = "test/loop_lag"; above = 0.0; severity = "minor"; } );'
 } >"$work/pollwerk.conf"
 check "the configuration is right" $pollwerk check
@@ -178,6 +204,22 @@ check "boots that fall back cost two intervals at most" wait_for 1 good good256
 check "and are told" grep -q 'good256: SNMP engine boots went back from 61 to 6' "$work/out"
 check "the wrong ones are still wrong" eval \
 	'auth wrong-auth wrongDigests && auth wrong-user "no user"'
+
+# sent RECEIVER: how many notices it has taken.
+sent()
+{
+	$pollwerk status | sed -n "s/^receiver   $1 .*: \([0-9]*\) sent.*/\1/p"
+}
+if [ -n "$nms" ]; then
+	check "an INFORM by version 3 is acknowledged" wait_for 5 eval '[ "$(sent right)" -ge 1 ]'
+	check "with a wrong auth_pass it waits, and the log says why" wait_for 10 grep -q \
+		'receiver wrong .* not delivered after 3 tries.*wrongDigests' "$work/out"
+	check "and so it does for a receiver that is not there" eval '[ "$(sent wrong)" -eq 0 ] &&
+		wait_for 10 grep -q "receiver nobody .* not delivered after 3 tries" "$work/out"'
+	check "its log has the notice" grep -q '32473\.7\.0\.20' "$work/nms.log"
+else
+	skip "INFORMs by version 3 (apt-get install snmptrapd)"
+fi
 
 # number PATH: its good value.
 number()

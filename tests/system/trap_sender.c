@@ -1,7 +1,7 @@
 /* trap_sender.c - alarms, journal and notices wired as in the poller, on the real clock and
  * real sockets, without polling: a made-up oil temperature swings over its limit.
  *
- * trap_sender STATE_DIR INFORM_PORT TRAP_PORT NOTICES: goes on where the last run ended,
+ * trap_sender STATE_DIR NOTICES INFORM_PORT TRAP_PORT INFORM_V3_PORT TRAP_V3_PORT: goes on where the last run ended,
  * until so many numbers were given and all receivers have them; prints the last number. */
 #include <math.h>
 #include <stdio.h>
@@ -137,6 +137,19 @@ make_receiver(struct receiver_options *receiver, const char *name, const char *p
 	net_addr_parse("127.0.0.1", (uint16_t)strtoul(port, NULL, 10), &receiver->address, NULL);
 }
 
+/* The users and phrases of traps.sh. */
+static void
+use_v3(struct receiver_options *receiver, const char *user)
+{
+	receiver->version = 3;
+	receiver->community = "";
+	receiver->user = (struct snmp_user){ .name = user, .context = "",
+		.auth = receiver->inform ? SNMP_AUTH_SHA512 : SNMP_AUTH_SHA256,
+		.auth_pass = "first auth phrase",
+		.priv = receiver->inform ? SNMP_PRIV_AES256 : SNMP_PRIV_AES,
+		.priv_pass = "first priv phrase" };
+}
+
 static int
 run(const char *state_dir, const struct inventory *inventory, struct fail *why)
 {
@@ -174,18 +187,23 @@ run(const char *state_dir, const struct inventory *inventory, struct fail *why)
 int
 main(int argc, char **argv)
 {
-	struct receiver_options receivers[2];
+	struct receiver_options receivers[4];
 	struct inventory inventory = { .poller.name = "plant-a", .devices = &press,
 		.device_count = 1, .thresholds = &rule, .threshold_count = 1,
-		.receivers = receivers, .receiver_count = 2 };
+		.receivers = receivers, .receiver_count = 4 };
 	struct fail why = { "" };
 
-	if (argc != 5)
+	if (argc != 7)
 		return 2;
+	inventory.poller.state_dir = argv[1];
 	log_open(LOG_TARGET_STDERR, "trap_sender");
-	make_receiver(&receivers[0], "informed", argv[2], true);
-	make_receiver(&receivers[1], "trapped", argv[3], false);
-	wanted = (uint32_t)strtoul(argv[4], NULL, 10);
+	make_receiver(&receivers[0], "informed", argv[3], true);
+	make_receiver(&receivers[1], "trapped", argv[4], false);
+	make_receiver(&receivers[2], "informed-v3", argv[5], true);
+	make_receiver(&receivers[3], "trapped-v3", argv[6], false);
+	use_v3(&receivers[2], "informs");
+	use_v3(&receivers[3], "traps");
+	wanted = (uint32_t)strtoul(argv[2], NULL, 10);
 	loop = loop_new(&why);
 	if (loop == NULL || run(argv[1], &inventory, &why) == -1) {
 		fprintf(stderr, "%s\n", why.text);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# traps.sh - TRAP and INFORM reach a real snmptrapd, over kills of the sender and a receiver
-# that is away: each number with one content, none missing.
+# traps.sh - TRAP and INFORM, by versions 2c and 3, reach a real snmptrapd, over kills of the
+# sender and a receiver that is away: each number with one content, none missing.
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 
@@ -9,11 +9,20 @@ if ! command -v snmptrapd >/dev/null; then
 	finish
 fi
 work=$(mktemp -d) || exit 1
-informed=
-trapped=
-trap 'kill $informed $trapped 2>/dev/null; wait; rm -rf "$work"' EXIT
+informed= trapped= informed3= trapped3=
+trap 'kill $informed $trapped $informed3 $trapped3 2>/dev/null; wait; rm -rf "$work"' EXIT
 export SNMPCONFPATH=/nonexistent SNMP_PERSISTENT_DIR="$work/persistent" MIBS=
-echo 'disableAuthorization yes' >"$work/snmptrapd.conf"
+engine=80007ed9050102030405060708
+keys='"first auth phrase"'
+for name in informed trapped informed-v3 trapped-v3; do
+	echo 'disableAuthorization yes' >"$work/$name.conf"
+done
+# Of a TRAP the sender's engine counts, of an INFORM the receiver's.
+echo "createUser -e 0x$engine traps SHA-256 $keys AES \"first priv phrase\"
+authUser log traps priv" >"$work/trapped-v3.conf"
+echo "createUser informs SHA-512 $keys AES-256 \"first priv phrase\"
+authUser log informs priv" >"$work/informed-v3.conf"
+printf 'id\t%s\nboots\t3\n' $engine >"$work/engine"
 
 free_port()
 {
@@ -26,7 +35,8 @@ receive()
 {
 	hex=$(printf ':%04X ' "$2")
 	tries=0
-	snmptrapd -f -Lf "$work/$1" -n -m '' -C -c "$work/snmptrapd.conf" -OnQ \
+	SNMP_PERSISTENT_DIR="$work/persistent-$1" \
+		snmptrapd -f -Lf "$work/$1" -n -m '' -C -c "$work/$1.conf" -OnQ \
 		-F 'notice %v\n' "udp:127.0.0.1:$2" >"$work/errors-$1" 2>&1 &
 	until grep -q "0100007F$hex" /proc/net/udp || [ $tries -ge 100 ]; do
 		tries=$((tries + 1))
@@ -35,13 +45,18 @@ receive()
 }
 inform_port=$(free_port)
 trap_port=$(free_port)
+inform3_port=$(free_port)
+trap3_port=$(free_port)
 receive trapped "$trap_port"
 trapped=$!
+receive trapped-v3 "$trap3_port"
+trapped3=$!
 
 # Ends by itself at so many numbers, or is killed after so many seconds.
 send_and_kill()
 {
-	tests/system/trap_sender "$work" "$inform_port" "$trap_port" 100000 2>>"$work/log" &
+	tests/system/trap_sender "$work" 100000 "$inform_port" "$trap_port" "$inform3_port" \
+		"$trap3_port" 2>>"$work/log" &
 	sender=$!
 	sleep "$1"
 	kill -9 $sender
@@ -53,6 +68,8 @@ for seconds in 0.7 0.43 1.1; do
 done
 receive informed "$inform_port"
 informed=$!
+receive informed-v3 "$inform3_port"
+informed3=$!
 for seconds in 1.3 0.57; do
 	send_and_kill $seconds
 done
@@ -62,15 +79,14 @@ numbers_of()
 }
 given=$(numbers_of trapped | sort -n | tail -n 1)
 check "the sender ends once all have everything" sh -c "timeout 60 tests/system/trap_sender \
-	'$work' $inform_port $trap_port $((given + 20)) >'$work/last' 2>>'$work/log'"
+	'$work' $((given + 20)) $inform_port $trap_port $inform3_port $trap3_port >'$work/last' 2>>'$work/log'"
 last=$(cat "$work/last")
 sleep 0.3
-kill $informed $trapped
-wait $informed $trapped
-informed=
-trapped=
+kill $informed $trapped $informed3 $trapped3
+wait $informed $trapped $informed3 $trapped3
+informed= trapped= informed3= trapped3=
 
-for name in informed trapped; do
+for name in informed trapped informed-v3 trapped-v3; do
 	numbers_of $name | sort -nu >"$work/numbers"
 	none "$name: none of the $last numbers is missing" \
 		"$(seq 1 "${last:-1}" | diff - "$work/numbers" | head -n 5)"
@@ -96,4 +112,7 @@ has "and the place" '= "werk1/hall3"'
 grep -q '^notice.*32473\.7\.0\.6' "$work/trapped"
 check "a raise has its clear" [ $? -eq 0 ]
 check "at least 60 notices went" [ "${last:-0}" -ge 60 ]
+# Each start is one more, from the day's number on.
+check "each start counts our boots" [ "$(grep -o "engine 0x$engine, boots [0-9]*" "$work/log" |
+	sort -u | grep -c .)" -ge 6 ]
 finish
