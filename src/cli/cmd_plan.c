@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/bus_view.h"
 #include "cli/cmd.h"
 #include "cli/estimate.h"
 #include "cli/rrd_parts.h"
@@ -22,6 +23,7 @@
 #define SECOND 1e9
 #define ROWS 24 /* ports of a usual switch */
 #define TEXT SIZE_TEXT
+#define LINES_SHOWN 20
 
 /* One file system that has to take something. */
 struct disk {
@@ -49,6 +51,7 @@ load(const char *path)
 	struct inventory *inventory = conf == NULL ? NULL : conf_inventory(conf);
 
 	conf_report(&errors, stderr);
+	conf_report_warnings(&errors, stderr);
 	conf_errors_free(&errors);
 	conf_free(conf);
 	return inventory;
@@ -169,6 +172,7 @@ print_plan(const struct plan *plan)
 	printf("journal     %s a day, %s at store.journal_budget %s\n",
 		size_text(there, (int64_t)(e->journal * 86400)), size_text(bytes, plan->state.needed),
 		str_time_span(span, sizeof span, plan->store->journal_budget));
+	bus_view_print(plan->inventory, LINES_SHOWN);
 	print_memory(plan);
 	print_disk(&plan->rrd);
 	print_disk(&plan->state);
@@ -212,7 +216,7 @@ plan_json(const struct plan *plan)
 	const struct estimate *e = &plan->estimate;
 
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o,"
-		" s:I, s:I, s:o, s:o, s:o, s:b}",
+		" s:I, s:I, s:o, s:o, s:o, s:b, s:o}",
 		"devices", (json_int_t)e->devices, "points", (json_int_t)e->points,
 		"tables", (json_int_t)e->tables, "rows", (json_int_t)e->rows,
 		"assumed_tables", (json_int_t)e->assumed_tables,
@@ -224,7 +228,7 @@ plan_json(const struct plan *plan)
 		"memory_needed", (json_int_t)e->pending, "memory", (json_int_t)plan->store->memory,
 		"written_every", doc_number((double)plan->batch / SECOND),
 		"rrd_dir", disk_json(&plan->rrd), "state_dir", disk_json(&plan->state),
-		"fits", plan->fits);
+		"fits", plan->fits, "lines", bus_view_json(plan->inventory));
 }
 
 /* ---- the command ---- */

@@ -13,6 +13,7 @@
 #include "core/series.h"
 #include "journal/record.h"
 #include "modbus/block.h"
+#include "modbus/busplan.h"
 #include "modbus/modbus.h"
 #include "reach/reach.h"
 #include "snmp/oid.h"
@@ -249,24 +250,9 @@ table_requests(const struct device *device, const struct group *group, size_t ro
 static size_t
 modbus_requests(const struct device *device, const struct group *group)
 {
-	const struct modbus_options *options = device->modbus;
-	struct block_limits limits = { options->max_regs, options->max_bits, options->max_gap };
-	struct block_point *points = mem_array(group->point_count, sizeof *points);
 	struct block *blocks = mem_array(group->point_count, sizeof *blocks);
-	size_t count = 0;
+	size_t count = busplan_blocks(device->modbus, group, blocks);
 
-	for (size_t i = 0; i < group->point_count; i++) {
-		const struct modbus_point *wire = group->points[i].wire;
-		struct block_point *point = &points[count];
-
-		*point = (struct block_point){ .function = (enum adu_function)wire->function,
-			.address = wire->pdu, .separate = wire->separate,
-			.width = wire->function <= 2 ? 1 : (uint16_t)regs_count(&wire->spec) };
-		if (block_point_check(point, &limits, NULL) == 0)
-			count++;
-	}
-	count = block_plan(points, count, &limits, blocks);
-	free(points);
 	free(blocks);
 	return count;
 }

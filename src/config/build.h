@@ -115,8 +115,14 @@ const void *build_reach(struct build *build, const struct config_setting_t *devi
 /* ---- lines.c: the same for Modbus ---- */
 const void *build_modbus(struct build *build, const struct config_setting_t *device,
 	const struct unit *units, size_t count);
+/* Of a device whose points nobody may ask for. */
+void build_warn_unread(struct build *build, const struct device *device);
+/* Of a device on a data path of which nobody said how many connections it has to spare. */
+void build_warn_connections(struct build *build, const struct device *device);
 /* Lines and inline settings that contradict each other for one host and port. */
 void build_check_lines(struct build *build);
+/* Of the inventory's devices: lines that have no time for what is asked of them. */
+void build_check_time(struct build *build);
 
 /* ---- rules.c, paths.c ---- */
 void build_rules(struct build *build);

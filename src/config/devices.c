@@ -263,6 +263,8 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 			"are asked by SNMP");
 	if (node_get(node, "modbus") != NULL || uses(device, "modbus"))
 		device->modbus = build_modbus(build, node, units, count);
+	if (device->modbus != NULL && uses(device, "modbus"))
+		build_warn_unread(build, device);
 	if (node_get(node, "reach") != NULL)
 		device->reach = build_reach(build, node);
 	if (device->group_count == 0 && device->reach == NULL && count == 0 &&

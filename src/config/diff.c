@@ -65,7 +65,8 @@ put_modbus(FILE *to, const struct modbus_options *modbus)
 		(long long)modbus->timeout, (long long)modbus->connect_timeout,
 		(long long)modbus->connect_delay, (long long)modbus->request_gap,
 		(long long)modbus->close_after, modbus->max_regs, modbus->max_bits, modbus->max_gap);
-	fprintf(to, " %d %d %lld", modbus->framing, modbus->local_echo, (long long)modbus->quiet);
+	fprintf(to, " %d %d %lld %d", modbus->framing, modbus->local_echo,
+		(long long)modbus->quiet, modbus->never_connect);
 	if (modbus->serial.device != NULL) {
 		put(to, modbus->serial.device);
 		fprintf(to, "%u %c %u %d", modbus->serial.baud, modbus->serial.parity,

@@ -7,14 +7,12 @@
 #include "base/mem.h"
 
 static const struct conf_error *
-find(const struct conf_errors *errors, const char *file, int line, const char *text)
+find(const struct conf_error *items, size_t count, const char *file, int line, const char *text)
 {
-	for (size_t i = 0; i < errors->count; i++) {
-		const struct conf_error *error = &errors->items[i];
-
-		if (error->line == line && strcmp(error->text, text) == 0 &&
-			strcmp(error->file, file) == 0)
-			return error;
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].line == line && strcmp(items[i].text, text) == 0 &&
+			strcmp(items[i].file, file) == 0)
+			return &items[i];
 	}
 	return NULL;
 }
@@ -23,54 +21,79 @@ find(const struct conf_errors *errors, const char *file, int line, const char *t
  * repeats would take its time. */
 #define ERRORS_MAX 500
 
-void
-conf_error(struct conf_errors *errors, const char *file, int line, const char *format, ...)
+static void
+add(struct conf_error **items, size_t *count, const char *file, int line, const char *format,
+	va_list args)
 {
 	char text[1024];
-	va_list args;
 
-	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (errors->count >= ERRORS_MAX || find(errors, file, line, text) != NULL)
+	if (*count >= ERRORS_MAX || find(*items, *count, file, line, text) != NULL)
 		return;
-	errors->items = mem_grow(errors->items, errors->count + 1, sizeof *errors->items);
-	errors->items[errors->count++] = (struct conf_error){
+	*items = mem_grow(*items, *count + 1, sizeof **items);
+	(*items)[(*count)++] = (struct conf_error){
 		.file = mem_text(file), .line = line, .text = mem_text(text),
 	};
 }
 
+void
+conf_error(struct conf_errors *errors, const char *file, int line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(&errors->items, &errors->count, file, line, format, args);
+	va_end(args);
+}
+
+void
+conf_warning(struct conf_errors *errors, const char *file, int line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(&errors->warnings, &errors->warning_count, file, line, format, args);
+	va_end(args);
+}
+
 static size_t
-first_of_file(const struct conf_errors *errors, const char *file)
+first_of_file(const struct conf_error *items, const char *file)
 {
 	size_t i = 0;
 
-	while (strcmp(errors->items[i].file, file) != 0)
+	while (strcmp(items[i].file, file) != 0)
 		i++;
 	return i;
+}
+
+/* Few, and what stands at one line keeps its order. */
+static void
+sort(struct conf_error *items, size_t count)
+{
+	size_t *files = mem_array(count, sizeof *files);
+
+	for (size_t i = 0; i < count; i++)
+		files[i] = first_of_file(items, items[i].file);
+	for (size_t i = 1; i < count; i++) {
+		struct conf_error item = items[i];
+		size_t file = files[i], k = i;
+
+		for (; k > 0 && (files[k - 1] > file || (files[k - 1] == file &&
+			items[k - 1].line > item.line)); k--) {
+			items[k] = items[k - 1];
+			files[k] = files[k - 1];
+		}
+		items[k] = item;
+		files[k] = file;
+	}
+	free(files);
 }
 
 void
 conf_errors_sort(struct conf_errors *errors)
 {
-	size_t *files = mem_array(errors->count, sizeof *files);
-
-	for (size_t i = 0; i < errors->count; i++)
-		files[i] = first_of_file(errors, errors->items[i].file);
-	/* Few, and what stands at one line keeps its order. */
-	for (size_t i = 1; i < errors->count; i++) {
-		struct conf_error item = errors->items[i];
-		size_t file = files[i], k = i;
-
-		for (; k > 0 && (files[k - 1] > file || (files[k - 1] == file &&
-			errors->items[k - 1].line > item.line)); k--) {
-			errors->items[k] = errors->items[k - 1];
-			files[k] = files[k - 1];
-		}
-		errors->items[k] = item;
-		files[k] = file;
-	}
-	free(files);
+	sort(errors->items, errors->count);
+	sort(errors->warnings, errors->warning_count);
 }
 
 void
@@ -89,12 +112,29 @@ conf_report(const struct conf_errors *errors, FILE *to)
 }
 
 void
+conf_report_warnings(const struct conf_errors *errors, FILE *to)
+{
+	for (size_t i = 0; i < errors->warning_count; i++) {
+		const struct conf_error *warning = &errors->warnings[i];
+
+		fprintf(to, "%s:%d: warning: %s\n", warning->file, warning->line, warning->text);
+	}
+}
+
+static void
+free_items(struct conf_error *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(items[i].file);
+		free(items[i].text);
+	}
+	free(items);
+}
+
+void
 conf_errors_free(struct conf_errors *errors)
 {
-	for (size_t i = 0; i < errors->count; i++) {
-		free(errors->items[i].file);
-		free(errors->items[i].text);
-	}
-	free(errors->items);
+	free_items(errors->items, errors->count);
+	free_items(errors->warnings, errors->warning_count);
 	*errors = (struct conf_errors){ 0 };
 }

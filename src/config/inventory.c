@@ -163,6 +163,8 @@ inventory_build(struct conf *conf, struct conf_errors *errors)
 	build_devices(&build);
 	build.inventory->devices = build.devices;
 	build.inventory->device_count = build.device_count;
+	if (errors->count == before)
+		build_check_time(&build);
 	known_build(&build);
 	build_rules(&build);
 	build_paths(&build);

@@ -1,5 +1,6 @@
 /* How a device is asked by Modbus: its line, from an entry of `lines` or its own settings. */
 #include <libconfig.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/loop.h"
@@ -9,11 +10,13 @@
 #include "config/build.h"
 #include "config/errors.h"
 #include "config/tree.h"
+#include "modbus/busplan.h"
 #include "modbus/modbus.h"
 
 static const char *const line_keys[] = {
 	"transport", "port", "timeout", "connect_timeout", "connect_delay", "request_gap",
 	"close_after", "device", "rs485", "baud", "parity", "stop_bits", "local_echo", "gateway",
+	"turnaround", "free_connections",
 };
 
 /* The entry of lines that the device names; the device's own keys of a line are then wrong. */
@@ -39,16 +42,21 @@ find_line(struct build *build, const struct config_setting_t *device,
 	return build_find(build, &build->lines, "line", name);
 }
 
+/* Start, eight bits, parity, stop. */
+static uint8_t
+char_bits(const struct scope *scope)
+{
+	return (uint8_t)(1 + 8 + (strcmp(scope_text(scope, "parity"), "none") != 0) +
+		scope_int(scope, "stop_bits"));
+}
+
 /* 3.5 characters of silence part two frames (Modbus over Serial Line 1.02, 2.5.1.1); shorter
  * than 5 ms no adapter or serial server can make it. */
 static int64_t
 frame_gap(const struct scope *scope)
 {
-	int64_t bits = 1 + 8 + scope_int(scope, "stop_bits");
-	int64_t gap;
+	int64_t gap = char_bits(scope) * 7 * LOOP_S / (2 * scope_int(scope, "baud"));
 
-	bits += strcmp(scope_text(scope, "parity"), "none") != 0;
-	gap = bits * 7 * LOOP_S / (2 * scope_int(scope, "baud"));
 	return gap < 5 * LOOP_MS ? 5 * LOOP_MS : gap;
 }
 
@@ -64,6 +72,8 @@ outlast_gateway(struct build *build, const struct scope *scope, struct modbus_op
 	int64_t wait = scope_duration(&gateway, "timeout") * tries;
 	char ours[32], one[32], all[32];
 
+	options->gateway_wait = wait / tries;
+	options->gateway_tries = (uint8_t)tries;
 	if (node == NULL || wait == 0 || options->timeout > wait)
 		return;
 	if (given == NULL) {
@@ -96,6 +106,20 @@ serial_line(struct build *build, const struct scope *scope, struct modbus_option
 			(long long)baud);
 }
 
+/* What the estimate of the line's load needs. The bus behind a Modbus TCP gateway is known when
+ * its speed is given. */
+static void
+bus_options(const struct scope *scope, struct modbus_options *options)
+{
+	options->turnaround = scope_duration(scope, "turnaround");
+	options->char_bits = char_bits(scope);
+	if (options->framing == ADU_RTU || scope_find(scope, "baud") != NULL)
+		options->baud = (uint32_t)scope_int(scope, "baud");
+	options->connections_known = scope_find(scope, "free_connections") != NULL;
+	options->never_connect = options->connections_known &&
+		scope_int(scope, "free_connections") == 0;
+}
+
 static void
 line_options(struct build *build, const struct scope *scope, struct modbus_options *options)
 {
@@ -113,6 +137,7 @@ line_options(struct build *build, const struct scope *scope, struct modbus_optio
 	if (strcmp(scope_text(scope, "transport"), "rtu") == 0)
 		serial_line(build, scope, options);
 	outlast_gateway(build, scope, options);
+	bus_options(scope, options);
 }
 
 /* Keys that another transport has. */
@@ -132,13 +157,18 @@ static void
 check_transport(struct build *build, const struct scope *scope,
 	const struct modbus_options *options)
 {
-	static const char *const bus[] = { "baud", "parity", "stop_bits", "local_echo", NULL };
+	static const char *const bus[] = { "baud", "parity", "stop_bits", "turnaround", NULL };
+	static const char *const echo[] = { "local_echo", NULL };
 	static const char *const tty[] = { "device", "rs485", NULL };
-	static const char *const net[] = { "port", "connect_timeout", NULL };
+	static const char *const net[] = { "port", "connect_timeout", "free_connections", NULL };
 	bool rtu = strcmp(scope_text(scope, "transport"), "rtu") == 0;
 
 	if (options->framing != ADU_RTU)
-		refuse_keys(build, scope, bus, "only with transport \"rtu-over-tcp\" or \"rtu\"");
+		refuse_keys(build, scope, echo, "only with transport \"rtu-over-tcp\" or \"rtu\"");
+	/* The bus behind a gateway; it takes part in the estimate only. */
+	if (options->framing != ADU_RTU && scope_find(scope, "gateway") == NULL)
+		refuse_keys(build, scope, bus, "only with transport \"rtu-over-tcp\" or \"rtu\", or "
+			"with a gateway");
 	if (!rtu)
 		refuse_keys(build, scope, tty, "only with transport \"rtu\"");
 	else
@@ -193,6 +223,8 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 	line_options(build, &scope, options);
 	if (line != NULL)
 		options->line = build_text(build, &scope, "line");
+	options->file = arena_text(build->arena, node_path(line != NULL ? line : modbus));
+	options->file_line = node_line(line != NULL ? line : modbus);
 	find_place(build, device, line, &scope, options);
 	options->unit_id = (uint8_t)scope_int(&scope, "unit_id");
 	check_transport(build, &scope, options);
@@ -232,6 +264,8 @@ contradiction(const struct modbus_options *one, const struct modbus_options *oth
 		return "request_gap";
 	if (one->close_after != other->close_after)
 		return "close_after";
+	if (one->never_connect != other->never_connect)
+		return "free_connections";
 	return NULL;
 }
 
@@ -264,6 +298,77 @@ check_device_line(struct build *build, size_t at)
 				"host and port");
 		return; /* the first stands for all before */
 	}
+}
+
+/* ---- connections of controllers ---- */
+
+void
+build_warn_unread(struct build *build, const struct device *device)
+{
+	const struct modbus_options *options = device->modbus;
+
+	if (options->never_connect)
+		conf_warning(build->errors, options->file, options->file_line, "device \"%s\": "
+			"free_connections = 0: its points are never read, only reach and the "
+			"switch it hangs on tell of it", device->name);
+}
+
+void
+build_warn_connections(struct build *build, const struct device *device)
+{
+	const struct modbus_options *options = device->modbus;
+
+	if (options == NULL || options->connections_known || options->serial.device != NULL)
+		return;
+	conf_warning(build->errors, options->file, options->file_line, "%s \"%s\" is on a data "
+		"path: say with free_connections how many connections it has to spare (one is "
+		"used; 0: it is never connected)", options->line[0] != '\0' ? "line" : "device",
+		options->line[0] != '\0' ? options->line : device->name);
+}
+
+/* ---- whether they have time ---- */
+
+static const char *
+way_out(const struct busplan *plan)
+{
+	return plan->options->baud > 0 ? "take a longer interval, fewer registers or a higher baud" :
+		"take a longer interval, or fewer registers";
+}
+
+static void
+check_time(struct build *build, const struct busplan *plan)
+{
+	const struct modbus_options *options = plan->options;
+	char round[32], interval[32], dead[32];
+
+	str_time_span(dead, sizeof dead, plan->with[plan->told > 1].round / LOOP_MS * LOOP_MS);
+	str_time_span(interval, sizeof interval, plan->shortest);
+	str_time_span(round, sizeof round, plan->with[0].round / LOOP_MS * LOOP_MS);
+	if (plan->with[0].load > 1)
+		conf_error(build->errors, options->file, options->file_line, "line \"%s\": does not "
+			"fit: its questions (%zu, to units: %zu) take %s in a row and, as often as "
+			"they are due, %.0f %% of its time: %s", plan->name, plan->questions,
+			plan->units, round, plan->with[0].load * 100, way_out(plan));
+	else if (plan->with[0].round > plan->shortest)
+		conf_warning(build->errors, options->file, options->file_line, "line \"%s\": its %zu "
+			"questions take %s in a row: when all are due at once, polls every %s are "
+			"late: %s", plan->name, plan->questions, round, interval, way_out(plan));
+	else if (plan->units > 1 && plan->bearable == 0)
+		conf_warning(build->errors, options->file, options->file_line, "line \"%s\": with one "
+			"unit dead a round takes %s (%s when all answer), so polls every %s are then "
+			"late: take a shorter timeout or a longer interval", plan->name,
+			dead, round, interval);
+}
+
+void
+build_check_time(struct build *build)
+{
+	size_t count;
+	struct busplan *plans = busplan_make(build->inventory, &count);
+
+	for (size_t i = 0; i < count; i++)
+		check_time(build, &plans[i]);
+	free(plans);
 }
 
 void

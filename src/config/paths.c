@@ -21,6 +21,7 @@ build_sources(struct build *build, const struct config_setting_t *node,
 	const struct config_setting_t *list = node_get(node, "source");
 	const char **sources = arena_zero(build->arena,
 		(size_t)node_count(list) * sizeof *sources);
+	const struct device *last = NULL;
 	int64_t slowest = 0;
 
 	for (int i = 0; i < node_count(list); i++) {
@@ -36,6 +37,9 @@ build_sources(struct build *build, const struct config_setting_t *node,
 				near == NULL ? "" : near, near == NULL ? "" : "\"?)");
 		}
 		for (; at < build->known_count; at = known_match(build, glob, at + 1)) {
+			if (build->known[at].device != last)
+				build_warn_connections(build, build->known[at].device);
+			last = build->known[at].device;
 			if (build->known[at].interval > slowest)
 				slowest = build->known[at].interval;
 		}
@@ -47,13 +51,14 @@ build_sources(struct build *build, const struct config_setting_t *node,
 	return slowest;
 }
 
-/* A device, a point, or a row: "sw-hall3/if[ge-1/5]" without a point behind it. */
-static bool
-is_hop(const struct build *build, const char *name)
+/* The device that a hop is, or whose point or row it is: "sw-hall3/if[ge-1/5]" without a point
+ * behind it. NULL: there is none. */
+static const struct device *
+hop_device(const struct build *build, const char *name)
 {
 	for (size_t i = 0; i < build->device_count; i++) {
 		if (strcmp(build->devices[i].name, name) == 0)
-			return true;
+			return &build->devices[i];
 	}
 	for (size_t i = 0; i < build->known_count; i++) {
 		const struct known *known = &build->known[i];
@@ -61,7 +66,7 @@ is_hop(const struct build *build, const char *name)
 		bool meets;
 
 		if (known_meets(name, known->text))
-			return true;
+			return known->device;
 		if (known->table == NULL || strncmp(name, known->device->name,
 			strlen(known->device->name)) != 0)
 			continue;
@@ -69,9 +74,9 @@ is_hop(const struct build *build, const char *name)
 		meets = known_meets(name, row);
 		free(row);
 		if (meets)
-			return true;
+			return known->device;
 	}
-	return false;
+	return NULL;
 }
 
 static const char *
@@ -91,6 +96,7 @@ add_name(struct build *build, const struct config_setting_t *node, const char **
 	size_t *count)
 {
 	const char *name = node_text(node), *near;
+	const struct device *device;
 
 	if (name == NULL)
 		return;
@@ -100,8 +106,11 @@ add_name(struct build *build, const struct config_setting_t *node, const char **
 			"device or point, or alternatives as ( \"a\", \"b\" )", name);
 		return;
 	}
-	if (is_hop(build, name))
+	device = hop_device(build, name);
+	if (device != NULL) {
+		build_warn_connections(build, device);
 		return;
+	}
 	near = nearest_hop(build, name);
 	node_error(node, build->errors, "hop \"%s\": no device or point is called like that%s%s%s",
 		name, near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,

@@ -17,7 +17,6 @@
 #define CONNECT_SPACING LOOP_S /* between two connects, whatever happened to the first */
 #define BACKOFF_FIRST LOOP_S
 #define BACKOFF_MOST (60 * LOOP_S)
-#define QUIET (100 * LOOP_MS)     /* a serial server's packets may come that far apart */
 #define NEVER_QUIET (5 * LOOP_S)  /* of octets without a pause: nothing can be asked here */
 #define OWED_ALONE (10 * LOOP_S)  /* after which a question without another shape is asked */
 
@@ -169,7 +168,7 @@ take_options(struct line *line, const struct line_options *options)
 	if (line->options.connect_timeout <= 0)
 		line->options.connect_timeout = CONNECT_TIMEOUT;
 	if (line->options.quiet <= 0)
-		line->options.quiet = QUIET;
+		line->options.quiet = LINE_QUIET;
 }
 
 /* What a serial line is made of changes with a new line only: the old one has it open. */

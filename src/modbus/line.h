@@ -22,6 +22,9 @@ struct line;
 struct lines;
 struct loop;
 
+/* ns of silence that end a frame: a serial server's packets may come that far apart. */
+#define LINE_QUIET INT64_C(100000000)
+
 /* All lines of this process. Freed after every unit has left. */
 struct lines *lines_new(struct loop *loop);
 void lines_free(struct lines *lines);
@@ -36,7 +39,7 @@ struct line_options {
 	struct serial_options serial; /* with a device: in the place of the address; RTU */
 	enum adu_framing framing;
 	bool local_echo;         /* RTU: the adapter sends back what it is sent, first */
-	int64_t quiet;           /* ns, RTU: of silence after which a frame begins; 0: 100 ms */
+	int64_t quiet;           /* ns, RTU: of silence after which a frame begins; 0: LINE_QUIET */
 	int64_t connect_timeout; /* ns; 0: 3 s */
 	int64_t connect_delay;   /* ns between connected and the first request */
 	int64_t request_gap;     /* ns between the end of an exchange and the next request */

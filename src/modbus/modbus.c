@@ -164,6 +164,10 @@ attach(void *env, const struct device *device, struct fail *why)
 		fail_set(why, "unit_id 0 is the broadcast address of a serial bus");
 		return NULL;
 	}
+	if (options->never_connect) {
+		fail_set(why, "free_connections = 0: it is never connected");
+		return NULL;
+	}
 	modbus_line_options(options, &line, name);
 	line.retry_within = device->interval;
 	meter = mem_zero(sizeof(*meter));

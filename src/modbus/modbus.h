@@ -29,6 +29,16 @@ struct modbus_options {
 	uint16_t max_regs;       /* 1..125 */
 	uint16_t max_bits;       /* 1..2000 */
 	uint16_t max_gap;        /* registers nobody asked for that may fill a block; 0 */
+	bool connections_known;  /* free_connections was given: it is known how many it has */
+	bool never_connect;      /* ... and it has none to spare */
+	/* For the estimate of what its line takes (busplan.h). */
+	uint32_t baud;           /* of the bus; 0: none is known of */
+	uint8_t char_bits;       /* of one character on it, start and stop with them */
+	int64_t turnaround;      /* ns before a unit answers */
+	int64_t gateway_wait;    /* ns for which a gateway waits for a unit, each time; 0: not known */
+	uint8_t gateway_tries;   /* how often it asks */
+	const char *file;        /* where the line stands in the configuration */
+	int file_line;
 };
 
 struct modbus_point {

@@ -1,0 +1,185 @@
+#include "modbus/busplan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/device.h"
+#include "core/point.h"
+#include "modbus/block.h"
+#include "modbus/line.h"
+#include "modbus/modbus.h"
+
+#define SECOND 1e9
+#define GIVEN_UP 2 /* time-outs in one poll of a group, as modbus.c does */
+
+/* A line while it is summed. */
+struct bus {
+	struct busplan plan;
+	char place[80]; /* the tty, or host:port */
+	struct bustime_unit *units;
+	UT_hash_handle hh;
+};
+
+size_t
+busplan_blocks(const struct modbus_options *options, const struct group *group,
+	struct block *blocks)
+{
+	struct block_limits limits = { options->max_regs, options->max_bits, options->max_gap };
+	struct block_point *points = mem_array(group->point_count, sizeof *points);
+	size_t count = 0;
+
+	for (size_t i = 0; i < group->point_count; i++) {
+		const struct modbus_point *wire = group->points[i].wire;
+		struct block_point *point = &points[count];
+
+		*point = (struct block_point){ .function = (enum adu_function)wire->function,
+			.address = wire->pdu, .separate = wire->separate,
+			.width = wire->function <= ADU_DISCRETE_INPUTS ? 1 :
+				(uint16_t)regs_count(&wire->spec) };
+		if (block_point_check(point, &limits, NULL) == 0)
+			count++;
+	}
+	count = block_plan(points, count, &limits, blocks);
+	free(points);
+	return count;
+}
+
+static struct bustime
+time_of(const struct modbus_options *options)
+{
+	bool tty = options->serial.device != NULL;
+	struct bustime time = { .turnaround = options->baud > 0 ? options->turnaround : 0,
+		.network = tty ? 0 : BUSTIME_NETWORK, .request_gap = options->request_gap };
+	int64_t quiet = options->quiet > 0 ? options->quiet : LINE_QUIET;
+
+	if (options->baud > 0)
+		bustime_speed(&time, options->baud, options->char_bits);
+	if (options->framing == ADU_RTU)
+		bustime_silence(&time, options->timeout, quiet, 0, 0);
+	else
+		bustime_silence(&time, options->timeout, 0, options->gateway_wait,
+			options->gateway_tries);
+	return time;
+}
+
+static struct bus *
+bus_of(struct bus **buses, const struct modbus_options *options)
+{
+	struct bus *bus;
+	char place[80];
+
+	if (options->serial.device != NULL)
+		str_copy(place, sizeof place, options->serial.device);
+	else
+		net_addr_text(place, sizeof place, &options->address, true);
+	HASH_FIND_STR(*buses, place, bus);
+	if (bus != NULL)
+		return bus;
+	bus = mem_zero(sizeof *bus);
+	str_copy(bus->place, sizeof bus->place, place);
+	str_copy(bus->plan.name, sizeof bus->plan.name,
+		options->line[0] != '\0' ? options->line : place);
+	bus->plan.options = options;
+	HASH_ADD_STR(*buses, place, bus);
+	return bus;
+}
+
+static void
+add_group(struct bus *bus, struct bustime_unit *unit, const struct modbus_options *options,
+	const struct group *group)
+{
+	struct block *blocks = mem_array(group->point_count, sizeof *blocks);
+	size_t count = busplan_blocks(options, group, blocks);
+	struct bustime time = time_of(options);
+	double interval = (double)group->interval;
+	int64_t round = 0, silent = bustime_silent(&time);
+
+	for (size_t i = 0; i < count; i++)
+		round += bustime_exchange(&time, blocks[i].function, blocks[i].count);
+	free(blocks);
+	if (count == 0)
+		return;
+	unit->round += round;
+	unit->load += (double)round / interval;
+	unit->silent += (int64_t)(count < GIVEN_UP ? count : GIVEN_UP) * silent;
+	unit->dead_load += (double)silent / interval;
+	bus->plan.questions += count;
+	if (bus->plan.shortest == 0 || group->interval < bus->plan.shortest)
+		bus->plan.shortest = group->interval;
+}
+
+static void
+add_device(struct bus **buses, const struct device *device)
+{
+	const struct modbus_options *options = device->modbus;
+	struct bustime_unit unit = { 0 };
+	struct bus *bus = NULL;
+
+	if (options == NULL || options->never_connect)
+		return;
+	for (size_t g = 0; g < device->group_count; g++) {
+		if (device->groups[g].driver != &modbus_driver ||
+			device->groups[g].point_count == 0)
+			continue;
+		if (bus == NULL)
+			bus = bus_of(buses, options);
+		add_group(bus, &unit, options, &device->groups[g]);
+	}
+	if (bus == NULL)
+		return;
+	bus->units = mem_grow(bus->units, bus->plan.units + 1, sizeof *bus->units);
+	bus->units[bus->plan.units++] = unit;
+}
+
+static void
+judge(struct bus *bus)
+{
+	struct busplan *plan = &bus->plan;
+
+	plan->bearable = -1;
+	for (size_t dead = 0; dead < plan->units; dead++) {
+		struct bustime_sum sum = bustime_line(bus->units, plan->units, dead);
+		bool fits = sum.load <= 1 && sum.round <= plan->shortest;
+
+		if (dead <= BUSPLAN_DEAD)
+			plan->with[plan->told++] = sum;
+		if (fits && plan->bearable + 1 == (int)dead)
+			plan->bearable = (int)dead;
+		if (!fits && dead > BUSPLAN_DEAD)
+			break;
+	}
+}
+
+static int
+by_load(const void *left, const void *right)
+{
+	const struct busplan *a = left, *b = right;
+
+	return (a->with[0].load < b->with[0].load) - (a->with[0].load > b->with[0].load);
+}
+
+struct busplan *
+busplan_make(const struct inventory *inventory, size_t *count)
+{
+	struct bus *buses = NULL, *bus, *next;
+	struct busplan *plans = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i < inventory->device_count; i++)
+		add_device(&buses, &inventory->devices[i]);
+	if (buses != NULL)
+		plans = mem_array(HASH_COUNT(buses), sizeof *plans);
+	HASH_ITER(hh, buses, bus, next) {
+		judge(bus);
+		plans[(*count)++] = bus->plan;
+		HASH_DEL(buses, bus);
+		free(bus->units);
+		free(bus);
+	}
+	if (*count > 1)
+		qsort(plans, *count, sizeof *plans, by_load);
+	return plans;
+}

@@ -1,0 +1,174 @@
+/* What check says of the time and the connections of Modbus lines. */
+#include "config/conf.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "core/device.h"
+#include "modbus/busplan.h"
+#include "modbus/modbus.h"
+#include "../check.h"
+#include "../scratch.h"
+
+#define POINT "points = ( { name = \"p\"; function = 3; pdu = 1; type = \"string\"; length = %d; } ); }"
+
+static struct conf_errors errors;
+static struct inventory *inventory;
+
+/* A line of `units` units, each with one block of so many registers every 10 s. */
+static void
+load(const char *line, int units, int registers, const char *rest)
+{
+	FILE *file;
+	struct conf *conf;
+
+	scratch_make();
+	file = fopen(scratch_path("main.conf"), "w");
+	CHECK(file != NULL);
+	fprintf(file, "poller: { templates = [ ]; state_dir = \"%s\"; interval = \"10s\"; };\n"
+		"lines: ( { name = \"bus\"; %s } );\ndevices: (\n", scratch_path("state"), line);
+	for (int i = 1; i <= units; i++)
+		fprintf(file, "%s{ name = \"m%d\"; modbus = { line = \"bus\"; unit_id = %d; }; "
+			POINT, i > 1 ? ",\n" : "", i, i, registers);
+	fprintf(file, ");\n%s", rest);
+	fclose(file);
+	errors = (struct conf_errors){ 0 };
+	conf = conf_load(scratch_path("main.conf"), &errors);
+	inventory = conf == NULL ? NULL : conf_inventory(conf);
+	conf_free(conf);
+}
+
+static void
+end(void)
+{
+	inventory_free(inventory);
+	conf_errors_free(&errors);
+	scratch_remove();
+}
+
+#define SERIAL "address = \"10.0.0.7\"; port = 4001; transport = \"rtu-over-tcp\"; baud = 9600; " \
+	"parity = \"even\"; turnaround = \"20ms\"; free_connections = 1; "
+
+/* 80 registers: 173 characters of 1.1458 ms, 20 ms of thinking, 5 ms between, 1 ms of network. */
+#define EXCHANGE (173 * 11 / 9600.0 + 0.026)
+
+static void
+sums_what_all_units_of_a_line_take(void)
+{
+	struct busplan *plans;
+	size_t count;
+
+	load(SERIAL "timeout = \"500ms\";", 30, 80, "");
+	CHECK(inventory != NULL);
+	plans = busplan_make(inventory, &count);
+	CHECK_INT(count, 1);
+	CHECK_STR(plans->name, "bus");
+	CHECK_INT(plans->units, 30);
+	CHECK_INT(plans->questions, 30);
+	CHECK_INT(plans->options->file_line, 2);
+	CHECK_NEAR((double)plans->with[0].round / 1e9, 30 * EXCHANGE, 0.001);
+	CHECK_NEAR(plans->with[0].load, 3 * EXCHANGE, 0.0001);
+	/* 500 ms, 100 ms of silence after it, and the pause before the question */
+	CHECK_NEAR((double)plans->with[3].round / 1e9, 27 * EXCHANGE + 3 * 0.605, 0.001);
+	/* 30 units 6.7 s, each dead one 0.38 s more: 8 of them make 9.8 s */
+	CHECK_INT(plans->bearable, 8);
+	CHECK_INT(errors.warning_count, 0);
+	free(plans);
+	end();
+}
+
+static void
+refuses_what_does_not_fit_by_file_and_line(void)
+{
+	load(SERIAL, 60, 80, "");
+	CHECK(inventory == NULL);
+	CHECK_INT(errors.count, 1);
+	CHECK_INT(errors.items[0].line, 2);
+	CHECK(strstr(errors.items[0].text, "line \"bus\": does not fit") != NULL);
+	CHECK(strstr(errors.items[0].text, "135 % of its time") != NULL);
+	CHECK(strstr(errors.items[0].text, "higher baud") != NULL);
+	end();
+}
+
+static void
+warns_where_one_dead_unit_makes_others_late(void)
+{
+	load(SERIAL "timeout = \"5s\";", 30, 80, "");
+	CHECK(inventory != NULL);
+	CHECK_INT(errors.warning_count, 1);
+	CHECK(strstr(errors.warnings[0].text, "with one unit dead a round takes") != NULL);
+	CHECK(strstr(errors.warnings[0].text, "polls every 10s") != NULL);
+	end();
+}
+
+static void
+knows_no_bus_behind_a_gateway_that_says_no_speed(void)
+{
+	struct busplan *plans;
+	size_t count;
+
+	load("address = \"10.0.0.7\";", 100, 80, "");
+	plans = busplan_make(inventory, &count);
+	CHECK_NEAR((double)plans->with[0].round / 1e9, 0.1, 1e-6);
+	free(plans);
+	end();
+}
+
+/* Asked by Modbus TCP; on the bus the gateway itself keeps the pause, 4 ms. */
+static void
+knows_the_bus_behind_a_gateway_that_says_its_speed(void)
+{
+	struct busplan *plans;
+	size_t count;
+
+	load("address = \"10.0.0.7\"; gateway = { timeout = \"300ms\"; retries = 1; }; baud = 9600; "
+		"parity = \"even\"; turnaround = \"20ms\";", 10, 80, "");
+	CHECK(inventory != NULL);
+	plans = busplan_make(inventory, &count);
+	CHECK_NEAR((double)plans->with[0].round / 1e9, 10 * (EXCHANGE - 0.001), 0.001);
+	/* two tries, each with its pause and its 8 characters */
+	CHECK_NEAR((double)plans->with[1].round / 1e9, 9 * (EXCHANGE - 0.001) + 0.601 + 2 * 0.0132,
+		0.001);
+	free(plans);
+	end();
+}
+
+#define PATH "paths: ( { name = \"x\"; source = [ \"m1/*\" ]; hops = ( \"m2\" ); } );\n"
+
+static void
+warns_of_a_controller_on_a_path_without_free_connections(void)
+{
+	load("address = \"10.0.0.7\";", 3, 10, PATH);
+	CHECK(inventory != NULL);
+	CHECK_INT(errors.warning_count, 1);
+	CHECK_INT(errors.warnings[0].line, 2);
+	CHECK(strstr(errors.warnings[0].text, "line \"bus\" is on a data path") != NULL);
+	end();
+	load("address = \"10.0.0.7\"; free_connections = 2;", 3, 10, PATH);
+	CHECK_INT(errors.warning_count, 0);
+	end();
+}
+
+static void
+warns_of_points_that_are_never_read(void)
+{
+	struct busplan *plans;
+	size_t count;
+
+	load("address = \"10.0.0.7\"; free_connections = 0;", 1, 10, "");
+	CHECK(inventory != NULL);
+	CHECK_INT(errors.warning_count, 1);
+	CHECK(strstr(errors.warnings[0].text, "its points are never read") != NULL);
+	plans = busplan_make(inventory, &count);
+	CHECK_INT(count, 0);
+	free(plans);
+	end();
+}
+
+RUN_TESTS(TEST(sums_what_all_units_of_a_line_take),
+	TEST(refuses_what_does_not_fit_by_file_and_line),
+	TEST(warns_where_one_dead_unit_makes_others_late),
+	TEST(knows_no_bus_behind_a_gateway_that_says_no_speed),
+	TEST(knows_the_bus_behind_a_gateway_that_says_its_speed),
+	TEST(warns_of_a_controller_on_a_path_without_free_connections),
+	TEST(warns_of_points_that_are_never_read))
