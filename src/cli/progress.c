@@ -40,20 +40,48 @@ draw(const struct progress *progress, double share, const char *text)
 	fflush(stderr);
 }
 
+/* Not more often than people can read. */
+static bool
+is_time(struct progress *progress)
+{
+	int64_t now = mono_now();
+
+	if (now < progress->next)
+		return false;
+	progress->next = now + (progress->terminal ? LOOP_S / 5 : 10 * LOOP_S);
+	return true;
+}
+
+static void
+show(const struct progress *progress, double share, const char *text)
+{
+	if (progress->terminal)
+		draw(progress, share, text);
+	else
+		fprintf(stderr, "%s: %d %%, %s\n", progress->what, (int)(share * 100), text);
+}
+
+void
+progress_show(struct progress *progress, double share, const char *text)
+{
+	if (is_time(progress))
+		show(progress, share > 1 ? 1 : share, text);
+}
+
 void
 progress_step(struct progress *progress, uint64_t files, uint64_t all_files, int64_t bytes,
 	int64_t all_bytes)
 {
-	int64_t now = mono_now(), left;
+	int64_t left;
 	double share = all_bytes > 0 ? (double)bytes / (double)all_bytes :
 		all_files > 0 ? (double)files / (double)all_files : 0;
 	char text[200], size[40] = "", span[32] = "";
 
-	if (now < progress->next)
+	if (!is_time(progress))
 		return;
-	progress->next = now + (progress->terminal ? LOOP_S / 5 : 10 * LOOP_S);
 	share = share > 1 ? 1 : share;
-	left = share > 0.01 ? (int64_t)((double)(now - progress->began) * (1 - share) / share) : 0;
+	left = share > 0.01 ?
+		(int64_t)((double)(mono_now() - progress->began) * (1 - share) / share) : 0;
 	if (left > LOOP_S)
 		str_time_span(span, sizeof span, left / LOOP_S * LOOP_S);
 	if (bytes > 0 || all_bytes > 0)
@@ -61,10 +89,7 @@ progress_step(struct progress *progress, uint64_t files, uint64_t all_files, int
 	snprintf(text, sizeof text, "%llu of %llu %s%s%s%s%s", (unsigned long long)files,
 		(unsigned long long)all_files, progress->noun, size, *span != '\0' ? ", " : "",
 		span, *span != '\0' ? " left" : "");
-	if (progress->terminal)
-		draw(progress, share, text);
-	else
-		fprintf(stderr, "%s: %d %%, %s\n", progress->what, (int)(share * 100), text);
+	show(progress, share, text);
 }
 
 void

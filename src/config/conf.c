@@ -501,17 +501,12 @@ conf_bundle_write(const struct conf *conf, int fd, struct fail *why)
 	return bundle_write(&conf->bundle, fd, why);
 }
 
-struct conf *
-conf_load_bundle(int fd, struct conf_errors *errors)
+/* From its bundle alone. */
+static bool
+parse_bundle(struct conf *conf, struct conf_errors *errors)
 {
-	struct conf *conf = mem_zero(sizeof *conf);
 	size_t before = errors->count;
-	struct fail why;
 
-	if (bundle_load(&conf->bundle, fd, &why) == -1) {
-		conf_error(errors, "bundle", 0, "%s", why.text);
-		goto fail;
-	}
 	for (size_t i = 0; i < conf->bundle.count; i++) {
 		const struct bundle_file *file = conf->bundle.files[i];
 
@@ -522,11 +517,43 @@ conf_load_bundle(int fd, struct conf_errors *errors)
 		else if (file->kind != BUNDLE_CREDENTIAL && file->kind != BUNDLE_NAMES)
 			keep_tree(conf, tree_parse(file, errors));
 	}
-	if (!finish(conf, NAMES_BUNDLE, errors, before))
+	return finish(conf, NAMES_BUNDLE, errors, before);
+}
+
+struct conf *
+conf_load_bundle(int fd, struct conf_errors *errors)
+{
+	struct conf *conf = mem_zero(sizeof *conf);
+	struct fail why;
+
+	if (bundle_load(&conf->bundle, fd, &why) == -1) {
+		conf_error(errors, "bundle", 0, "%s", why.text);
+		goto fail;
+	}
+	if (!parse_bundle(conf, errors))
 		goto fail;
 	return conf;
 fail:
 	conf_free(conf);
+	return NULL;
+}
+
+struct conf *
+conf_load_with(const struct conf *conf, const char *path, const char *text,
+	struct conf_errors *errors)
+{
+	struct conf *with = mem_zero(sizeof *with);
+
+	for (size_t i = 0; i < conf->bundle.count; i++) {
+		const struct bundle_file *file = conf->bundle.files[i];
+
+		bundle_add(&with->bundle, file->kind, file->path, file->text, file->size);
+	}
+	bundle_add(&with->bundle, BUNDLE_INCLUDE, path, text, strlen(text));
+	with->secrets.outside = true;
+	if (parse_bundle(with, errors))
+		return with;
+	conf_free(with);
 	return NULL;
 }
 
@@ -591,4 +618,22 @@ struct node_list
 conf_sections(const struct conf *conf, const char *key, struct arena *arena)
 {
 	return collect(conf, key, false, arena);
+}
+
+size_t
+conf_names(const struct conf *conf, const char *section, const char **names, size_t room)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf->tree_count; i++) {
+		const struct config_setting_t *list =
+			node_get(tree_root(conf->trees[i]), section);
+
+		for (int k = 0; k < node_count(list); k++) {
+			if (count < room)
+				names[count] = node_get_text(node_at(list, k), "name", "");
+			count++;
+		}
+	}
+	return count;
 }

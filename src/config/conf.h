@@ -37,6 +37,16 @@ int conf_bundle_write(const struct conf *conf, int fd, struct fail *why);
 /* Reads no file but fd. NULL when errors were reported. */
 struct conf *conf_load_bundle(int fd, struct conf_errors *errors);
 
+/* What was read with one more file of this text: a profile's settings of a device that is not
+ * there yet, or whether a proposal would pass the check. Opens no other file than credentials
+ * that the text names. NULL when errors were reported. */
+struct conf *conf_load_with(const struct conf *conf, const char *path, const char *text,
+	struct conf_errors *errors);
+
+/* Names of the entries of a section ("profiles"), at most as many as there is room for; how
+ * many there are. They live as long as conf. */
+size_t conf_names(const struct conf *conf, const char *section, const char **names, size_t room);
+
 /* The inventory, which now is the caller's (inventory_free) and outlives the conf; NULL when
  * it was taken before. */
 struct inventory *conf_inventory(struct conf *conf);

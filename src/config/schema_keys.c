@@ -229,6 +229,8 @@ const struct schema_key schema_keys[] = {
 	S("template", "text", TEXT, .fallback = "", .help = "free text"),
 	S("template", "inherit", NAME, .help = "template whose points, tables and rules come first"),
 	S("template", "parameters", LIST, .of = "parameter", .help = "what a device may set"),
+	S("template", "match", GROUP, .of = "match",
+		.help = "devices that `pollwerk discover` proposes it for (SNMP)"),
 	S("template", "function", INT, 1, 4, .help = "Modbus function of its points"),
 	S("template", "order", TEXT, .fallback = "", .help = "byte order of its points"),
 	S("template", "max_regs", INT, 1, 125, .help = "registers in one request"),
@@ -242,6 +244,10 @@ const struct schema_key schema_keys[] = {
 	S("template", "tables", LIST, .of = "table", .help = "values per row (SNMP)"),
 	S("template", "thresholds", LIST, .of = "threshold",
 		.help = "rules for each device; `on` without the device's name"),
+
+	S("match", "sysobjectid", OIDS,
+		.help = "what their sysObjectID begins with; \"$name\" as a number is that parameter's value"),
+	S("match", "has", OIDS, .help = "they have something below one of these"),
 
 	S("parameter", "name", NAME, YES, .help = "used as \"$name\" in the place of a value"),
 	S("parameter", "default", VALUE, .help = "number or text; without it a device must set it"),

@@ -121,7 +121,8 @@ is_oid(const struct config_setting_t *node)
 		name = config_setting_name(node->parent); /* one of an array */
 	return name != NULL && (strcmp(name, "oid") == 0 || strcmp(name, "key") == 0 ||
 		strcmp(name, "discontinuity") == 0 || strcmp(name, "admin") == 0 ||
-		strcmp(name, "oper") == 0);
+		strcmp(name, "oper") == 0 || strcmp(name, "sysobjectid") == 0 ||
+		strcmp(name, "has") == 0);
 }
 
 /* "1.3.6.1.4.1.8691.7.$arc.1": the parameters that stand in the place of arcs. */

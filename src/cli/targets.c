@@ -1,0 +1,96 @@
+#include "cli/targets.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum { MOST = 65536, WIDEST = 16 };
+
+static bool
+is_known(const struct targets *targets, const struct net_addr *addr, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (net_addr_same_host(&targets->items[i], addr))
+			return true;
+	return false;
+}
+
+/* before: those added by earlier calls; within one net none comes twice. */
+static int
+add(struct targets *targets, const struct net_addr *addr, size_t before, struct fail *why)
+{
+	if (is_known(targets, addr, before))
+		return 0;
+	if (targets->count == MOST) {
+		fail_set(why, "more than %d addresses: look at one part after the other", MOST);
+		return -1;
+	}
+	if ((targets->count & (targets->count - 1)) == 0)
+		targets->items = mem_grow(targets->items, targets->count * 2 + 1,
+			sizeof *targets->items);
+	targets->items[targets->count++] = *addr;
+	return 0;
+}
+
+static int
+add_net(struct targets *targets, const struct net_addr *any, unsigned length, struct fail *why)
+{
+	uint32_t mask = length == 0 ? 0 : UINT32_MAX << (32 - length);
+	uint32_t number = (uint32_t)any->bytes[0] << 24 | (uint32_t)any->bytes[1] << 16 |
+		(uint32_t)any->bytes[2] << 8 | any->bytes[3];
+	uint32_t first = number & mask, last = first | ~mask;
+	size_t before = targets->count;
+	struct net_addr addr = *any;
+
+	if (length < 31) { /* RFC 3021: two hosts and nothing else */
+		first++;
+		last--;
+	}
+	for (uint64_t at = first; at <= last; at++) {
+		for (int i = 0; i < 4; i++)
+			addr.bytes[i] = (uint8_t)(at >> (24 - 8 * i));
+		if (add(targets, &addr, before, why) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+targets_add(struct targets *targets, const char *text, struct fail *why)
+{
+	const char *slash = strchr(text, '/');
+	struct net_addr addr;
+	char host[64];
+	uint64_t length;
+
+	snprintf(host, sizeof host, "%.*s", slash == NULL ? 63 : (int)(slash - text), text);
+	if ((slash != NULL && slash - text > 63) || net_addr_parse(host, 0, &addr, NULL) == -1) {
+		fail_set(why, "\"%s\": expected an address like 10.1.3.1, a net like 10.1.3.0/24, or "
+			"the name of a configured device", text);
+		return -1;
+	}
+	if (slash == NULL)
+		return add(targets, &addr, targets->count, why);
+	if (addr.family != 4) {
+		fail_set(why, "\"%s\": only nets of IPv4 can be looked through: give the addresses",
+			text);
+		return -1;
+	}
+	if (str_uint(slash + 1, &length, NULL) == -1 || length > 32 || length < WIDEST) {
+		fail_set(why, "\"%s\": a net has a length of %d to 32", text, WIDEST);
+		return -1;
+	}
+	return add_net(targets, &addr, (unsigned)length, why);
+}
+
+void
+targets_free(struct targets *targets)
+{
+	free(targets->items);
+	*targets = (struct targets){ 0 };
+}
