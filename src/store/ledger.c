@@ -317,6 +317,8 @@ open_files(struct ledger *ledger, uint64_t length, struct fail *why)
 		errno = ENOTDIR;
 		return fail_errno(why, directory);
 	}
+	if (length != UINT64_MAX)
+		runlog_sweep(ledger->state_dir, end);
 	ledger->ageing = ageing_open(ledger->state_dir);
 	/* A checkpoint older than the archives, as from a backup, knows too little. */
 	if (ageing_end(ledger->ageing) > end)

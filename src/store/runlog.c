@@ -282,6 +282,27 @@ runlog_raise(const char *state_dir, uint64_t next, struct fail *why)
 	return result;
 }
 
+void
+runlog_sweep(const char *state_dir, uint64_t end)
+{
+	char directory[SEGMENT_PATH], path[SEGMENT_PATH];
+	uint64_t *numbers;
+	size_t count;
+
+	snprintf(directory, sizeof directory, "%s/ledger", state_dir);
+	count = folder_numbers(directory, "runs-", "", &numbers);
+	for (size_t i = 0; i < count; i++) {
+		struct runlog_file file = { .first = numbers[i] };
+		struct stat info;
+
+		file_path(path, sizeof path, state_dir, &file);
+		if (file.first >= end && lstat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+			info.st_size < HEAD)
+			unlink(path);
+	}
+	free(numbers);
+}
+
 /* What runlog_raise has left; 0 without. */
 static uint64_t
 raised_to(const char *state_dir)

@@ -37,6 +37,10 @@ int runlog_raise(const char *state_dir, uint64_t next, struct fail *why);
 
 /* ---- the store's side: the file that grows ---- */
 struct runlog;
+/* Deletes files that the power left without their whole head as they were begun: nothing was
+ * synced in them yet. Those that begin below `end`, which a checkpoint knew, stay and are
+ * damaged. */
+void runlog_sweep(const char *state_dir, uint64_t end);
 /* Keeps runs below `end`, and those behind it up to the first that is not whole; files that
  * begin later than that go. `next`: no number below it is given again. */
 struct runlog *runlog_open(const char *state_dir, uint64_t end, uint64_t next, struct fail *why);

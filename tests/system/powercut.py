@@ -131,6 +131,7 @@ def cut_power(daemon):
     flags = chance.choice((LOGFLUSH, NOLOGFLUSH))
     aim()
     place, before = where(), time.time()
+    os.killpg(daemon.pid, signal.SIGSTOP)  # nobody lives on without power, to say that it is gone
     fcntl.ioctl(root, SHUTDOWN, struct.pack("I", flags))
     os.close(root)
     os.killpg(daemon.pid, signal.SIGKILL)

@@ -321,6 +321,34 @@ put_file(const char *name, const uint8_t *bytes, size_t size)
 }
 
 static void
+a_file_of_runs_that_the_power_left_without_its_head_goes(void)
+{
+	struct runlog_file *files;
+	uint64_t damaged = 0, length;
+	struct ledger *ledger;
+
+	scratch_make();
+	ledger = ledger_open(scratch, 0, NULL);
+	ledger_add(ledger, 1, REASON_GOOD, 1, 9);
+	ledger_add(ledger, 1, REASON_TIMEOUT, 10, 10);
+	CHECK(ledger_sync(ledger, &length, NULL) == 0 && length == LEDGER_RUN_SIZE);
+	ledger_close(ledger);
+	put_file("ledger/runs-0000000000000002", (const uint8_t *)"PWRUNS02", 8);
+	ledger = ledger_open(scratch, length, NULL);
+	CHECK(ledger != NULL);
+	ledger_close(ledger);
+	CHECK(runlog_list(scratch, &files, &damaged) == 1 && damaged == 0);
+	free(files);
+	/* What a checkpoint knew cannot have been without a head: that is damage. */
+	put_file("ledger/runs-0000000000000001", (const uint8_t *)"", 0);
+	ledger = ledger_open(scratch, length, NULL);
+	ledger_close(ledger);
+	CHECK(runlog_list(scratch, &files, &damaged) == 0 && damaged == 1);
+	free(files);
+	scratch_remove();
+}
+
+static void
 open_runs_of_many_points_alike_take_little_room_and_come_back(void)
 {
 	static struct ledger_run open[5000];
@@ -424,6 +452,7 @@ every_slot_is_counted_once_whatever_restarts_come_between(void)
 RUN_TESTS(TEST(every_slot_is_counted_once_whatever_restarts_come_between),
 	TEST(runs_of_one_reason_are_one_run_and_duplicates_change_nothing),
 	TEST(first_and_discontinuity_stay_apart_from_good),
+	TEST(a_file_of_runs_that_the_power_left_without_its_head_goes),
 	TEST(open_runs_of_many_points_alike_take_little_room_and_come_back),
 	TEST(a_checkpoint_of_the_former_form_is_read),
 	TEST(a_damaged_checkpoint_is_noticed_and_no_byte_of_it_believed))
