@@ -222,6 +222,19 @@ fleet_read_rrds(const struct fleet *fleet, const char *folder)
 	}
 }
 
+void
+fleet_sync_rrds(const struct fleet *fleet, const char *folder)
+{
+	char path[800];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", fleet->dir, folder);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || syncfs(fd) == -1)
+		fleet_die("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
 /* ---- samples ---- */
 
 static uint64_t

@@ -34,6 +34,7 @@ void fleet_file(char *to, size_t size, uint32_t file);
 void fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first);
 /* Reads them all, so that they are in the cache. */
 void fleet_read_rrds(const struct fleet *fleet, const char *folder);
+void fleet_sync_rrds(const struct fleet *fleet, const char *folder); /* with all beside them */
 int64_t fleet_rrd_bytes(const struct fleet *fleet);
 double fleet_value(const struct fleet *fleet, uint32_t file, unsigned ds, int64_t slot);
 /* When in its interval a device is polled; ns. */

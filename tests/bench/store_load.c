@@ -3,7 +3,8 @@
  *   store_load cost --dir D --files F --rows R    CPU a value of the store, and of the same
  *       calls of rrd_update_r, made bare: same number of files of the same shape, R rows in
  *       each call, texts made beforehand and not counted. Both after one row of warm-up, with all
- *       files in the cache.
+ *       files in the cache and on disk: the store's are after its checkpoint, and a kernel writes
+ *       what is dirty long before a plant's next turn.
  *   store_load pending --files F --rows R         memory of R pending rows in each of F files
  *
  * The store's figure has it all: journal read, ledger, rows kept, text made, heads of files
@@ -180,6 +181,7 @@ run_bare(const struct load *load)
 
 	for (uint32_t file = 0; file < load->fleet.files; file++)
 		update_bare(load, file, FIRST, FIRST);
+	fleet_sync_rrds(&load->fleet, "bare");
 	fleet_read_rrds(&load->fleet, "bare");
 	for (uint32_t file = 0; file < load->fleet.files; file++)
 		used += update_bare(load, file, FIRST + 1, FIRST + load->rows);
