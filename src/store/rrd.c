@@ -149,12 +149,177 @@ judge_call(struct rrd_place place, struct fail *why)
 	return judge(place, said, why);
 }
 
+/* ---- what stands in a head; offsets of librrd's rrd_format.h on a 64-bit system ---- */
+
+#define STATIC_HEAD 128
+#define DEFINITION 120 /* of a data source, of an RRA: its name comes first */
+#define AT_VERSION 4
+#define AT_COOKIE 16
+#define AT_DS_COUNT 24
+#define AT_RRA_COUNT 32
+#define AT_STEP 40
+#define AT_ROWS 24  /* in an RRA's definition */
+#define AT_SLOTS 32
+#define COUNT_MAX 100000
+
+static uint64_t
+number_at(const uint8_t *bytes, size_t at)
+{
+	uint64_t value;
+
+	/* RRD files are in the byte order of the machine. */
+	memcpy(&value, bytes + at, sizeof value);
+	return value;
+}
+
+/* Where the time of the last update stands. */
+static size_t
+live_head_at(const uint8_t *start)
+{
+	return STATIC_HEAD + DEFINITION * (number_at(start, AT_DS_COUNT) + number_at(start, AT_RRA_COUNT));
+}
+
+static size_t
+head_size(const uint8_t start[STATIC_HEAD])
+{
+	uint64_t ds = number_at(start, AT_DS_COUNT), rra = number_at(start, AT_RRA_COUNT);
+
+	if (memcmp(start, "RRD", 4) != 0 || ds == 0 || rra == 0 || ds > COUNT_MAX || rra > 1000)
+		return 0;
+	return live_head_at(start) + 16 + 112 * ds + 80 * ds * rra + 8 * rra;
+}
+
+/* Most heads are had by one read of so much. */
+#define HEAD_USUAL 16384
+
+/* The head of an open file; 0, or -1 when it has none. */
+static int
+read_head(int fd, struct rrd_head *head)
+{
+	uint8_t *bytes = mem_grow(NULL, HEAD_USUAL, 1);
+	struct stat info;
+	ssize_t got = fstat(fd, &info) == -1 ? -1 : pread(fd, bytes, HEAD_USUAL, 0);
+	size_t size = got < STATIC_HEAD ? 0 : head_size(bytes), rest = 0;
+
+	*head = (struct rrd_head){ 0 };
+	if (size == 0 || (off_t)size > info.st_size)
+		goto none;
+	if (size > (size_t)got) {
+		rest = size - (size_t)got;
+		bytes = mem_grow(bytes, size, 1);
+	}
+	if (rest > 0 && pread(fd, bytes + got, rest, got) != (ssize_t)rest)
+		goto none;
+	*head = (struct rrd_head){ .inode = (uint64_t)info.st_ino, .bytes = bytes, .size = size,
+		.file_size = info.st_size, .has_holes = info.st_blocks * 512 < info.st_size };
+	return 0;
+none:
+	free(bytes);
+	return -1;
+}
+
 /* ---- shape ---- */
+
+/* The RRA functions that we know; NULL. */
+static const char *
+function_named(const char *name)
+{
+	static const char *const functions[] = { "AVERAGE", "MIN", "MAX", "LAST" };
+
+	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+		if (strcmp(name, functions[i]) == 0)
+			return functions[i];
+	return NULL;
+}
+
+static bool
+is_of_librrd_1_7(const uint8_t *bytes)
+{
+	double cookie;
+
+	memcpy(&cookie, bytes + AT_COOKIE, sizeof cookie);
+	return (memcmp(bytes + AT_VERSION, "0003", 5) == 0 ||
+		memcmp(bytes + AT_VERSION, "0004", 5) == 0) && cookie == 8.642135E130;
+}
+
+/* A name in a definition; NULL when it has no end. */
+static const char *
+name_at(const uint8_t *bytes, size_t at)
+{
+	const char *name = (const char *)bytes + at;
+
+	return memchr(name, '\0', RRD_DS_NAME) != NULL ? name : NULL;
+}
+
+/* The RRAs' definitions at `at`; how many octets their rows take, 0: not all is as we make it. */
+static uint64_t
+take_rra_definitions(struct rrd_shape *shape, const uint8_t *bytes, size_t at)
+{
+	uint64_t octets = 0;
+
+	for (int i = 0; i < shape->rra_count; i++, at += DEFINITION) {
+		struct layout_rra *rra = &shape->rra[i];
+		const char *name = name_at(bytes, at);
+
+		rra->function = name == NULL ? NULL : function_named(name);
+		rra->rows = (int64_t)number_at(bytes, at + AT_ROWS);
+		rra->slots = (int64_t)number_at(bytes, at + AT_SLOTS);
+		if (rra->function == NULL || rra->rows <= 0 || rra->rows > INT32_MAX)
+			return 0;
+		octets += (uint64_t)rra->rows * shape->ds_count * sizeof(double);
+	}
+	return octets;
+}
+
+/* librrd's own information on a file is a list of some hundred texts. False when all is not as
+ * we make it: then librrd is asked, which knows older forms and says what is wrong. */
+static bool
+shape_of_head(const struct rrd_head *head, struct rrd_shape *shape)
+{
+	const uint8_t *bytes = head->bytes;
+	size_t definitions = STATIC_HEAD + DEFINITION * number_at(bytes, AT_DS_COUNT);
+
+	if (!is_of_librrd_1_7(bytes) || number_at(bytes, AT_RRA_COUNT) > LAYOUT_RRAS)
+		return false;
+	shape->step = (int64_t)number_at(bytes, AT_STEP);
+	shape->last = (int64_t)number_at(bytes, live_head_at(bytes));
+	shape->ds_count = (size_t)number_at(bytes, AT_DS_COUNT);
+	shape->rra_count = (int)number_at(bytes, AT_RRA_COUNT);
+	if (shape->step <= 0 ||
+		head->size + take_rra_definitions(shape, bytes, definitions) != head->file_size)
+		return false;
+	shape->ds = mem_array(shape->ds_count, sizeof *shape->ds);
+	for (size_t i = 0; i < shape->ds_count; i++) {
+		const char *name = name_at(bytes, STATIC_HEAD + DEFINITION * i);
+
+		if (name == NULL || *name == '\0')
+			goto no;
+		memcpy(shape->ds[i], name, strlen(name));
+	}
+	return true;
+no:
+	free(shape->ds);
+	return false;
+}
+
+static bool
+read_shape(const char *path, struct rrd_shape *shape)
+{
+	struct rrd_head head = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool done = fd != -1 && read_head(fd, &head) == 0 && shape_of_head(&head, shape);
+
+	if (fd != -1)
+		close(fd);
+	free(head.bytes);
+	if (!done)
+		*shape = (struct rrd_shape){ 0 };
+	return done;
+}
 
 static void
 take_rra(struct rrd_shape *shape, const rrd_info_t *info)
 {
-	static const char *const functions[] = { "AVERAGE", "MIN", "MAX", "LAST" };
 	struct layout_rra *rra;
 	unsigned number;
 	char what[20];
@@ -168,10 +333,9 @@ take_rra(struct rrd_shape *shape, const rrd_info_t *info)
 	rra = &shape->rra[number];
 	if (strcmp(what, "cf") == 0 && info->type == RD_I_STR) {
 		shape->rra_count = (int)number + 1;
-		rra->function = "?";
-		for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
-			if (strcmp(info->value.u_str, functions[i]) == 0)
-				rra->function = functions[i];
+		rra->function = function_named(info->value.u_str);
+		if (rra->function == NULL)
+			rra->function = "?";
 	} else if (strcmp(what, "rows") == 0 && info->type == RD_I_CNT) {
 		rra->rows = (int64_t)info->value.u_cnt;
 	} else if (strcmp(what, "pdp_per_row") == 0 && info->type == RD_I_CNT) {
@@ -208,6 +372,8 @@ rrd_file_shape(struct rrd_place place, struct rrd_shape *shape, struct fail *why
 
 	*shape = (struct rrd_shape){ 0 };
 	make_path(path, place);
+	if (read_shape(path, shape))
+		return RRD_DONE;
 	if (access(path, F_OK) == -1 && errno == ENOENT) {
 		fail_set(why, "%s: %s", path, strerror(ENOENT));
 		return judge_root(place, why) != RRD_DONE ? RRD_REFUSED : RRD_MISSING;
@@ -492,68 +658,7 @@ rrd_file_sync(struct rrd_place place, struct fail *why)
 	return result == -1 ? RRD_LATER : RRD_DONE;
 }
 
-/* ---- heads, see undo.h; offsets of librrd's rrd_format.h on a 64-bit system ---- */
-
-#define STATIC_HEAD 128
-#define AT_DS_COUNT 24
-#define AT_RRA_COUNT 32
-#define COUNT_MAX 100000
-
-static uint64_t
-number_at(const uint8_t *bytes, size_t at)
-{
-	uint64_t value;
-
-	/* RRD files are in the byte order of the machine. */
-	memcpy(&value, bytes + at, sizeof value);
-	return value;
-}
-
-/* Where the time of the last update stands. */
-static size_t
-live_head_at(const uint8_t *start)
-{
-	return STATIC_HEAD + 120 * (number_at(start, AT_DS_COUNT) + number_at(start, AT_RRA_COUNT));
-}
-
-static size_t
-head_size(const uint8_t start[STATIC_HEAD])
-{
-	uint64_t ds = number_at(start, AT_DS_COUNT), rra = number_at(start, AT_RRA_COUNT);
-
-	if (memcmp(start, "RRD", 4) != 0 || ds == 0 || rra == 0 || ds > COUNT_MAX || rra > 1000)
-		return 0;
-	return live_head_at(start) + 16 + 112 * ds + 80 * ds * rra + 8 * rra;
-}
-
-/* Most heads are had by one read of so much. */
-#define HEAD_USUAL 16384
-
-/* The head of an open file; 0, or -1 when it has none. */
-static int
-read_head(int fd, struct rrd_head *head)
-{
-	uint8_t *bytes = mem_grow(NULL, HEAD_USUAL, 1);
-	struct stat info;
-	ssize_t got = fstat(fd, &info) == -1 ? -1 : pread(fd, bytes, HEAD_USUAL, 0);
-	size_t size = got < STATIC_HEAD ? 0 : head_size(bytes), rest = 0;
-
-	*head = (struct rrd_head){ 0 };
-	if (size == 0 || (off_t)size > info.st_size)
-		goto none;
-	if (size > (size_t)got) {
-		rest = size - (size_t)got;
-		bytes = mem_grow(bytes, size, 1);
-	}
-	if (rest > 0 && pread(fd, bytes + got, rest, got) != (ssize_t)rest)
-		goto none;
-	*head = (struct rrd_head){ .inode = (uint64_t)info.st_ino, .bytes = bytes, .size = size,
-		.has_holes = info.st_blocks * 512 < info.st_size };
-	return 0;
-none:
-	free(bytes);
-	return -1;
-}
+/* ---- heads, see undo.h ---- */
 
 uint64_t
 rrd_file_inode(struct rrd_place place)

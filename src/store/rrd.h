@@ -56,6 +56,7 @@ struct rrd_head {
 	uint64_t inode;
 	uint8_t *bytes; /* free() it */
 	size_t size;
+	uint64_t file_size;
 	bool has_holes; /* rrd_file_fill has something to do */
 };
 /* Of the file that bears that name now; 0: there is none, or the disk does not tell. */

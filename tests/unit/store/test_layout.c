@@ -1,5 +1,7 @@
 #include "../check.h"
 
+#include <unistd.h>
+
 #include "../scratch.h"
 #include "base/fail.h"
 #include "store/layout.h"
@@ -180,6 +182,36 @@ no_row_is_older_than_a_point_may_be_kept(void)
 	CHECK(layout_make(&layout, 60 * SECOND, "short:soon", &why) == -1);
 }
 
+static void
+a_file_tells_its_shape_and_one_that_was_cut_off_does_not(void)
+{
+	static const char *const names[] = { "pieces", "life_of_nineteen_ch" };
+	struct rrd_place place;
+	struct rrd_shape shape;
+	struct fail why;
+
+	scratch_make();
+	place = (struct rrd_place){ scratch, "a/points.rrd" };
+	CHECK(rrd_file_shape(place, &shape, &why) == RRD_MISSING);
+	CHECK(layout_make(&layout, 5 * SECOND, "standard", NULL) == 0);
+	CHECK(rrd_file_create(place, &layout, 1000000000, names, 2, &why) == RRD_DONE);
+	CHECK(rrd_file_shape(place, &shape, &why) == RRD_DONE);
+	CHECK(shape.step == 5 && shape.last == 1000000000 - 5 && shape.ds_count == 2);
+	CHECK_STR(shape.ds[0], names[0]);
+	CHECK_STR(shape.ds[1], names[1]);
+	CHECK_INT(shape.rra_count, layout.count);
+	for (int i = 0; i < layout.count; i++) {
+		CHECK_STR(shape.rra[i].function, layout.rra[i].function);
+		CHECK(shape.rra[i].rows == layout.rra[i].rows && shape.rra[i].slots == layout.rra[i].slots);
+	}
+	free(shape.ds);
+	CHECK(truncate(scratch_path("a/points.rrd"), layout_bytes(&layout, 2) - 8) == 0);
+	CHECK(rrd_file_shape(place, &shape, &why) != RRD_DONE);
+	CHECK(truncate(scratch_path("a/points.rrd"), 100) == 0);
+	CHECK(rrd_file_shape(place, &shape, &why) != RRD_DONE && shape.ds == NULL);
+	scratch_remove();
+}
+
 RUN_TESTS(TEST(no_row_is_older_than_a_point_may_be_kept),
 	TEST(standard_at_a_minute_keeps_what_the_manual_says),
 	TEST(other_intervals_reach_as_far_back_with_whole_slots),
@@ -188,4 +220,5 @@ RUN_TESTS(TEST(no_row_is_older_than_a_point_may_be_kept),
 	TEST(minute_rows_of_a_fast_series_keep_its_extremes),
 	TEST(a_quarter_hour_series_keeps_single_slots_for_ninety_days),
 	TEST(unknown_profiles_and_broken_intervals_are_refused_in_words),
-	TEST(the_size_is_exactly_that_of_the_file))
+	TEST(the_size_is_exactly_that_of_the_file),
+	TEST(a_file_tells_its_shape_and_one_that_was_cut_off_does_not))
