@@ -189,16 +189,16 @@ head_size(const uint8_t start[STATIC_HEAD])
 	return live_head_at(start) + 16 + 112 * ds + 80 * ds * rra + 8 * rra;
 }
 
-/* Most heads are had by one read of so much. */
-#define HEAD_USUAL 16384
+/* What is read first: a page, as each page that is touched costs. */
+#define HEAD_BEGIN 4096
 
 /* The head of an open file; 0, or -1 when it has none. */
 static int
 read_head(int fd, struct rrd_head *head)
 {
-	uint8_t *bytes = mem_grow(NULL, HEAD_USUAL, 1);
+	uint8_t *bytes = mem_grow(NULL, HEAD_BEGIN, 1);
 	struct stat info;
-	ssize_t got = fstat(fd, &info) == -1 ? -1 : pread(fd, bytes, HEAD_USUAL, 0);
+	ssize_t got = fstat(fd, &info) == -1 ? -1 : pread(fd, bytes, HEAD_BEGIN, 0);
 	size_t size = got < STATIC_HEAD ? 0 : head_size(bytes), rest = 0;
 
 	*head = (struct rrd_head){ 0 };
