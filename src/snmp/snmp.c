@@ -55,7 +55,7 @@ struct snmp_device {
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
 	size_t varbinds;           /* learned from tooBig; 0 = no limit known */
 	size_t bulk;               /* varbinds of a GETBULK's answer that come through */
-	size_t saved_varbinds, saved_bulk; /* as they stand in the state */
+	uint16_t saved_varbinds, saved_bulk; /* as they stand in the state */
 	bool has_uptime;           /* it has told sysUpTime */
 	int64_t no_uptime_until;
 	struct counter_epoch epoch;
@@ -114,8 +114,8 @@ learned_load(struct snmp_device *device)
 	if (text == NULL || sscanf(text, "%u %u", &bulk, &varbinds) != 2 ||
 		bulk < BULK_LEAST || bulk > BULK_MOST || varbinds > BULK_MOST)
 		return;
-	device->bulk = device->saved_bulk = bulk;
-	device->varbinds = device->saved_varbinds = varbinds;
+	device->bulk = device->saved_bulk = (uint16_t)bulk;
+	device->varbinds = device->saved_varbinds = (uint16_t)varbinds;
 }
 
 /* What shrinks is saved at once: the next run shall not lose answers to learn it again. What
@@ -126,14 +126,14 @@ learned_save(struct snmp_device *device)
 	bool usual = device->bulk == BULK_MOST && device->varbinds == 0;
 	bool less = device->bulk < device->saved_bulk ||
 		device->varbinds != device->saved_varbinds;
-	bool more = device->bulk >= 2 * device->saved_bulk ||
+	bool more = device->bulk >= 2u * device->saved_bulk ||
 		(device->bulk == BULK_MOST && device->saved_bulk < BULK_MOST);
 	char key[80], text[40];
 
 	if (device->snmp->state == NULL || (!less && !more))
 		return;
-	device->saved_varbinds = device->varbinds;
-	device->saved_bulk = device->bulk;
+	device->saved_varbinds = (uint16_t)device->varbinds;
+	device->saved_bulk = (uint16_t)device->bulk;
 	learned_key(key, sizeof key, device);
 	snprintf(text, sizeof text, "%zu %zu", device->bulk, device->varbinds);
 	state_set(device->snmp->state, key, usual ? NULL : text);

@@ -88,10 +88,10 @@ authUser log informs priv' >"$work/nms.conf"
 	wait_for 5 running "$nms_port"
 fi
 
-# receiver NAME PORT PASS
+# receiver NAME PORT PASS SEPARATOR KIND
 receiver()
 {
-	echo "  { name = \"$1\"; address = \"127.0.0.1:$2\"; version = \"3\"; kind = \"inform\";
+	echo "  { name = \"$1\"; address = \"127.0.0.1:$2\"; version = \"3\"; kind = \"${5:-inform}\";
     timeout = \"100ms\"; user = \"informs\"; auth = \"SHA-256\"; auth_pass = \"$3\";
     priv = \"AES\"; priv_pass = \"@cred:priv\"; }$4"
 }
@@ -142,7 +142,8 @@ END
 	echo 'receivers: ('
 	receiver right "$nms_port" @cred:auth ,
 	receiver wrong "$nms_port" "not the phrase" ,
-	receiver nobody "$nobody" @cred:auth
+	receiver nobody "$nobody" @cred:auth ,
+	receiver trapped "$nobody" @cred:auth "" trap
 	echo ');'
 	echo 'thresholds: ( { name = "busy"; on = "test/loop_lag"; above = 0.0; severity = "minor"; } );'
 } >"$work/pollwerk.conf"
@@ -220,6 +221,10 @@ if [ -n "$nms" ]; then
 else
 	skip "INFORMs by version 3 (apt-get install snmptrapd)"
 fi
+
+engine=$(sed -n 's/^id	//p' "$work/state/engine")
+check "status tells the engine of our own TRAPs (${engine:-none})" eval \
+	'[ ${#engine} -eq 26 ] && $pollwerk status | grep -q "engine 0x$engine"'
 
 # number PATH: its good value.
 number()

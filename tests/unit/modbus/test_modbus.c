@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/device.h"
 #include "core/driver.h"
+#include "core/self.h"
 #include "fake/loop_sim.h"
 #include "server.h"
 
@@ -500,6 +501,7 @@ busy_first(struct server *self, const struct server_request *request)
 static void
 asks_a_busy_device_again_gently(void)
 {
+	struct self_counts counts = { 0 };
 	struct plant *plant;
 	struct task *task;
 	int64_t before;
@@ -517,6 +519,9 @@ asks_a_busy_device_again_gently(void)
 		CHECK_INT(task->exchanges, times + 1);
 		CHECK(task->readings[0].received - before >= (100 * LOOP_MS << times) - 110 * LOOP_MS);
 	}
+	modbus_driver.count(plant->state, &counts);
+	CHECK_INT(counts.retries, 1 + 2 + 3);
+	CHECK_INT(counts.strays, 0);
 	server.state = 100;
 	task = polled(plant, false);
 	CHECK_INT(task->exchanges, 4);

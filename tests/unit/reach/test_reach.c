@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "core/device.h"
 #include "core/driver.h"
+#include "core/self.h"
 
 /* ---- what core/poller does for a driver ---- */
 
@@ -138,6 +139,8 @@ measures_the_round_trip_of_a_ping(void)
 static void
 asks_twice_before_it_says_no_but_a_dead_host_once(void)
 {
+	struct self_counts counts = { 0 };
+
 	begin(true);
 	options.ping = true;
 	net_sim_ping(&host, -1);
@@ -152,6 +155,8 @@ asks_twice_before_it_says_no_but_a_dead_host_once(void)
 	net_sim_ping(&host, 0);
 	poll(true);
 	CHECK_INT(task.answered, 1);
+	reach_driver.count(state, &counts);
+	CHECK_INT(counts.retries, 1);
 	finish();
 }
 
