@@ -45,12 +45,12 @@ struct watch {
 struct subject {
 	const struct series *series; /* NULL: id not met yet */
 	struct host *host;           /* NULL: device not in the inventory */
-	bool is_up;
 	int64_t seen_at, good_at;    /* wall ns: first told in this run; newest good sample */
 	int64_t told_at;             /* wall ns: newest slot */
 	struct watch *watches;
 	uint32_t watch_count;
-	uint32_t stale_rules;        /* no-data rules among them */
+	uint16_t stale_rules;        /* no-data rules among them */
+	bool is_up;                  /* the device's own `up` */
 };
 struct alarms {
 	struct alarms_options options;
@@ -401,7 +401,8 @@ match_some(struct subject *subject, const struct rule_options *const *rules, siz
 		subject->watches = mem_grow(subject->watches, subject->watch_count + 1,
 			sizeof *subject->watches);
 		subject->watches[subject->watch_count++] = (struct watch){ .rule = rules[r] };
-		subject->stale_rules += rules[r]->kind == RULE_NO_DATA;
+		if (rules[r]->kind == RULE_NO_DATA)
+			subject->stale_rules++;
 	}
 }
 
@@ -431,7 +432,7 @@ see(struct alarms *alarms, const struct series *series)
 	char device[41];
 
 	if (series->id >= alarms->subject_count) {
-		uint32_t count = series->id + series->id / 2 + 64;
+		uint32_t count = series->id + series->id / 8 + 64;
 
 		alarms->subjects = mem_grow(alarms->subjects, count, sizeof *alarms->subjects);
 		memset(alarms->subjects + alarms->subject_count, 0,

@@ -32,6 +32,7 @@ struct build {
 	struct conf *conf;
 	struct conf_errors *errors;
 	struct arena *arena;
+	struct arena *scratch; /* of this build: nothing of the inventory points into it */
 	struct inventory *inventory;
 	struct templates templates;
 	struct node_list lines, profiles, store;

@@ -107,7 +107,7 @@ build_unique(struct build *build, const struct node_list *list)
 static void
 add_rules(struct build *build, const struct unit *unit, const struct device *device)
 {
-	struct node_list rules = template_members(unit->tmpl, NULL, "thresholds", build->arena);
+	struct node_list rules = template_members(unit->tmpl, NULL, "thresholds", build->scratch);
 
 	for (size_t i = 0; i < rules.count; i++)
 		build_rule(build, rules.items[i], unit, device);

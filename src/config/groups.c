@@ -68,7 +68,7 @@ build_infos(struct build *build, const struct scope *scope, const struct node_li
 		if (build_oid(build, scope, node_get(nodes->items[i], "oid"), &info->oid))
 			wire->info_count++;
 	}
-	wire->infos = infos;
+	wire->infos = arena_same(build->arena, infos, nodes->count * sizeof *infos);
 }
 
 static size_t
@@ -80,7 +80,7 @@ build_types(struct build *build, const struct scope *rows, const char *key,
 
 	for (int i = 0; i < node_count(list); i++)
 		numbers[i] = node_integer(node_at(list, i));
-	*types = numbers;
+	*types = arena_same(build->arena, numbers, (size_t)node_count(list) * sizeof *numbers);
 	return (size_t)node_count(list);
 }
 
@@ -130,19 +130,19 @@ build_wire(struct work *work, const struct unit *unit, const struct config_setti
 
 	wire->include = wire->exclude = "";
 	if (with_infos && table != NULL)
-		infos = template_members(NULL, table, "info", build->arena);
+		infos = template_members(NULL, table, "info", build->scratch);
 	else if (with_infos)
-		infos = template_members(unit->tmpl, NULL, "info", build->arena);
+		infos = template_members(unit->tmpl, NULL, "info", build->scratch);
 	scope.tmpl = unit->tmpl;
 	scope.given = node_get(work->node, "parameters");
 	build_infos(build, &scope, &infos, wire);
 	if (table == NULL)
-		return wire;
+		return arena_same(build->arena, wire, sizeof *wire);
 	wire->key_count = build_oids(build, &scope, "key", &wire->keys);
 	build_oid(build, &scope, scope_find(&scope, "discontinuity"), &wire->discontinuity);
 	rows = build_scope(build, "row", row_options(work, node_get_text(table, "name", "")));
 	build_choices(work, &rows, &scope, wire);
-	return wire;
+	return arena_same(build->arena, wire, sizeof *wire);
 }
 
 /* Points that would share a data source of the RRD file, or a name. */
@@ -265,7 +265,7 @@ fill_group(struct work *work, struct group *group, const struct draft *drafts, s
 		group->align = group->align || draft->align;
 		points[group->point_count++] = draft->point;
 	}
-	group->points = points;
+	group->points = arena_same(work->build->arena, points, count * sizeof *points);
 }
 
 /* The nearest that says it: the device's rows, the device, the table, its template and what
@@ -345,7 +345,7 @@ add_registers(struct work *work, const struct config_setting_t *names, struct no
 			conf_list_points(work->build->conf, name);
 		size_t count = points->count + (size_t)node_count(list);
 		const struct config_setting_t **items =
-			arena_zero(work->build->arena, count * sizeof *items);
+			arena_zero(work->build->scratch, count * sizeof *items);
 
 		if (points->count > 0)
 			memcpy(items, points->items, points->count * sizeof *items);
@@ -360,7 +360,7 @@ static struct node_list
 unit_points(struct work *work, const struct unit *unit)
 {
 	struct node_list points = template_members(unit->tmpl, unit->own, "points",
-		work->build->arena);
+		work->build->scratch);
 
 	add_registers(work, node_get(unit->own, "registers"), &points);
 	for (const struct template *at = unit->tmpl; at != NULL; at = at->parent)
@@ -373,7 +373,7 @@ group_unit(struct work *work, const struct unit *unit)
 {
 	struct build *build = work->build;
 	struct node_list points = unit_points(work, unit);
-	struct node_list tables = template_members(unit->tmpl, NULL, "tables", build->arena);
+	struct node_list tables = template_members(unit->tmpl, NULL, "tables", build->scratch);
 
 	group_points(work, unit, NULL, &points);
 	for (size_t i = 0; i < tables.count; i++) {
@@ -389,7 +389,7 @@ group_unit(struct work *work, const struct unit *unit)
 					"there is another table of this name in line %d",
 					node_line(tables.items[k]));
 		}
-		points = template_members(NULL, tables.items[i], "points", build->arena);
+		points = template_members(NULL, tables.items[i], "points", build->scratch);
 		if (name != NULL)
 			group_points(work, unit, tables.items[i], &points);
 	}

@@ -121,19 +121,19 @@ check_template(struct build *build, const struct template *tmpl)
 {
 	static const char *const lists[] = { "points", "tables", "thresholds", "info", "parameters" };
 	struct unit unit = { .name = tmpl->name, .tmpl = tmpl };
-	struct node_list points = template_members(tmpl, NULL, "points", build->arena);
-	struct node_list tables = template_members(tmpl, NULL, "tables", build->arena);
+	struct node_list points = template_members(tmpl, NULL, "points", build->scratch);
+	struct node_list tables = template_members(tmpl, NULL, "tables", build->scratch);
 	struct draft draft;
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-		struct node_list list = template_members(NULL, tmpl->node, lists[i], build->arena);
+		struct node_list list = template_members(NULL, tmpl->node, lists[i], build->scratch);
 
 		build_unique(build, &list);
 	}
 	for (size_t i = 0; i < points.count; i++)
 		build_point(build, &unit, NULL, points.items[i], &draft);
 	for (size_t t = 0; t < tables.count; t++) {
-		points = template_members(NULL, tables.items[t], "points", build->arena);
+		points = template_members(NULL, tables.items[t], "points", build->scratch);
 		build_unique(build, &points);
 		for (size_t i = 0; i < points.count; i++)
 			build_point(build, &unit, tables.items[t], points.items[i], &draft);
@@ -143,7 +143,8 @@ check_template(struct build *build, const struct template *tmpl)
 struct inventory *
 inventory_build(struct conf *conf, struct conf_errors *errors)
 {
-	struct build build = { .conf = conf, .errors = errors, .arena = arena_new() };
+	struct build build = { .conf = conf, .errors = errors, .arena = arena_new(),
+		.scratch = arena_new() };
 	struct node_list templates;
 	size_t before = errors->count;
 
@@ -172,6 +173,8 @@ inventory_build(struct conf *conf, struct conf_errors *errors)
 	free(build.rules);
 	free(build.known);
 	free(build.known_first);
+	arena_free(build.scratch);
+	arena_settle(build.arena);
 	if (errors->count == before)
 		return build.inventory;
 	inventory_free(build.inventory);

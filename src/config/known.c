@@ -22,8 +22,8 @@ add(struct build *build, const struct device *device, const char *table, const c
 		.interval = interval, .kind = kind,
 	};
 	known->text = table == NULL ?
-		arena_format(build->arena, "%s/%s", device->name, point) :
-		arena_format(build->arena, "%s/%s[*]/%s", device->name, table, point);
+		arena_format(build->scratch, "%s/%s", device->name, point) :
+		arena_format(build->scratch, "%s/%s[*]/%s", device->name, table, point);
 }
 
 void

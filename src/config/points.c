@@ -66,7 +66,7 @@ build_states(struct build *build, const struct scope *scope, struct point *point
 		}
 		count++;
 	}
-	point->states = states;
+	point->states = arena_same(build->arena, states, (size_t)node_count(list) * sizeof *states);
 	point->state_count = count;
 	return true;
 }
@@ -163,7 +163,8 @@ build_oid(struct build *build, const struct scope *scope, const struct config_se
 				why.text);
 		return false;
 	}
-	oid->ids = arena_copy(build->arena, ids, count * sizeof *ids);
+	oid->ids = arena_same(build->arena, arena_copy(build->arena, ids, count * sizeof *ids),
+		count * sizeof *ids);
 	oid->count = count;
 	return true;
 }
@@ -184,7 +185,7 @@ build_oids(struct build *build, const struct scope *scope, const char *key,
 		if (build_oid(build, scope, scope_resolve(scope, key, entry), &all[count]))
 			count++;
 	}
-	*oids = all;
+	*oids = arena_same(build->arena, all, (size_t)entries * sizeof *all);
 	return count;
 }
 
@@ -207,7 +208,7 @@ build_scales(struct build *build, const struct scope *scope, enum point_kind kin
 	scales = arena_zero(build->arena, wire->oid_count * sizeof *scales);
 	for (size_t i = 0; i < wire->oid_count; i++)
 		scales[i] = node_number(node_at(list, (int)i));
-	wire->scales = scales;
+	wire->scales = arena_same(build->arena, scales, wire->oid_count * sizeof *scales);
 	return true;
 }
 
@@ -233,8 +234,8 @@ build_snmp_invalid(struct build *build, const struct scope *scope, enum point_ki
 			fine = false;
 		}
 	}
-	wire->invalid = ranges;
 	wire->invalid_count = (size_t)node_count(list);
+	wire->invalid = arena_same(build->arena, ranges, wire->invalid_count * sizeof *ranges);
 	return fine;
 }
 
@@ -257,10 +258,12 @@ build_snmp_point(struct build *build, const struct scope *scope, struct draft *d
 			node_error(node, build->errors, "missing key \"oid\"");
 		return false;
 	}
-	draft->point.wire = wire;
-	return build_kind(build, scope, POINT_GAUGE, &draft->point) &&
-		build_scales(build, scope, draft->point.kind, wire) &&
-		build_snmp_invalid(build, scope, draft->point.kind, wire);
+	if (!build_kind(build, scope, POINT_GAUGE, &draft->point) ||
+		!build_scales(build, scope, draft->point.kind, wire) ||
+		!build_snmp_invalid(build, scope, draft->point.kind, wire))
+		return false;
+	draft->point.wire = arena_same(build->arena, wire, sizeof *wire);
+	return true;
 }
 
 /* ---- Modbus ---- */
@@ -431,7 +434,8 @@ build_invalid(struct build *build, const struct scope *scope, struct modbus_poin
 			wire->spec.invalid_count++;
 		}
 	}
-	wire->spec.invalid = ranges;
+	wire->spec.invalid = arena_same(build->arena, ranges,
+		(size_t)node_count(list) * sizeof *ranges);
 	return fine;
 }
 
@@ -564,11 +568,13 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 		node_error(node, build->errors, "%s", why.text);
 		return false;
 	}
-	draft->point.wire = wire;
-	return build_kind(build, scope, wire->spec.type == REGS_STRING ? POINT_TEXT :
-		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point) &&
-		build_field(build, scope, draft->point.kind, wire) &&
-		build_wrap(build, scope, draft->point.kind, wire);
+	if (!build_kind(build, scope, wire->spec.type == REGS_STRING ? POINT_TEXT :
+		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point) ||
+		!build_field(build, scope, draft->point.kind, wire) ||
+		!build_wrap(build, scope, draft->point.kind, wire))
+		return false;
+	draft->point.wire = arena_same(build->arena, wire, sizeof *wire);
+	return true;
 }
 
 /* A forgotten transformer ratio must not store zeros that count as good. */

@@ -56,6 +56,7 @@ free_unit(struct unit *unit)
 	}
 	free(unit->info_names);
 	free(unit->info_texts);
+	free(unit->last_error);
 	free(unit->tasks);
 	inventory_unref(unit->inventory);
 	free(unit);

@@ -8,17 +8,31 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-struct entry {
-	struct series series; /* its strings are in text */
-	UT_hash_handle hh;    /* by path */
-	char *text;
+/* Entries are many and small, and mostly alike: they stand in pieces that never move, their
+ * strings in a pool, each text of unit, file, DS and profile once. */
+#define PIECE 1024
+#define POOL (64 * 1024)
+
+struct pool {
+	struct pool *next;
+	size_t used, size;
+	char bytes[];
+};
+
+/* Open addressing; at most half of the places are taken. room is 2^n. */
+struct paths {
+	uint32_t *ids; /* of the entry with that path now; 0: free */
+	size_t count, room;
+};
+struct words {
+	const char **texts; /* NULL: free */
+	size_t count, room;
 };
 
 struct series_catalogue {
@@ -26,13 +40,112 @@ struct series_catalogue {
 	int fd;
 	bool writer;
 	off_t read;          /* up to where lines have been taken up */
-	struct entry **by_id; /* by_id[id - 1] */
-	uint32_t count, room;
-	struct entry *by_path;
+	struct series **pieces;
+	uint32_t count;      /* of entries */
+	size_t piece_count;
+	struct paths paths;
+	struct words words;
+	struct pool *pool;
 	atomic_bool dirty;
-	char **kept; /* texts of replaced entries: somebody may hold a pointer into them */
-	size_t kept_count;
 };
+
+static struct series *
+entry_at(const struct series_catalogue *catalogue, uint32_t id)
+{
+	return &catalogue->pieces[(id - 1) / PIECE][(id - 1) % PIECE];
+}
+
+/* ---- texts ---- */
+
+static const char *
+pool_text(struct series_catalogue *catalogue, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	struct pool *pool = catalogue->pool;
+	char *to;
+
+	if (pool == NULL || pool->size - pool->used < size) {
+		size_t room = size > POOL ? size : POOL;
+
+		pool = mem_zero(sizeof *pool + room);
+		pool->size = room;
+		pool->next = catalogue->pool;
+		catalogue->pool = pool;
+	}
+	to = memcpy(pool->bytes + pool->used, text, size);
+	pool->used += size;
+	return to;
+}
+
+static const char **
+word_place(const struct words *words, const char *text)
+{
+	size_t at = str_hash(text, strlen(text)) & (words->room - 1);
+
+	while (words->texts[at] != NULL && strcmp(words->texts[at], text) != 0)
+		at = (at + 1) & (words->room - 1);
+	return &words->texts[at];
+}
+
+static void
+words_grow(struct words *words)
+{
+	struct words old = *words;
+
+	words->room = old.room == 0 ? 256 : old.room * 2;
+	words->texts = mem_array(words->room, sizeof *words->texts);
+	for (size_t i = 0; i < old.room; i++)
+		if (old.texts[i] != NULL)
+			*word_place(words, old.texts[i]) = old.texts[i];
+	free(old.texts);
+}
+
+/* The one copy of a text that many entries have. */
+static const char *
+word(struct series_catalogue *catalogue, const char *text)
+{
+	struct words *words = &catalogue->words;
+	const char **place;
+
+	if (text[0] == '\0')
+		return "";
+	if (words->count * 2 >= words->room)
+		words_grow(words);
+	place = word_place(words, text);
+	if (*place == NULL) {
+		*place = pool_text(catalogue, text);
+		words->count++;
+	}
+	return *place;
+}
+
+/* ---- paths ---- */
+
+static uint32_t *
+path_place(const struct series_catalogue *catalogue, const char *path)
+{
+	const struct paths *paths = &catalogue->paths;
+	size_t at = str_hash(path, strlen(path)) & (paths->room - 1);
+
+	while (paths->ids[at] != 0 && strcmp(entry_at(catalogue, paths->ids[at])->path, path) != 0)
+		at = (at + 1) & (paths->room - 1);
+	return &paths->ids[at];
+}
+
+static void
+paths_grow(struct series_catalogue *catalogue)
+{
+	struct paths *paths = &catalogue->paths, old = *paths;
+
+	paths->room = old.room == 0 ? 256 : old.room * 2;
+	paths->ids = mem_array(paths->room, sizeof *paths->ids);
+	for (size_t i = 0; i < old.room; i++)
+		if (old.ids[i] != 0)
+			*path_place(catalogue, entry_at(catalogue, old.ids[i])->path) = old.ids[i];
+	free(old.ids);
+}
+
+/* ---- lines ---- */
 
 #define FIELDS 9
 #define LINE_MAX_SIZE 2048
@@ -72,81 +185,70 @@ split_line(char *line, char *fields[FIELDS])
 	return strcmp(fields[0], crc) == 0;
 }
 
+/* All but the path, which is the same in all lines of an id. */
 static void
-fill_entry(struct entry *entry, char *fields[FIELDS])
+fill_entry(struct series_catalogue *catalogue, struct series *s, char *fields[FIELDS])
 {
-	struct series *s = &entry->series;
-
 	s->id = (uint32_t)strtoul(fields[1], NULL, 10);
 	s->kind = (enum point_kind)point_kind_parse(fields[2]);
 	s->step = strtoll(fields[3], NULL, 10);
-	s->profile = fields[4];
-	s->unit = fields[5];
-	s->file = fields[6];
-	s->ds = fields[7];
-	s->path = fields[8];
+	s->profile = word(catalogue, fields[4]);
+	s->unit = word(catalogue, fields[5]);
+	s->file = word(catalogue, fields[6]);
+	s->ds = word(catalogue, fields[7]);
 }
 
-/* The same point with another step: nothing is stored under the former id any more. */
-static void
-supersede(struct series_catalogue *catalogue, const char *path)
+static struct series *
+new_entry(struct series_catalogue *catalogue, const char *path)
 {
-	struct entry *old;
+	struct series *entry;
+	uint32_t *place;
 
-	HASH_FIND(hh, catalogue->by_path, path, strlen(path), old);
-	if (old == NULL)
-		return;
-	HASH_DELETE(hh, catalogue->by_path, old);
-	old->series.file = old->series.ds = "";
+	if (catalogue->count == catalogue->piece_count * PIECE) {
+		catalogue->pieces = mem_grow(catalogue->pieces, catalogue->piece_count + 1,
+			sizeof *catalogue->pieces);
+		catalogue->pieces[catalogue->piece_count++] = mem_array(PIECE, sizeof *entry);
+	}
+	if (catalogue->paths.count * 2 >= catalogue->paths.room)
+		paths_grow(catalogue);
+	place = path_place(catalogue, path);
+	entry = entry_at(catalogue, ++catalogue->count);
+	if (*place != 0) {
+		/* The same point with another step: nothing is stored under the former id any more. */
+		struct series *old = entry_at(catalogue, *place);
+
+		old->file = old->ds = "";
+		entry->path = old->path;
+	} else {
+		entry->path = pool_text(catalogue, path);
+		catalogue->paths.count++;
+	}
+	*place = catalogue->count;
+	return entry;
 }
 
-/* A later line for a known id replaces what may change; the entry's address stays. */
+/* A later line for a known id replaces what may change; the entry's address stays. Cuts the
+ * line into its fields. */
 static bool
-take_entry(struct series_catalogue *catalogue, struct entry *entry)
-{
-	uint32_t id = entry->series.id;
-
-	if (id >= 1 && id <= catalogue->count) {
-		struct entry *old = catalogue->by_id[id - 1];
-
-		if (strcmp(old->series.path, entry->series.path) != 0)
-			return false;
-		catalogue->kept = mem_grow(catalogue->kept, catalogue->kept_count + 1,
-			sizeof *catalogue->kept);
-		catalogue->kept[catalogue->kept_count++] = entry->text;
-		entry->series.path = old->series.path;
-		old->series = entry->series;
-		free(entry);
-		return true;
-	}
-	if (id != catalogue->count + 1)
-		return false;
-	if (catalogue->count == catalogue->room) {
-		catalogue->room = catalogue->room * 2 + 256;
-		catalogue->by_id = mem_grow(catalogue->by_id, catalogue->room,
-			sizeof *catalogue->by_id);
-	}
-	supersede(catalogue, entry->series.path);
-	catalogue->by_id[catalogue->count++] = entry;
-	HASH_ADD_KEYPTR(hh, catalogue->by_path, entry->series.path, strlen(entry->series.path), entry);
-	return true;
-}
-
-static bool
-take_line(struct series_catalogue *catalogue, const char *line)
+take_line(struct series_catalogue *catalogue, char *line)
 {
 	char *fields[FIELDS];
-	struct entry *entry = mem_zero(sizeof *entry);
+	struct series *entry;
+	uint32_t id;
 
-	entry->text = mem_text(line);
-	if (split_line(entry->text, fields) && point_kind_parse(fields[2]) != -1) {
-		fill_entry(entry, fields);
-		if (take_entry(catalogue, entry))
-			return true;
-	}
-	free(entry->text);
-	free(entry);
-	return false;
+	if (!split_line(line, fields) || point_kind_parse(fields[2]) == -1)
+		return false;
+	id = (uint32_t)strtoul(fields[1], NULL, 10);
+	if (id < 1 || id > catalogue->count + 1)
+		return false;
+	if (id > catalogue->count)
+		entry = new_entry(catalogue, fields[8]);
+	else
+		entry = entry_at(catalogue, id);
+	if (strcmp(entry->path, fields[8]) != 0)
+		return false;
+	fill_entry(catalogue, entry, fields);
+	return true;
 }
 
 /* Takes up whole, valid lines from where reading stopped; true when there were any. */
@@ -223,17 +325,19 @@ fail:
 void
 series_close(struct series_catalogue *catalogue)
 {
+	struct pool *pool;
+
 	if (catalogue == NULL)
 		return;
-	HASH_CLEAR(hh, catalogue->by_path);
-	for (uint32_t i = 0; i < catalogue->count; i++) {
-		free(catalogue->by_id[i]->text);
-		free(catalogue->by_id[i]);
+	for (size_t i = 0; i < catalogue->piece_count; i++)
+		free(catalogue->pieces[i]);
+	free(catalogue->pieces);
+	free(catalogue->paths.ids);
+	free(catalogue->words.texts);
+	while ((pool = catalogue->pool) != NULL) {
+		catalogue->pool = pool->next;
+		free(pool);
 	}
-	free(catalogue->by_id);
-	for (size_t i = 0; i < catalogue->kept_count; i++)
-		free(catalogue->kept[i]);
-	free(catalogue->kept);
 	if (catalogue->fd != -1)
 		close(catalogue->fd);
 	free(catalogue->path);
@@ -243,16 +347,15 @@ series_close(struct series_catalogue *catalogue)
 const struct series *
 series_get(const struct series_catalogue *catalogue, uint32_t id)
 {
-	return id >= 1 && id <= catalogue->count ? &catalogue->by_id[id - 1]->series : NULL;
+	return id >= 1 && id <= catalogue->count ? entry_at(catalogue, id) : NULL;
 }
 
 const struct series *
 series_find(const struct series_catalogue *catalogue, const char *path)
 {
-	struct entry *entry;
+	uint32_t id = catalogue->paths.room == 0 ? 0 : *path_place(catalogue, path);
 
-	HASH_FIND(hh, catalogue->by_path, path, strlen(path), entry);
-	return entry != NULL ? &entry->series : NULL;
+	return series_get(catalogue, id);
 }
 
 uint32_t

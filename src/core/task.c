@@ -266,11 +266,9 @@ task_reading(struct task *task, const struct reading *reading)
 		.received = loop_wall_at(task->poller->parts.loop, reading->received), .reason = reading->reason,
 		.value = (double)NAN };
 
-	/* next > slot: closed already, also when the clock was behind at the start. */
-	if (track->series == NULL || !task->busy || track->read == task->slot ||
-		track->next > task->slot)
+	/* next > slot: told already in this poll, or the clock was behind at the start. */
+	if (track->series == NULL || !task->busy || track->next > task->slot)
 		return;
-	track->read = task->slot;
 	if (reading->reason == REASON_GOOD) {
 		sample.raw = reading->raw;
 		sample.has_raw = point->kind == POINT_COUNTER || reading->whole;
@@ -316,8 +314,10 @@ task_error(struct task *task, const char *format, ...)
 {
 	va_list args;
 
+	if (task->unit->last_error == NULL)
+		task->unit->last_error = mem_zero(UNIT_ERROR);
 	va_start(args, format);
-	vsnprintf(task->unit->last_error, sizeof task->unit->last_error, format, args);
+	vsnprintf(task->unit->last_error, UNIT_ERROR, format, args);
 	va_end(args);
 }
 
@@ -374,7 +374,7 @@ close_unread(struct task *task, struct row *row, uint8_t rest)
 		struct track *track = &row->tracks[i];
 
 		sample.series = track->series;
-		if (track->series != NULL && track->next <= task->slot && track->read != task->slot)
+		if (track->series != NULL && track->next <= task->slot)
 			track_close(task->poller, track, &sample);
 	}
 	if (row == task->scalar || row->seen == task->slot || rest != REASON_NO_SUCH_ROW)

@@ -16,7 +16,6 @@
 struct track {
 	const struct series *series; /* NULL: the catalogue refused it */
 	int64_t next;                /* slots before this one are closed */
-	int64_t read;                /* the slot of the newest reading */
 };
 
 struct row {
@@ -51,6 +50,8 @@ struct task {
 	struct row *by_key;
 };
 
+#define UNIT_ERROR 160 /* octets of last_error */
+
 enum { UNIT_UP, UNIT_RTT, UNIT_LOSS, UNIT_TRACKS };
 
 struct unit {
@@ -76,7 +77,7 @@ struct unit {
 	int64_t down_since, answered_at; /* wall ns */
 	double last_rtt, last_loss;
 	int64_t lateness;            /* ns: latest start of a poll since self was read */
-	char last_error[160];
+	char *last_error;            /* NULL: none yet */
 	char **info_names, **info_texts;
 	size_t info_count;
 	bool kept;                   /* while reconfiguring */

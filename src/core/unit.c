@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -77,13 +78,19 @@ may_say(struct poller *poller, struct burst *burst)
 	return false;
 }
 
+static const char *
+last_error(const struct unit *unit)
+{
+	return unit->last_error != NULL ? unit->last_error : "";
+}
+
 static void
 say_down(struct unit *unit)
 {
 	if (may_say(unit->poller, &unit->poller->down))
 		log_warn("%s (%s): no answer, asking on: %s", unit->device->name,
 			unit->device->address,
-			unit->last_error[0] != '\0' ? unit->last_error : "timeout");
+			last_error(unit)[0] != '\0' ? last_error(unit) : "timeout");
 }
 
 static void
@@ -112,7 +119,8 @@ change_state(struct unit *unit, int up)
 		say_down(unit);
 	} else if (unit->up == 0) {
 		say_back(unit, wall - unit->down_since);
-		unit->last_error[0] = '\0';
+		free(unit->last_error);
+		unit->last_error = NULL;
 	}
 	unit->up = up;
 }
@@ -194,7 +202,7 @@ unit_view(const struct unit *unit, int64_t wall, struct device_view *view)
 
 	*view = (struct device_view){ .name = device->name, .address = device->address,
 		.protocol = device->protocol, .state = state_word(unit), .rtt = unit->last_rtt,
-		.loss = unit->last_loss, .last_error = unit->last_error, .place = device->place,
+		.loss = unit->last_loss, .last_error = last_error(unit), .place = device->place,
 		.owner = device->owner, .asset = device->asset, .text = device->text,
 		.interval = device->interval, .info_count = unit->info_count,
 		.info_names = (const char *const *)unit->info_names,

@@ -27,9 +27,9 @@ struct use {
 struct seen {
 	const struct series *series; /* NULL: id not met yet */
 	struct node *node;
-	bool is_up; /* the device's own `up` */
 	struct use *uses;
 	uint32_t use_count;
+	bool is_up; /* the device's own `up` */
 };
 
 struct paths {
@@ -176,7 +176,7 @@ see(struct paths *paths, const struct series *series)
 	char device[41];
 
 	if (series->id >= paths->seen_count) {
-		uint32_t count = series->id + series->id / 2 + 64;
+		uint32_t count = series->id + series->id / 8 + 64;
 
 		paths->seen = mem_grow(paths->seen, count, sizeof *paths->seen);
 		memset(paths->seen + paths->seen_count, 0,

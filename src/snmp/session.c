@@ -30,6 +30,7 @@
  * the same once more when both have changed meanwhile. */
 #define AGAIN_MAX 4
 #define DATAGRAM_MAX 65507 /* of UDP over IPv4 */
+#define ANSWER_TEXT 256
 
 struct sessions {
 	struct loop *loop;
@@ -42,6 +43,7 @@ struct sessions {
 	uint32_t *ids;
 	uint8_t *octets;
 	uint64_t retried, timed_out, answered;
+	char text[ANSWER_TEXT]; /* what the answer being told says in words */
 };
 
 enum session_state {
@@ -78,7 +80,6 @@ struct session {
 	size_t datagram_size;
 	bool understood;     /* Net-SNMP called back with it */
 	struct session_answer answer;
-	char text[256];
 };
 
 /* ---- the library ---- */
@@ -444,29 +445,29 @@ static void
 give_up(struct session *session)
 {
 	struct session_answer *answer = &session->answer;
-	char span[32];
+	char *text = session->sessions->text, span[32];
 
-	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = session->text };
+	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
 	str_time_span(span, sizeof span, session->options.timeout);
-	snprintf(session->text, sizeof session->text, "no answer to %d %s within %s%s",
+	snprintf(text, ANSWER_TEXT, "no answer to %d %s within %s%s",
 		session->tries, session->tries == 1 ? "request" : "requests", span,
 		session->tries == 1 ? "" : " each");
 	if (session->wrong_source) {
 		char stranger[64];
 
 		answer->reason = REASON_WRONG_SOURCE;
-		snprintf(session->text, sizeof session->text,
+		snprintf(text, ANSWER_TEXT,
 			"the answer came from %s instead, set snmp.source = \"any\" to accept it",
 			net_addr_text(stranger, sizeof stranger, &session->peer.stranger, true));
 	} else if (session->error != 0) {
 		answer->reason = session->error == ECONNREFUSED ? REASON_REFUSED :
 			session->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
-		snprintf(session->text, sizeof session->text, "%s",
+		snprintf(text, ANSWER_TEXT, "%s",
 			session->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
 			strerror(session->error));
 	}
 	if (session->v3 != NULL && answer->reason == REASON_TIMEOUT &&
-		v3_silent(session->v3, session->text, sizeof session->text))
+		v3_silent(session->v3, text, ANSWER_TEXT))
 		answer->reason = REASON_AUTH;
 	session->sessions->timed_out++;
 	finish(session);
@@ -660,7 +661,8 @@ tell_engine(struct session *session)
 static void
 refuse(struct session *session)
 {
-	session->answer = (struct session_answer){ .reason = REASON_AUTH, .text = session->text };
+	session->answer = (struct session_answer){ .reason = REASON_AUTH,
+		.text = session->sessions->text };
 }
 
 static void
@@ -670,10 +672,11 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	struct session *session = arg;
 	enum v3_said said = V3_ANSWER;
 	netsnmp_pdu *pdu = NULL;
+	char *text = session->sessions->text;
 
 	if (session->v3 != NULL)
-		said = v3_read(session->v3, data, size, peek, session->out.id, &pdu, session->text,
-			sizeof session->text);
+		said = v3_read(session->v3, data, size, peek, session->out.id, &pdu, text,
+			ANSWER_TEXT);
 	else if (is_fast(session) ? !fast_answer(session, peek) :
 		!library_read(session, data, size))
 		said = V3_NOISE;
@@ -690,7 +693,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		return;
 	}
 	if (said == V3_AGAIN)
-		snprintf(session->text, sizeof session->text,
+		snprintf(text, ANSWER_TEXT,
 			"the agent changes its engine ID or its clock with each request");
 	if (said != V3_ANSWER) {
 		refuse(session);

@@ -36,10 +36,19 @@
 /* How long a device without sysUpTime is not asked for it again. */
 #define NO_UPTIME (10 * 60 * LOOP_S)
 
+/* What a device is being asked: sysUpTime, then what the work asks. Large, so only devices
+ * that have something to ask hold one. */
+struct question {
+	struct question *next; /* free ones */
+	struct ask ask;
+	struct snmp_oid oids[ASK_MAX + 1];
+};
+
 struct snmp {
 	struct loop *loop;
 	struct mux *mux;
 	struct sessions *sessions;
+	struct question *questions; /* free ones */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
 };
 
@@ -61,10 +70,10 @@ struct snmp_device {
 	struct counter_epoch epoch;
 	uint16_t generation;       /* counts restarts */
 	uint64_t lost;             /* tries without an answer */
-	/* The request under way: sysUpTime, then what the work asks. */
+	/* The request under way. */
 	bool with_uptime, probe;
-	struct ask ask;
-	struct snmp_oid oids[ASK_MAX + 1];
+	struct question *question; /* NULL while there is nothing to ask */
+	const struct snmp_work *prepared; /* question->ask is its next one already */
 };
 
 enum work_state { WORK_IDLE, WORK_QUEUED, WORK_ASKING, WORK_EMPTY };
@@ -203,9 +212,9 @@ work_feed(struct snmp_work *work, const struct session_answer *answer)
 	struct ask_context context = context_of(work);
 
 	if (work->table != NULL)
-		table_feed(work->table, &context, &work->device->ask, answer);
+		table_feed(work->table, &context, &work->device->question->ask, answer);
 	else
-		plan_feed(work->plan, &context, &work->device->ask, answer);
+		plan_feed(work->plan, &context, &work->device->question->ask, answer);
 }
 
 /* Tells what is left to tell; the last thing that happens to a poll. */
@@ -233,13 +242,41 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 
 /* ---- the device's turn ---- */
 
+static struct question *
+question_hold(struct snmp_device *device)
+{
+	struct snmp *snmp = device->snmp;
+
+	if (device->question != NULL)
+		return device->question;
+	device->question = snmp->questions;
+	if (device->question == NULL)
+		device->question = mem_zero(sizeof *device->question);
+	else
+		snmp->questions = device->question->next;
+	return device->question;
+}
+
+static void
+question_release(struct snmp_device *device)
+{
+	struct question *question = device->question;
+
+	device->question = NULL;
+	device->prepared = NULL;
+	if (question == NULL)
+		return;
+	question->next = device->snmp->questions;
+	device->snmp->questions = question;
+}
+
 /* sysUpTime goes before the question, in every request: a restart between two requests of
  * one poll is seen as well. */
 static size_t
 put_uptime(struct snmp_device *device, enum session_op op)
 {
 	/* GETNEXT and GETBULK find the instance behind the object. */
-	device->oids[0] = (struct snmp_oid){ .ids = uptime_ids,
+	device->question->oids[0] = (struct snmp_oid){ .ids = uptime_ids,
 		.count = op == SESSION_GET ? UPTIME_COUNT : UPTIME_COUNT - 1 };
 	device->with_uptime = true;
 	return 1;
@@ -249,8 +286,9 @@ static void
 device_ask(struct snmp_device *device, struct snmp_work *work)
 {
 	struct loop *loop = device->snmp->loop;
-	struct ask *ask = &device->ask;
-	struct session_request request = { .oids = device->oids, .deadline = work->deadline };
+	struct question *question = question_hold(device);
+	struct ask *ask = &question->ask;
+	struct session_request request = { .oids = question->oids, .deadline = work->deadline };
 
 	device->current = work;
 	device->with_uptime = false;
@@ -259,14 +297,15 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 		ask->op = SESSION_GET;
 		ask->count = 0;
 		request.tries = work->cautious || device->silence != REASON_GOOD ? 1 : 0;
-	} else if (!work_next(work, ask)) {
+	} else if (device->prepared != work && !work_next(work, ask)) {
 		/* Not queued when there is nothing to ask, but see device_turn. */
 		ask->count = 0;
 	}
+	device->prepared = NULL;
 	if (device->probe ||
 		(device->no_uptime_until <= loop_mono(loop) && !asks_one_by_one(work)))
 		request.count = put_uptime(device, ask->op);
-	memcpy(device->oids + request.count, ask->oids, ask->count * sizeof ask->oids[0]);
+	memcpy(question->oids + request.count, ask->oids, ask->count * sizeof ask->oids[0]);
 	request.op = ask->op;
 	request.non_repeaters = ask->op == SESSION_GETBULK ? (uint16_t)request.count : 0;
 	request.max_repetitions = ask->max_repetitions;
@@ -280,8 +319,12 @@ device_turn(struct snmp_device *device)
 {
 	struct snmp_work *work = TAILQ_FIRST(&device->queue);
 
-	if (device->current != NULL || work == NULL)
+	if (device->current != NULL)
 		return;
+	if (work == NULL) {
+		question_release(device);
+		return;
+	}
 	TAILQ_REMOVE(&device->queue, work, entry);
 	device_ask(device, work);
 }
@@ -416,7 +459,7 @@ learn_size(struct snmp_work *work, const struct session_answer *answer)
 {
 	size_t octets;
 
-	if (work->device->ask.op != SESSION_GETBULK || answer->error_status != 0 ||
+	if (work->device->question->ask.op != SESSION_GETBULK || answer->error_status != 0 ||
 		answer->count == 0)
 		return;
 	octets = (answer->size * 16 + answer->count - 1) / answer->count;
@@ -431,9 +474,9 @@ learn_loss(const struct snmp_work *work)
 {
 	struct snmp_device *device = work->device;
 
-	if (device->ask.op != SESSION_GETBULK || device->probe || work->answered == 0)
+	if (device->question->ask.op != SESSION_GETBULK || device->probe || work->answered == 0)
 		return;
-	device->bulk = device->ask.count * device->ask.max_repetitions / 2;
+	device->bulk = device->question->ask.count * device->question->ask.max_repetitions / 2;
 	if (device->bulk < BULK_LEAST)
 		device->bulk = BULK_LEAST;
 	learned_save(device);
@@ -443,8 +486,9 @@ learn_loss(const struct snmp_work *work)
 static bool
 shrink(struct snmp_device *device, struct session_answer *answer)
 {
-	size_t asked = device->with_uptime + device->ask.count *
-		(device->ask.op == SESSION_GETBULK ? device->ask.max_repetitions : 1);
+	const struct ask *ask = &device->question->ask;
+	size_t asked = device->with_uptime + ask->count *
+		(ask->op == SESSION_GETBULK ? ask->max_repetitions : 1);
 
 	if (asked > 1) {
 		device->varbinds = asked / 2;
@@ -532,15 +576,16 @@ session_done(const struct session_answer *told, void *arg)
 static void
 work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 {
-	struct ask ask;
+	struct snmp_device *device = work->device;
 
 	work->probe = false;
 	if (answer != NULL)
 		work_feed(work, answer);
-	if (!work_next(work, &ask)) {
+	if (!work_next(work, &device->question->ask)) {
 		work_finish(work, true, REASON_GOOD);
 		return;
 	}
+	device->prepared = work;
 	if (is_overdue(work))
 		give_up_overdue(work);
 	else
@@ -606,6 +651,7 @@ driver_detach(void *state)
 	if (device == NULL)
 		return;
 	session_close(device->session);
+	question_release(device);
 	free(device->name);
 	free(device);
 }
@@ -726,8 +772,10 @@ driver_start(void *arg, bool cautious)
 {
 	struct snmp_work *work = arg;
 	struct loop *loop = work->device->snmp->loop;
+	struct snmp_device *device = work->device;
 	struct ask_context context = context_of(work);
-	struct ask ask;
+	bool next = device->current == NULL && TAILQ_EMPTY(&device->queue);
+	struct ask later, *ask = next ? &question_hold(device)->ask : &later;
 
 	work->cautious = cautious;
 	work->probe = cautious || asks_one_by_one(work);
@@ -738,11 +786,13 @@ driver_start(void *arg, bool cautious)
 		table_begin(work->table, &context);
 	else
 		plan_begin(work->plan, &context);
-	if (!work_next(work, &ask)) {
+	if (!work_next(work, ask)) {
 		work->state = WORK_EMPTY;
 		loop_timer_in(loop, &work->timer, 0);
 		return;
 	}
+	if (next)
+		device->prepared = work;
 	loop_timer_at(loop, &work->timer, work->deadline + 2 * LOOP_TICK);
 	work_queue(work);
 }
@@ -784,8 +834,14 @@ snmp_new(struct loop *loop, const char *state_dir, struct fail *why)
 void
 snmp_free(struct snmp *snmp)
 {
+	struct question *question;
+
 	if (snmp == NULL)
 		return;
+	while ((question = snmp->questions) != NULL) {
+		snmp->questions = question->next;
+		free(question);
+	}
 	sessions_free(snmp->sessions);
 	mux_free(snmp->mux);
 	if (snmp->state != NULL)
