@@ -26,11 +26,16 @@
 #include "modbus_unit.h"
 
 struct station_faults {
-	double silent, close_after_accept, rst_after_accept, max_connections, evict, serial;
+	double silent, deaf, close_after_accept, rst_after_accept, close_after, max_connections,
+		evict, serial;
 };
 
 static const struct fault_name station_faults[] = {
 	{ "silent", offsetof(struct station_faults, silent), "1: accepts, reads, never answers" },
+	{ "deaf", offsetof(struct station_faults, deaf),
+		"1: closes all connections, and a SYN falls into a black hole" },
+	{ "close_after", offsetof(struct station_faults, close_after),
+		"FIN after so many answers on a connection" },
 	{ "close_after_accept", offsetof(struct station_faults, close_after_accept),
 		"FIN right after the accept" },
 	{ "rst_after_accept", offsetof(struct station_faults, rst_after_accept),
@@ -61,6 +66,7 @@ struct link {
 	uint64_t number;
 	int64_t received; /* wall ns of the last octets */
 	int fd;
+	unsigned served;
 	size_t filled;
 	uint8_t buffer[2 * ADU_MAX];
 	LIST_HEAD(, parcel) parcels;
@@ -71,6 +77,7 @@ struct station {
 	unsigned agent; /* from 1 */
 	struct sockaddr_in at;
 	struct event *listener; /* NULL: not listening */
+	int plug;               /* deaf: fills the only place of the queue; else -1 */
 	struct station_faults faults;
 	struct unit *units; /* as many as the fleet has unit ids */
 	TAILQ_HEAD(links, link) links;
@@ -169,12 +176,14 @@ on_parcel(int fd, short what, void *arg)
 static void
 link_send(struct link *l, const struct exchange *x)
 {
-	struct timeval wait = milliseconds(x->delay);
+	struct timeval wait = milliseconds(x->delay > 0 ? x->delay : x->split);
 	size_t sent = 0;
 	struct parcel *p;
 
 	if (x->delay <= 0 && x->dribble <= 0) {
-		ssize_t n = send(l->fd, x->answer, x->length, 0);
+		size_t first = x->split > 0 && x->length > 1 ?
+			1 + sim_random() % (x->length - 1) : x->length;
+		ssize_t n = send(l->fd, x->answer, first, 0);
 
 		sent = n < 0 ? 0 : (size_t)n;
 		if (sent == x->length || (n < 0 && errno != EAGAIN))
@@ -259,12 +268,13 @@ link_serve(struct link *l, bool pipelined)
 		fprintf(stderr, "violation: function %u reached agent %u unit %u\n",
 			x->function, s->agent, x->request[6]);
 	}
-	if (s->faults.silent == 0 && (x->close || x->rst)) {
+	if (x->length > 0)
+		link_send(l, x);
+	if (s->faults.silent == 0 && (x->close || x->rst || (s->faults.close_after > 0 &&
+		++l->served >= s->faults.close_after))) {
 		link_close(l, x->rst ? "rst-sim" : "sim");
 		return false;
 	}
-	if (x->length > 0)
-		link_send(l, x);
 	return true;
 }
 
@@ -451,9 +461,35 @@ station_stop(struct station *s, const char *how)
 		link_close(TAILQ_FIRST(&s->links), how);
 	if (s->listener == NULL)
 		return;
+	if (s->plug != -1)
+		close(s->plug);
+	s->plug = -1;
 	close(event_get_fd(s->listener));
 	event_free(s->listener);
 	s->listener = NULL;
+}
+
+/* Deaf: Linux drops a SYN when the queue of connections that nobody has accepted is full. */
+static void
+station_hear(struct station *s)
+{
+	int fd = s->listener == NULL ? -1 : event_get_fd(s->listener);
+
+	if (fd == -1 || (s->faults.deaf > 0) == (s->plug != -1))
+		return;
+	if (s->plug != -1) {
+		close(s->plug);
+		s->plug = -1;
+		listen(fd, 64);
+		event_add(s->listener, NULL);
+		return;
+	}
+	while (!TAILQ_EMPTY(&s->links))
+		link_close(TAILQ_FIRST(&s->links), "sim");
+	event_del(s->listener);
+	listen(fd, 0);
+	s->plug = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	connect(s->plug, (struct sockaddr *)&s->at, sizeof s->at);
 }
 
 /* set|ramp TABLE ADDRESS [TYPE] VALUE [MS] */
@@ -510,11 +546,17 @@ act_station(struct station *s, const char *verb, char *rest, char *why, size_t s
 {
 	char *first;
 
-	if (strcmp(verb, "fault") == 0)
-		return faults_set(station_faults, &s->faults, rest, why, size);
+	if (strcmp(verb, "fault") == 0) {
+		bool known = faults_set(station_faults, &s->faults, rest, why, size);
+
+		station_hear(s);
+		return known;
+	}
 	first = sim_word(&rest);
-	if (strcmp(verb, "clear") == 0)
+	if (strcmp(verb, "clear") == 0) {
 		s->faults = (struct station_faults){ 0 };
+		station_hear(s);
+	}
 	else if (strcmp(verb, "stop") == 0)
 		station_stop(s, first != NULL && strcmp(first, "rst") == 0 ? "rst-sim" : "sim");
 	else if (strcmp(verb, "start") == 0)
@@ -737,6 +779,7 @@ station_open(struct fleet *f, struct station *s, unsigned agent, uint32_t addres
 {
 	s->fleet = f;
 	s->agent = agent;
+	s->plug = -1;
 	s->at = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
 		.sin_addr.s_addr = htonl(address) };
 	TAILQ_INIT(&s->links);

@@ -26,6 +26,9 @@ const struct fault_name unit_faults[] = {
 	FAULT("garbage", garbage, "random octets instead of the answer"),
 	FAULT("close", close, "FIN instead of an answer"),
 	FAULT("rst", rst, "RST instead of an answer"),
+	FAULT("cut", cut, "FIN in the middle of the answer"),
+	FAULT("cut_rst", cut_rst, "RST in the middle of the answer"),
+	FAULT("split", split, "ms between two pieces of the answer, cut anywhere"),
 	FAULT("wrong_crc", wrong_crc, "RTU: one bit of the answer is turned over"),
 	FAULT("noise", noise, "1 to 6 octets in front of the answer"),
 	FAULT("echo", echo, "the request comes back in front of the answer"),
@@ -371,7 +374,14 @@ spoil(struct exchange *x, const struct unit_faults *f)
 		seal(x);
 	spoil_bus(x, f);
 	spoil_octets(x, f);
+	if (strikes(f->cut, "cut", x))
+		x->close = true;
+	if (strikes(f->cut_rst, "cut_rst", x))
+		x->rst = true;
+	if (x->close || x->rst)
+		x->length = 1 + sim_random() % (x->length - 1);
 	x->dribble = f->dribble;
+	x->split = f->split;
 	if (x->delay > 0)
 		done(x, "delayed");
 	if (x->dribble > 0)
@@ -403,7 +413,7 @@ unit_answer(struct unit *unit, int missing, struct exchange *x, int64_t now)
 	x->length = 7;
 	x->function = x->request[7];
 	x->address = x->count = 0;
-	x->delay = x->dribble = 0;
+	x->delay = x->dribble = x->split = 0;
 	x->close = x->rst = false;
 	x->done[0] = '\0';
 	answer_truly(unit, missing, x, now);

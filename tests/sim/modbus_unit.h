@@ -14,7 +14,8 @@
 struct unit_faults {
 	double dead, drop, delay, jitter, dribble, exception, wrong_tid, wrong_unit,
 		wrong_function, wrong_count, fewer, wrong_protocol, length, junk, twice, truncate,
-		garbage, close, rst, wrong_crc, noise, echo, hold, foreign, count;
+		garbage, close, rst, cut, cut_rst, split, wrong_crc, noise, echo, hold, foreign,
+		count;
 };
 extern const struct fault_name unit_faults[];
 
@@ -41,7 +42,8 @@ struct exchange {
 	uint8_t answer[8 * ADU_MAX];
 	size_t length;          /* 0: no answer */
 	double delay, dribble;  /* ms, also what no answer would take; ms per octet, 0 at once */
-	bool close, rst, violation;
+	double split;           /* ms between the two pieces of the answer, 0: in one */
+	bool close, rst, violation; /* close, rst: behind what there is to send */
 	unsigned function, address, count;
 	char done[160];
 };
