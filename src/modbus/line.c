@@ -71,6 +71,7 @@ struct line {
 	unsigned late_count;
 	unsigned timeouts;            /* in a row */
 	int64_t next_probe;           /* mono: no request to a silent unit before */
+	bool hopeful;                 /* the silent unit that was asked last has answered */
 
 	struct owed owed;             /* RTU */
 	bool probing;                 /* asked is preceded by a read of another shape */
@@ -270,8 +271,10 @@ unit_silent(struct line *line, struct line_unit *unit, int64_t now)
 {
 	if (unit->silences < UINT8_MAX)
 		unit->silences++;
-	if (unit->silences >= SILENCES_TO_DOUBT)
-		line->next_probe = now + PROBE_SHARE * (now - line->sent_at);
+	if (unit->silences < SILENCES_TO_DOUBT)
+		return;
+	line->next_probe = now + PROBE_SHARE * (now - line->sent_at);
+	line->hopeful = false;
 }
 
 /* Of several devices on one unit id, one is proof for all. */
@@ -280,6 +283,7 @@ unit_lives(struct line *line, const struct line_unit *answered)
 {
 	struct line_unit *unit;
 
+	line->hopeful = line->hopeful || answered->silences >= SILENCES_TO_DOUBT;
 	DL_FOREACH(line->units, unit) {
 		if (unit->id == answered->id)
 			unit->silences = 0;
@@ -289,7 +293,8 @@ unit_lives(struct line *line, const struct line_unit *answered)
 /* Each dead unit behind a gateway costs its whole time-out, and the living wait meanwhile.
  * So where somebody lives, all dead units together get half of the line, in turns: who
  * was refused and has waited longest goes first (a refusal counts for two minutes, then
- * its owner is taken to be gone). */
+ * its owner is taken to be gone). Once one of them answers, so may the others, which the same
+ * cable had taken away: they need not wait until all before them had their turn. */
 static bool
 probe_allowed(struct line *line, struct line_unit *unit, int64_t now)
 {
@@ -305,7 +310,10 @@ probe_allowed(struct line *line, struct line_unit *unit, int64_t now)
 			 now - other->refused < 120 * LOOP_S)
 			first = false;
 	}
-	return !living || (first && now >= line->next_probe);
+	/* Nobody was probed for half an interval: there is room for one out of turn. */
+	if (now - line->next_probe >= line->options.retry_within / 2)
+		first = true;
+	return !living || line->hopeful || (first && now >= line->next_probe);
 }
 
 /* ---- ending requests and connections ---- */
@@ -694,6 +702,12 @@ take_frame(struct line *line, int64_t mono)
 		return false;
 	if (verdict == ADU_ERROR) {
 		bad_reply(line, answer.why);
+		return false;
+	}
+	/* A question for 24 coils from 0x0300 that comes back has the form of its answer. */
+	if (current && answer.size == line->out_size &&
+		memcmp(line->in, line->out, line->out_size) == 0) {
+		bad_reply(line, "the question itself comes back");
 		return false;
 	}
 	if (verdict != ADU_OTHER_TID)
