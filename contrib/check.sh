@@ -180,6 +180,12 @@ check_build build
 [ $sanitize = no ] || check_build build-asan --enable-sanitizers
 if [ $all = yes ]; then
 	one "make distcheck, with the quick tests" make -C build distcheck-quick
+	step "libFuzzer on the readers of Modbus"
+	PW_BUILD="$PWD/build" sh tests/fuzz/libfuzz.sh 60 >build/libfuzz.log 2>&1
+	cat build/libfuzz.log >&2
+	passed=$((passed + $(grep -c '^ok ' build/libfuzz.log)))
+	failed=$((failed + $(grep -c '^not ok ' build/libfuzz.log)))
+	skipped=$((skipped + $(grep -c '^skip ' build/libfuzz.log)))
 	if [ -x tests/bench/run ]; then
 		one "a short benchmark runs to its end, no cycle late" \
 			env PW_BUILD="$PWD/build" tests/bench/run --short

@@ -215,6 +215,7 @@ damaged_answers_never_become_values(void)
 		for (size_t i = 0; i < size; i++)
 			bytes[i] = (uint8_t)fuzz_roll(fuzz_roll(2) == 0 ? 8 : 256);
 		fuzz_adu(bytes, size);
+		fuzz_regs(bytes, size);
 	}
 	fuzz_end();
 	log_catch(NULL, NULL);

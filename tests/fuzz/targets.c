@@ -10,7 +10,6 @@
 #include "core/latest.h"
 #include "core/series.h"
 #include "journal/record.h"
-#include "modbus/adu.h"
 #include "snmp/ber.h"
 #include "snmp/fast.h"
 #include "unit/scratch.h"
@@ -71,35 +70,6 @@ fuzz_fast(const uint8_t *data, size_t size)
 		expect(value->ids == NULL || (value->ids >= room.ids &&
 			value->ids + value->size <= room.ids + room.id_room));
 	}
-	free(copy);
-	return 0;
-}
-
-int
-fuzz_adu(const uint8_t *data, size_t size)
-{
-	struct adu_read read = { .framing = ADU_MBAP, .tid = 0x1234, .unit = 1,
-		.function = ADU_HOLDING_REGISTERS, .address = 100, .count = 2 };
-	struct adu_expect wanted;
-	struct adu_answer answer;
-	enum adu_verdict verdict;
-	uint8_t question[ADU_MAX], *copy;
-
-	if (size == 0)
-		return 0;
-	read.framing = data[0] & 1 ? ADU_RTU : ADU_MBAP;
-	read.function = (enum adu_function)(1 + (data[0] >> 1 & 3));
-	expect(adu_encode_read(&read, question, sizeof question, &wanted) > 0);
-	copy = own(data + 1, size - 1);
-	verdict = adu_feed(data[0] & 8 ? NULL : &wanted, copy, size - 1, &answer);
-	if (verdict == ADU_ANSWER) {
-		expect(answer.data >= copy && answer.data + answer.data_size <= copy + size - 1);
-		expect(answer.data_size == wanted.bytes && answer.unit == 1);
-	}
-	if (verdict == ADU_ANSWER || verdict == ADU_EXCEPTION || verdict == ADU_OTHER_TID)
-		expect(answer.size > 0 && answer.size <= size - 1);
-	if (verdict == ADU_ERROR)
-		expect(answer.why != NULL);
 	free(copy);
 	return 0;
 }

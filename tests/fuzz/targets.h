@@ -10,6 +10,10 @@ int fuzz_ber(const uint8_t *data, size_t size);
 int fuzz_fast(const uint8_t *data, size_t size);
 /* The first octet chooses framing and question. */
 int fuzz_adu(const uint8_t *data, size_t size);
+int fuzz_regs(const uint8_t *data, size_t size); /* registers as any type */
+/* What a whole line gets back, with TCP and with RTU framing; line_target.c. */
+int fuzz_mbap(const uint8_t *data, size_t size);
+int fuzz_rtu(const uint8_t *data, size_t size);
 int fuzz_record(const uint8_t *data, size_t size); /* frames and what is in them */
 /* A catalogue, and a file of the newest values, in a scratch folder that is made once. */
 int fuzz_series(const uint8_t *data, size_t size);

@@ -48,12 +48,17 @@ campaign rtu 127.30.77.1 wrong_unit='wrong_unit=0.5' wrong_function='wrong_funct
 	late='delay=0 jitter=400' joined='hold=0.5' dribble='dribble=2' noise='noise=0.5' \
 	echo='echo=0.5' told-echo='echo=1' truncate='truncate=0.5' junk='junk=0.5' \
 	twice='twice=0.5' garbage='garbage=0.5' foreign='foreign=0.5' lost='drop=0.5' \
-	busy='exception=6' close='close=0.2' rst='rst=0.2' \
+	busy='exception=6' close='close=0.2' rst='rst=0.2' split='split=20' cut='cut=0.2' \
+	gateway-late='exception=11 jitter=400' silent='@silent=1' \
 	any='drop=0.1 wrong_crc=0.1 hold=0.1 noise=0.1 junk=0.1 twice=0.1 truncate=0.1 jitter=200'
 campaign tcp 127.31.77.1 wrong_tid='wrong_tid=0.5' wrong_unit='wrong_unit=0.5' \
 	wrong_function='wrong_function=0.5' wrong_count='wrong_count=0.5' fewer='fewer=0.5' \
 	wrong_protocol='wrong_protocol=0.5' length='length=3' late='delay=0 jitter=400' \
 	joined='hold=0.5' dribble='dribble=2' noise='noise=0.5' echo='echo=0.5' \
 	truncate='truncate=0.5' junk='junk=0.5' twice='twice=0.5' garbage='garbage=0.5' \
-	lost='drop=0.5' close='close=0.2' rst='rst=0.2'
+	lost='drop=0.5' close='close=0.2' rst='rst=0.2' split='split=20' cut='cut=0.2' \
+	cut-rst='cut_rst=0.2' odd-exception='exception=2 length=-1' busy='exception=6' \
+	gateway-late='exception=11 jitter=400' silent='@silent=1' black-hole='@deaf=1' \
+	one-only='@max_connections=1' close-after='@close_after=3' \
+	accept-close='@close_after_accept=1' accept-rst='@rst_after_accept=1'
 finish

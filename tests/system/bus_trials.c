@@ -2,6 +2,7 @@
  *
  * bus_trials rtu|tcp PORT FIRST-ADDRESS CONTROL TRIALS NAME=FAULTS...
  *
+ * FAULTS are the unit's; with @ in front of them they are the agent's (the whole server's).
  * One agent of the fleet and one line for each kind of fault, all at once. Register pair 100 of
  * unit 1 runs up with the time, so each value tells when it was read: one from before its
  * question was sent is a wrong value, and so is one from the future. Prints a line for each
@@ -68,6 +69,34 @@ tell(const struct kind *kind, const char *what, const char *rest)
 }
 
 static void
+strike(const struct kind *kind)
+{
+	char line[300];
+
+	if (kind->faults[0] != '@') {
+		tell(kind, "fault ", kind->faults);
+		return;
+	}
+	/* Some of them strike new connections only. */
+	snprintf(line, sizeof line, "agent %u stop", kind->agent);
+	say(line);
+	snprintf(line, sizeof line, "agent %u start", kind->agent);
+	say(line);
+	snprintf(line, sizeof line, "agent %u fault %s", kind->agent, kind->faults + 1);
+	say(line);
+}
+
+static void
+heal(const struct kind *kind)
+{
+	char line[300];
+
+	tell(kind, "clear", "");
+	snprintf(line, sizeof line, "agent %u clear", kind->agent);
+	say(line);
+}
+
+static void
 ask(void *arg)
 {
 	struct kind *kind = arg;
@@ -82,9 +111,9 @@ next_phase(struct kind *kind)
 	kind->round = 0;
 	kind->phase++;
 	if (kind->phase == TRIALS)
-		tell(kind, "fault ", kind->faults);
+		strike(kind);
 	if (kind->phase == RECOVER && !kind->told)
-		tell(kind, "clear", "");
+		heal(kind);
 	if (kind->phase == DONE && --running == 0)
 		loop_stop(loop);
 }
@@ -174,7 +203,7 @@ add_kind(struct lines *lines, char *text, const struct net_addr *first, bool rtu
 	tell(kind, "set holding 100 u32 0", "");
 	tell(kind, "ramp holding 100 u32 4000000000 4000000", "");
 	if (options.local_echo)
-		tell(kind, "fault ", kind->faults);
+		strike(kind);
 }
 
 static unsigned

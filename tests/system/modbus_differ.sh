@@ -1,0 +1,25 @@
+#!/bin/sh
+# modbus_differ.sh - random valid requests of functions 1 to 4 to a server on libmodbus: what
+# pollwerk reads is what libmodbus reads, over TCP and as RTU on a cable. REQUESTS: 2000.
+. "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
+cd "$build" || exit 1
+
+work=$(mktemp -d) || exit 1
+pair=
+trap 'kill $pair 2>/dev/null; wait; rm -rf "$work"' EXIT
+requests=${REQUESTS:-2000}
+
+differ() { timeout 300 tests/system/modbus_differ "$@"; }
+
+check "$requests requests over TCP: pollwerk and libmodbus read the same" differ "$requests"
+
+: >"$work/ready"
+tests/sim/pty_pair "$work/ttyA" "$work/ttyB" >"$work/ready" 2>&1 &
+pair=$!
+if wait_for 10 grep -q '^ready' "$work/ready"; then
+	check "$((requests / 10)) requests by RTU: pollwerk and libmodbus read the same" \
+		differ $((requests / 10)) "$work/ttyA" "$work/ttyB"
+else
+	not_ok "a pty pair is to be had: $(cat "$work/ready")"
+fi
+finish
