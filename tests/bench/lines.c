@@ -370,5 +370,14 @@ main(int argc, char **argv)
 	loop_timer_init(&bench.over, over, &bench);
 	loop_timer_in(bench.loop, &bench.over, warm + bench.seconds * LOOP_S);
 	loop_run(bench.loop);
+	for (size_t i = 0; i < bench.servers; i++) {
+		modbus_driver.close(bench.tasks[i].work);
+		modbus_driver.detach(bench.tasks[i].state);
+	}
+	modbus_end(bench.modbus);
+	loop_free(bench.loop);
+	free(bench.tasks);
+	free(bench.points);
+	free(bench.wires);
 	return bench.exchanges > 0 ? 0 : 1;
 }
