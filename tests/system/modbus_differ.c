@@ -2,6 +2,7 @@
  *
  *   modbus_differ REQUESTS                       Modbus TCP
  *   modbus_differ REQUESTS TTY SERVERS-TTY       RTU, on the two ends of a cable
+ *   modbus_differ REQUESTS PORT                  a server that is there, on 127.0.0.1
  *
  * A child of its own serves 65,536 random coils, contacts, holding and input registers by
  * libmodbus. REQUESTS random ones, all valid, of functions 1 to 4 are asked by the Modbus line
@@ -298,10 +299,10 @@ main(int argc, char **argv)
 	const char *given = getenv("PW_SEED");
 	unsigned differ;
 	uint16_t port;
-	pid_t server;
+	pid_t server = -1;
 
-	if ((argc != 2 && argc != 4) || atoi(argv[1]) < 1) {
-		fprintf(stderr, "usage: modbus_differ REQUESTS [TTY SERVERS-TTY]\n");
+	if (argc < 2 || argc > 4 || atoi(argv[1]) < 1) {
+		fprintf(stderr, "usage: modbus_differ REQUESTS [TTY SERVERS-TTY | PORT]\n");
 		return 2;
 	}
 	our_tty = argc == 4 ? argv[2] : NULL;
@@ -314,11 +315,16 @@ main(int argc, char **argv)
 	if (questions == NULL)
 		return 2;
 	make_questions();
-	server = start_server(&port);
+	if (argc == 3)
+		port = (uint16_t)atoi(argv[2]);
+	else
+		server = start_server(&port);
 	ask_all(port);
 	differ = compare_all(port);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	if (server > 0) {
+		kill(server, SIGKILL);
+		waitpid(server, NULL, 0);
+	}
 	printf("%zu requests, %u differences\n", count, differ);
 	free(questions);
 	return differ > 0 ? 1 : 0;
