@@ -17,11 +17,13 @@
 /* Shorter ones ("iso.3") say nothing that the numbers do not. */
 #define LEAST_ARCS 6
 
-enum { LABEL_MAX = 64, NAMES_MAX = 100000 };
+enum { LABEL_MAX = 64, NAMES_MAX = 100000, DIRS_MAX = 128 };
 
 struct mib {
 	char dirs[1024];          /* for messages: "DIR, DIR" */
-	char missing[LABEL_MAX];  /* the first module that the parser did not find */
+	char heard[LABEL_MAX];    /* the first module that the parser did not find */
+	/* The same of the module that was read then: it tells only the first time. */
+	char missing[LABEL_MAX], needed_by[LABEL_MAX];
 };
 
 /* ---- reading ---- */
@@ -35,15 +37,15 @@ take_log(int major, int minor, void *message, void *arg)
 
 	(void)major;
 	(void)minor;
-	if (mib->missing[0] == '\0')
-		sscanf(said->msg, "Cannot find module (%63[^)]", mib->missing);
+	if (mib->heard[0] == '\0')
+		sscanf(said->msg, "Cannot find module (%63[^)]", mib->heard);
 	return 0;
 }
 
 static void
 listen_to_parser(struct mib *mib)
 {
-	mib->missing[0] = '\0';
+	mib->heard[0] = '\0';
 	snmp_enable_calllog();
 	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, take_log, mib);
 }
@@ -56,21 +58,31 @@ silence_parser(struct mib *mib)
 	netsnmp_register_loghandler(NETSNMP_LOGHANDLER_NONE, LOG_DEBUG);
 }
 
-static void
-add_dir(struct mib *mib, const char *dir)
+/* "$HOME/.snmp/mibs", as Net-SNMP has it. */
+static char *
+expand_home(const char *dir)
 {
-	size_t used = strlen(mib->dirs);
 	const char *home = getenv("HOME");
-	char full[1024];
 
-	if (strncmp(dir, "$HOME/", 6) == 0)
-		snprintf(full, sizeof full, "%s%s", home == NULL ? "" : home, dir + 5);
-	else
-		str_copy(full, sizeof full, dir);
-	if (full[0] == '\0')
-		return;
-	snprintf(mib->dirs + used, sizeof mib->dirs - used, "%s%s", used == 0 ? "" : ", ", full);
-	add_mibdir(full);
+	if (strncmp(dir, "$HOME/", 6) != 0)
+		return mem_text(dir);
+	return mem_format("%s%s", home == NULL ? "" : home, dir + 5);
+}
+
+static void
+add_dirs(struct mib *mib, char *const *dirs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t used = strlen(mib->dirs);
+
+		snprintf(mib->dirs + used, sizeof mib->dirs - used, "%s%s", i == 0 ? "" : ", ",
+			dirs[i]);
+	}
+	/* Of two modules of one name it takes the one that it meets last. */
+	listen_to_parser(mib);
+	while (count-- > 0)
+		add_mibdir(dirs[count]);
+	silence_parser(mib);
 }
 
 struct mib *
@@ -79,7 +91,8 @@ mib_open(const char *const *dirs, size_t count)
 	/* Read once: session_library_prepare empties it. */
 	static char *usual;
 	struct mib *mib = mem_zero(sizeof *mib);
-	char *copy, *rest, *dir;
+	char *all[DIRS_MAX] = { NULL }, *copy, *rest, *dir;
+	size_t used = 0;
 
 	if (usual == NULL)
 		usual = mem_text(getenv("MIBDIRS") != NULL ? getenv("MIBDIRS") :
@@ -88,12 +101,16 @@ mib_open(const char *const *dirs, size_t count)
 	netsnmp_set_mib_directory("");
 	session_library_prepare();
 	netsnmp_init_mib_internals();
-	listen_to_parser(mib);
-	for (size_t i = 0; i < count; i++)
-		add_dir(mib, dirs[i]);
-	while ((dir = strsep(&rest, ":")) != NULL)
-		add_dir(mib, dir[0] == '+' || dir[0] == '-' ? dir + 1 : dir);
-	silence_parser(mib);
+	for (size_t i = 0; i < count && used < DIRS_MAX; i++)
+		all[used++] = mem_text(dirs[i]);
+	while ((dir = strsep(&rest, ":")) != NULL) {
+		dir += dir[0] == '+' || dir[0] == '-';
+		if (dir[0] != '\0' && used < DIRS_MAX)
+			all[used++] = expand_home(dir);
+	}
+	add_dirs(mib, all, used);
+	while (used-- > 0)
+		free(all[used]);
 	free(copy);
 	return mib;
 }
@@ -101,10 +118,7 @@ mib_open(const char *const *dirs, size_t count)
 void
 mib_close(struct mib *mib)
 {
-	if (mib == NULL)
-		return;
-	unload_all_mibs();
-	free(mib);
+	free(mib); /* the modules stay: the parser loses memory when it begins anew */
 }
 
 bool
@@ -187,7 +201,7 @@ unknown_name(const struct mib *mib, const char *module, const char *label, int i
 	collect_labels(get_tree_head(), id, names, &count);
 	did_you_mean(label, names, near, sizeof near);
 	/* Without what it imports a module has hardly any name, so this comes first. */
-	if (mib->missing[0] != '\0')
+	if (strcmp(mib->needed_by, module) == 0)
 		fail_set(why, "module %s needs %s, which is not in %s: install it (Debian: "
 			"snmp-mibs-downloader) or name its directory in poller.mibs", module,
 			mib->missing, mib->dirs);
@@ -244,6 +258,10 @@ mib_resolve(struct mib *mib, const char *text, char *to, size_t size, struct fai
 	id = which_module(module);
 	node = id == -1 ? NULL : find_tree_node(label, id);
 	silence_parser(mib);
+	if (mib->heard[0] != '\0') {
+		str_copy(mib->missing, sizeof mib->missing, mib->heard);
+		str_copy(mib->needed_by, sizeof mib->needed_by, module);
+	}
 	if (id == -1) {
 		unknown_module(mib, module, why);
 		return -1;

@@ -1,8 +1,9 @@
 /* mib.h - MIB modules in files: names to numbers, and numbers to what people read.
  *
  * For the command line, and for who checks a configuration; no role of the daemon reads a MIB
- * file. Net-SNMP's parser does the reading. It has one tree in a process, so there is one
- * struct mib at a time; open it before snmp_new(), which shuts Net-SNMP off from all files. */
+ * file. Net-SNMP's parser does the reading. It has one tree in a process, which keeps what was
+ * read; so there is one struct mib at a time. Open the first one before snmp_new(), which
+ * shuts Net-SNMP off from all files. */
 #ifndef PW_MIB_H
 #define PW_MIB_H
 

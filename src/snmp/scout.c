@@ -14,7 +14,7 @@
 #include "snmp/value.h"
 
 /* Objects of one request: the answer of a small agent still fits its buffer. */
-enum { BATCH = 16, FIRST_TRIES = 2 };
+enum { BATCH = 16, FIRST_TRIES = 2, SILENT_MOST = 12 };
 
 static const uint32_t descr_ids[] = { 1, 3, 6, 1, 2, 1, 1, 1, 0 };
 static const uint32_t object_id_ids[] = { 1, 3, 6, 1, 2, 1, 1, 2, 0 };
@@ -50,6 +50,7 @@ struct scout {
 	struct snmp_oid oids[BATCH];  /* of the request under way */
 	size_t which[BATCH];          /* their numbers in objects */
 	size_t used;
+	unsigned silent;              /* requests without an answer since it was identified */
 	struct loop_timer end;        /* nothing is left to ask: told from the loop */
 };
 
@@ -159,6 +160,8 @@ send_next(struct scout *scout)
 	/* Most addresses of a net are nobody's. */
 	if (!scout->identified)
 		request.tries = FIRST_TRIES;
+	else if (scout->silent > 0)
+		request.tries = 1;
 	session_send(scout->session, &request);
 }
 
@@ -251,11 +254,28 @@ take_error(struct scout *scout, const struct session_answer *answer)
 		scout->asked[scout->which[0]] = true;
 }
 
+/* There are agents that do not answer where one object is beyond them (Counter64 by version
+ * 1): each is asked alone then. False when it looks as if nobody is there any more. */
+static bool
+ask_alone(struct scout *scout)
+{
+	if (!scout->identified || ++scout->silent > SILENT_MOST)
+		return false;
+	if (scout->used == 1)
+		scout->asked[scout->which[0]] = true;
+	scout->batch = 1;
+	return true;
+}
+
 static void
 session_done(const struct session_answer *answer, void *arg)
 {
 	struct scout *scout = arg;
 
+	if (answer->reason == REASON_TIMEOUT && ask_alone(scout)) {
+		go_on(scout);
+		return;
+	}
 	if (answer->reason != REASON_GOOD) {
 		tell(scout, answer->reason, answer->text);
 		return;

@@ -26,7 +26,7 @@ static struct bed {
 	struct scout *scout[SCOUTS];
 	struct scout_object objects[OBJECTS];
 	int known;
-	bool asks;
+	bool asks, dies;
 	uint8_t reason;
 	char name[256], object_id[256];
 	int64_t last; /* mono of the last call */
@@ -43,6 +43,8 @@ known(const struct scout_result *result, void *arg)
 		result->object_id_count);
 	if (bed.asks && result->reason == REASON_GOOD) {
 		bed.asks = false;
+		if (bed.dies)
+			bed_faults(bed.agent, "dead=1");
 		scout_ask(*(struct scout **)arg, bed.objects, OBJECTS);
 	}
 }
@@ -150,6 +152,19 @@ a_silent_address_costs_a_request_and_a_repetition(void)
 }
 
 static void
+an_agent_that_falls_silent_is_asked_for_each_object_alone(void)
+{
+	open_bed(2, 100);
+	bed.asks = bed.dies = true;
+	begin(0, "10.1.3.1");
+	loop_sim_for(bed.loop, 120 * LOOP_S);
+	CHECK_INT(bed.known, 2); /* there are fewer objects than it takes to be given up */
+	CHECK(!bed.objects[0].there && !bed.objects[2].there);
+	CHECK(bed_requests(bed.agent) <= 1 + 5 + OBJECTS); /* five tries of the first one */
+	close_bed();
+}
+
+static void
 no_more_requests_leave_than_the_rate_allows(void)
 {
 	open_bed(2, 2);
@@ -185,5 +200,6 @@ RUN_TESTS(
 	TEST(finds_who_it_is_and_what_it_has_with_either_version),
 	TEST(an_agent_that_dislikes_every_request_is_not_asked_for_ever),
 	TEST(a_silent_address_costs_a_request_and_a_repetition),
+	TEST(an_agent_that_falls_silent_is_asked_for_each_object_alone),
 	TEST(no_more_requests_leave_than_the_rate_allows),
 	TEST(one_that_waits_for_its_turn_can_be_given_up))
