@@ -634,8 +634,10 @@ finish(struct backup *backup, struct fail *why)
 
 	if (slash != NULL)
 		slash[slash == parent] = '\0';
-	/* All of it is on the disk before it has its name. */
-	if (unlink(marker) == -1 || syncfs(backup->partial_fd) == -1)
+	/* All of it is on the disk before it has its name. That takes longest: one that is killed
+	 * meanwhile is still marked, and swept by the next. */
+	if (syncfs(backup->partial_fd) == -1 || unlink(marker) == -1 ||
+		fsync(backup->partial_fd) == -1)
 		result = fail_errno(backup->partial, why);
 	else if (rename(backup->partial, destination) == -1 ||
 		segment_sync_path(slash == NULL ? "." : parent) == -1)
