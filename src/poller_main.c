@@ -33,6 +33,7 @@
 #include "journal/aside.h"
 #include "journal/reader.h"
 #include "journal/slots.h"
+#include "journal/state.h"
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
 #include "modbus/guest.h"
@@ -66,6 +67,7 @@ struct main {
 	struct poller *poller;
 	struct paths *paths;
 	struct alarms *alarms;
+	struct state *introduced; /* devices that had their first alarms */
 	struct notify *notify;
 	struct server *server;
 	struct watch *watch; /* on the store */
@@ -229,22 +231,29 @@ alarm_changed(void *arg, const struct transition *transition, uint64_t journal)
 	notify_changed(m->notify, transition, journal);
 }
 
-static void
-open_alarms(struct main *m)
+static int
+open_alarms(struct main *m, struct fail *why)
 {
 	struct paths_options paths = { m->loop, series_of, m };
 	struct alarms_options alarms = { .loop = m->loop, .record = record_alarm,
 		.changed = alarm_changed, .series = series_of, .arg = m };
 	struct notify_options notify = { m->loop, record_alarm, m };
+	char *path = mem_format("%s/introduced", m->inventory->poller.state_dir);
 
+	m->introduced = state_open(m->loop, path, why);
+	free(path);
+	if (m->introduced == NULL)
+		return -1;
 	m->frozen = frozen_new(m->latest);
 	frozen_configure(m->frozen, m->inventory->frozen, m->inventory->frozen_count);
 	m->paths = paths_new(&paths, m->inventory);
 	alarms.paths = m->paths;
+	alarms.state = m->introduced;
 	alarms.frozen = m->frozen;
 	m->alarms = alarms_new(&alarms, m->inventory);
 	paths_on_change(m->paths, alarms_path_changed, m->alarms);
 	m->notify = notify_new(&notify, m->inventory);
+	return 0;
 }
 
 /* ---- supervisor, signals, clock ---- */
@@ -484,7 +493,8 @@ open_journal(struct main *m, struct fail *why)
 		.health = journal_health, .before_write = sync_catalogue, .arg = m };
 
 	writer_size(&options, (uint64_t)store->journal_size);
-	open_alarms(m);
+	if (open_alarms(m, why) == -1)
+		return -1;
 	m->slots.catalogue = m->catalogue;
 	if (replay(m, why) == -1)
 		return -1;
@@ -648,6 +658,8 @@ take_down(struct main *m)
 	}
 	notify_free(m->notify);
 	alarms_free(m->alarms);
+	if (m->introduced != NULL)
+		state_close(m->introduced);
 	paths_free(m->paths);
 	frozen_free(m->frozen);
 	snmp_free(m->snmp);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alarm/book.h"
+#include "alarm/intro.h"
 #include "alarm/outage.h"
 #include "alarm/own.h"
 #include "alarm/ruleset.h"
@@ -59,6 +60,7 @@ struct alarms {
 	struct book book;
 	struct outages outages;
 	struct own own;
+	struct intro intro;
 	struct subject *subjects; /* by series id */
 	uint32_t subject_count;
 	/* Ids of the subjects with no-data rules: a second's look at all subjects of a large
@@ -200,6 +202,8 @@ raise_breach(struct alarms *alarms, struct subject *subject, struct watch *watch
 		watch->rule->kind == RULE_CHANGES ? watch->rule->changes : value);
 	transition_number(draft.threshold, sizeof draft.threshold, threshold_of(watch->rule));
 	breach_text(watch->rule, subject->series->path, value, &draft);
+	if (intro_takes(&alarms->intro, watch->rule, draft.device, watch->state.since))
+		intro_hold(&draft);
 	watch->alarm = book_raise(&alarms->book, &draft);
 }
 
@@ -315,6 +319,9 @@ raise_stale(struct alarms *alarms, struct subject *subject, struct watch *watch,
 		severity_shout(rule->severity, word, sizeof word), rule->name,
 		subject->series->path, span, rule->help[0] != '\0' ? ", " : "", rule->help);
 	transition_text(draft.text, sizeof draft.text, text);
+	if (!behind && intro_takes(&alarms->intro, rule, draft.device,
+			loop_wall(alarms->options.loop) - age))
+		intro_hold(&draft);
 	watch->alarm = book_raise(&alarms->book, &draft);
 }
 
@@ -340,7 +347,7 @@ check_open_stale(struct alarms *alarms, struct subject *subject, struct watch *w
 	if (subject->good_at > watch->alarm->last.since) {
 		if (rule_age(watch->rule, &watch->state, now - subject->good_at) == RULE_CLEAR)
 			clear_stale(alarms, subject, watch);
-	} else if (watch->alarm->last.suppressed && (host == NULL || (host->alarm == NULL &&
+	} else if (watch->alarm->last.suppressed && !intro_holds(watch->alarm) && (host == NULL || (host->alarm == NULL &&
 			now - host->back_at >= watch->rule->hold))) {
 		book_unsuppress(&alarms->book, watch->alarm);
 	}
@@ -731,6 +738,7 @@ on_timer(void *arg)
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
 	outages_tick(&alarms->outages);
 	own_tick(&alarms->own);
+	intro_tick(&alarms->intro);
 	clear_retired(alarms, now);
 	for (uint32_t i = 0; i < alarms->stale_count; i++)
 		check_all_stale(alarms, &alarms->subjects[alarms->stale[i]], now);
@@ -753,6 +761,7 @@ alarms_new(const struct alarms_options *options, const struct inventory *invento
 	alarms->outages = (struct outages){ .book = &alarms->book, .describe = describe,
 		.arg = alarms };
 	alarms->own.book = &alarms->book;
+	alarms->intro = (struct intro){ .book = &alarms->book, .state = options->state };
 	outages_open(&alarms->outages, inventory);
 	loop_timer_init(&alarms->timer, on_timer, alarms);
 	return alarms;
@@ -768,6 +777,7 @@ alarms_free(struct alarms *alarms)
 	free(alarms->stale);
 	ruleset_close(&alarms->ruleset);
 	outages_close(&alarms->outages);
+	intro_close(&alarms->intro);
 	book_free(&alarms->book);
 	free(alarms);
 }
@@ -785,6 +795,7 @@ alarms_begin(struct alarms *alarms)
 		if (host->alarm == NULL && host->bad >= OUTAGE_SLOTS)
 			host->bad = OUTAGE_SLOTS - 1;
 	clear_orphans(alarms);
+	intro_open(&alarms->intro, alarms->inventory);
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
 }
 
@@ -841,8 +852,10 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 	alarms->stale_count = 0;
 	outages_open(&alarms->outages, inventory);
 	keep_hosts(alarms, old_outages.hosts);
-	if (alarms->begun != 0)
+	if (alarms->begun != 0) {
 		clear_orphans(alarms);
+		intro_open(&alarms->intro, inventory);
+	}
 	outages_attach(&alarms->outages);
 	for (uint32_t id = 0; id < old_count; id++) {
 		struct subject *subject;
@@ -877,6 +890,7 @@ alarms_clock_stepped(struct alarms *alarms, int64_t delta)
 	if (delta <= 0)
 		return;
 	shift(&alarms->begun, delta);
+	intro_shift(&alarms->intro, delta);
 	for (uint32_t id = 0; id < alarms->subject_count; id++) {
 		struct subject *subject = &alarms->subjects[id];
 

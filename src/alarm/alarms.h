@@ -20,6 +20,7 @@ struct inventory;
 struct loop;
 struct path_view;
 struct paths;
+struct state;
 
 struct alarms_options {
 	struct loop *loop;
@@ -33,6 +34,7 @@ struct alarms_options {
 	/* Series by id, for what is replayed; NULL result: not known. */
 	const struct series *(*series)(void *arg, uint32_t id);
 	void *arg; /* of all three */
+	struct state *state; /* which devices were introduced (alarm/intro.h); may be NULL */
 };
 
 /* The inventory must live until alarms_configure or alarms_free; thresholds in it are

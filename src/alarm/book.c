@@ -175,34 +175,13 @@ book_raise_numbers(struct book *book, uint32_t next_sequence, uint32_t next_id)
 		book->next_id = next_id;
 }
 
-/* The numbers are not ordered by gravity (RFC 3877). */
-static int
-gravity(enum severity severity)
-{
-	switch (severity) {
-	case SEVERITY_CRITICAL:
-		return 5;
-	case SEVERITY_MAJOR:
-		return 4;
-	case SEVERITY_MINOR:
-		return 3;
-	case SEVERITY_WARNING:
-		return 2;
-	case SEVERITY_INDETERMINATE:
-		return 1;
-	case SEVERITY_CLEARED:
-		break;
-	}
-	return 0;
-}
-
 enum severity
 book_worst(const struct book *book)
 {
 	enum severity worst = SEVERITY_CLEARED;
 
 	for (const struct alarm *alarm = book->open; alarm != NULL; alarm = alarm->hh.next)
-		if (gravity(alarm->last.severity) > gravity(worst))
+		if (severity_gravity(alarm->last.severity) > severity_gravity(worst))
 			worst = alarm->last.severity;
 	return worst;
 }

@@ -37,6 +37,7 @@ struct rule_options {
 	const char *const *marks; /* ... and those of these globs */
 	size_t mark_count;
 	enum severity severity;
+	bool standard;           /* of a template, by alarms = "standard" */
 	const char *help;        /* "" when not given */
 	const char *text, *place, *owner; /* "": the device's */
 	const char *file;

@@ -124,7 +124,7 @@ part_of_state(const char *file)
 		return PART_NONE;
 	/* What the poller writes, the store's hold does not concern. */
 	if (strcmp(file, "series") == 0 || strcmp(file, "rows") == 0 ||
-		strcmp(file, "engine") == 0)
+		strcmp(file, "engine") == 0 || strcmp(file, "introduced") == 0)
 		return PART_LATE;
 	return PART_STILL;
 }

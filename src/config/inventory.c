@@ -73,6 +73,8 @@ build_daemon(struct build *build)
 	poller->state_dir = build_directory(build, "state_dir");
 	poller->run_dir = build_directory(build, "run_dir");
 	poller->clock_trust = scope_duration(&build->poller, "clock_trust");
+	poller->alarm_settle = scope_duration(&build->poller, "alarm_settle");
+	poller->alarm_rate = (unsigned)scope_int(&build->poller, "alarm_rate");
 	poller->rrd_dir = scope_find(&build->poller, "rrd_dir") != NULL ?
 		build_directory(build, "rrd_dir") :
 		arena_format(build->arena, "%s/rrd", poller->state_dir);

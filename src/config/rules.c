@@ -284,6 +284,7 @@ build_rule(struct build *build, const struct config_setting_t *node, const struc
 	check_clear(build, &scope, &rule);
 	if (rule.kind == RULE_IS || rule.kind == RULE_IS_NOT)
 		take_words(build, &scope, &rule);
+	rule.standard = device != NULL;
 	if (device != NULL)
 		rule.on = arena_format(build->arena, "%s/%s", device->name, rule.on);
 	rule.moving_count = take_globs(build, &scope, "while_moving", device, &rule.moving);

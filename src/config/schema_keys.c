@@ -45,6 +45,11 @@ const struct schema_key schema_keys[] = {
 		.help = "a device named poller.name whose points are this daemon's own counters"),
 	S("poller", "clock_trust", DURATION, 1, 365 * DAY, .fallback = "24h",
 		.help = "a step of the system's clock beyond that is not believed until confirmed"),
+	S("poller", "alarm_settle", DURATION, 0, HOUR, .fallback = "5m",
+		.help = "a device that has alarms = \"standard\" for the first time: what is wrong within "
+		"that time is told in one notice; 0s: at once and one by one"),
+	S("poller", "alarm_rate", INT, 1, 6000, .fallback = "30",
+		.help = "of those conditions, so many a minute are raised after that notice"),
 	S("poller", "uplink", LATER, .help = "device whose loss means that the poller is isolated"),
 	S("poller", "lang", CHOICE, .of = "en|!de", .fallback = "en", .help = "language of alarm texts"),
 

@@ -54,6 +54,8 @@ struct poller_options {
 	const char *user;      /* to become when started as root; "" = stay */
 	const char *state_dir, *rrd_dir, *run_dir;
 	int64_t clock_trust;   /* ns: a step of the clock beyond is not believed */
+	int64_t alarm_settle;  /* ns for which a device's first alarms are gathered; 0: not at all */
+	unsigned alarm_rate;   /* of those, so many a minute are raised then */
 };
 
 /* What other rooms declare is carried as pointers to their option structs. */

@@ -20,3 +20,24 @@ severity_parse(const char *word)
 			return i;
 	return -1;
 }
+
+/* The numbers are not ordered by gravity (RFC 3877). */
+int
+severity_gravity(enum severity severity)
+{
+	switch (severity) {
+	case SEVERITY_CRITICAL:
+		return 5;
+	case SEVERITY_MAJOR:
+		return 4;
+	case SEVERITY_MINOR:
+		return 3;
+	case SEVERITY_WARNING:
+		return 2;
+	case SEVERITY_INDETERMINATE:
+		return 1;
+	case SEVERITY_CLEARED:
+		break;
+	}
+	return 0;
+}

@@ -13,4 +13,5 @@ enum severity {
 
 const char *severity_word(enum severity severity); /* "critical", ... */
 int severity_parse(const char *word);              /* -1 for an unknown word */
+int severity_gravity(enum severity severity);      /* the larger the worse, 0 for cleared */
 #endif
