@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/breaches.h"
 #include "cli/bus_view.h"
 #include "cli/cmd.h"
 #include "cli/estimate.h"
@@ -35,6 +36,7 @@ struct disk {
 
 struct plan {
 	struct estimate estimate;
+	struct breaches breaches;
 	const struct inventory *inventory;
 	const struct store_options *store;
 	size_t rows; /* assumed */
@@ -151,6 +153,33 @@ print_memory(const struct plan *plan)
 }
 
 static void
+print_alarms(const struct plan *plan)
+{
+	const struct breaches *breaches = &plan->breaches;
+	const struct poller_options *poller = &plan->inventory->poller;
+	char span[TEXT];
+
+	if (breaches->rules == 0) {
+		printf("alarms      no device has alarms = \"standard\"\n");
+		return;
+	}
+	if (!breaches->known) {
+		printf("alarms      of alarms = \"standard\": not known, no daemon runs in %s\n",
+			poller->run_dir);
+		return;
+	}
+	printf("alarms      %zu of alarms = \"standard\" would be raised now", breaches->count);
+	for (size_t i = 0; i < breaches->kind_count; i++)
+		printf("%s %s %zu", i == 0 ? ":" : ",", breaches->kinds[i].rule,
+			breaches->kinds[i].count);
+	if (breaches->count > 0 && poller->alarm_settle > 0)
+		printf("; of a device that has them for the first time in one notice after %s, then "
+			"%u a minute", str_time_span(span, sizeof span, poller->alarm_settle),
+			poller->alarm_rate);
+	printf("\n");
+}
+
+static void
 print_plan(const struct plan *plan)
 {
 	const struct estimate *e = &plan->estimate;
@@ -176,6 +205,7 @@ print_plan(const struct plan *plan)
 	print_memory(plan);
 	print_disk(&plan->rrd);
 	print_disk(&plan->state);
+	print_alarms(plan);
 	if (plan->fits)
 		printf("fits\n");
 	else
@@ -211,12 +241,25 @@ kinds_json(const struct estimate *estimate)
 }
 
 static json_t *
+alarms_json(const struct breaches *breaches)
+{
+	json_t *rules = json_object();
+
+	for (size_t i = 0; i < breaches->kind_count; i++)
+		json_object_set_new(rules, breaches->kinds[i].rule,
+			json_integer((json_int_t)breaches->kinds[i].count));
+	return json_pack("{s:I, s:o, s:o}", "rules", (json_int_t)breaches->rules, "now",
+		breaches->known ? json_integer((json_int_t)breaches->count) : json_null(),
+		"by_rule", rules);
+}
+
+static json_t *
 plan_json(const struct plan *plan)
 {
 	const struct estimate *e = &plan->estimate;
 
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o,"
-		" s:I, s:I, s:o, s:o, s:o, s:b, s:o}",
+		" s:I, s:I, s:o, s:o, s:o, s:o, s:b, s:o}",
 		"devices", (json_int_t)e->devices, "points", (json_int_t)e->points,
 		"tables", (json_int_t)e->tables, "rows", (json_int_t)e->rows,
 		"assumed_tables", (json_int_t)e->assumed_tables,
@@ -228,7 +271,8 @@ plan_json(const struct plan *plan)
 		"memory_needed", (json_int_t)e->pending, "memory", (json_int_t)plan->store->memory,
 		"written_every", doc_number((double)plan->batch / SECOND),
 		"rrd_dir", disk_json(&plan->rrd), "state_dir", disk_json(&plan->state),
-		"fits", plan->fits, "lines", bus_view_json(plan->inventory));
+		"standard_alarms", alarms_json(&plan->breaches), "fits", plan->fits, "lines",
+		bus_view_json(plan->inventory));
 }
 
 /* ---- the command ---- */
@@ -266,12 +310,14 @@ plan_run(const struct cmd_context *context, int argc, char **argv)
 	/* None before the first start: then the rows of all tables are assumed. */
 	catalogue = series_open(inventory->poller.state_dir, false, NULL);
 	estimate_make(&plan.estimate, inventory, catalogue, plan.rows);
+	breaches_find(&plan.breaches, inventory, catalogue);
 	judge(&plan);
 	if (context->json)
 		cmd_print_json(plan_json(&plan));
 	else
 		print_plan(&plan);
 	estimate_free(&plan.estimate);
+	breaches_free(&plan.breaches);
 	series_close(catalogue);
 	inventory_unref(inventory);
 	return plan.fits ? CMD_OK : CMD_NEGATIVE;

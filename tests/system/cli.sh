@@ -77,6 +77,7 @@ shows "and sums it up" '3 devices, .*: ok'
 exits 0 "plan needs no daemon" $pollwerk plan
 shows "and counts what will be polled" '^series  *[1-9]'
 shows "and says that it fits" '^fits$'
+shows "and which alarms to expect" '^alarms  *no device has alarms = "standard"$'
 exits 0 "plan --json" $pollwerk --json plan --rows 3
 holds "one document" "d['devices'] == 3 and d['rows'] == 3 and d['fits'] is True and d['files'] == 9"
 exits 1 "plan of what no disk holds" $pollwerk plan --rows 1000000
