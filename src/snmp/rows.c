@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "journal/state.h"
@@ -24,6 +25,7 @@ struct rows {
 	struct row *sighted; /* the newest; NULL at first */
 	unsigned poll;
 	int64_t now;
+	unsigned said; /* the poll in which a shared name was logged */
 	bool changed; /* the state has to be saved */
 };
 
@@ -352,6 +354,11 @@ give_key(struct rows *rows, struct row *row)
 		if (length > ROW_KEY - strlen(suffix))
 			length = ROW_KEY - strlen(suffix);
 		memcpy(key + length, suffix, strlen(suffix) + 1);
+	}
+	if (row->text[0] != '\0' && strcmp(key, row->text) != 0 && rows->said != rows->poll) {
+		rows->said = rows->poll; /* one is enough */
+		log_info("%s: several rows are called \"%s\", that of index %s is \"%s\" here",
+			rows->prefix, row->text, index, key);
 	}
 	row->renamed = row->key[0] != '\0' && strcmp(row->key, key) != 0;
 	memcpy(row->key, key, sizeof key);
