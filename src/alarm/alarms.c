@@ -42,6 +42,7 @@ struct watch {
 	const struct rule_options *rule;
 	struct rule_state state; /* open is set from alarm before each use */
 	struct alarm *alarm;
+	bool well;               /* a value of this run was none of a breach: what comes is news */
 };
 struct subject {
 	const struct series *series; /* NULL: id not met yet */
@@ -202,7 +203,8 @@ raise_breach(struct alarms *alarms, struct subject *subject, struct watch *watch
 		watch->rule->kind == RULE_CHANGES ? watch->rule->changes : value);
 	transition_number(draft.threshold, sizeof draft.threshold, threshold_of(watch->rule));
 	breach_text(watch->rule, subject->series->path, value, &draft);
-	if (intro_takes(&alarms->intro, watch->rule, draft.device, watch->state.since))
+	if (!watch->well &&
+		intro_takes(&alarms->intro, watch->rule, draft.device, watch->state.since))
 		intro_hold(&draft);
 	watch->alarm = book_raise(&alarms->book, &draft);
 }
@@ -277,12 +279,15 @@ static void
 tell_watch(struct alarms *alarms, struct subject *subject, struct watch *watch, double value,
 	int64_t time)
 {
+	enum rule_verdict verdict;
 	enum rule_event event;
 
 	if (watch->rule->kind == RULE_FROZEN || watch->rule->kind == RULE_UNCHANGED) {
 		tell_still(alarms, subject, watch);
 		return;
 	}
+	verdict = rule_judge(watch->rule, value);
+	watch->well |= verdict == RULE_BETWEEN || verdict == RULE_BACK;
 	watch->state.open = watch->alarm != NULL;
 	event = rule_sample(watch->rule, &watch->state, value, time);
 	if (alarms->begun == 0)
@@ -816,6 +821,7 @@ keep_states(struct subject *subject, struct subject *old)
 		for (uint32_t o = 0; o < old->watch_count; o++)
 			if (is_same_rule(subject->watches[w].rule, old->watches[o].rule)) {
 				subject->watches[w].state = old->watches[o].state;
+				subject->watches[w].well = old->watches[o].well;
 				old->watches[o].state.changes = NULL;
 			}
 }

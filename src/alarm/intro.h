@@ -1,8 +1,8 @@
 /* intro.h - the first Monday: what is wrong already when a device is first watched.
  *
  * A device that gets its templates' rules (alarms = "standard") for the first time may have
- * dozens of conditions that nobody ever looked at. What began before poller.alarm_settle was
- * over is raised as suppressed, behind "monitoring began": it stands in the list, and nobody is
+ * dozens of conditions that nobody ever looked at. What a device's first values show before
+ * poller.alarm_settle is over is raised as suppressed, behind "monitoring began": it stands in the list, and nobody is
  * told. Then one alarm about the poller tells how many there are, and they are raised one by
  * one, worst first, poller.alarm_rate a minute. The alarm about the poller ends with the last of
  * them. Used by alarms.c. */

@@ -46,8 +46,9 @@ const struct schema_key schema_keys[] = {
 	S("poller", "clock_trust", DURATION, 1, 365 * DAY, .fallback = "24h",
 		.help = "a step of the system's clock beyond that is not believed until confirmed"),
 	S("poller", "alarm_settle", DURATION, 0, HOUR, .fallback = "5m",
-		.help = "a device that has alarms = \"standard\" for the first time: what is wrong within "
-		"that time is told in one notice; 0s: at once and one by one"),
+		.help = "a device that has alarms = \"standard\" for the first time: what its first values "
+		"show to be wrong is gathered for that time and told in one notice; 0s: at once and "
+		"one by one"),
 	S("poller", "alarm_rate", INT, 1, 6000, .fallback = "30",
 		.help = "of those conditions, so many a minute are raised after that notice"),
 	S("poller", "uplink", LATER, .help = "device whose loss means that the poller is isolated"),

@@ -226,6 +226,22 @@ what_begins_later_and_what_people_wrote_is_told_at_once(void)
 }
 
 static void
+what_was_well_at_first_is_news_also_while_all_is_gathered(void)
+{
+	begin();
+	pass(5);
+	slot(0, 2, 0, 2);
+	slot(2, 3, 0, 1);
+	pass(10);
+	slot(0, 3, 0, 2); /* the third one breaks before our eyes */
+	CHECK_INT(told_count, 1);
+	CHECK_STR(told[0].key, "psu-lost/sw-2/psu");
+	pass(50);
+	CHECK_STR(told[1].text, "2 conditions were open when monitoring began: psu-lost 2");
+	end();
+}
+
+static void
 a_restart_loses_none_and_introduces_nobody_twice(void)
 {
 	begin();
@@ -283,6 +299,7 @@ without_a_settling_time_all_is_told_at_once(void)
 RUN_TESTS(TEST(what_is_wrong_at_first_is_one_notice_and_then_told_at_its_rate),
 	TEST(each_condition_ends_raised_or_in_the_summary),
 	TEST(what_begins_later_and_what_people_wrote_is_told_at_once),
+	TEST(what_was_well_at_first_is_news_also_while_all_is_gathered),
 	TEST(a_restart_loses_none_and_introduces_nobody_twice),
 	TEST(a_journal_that_takes_nothing_delays_it_and_loses_nothing),
 	TEST(without_a_settling_time_all_is_told_at_once))
