@@ -504,7 +504,8 @@ tell(struct alarms *alarms, const struct series *series, const struct told *told
 {
 	struct subject *subject = see(alarms, series);
 
-	subject->told_at = loop_wall(alarms->options.loop);
+	/* A record says when that was; it is heard now. */
+	subject->told_at = alarms->begun != 0 ? told->received : loop_wall(alarms->options.loop);
 	if (subject->host != NULL && reason_class(told->reason) == CLASS_LOST)
 		subject->host->reason = told->reason;
 	if (subject->is_up && subject->host != NULL)

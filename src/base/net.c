@@ -182,15 +182,15 @@ same_instant(struct loop *loop, struct timespec *real)
 static bool
 read_batch(struct net_udp *udp, unsigned *total)
 {
+	/* Large, and cleared at each call if they were not static: the loop is one thread. */
+	static struct mmsghdr messages[BATCH];
+	static struct iovec parts[BATCH];
+	static union any_addr from[BATCH];
+	static uint8_t control[BATCH][128];
 	struct timespec real;
 	int64_t now;
-	struct mmsghdr messages[BATCH];
-	struct iovec parts[BATCH];
-	union any_addr from[BATCH];
-	uint8_t control[BATCH][128];
 	int count;
 
-	memset(messages, 0, sizeof messages);
 	for (int i = 0; i < BATCH; i++) {
 		parts[i] = (struct iovec){ udp->room + (size_t)i * DATAGRAM, DATAGRAM };
 		messages[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],

@@ -142,7 +142,7 @@ tell_value(struct plan *plan, const struct ask_context *context, size_t i,
 	struct item *item = &plan->items[i];
 	struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)i,
 		.received = received };
-	char line[256];
+	static char line[256]; /* not cleared for each value */
 
 	value_read(value, point, wire->scales != NULL ? wire->scales[item->used] : 1, &reading,
 		line, sizeof line);
@@ -186,7 +186,7 @@ item_answered(struct plan *plan, const struct ask_context *context, size_t i,
 	const struct varbind *varbind, int64_t received)
 {
 	const struct snmp_group *wire = context->group->wire;
-	char line[256];
+	static char line[256];
 
 	if (!value_is_there(&varbind->value)) {
 		item_missing(plan, context, i, received);

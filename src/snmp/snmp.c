@@ -49,6 +49,7 @@ struct snmp {
 	struct mux *mux;
 	struct sessions *sessions;
 	struct question *questions; /* free ones */
+	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
 };
 
@@ -775,7 +776,7 @@ driver_start(void *arg, bool cautious)
 	struct snmp_device *device = work->device;
 	struct ask_context context = context_of(work);
 	bool next = device->current == NULL && TAILQ_EMPTY(&device->queue);
-	struct ask later, *ask = next ? &question_hold(device)->ask : &later;
+	struct ask *ask = next ? &question_hold(device)->ask : &device->snmp->later;
 
 	work->cautious = cautious;
 	work->probe = cautious || asks_one_by_one(work);

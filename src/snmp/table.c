@@ -758,7 +758,7 @@ tell_point(const struct table *table, const struct ask_context *context, const s
 	double scale;
 	const struct cell *cell = pick(table, row, i, &scale, &reading.reason);
 	struct value value;
-	char line[TEXT_MAX + 1];
+	static char line[TEXT_MAX + 1]; /* not cleared for each value */
 
 	if (cell != NULL) {
 		uint16_t generation = (uint16_t)(cell->generation + row->history->resets);
