@@ -66,6 +66,9 @@ struct draft {
 	const struct config_setting_t *node;
 };
 
+/* ---- identities.c ---- */
+void build_identities(struct build *build);
+
 /* ---- devices.c ---- */
 void build_devices(struct build *build);
 /* The entry of a list by its name; NULL, reported at `from`, when there is none. */

@@ -172,6 +172,7 @@ inventory_build(struct conf *conf, struct conf_errors *errors)
 	build_rules(&build);
 	build_paths(&build);
 	build_receivers(&build);
+	build_identities(&build);
 	free(build.rules);
 	free(build.known);
 	free(build.known_first);

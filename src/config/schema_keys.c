@@ -244,6 +244,7 @@ const struct schema_key schema_keys[] = {
 	S("template", "max_gap", INT, 0, 124, .help = "registers that may fill a gap"),
 	S("template", "retention", CHOICE, .of = RETENTIONS,
 		.help = "how long RRD files of its points keep which resolution, unless the device says it"),
+	S("template", "identify", LIST, .of = "identify", .help = "how discover knows the device (Modbus)"),
 	S("template", "info", LIST, .of = "info", .help = "texts shown with the device (SNMP)"),
 	S("template", "registers", TEXTS, .help = "CSV files with points, one register a row"),
 	S("template", "points", LIST, .of = "point", .help = "single values"),
@@ -258,6 +259,15 @@ const struct schema_key schema_keys[] = {
 	S("parameter", "name", NAME, YES, .help = "used as \"$name\" in the place of a value"),
 	S("parameter", "default", VALUE, .help = "number or text; without it a device must set it"),
 	S("parameter", "text", TEXT, .fallback = "", .help = "what it is"),
+
+	S("identify", "function", INT, 3, 4, .fallback = "3", .help = "3 holding, 4 input registers"),
+	S("identify", "pdu", INT, 0, 65535, .help = "address as sent, from 0"),
+	S("identify", "type", TEXT, .help = "as of a point"),
+	S("identify", "order", TEXT, .fallback = "", .help = "as of a point"),
+	S("identify", "length", INT, 1, 125, .help = "registers of a string"),
+	S("identify", "object", INT, 0, 6,
+		.help = "instead of registers: of the identification (43/14), 0 vendor, 1 product code, ..."),
+	S("identify", "is", WORDS, YES, .help = "numbers, as \"0x1234\" or \"71..76\"; texts with * and ?"),
 
 	S("info", "name", NAME, YES, .help = "name of the information"),
 	S("info", "oid", OID, YES, .help = "OID, with .0 for a scalar; a column in a table"),

@@ -72,6 +72,8 @@ struct inventory {
 	size_t path_count;
 	const void *receivers;  /* struct receiver_options[] */
 	size_t receiver_count;
+	const void *identities; /* struct identity[]: how Modbus devices are known */
+	size_t identity_count;
 	void *arena;            /* config's */
 	void (*free)(struct inventory *inventory); /* config's, or a test's */
 	int references;         /* 1 when made */

@@ -125,6 +125,7 @@ on_identify(struct line_request *request, const struct line_result *result, void
 		request->object = (uint8_t)next;
 		send(probe, LINE_IDENTIFY, on_identify);
 	} else if (result->outcome == LINE_TIMEOUT || result->outcome == LINE_UNREACHABLE) {
+		shown->identify_silent = true;
 		str_copy(shown->server_id_why, sizeof(shown->server_id_why), "not asked any more");
 		probe->done(shown, probe->arg);
 	} else {
@@ -210,7 +211,7 @@ probe_new(struct loop *loop, const struct probe_options *options,
 	for (int i = 0; i < PROBE_BASES; i++) {
 		int address = options->address + i - 1;
 
-		probe->result.at[i].possible = address >= 0 && address <= 65535;
+		probe->result.at[i].possible = options->function != 0 && address >= 0 && address <= 65535;
 		probe->result.at[i].address = (uint16_t)address;
 	}
 	probe->unit.id = device->unit_id;

@@ -20,7 +20,7 @@ enum { PROBE_BASES = 3, PROBE_REGISTERS = 4, PROBE_BITS = 16, PROBE_OBJECTS = 32
 
 struct probe_options {
 	const struct modbus_options *device;
-	enum adu_function function;
+	enum adu_function function; /* 0: no register is read, with identify */
 	uint16_t address; /* PDU */
 	bool identify;    /* 43/14 basic identification, then 17; each given up when refused */
 	/* Asks for it: has request->done called once, also before it returns. NULL: on a line of
@@ -47,6 +47,7 @@ struct probe_result {
 	struct probe_object objects[PROBE_OBJECTS];
 	size_t object_count;
 	char identify_why[80];  /* when the device gave none */
+	bool identify_silent;   /* ... and did not even refuse */
 	char server_id[128];
 	char server_id_why[80];
 };
