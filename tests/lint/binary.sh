@@ -26,6 +26,9 @@ library=$(ldd pollwerkd 2>/dev/null | sed -n 's/.*libmodbus[^ ]* => \([^ ]*\).*/
 for program in $programs; do
 	none "$program has no function that writes to a PLC" \
 		"$(nm "$program" | grep -E 'modbus_(write|mask_write)|modbus_send_raw_request')"
+	[ "$program" != ./pollwerkd ] && [ "$program" != pollwerkd ] ||
+		none "the daemon reads nothing by libmodbus, which blocks" \
+			"$(nm "$program" | grep -E 'modbus_(read|report|receive)')"
 	none "$program exports nothing of its own" \
 		"$(nm -D --defined-only "$program" | grep -vE ' (_init|_fini|_IO_stdin_used|__[a-z_]*|_edata|_end|data_start|environ|std(in|out|err)|opt(arg|ind|err|opt)|asan|ubsan)|@' |
 			grep -E ' [TDR] ')" # B: data of a library, copied here by the linker

@@ -13,6 +13,7 @@
 #include "core/device.h"
 #include "core/driver.h"
 #include "core/feed.h"
+#include "core/frozen.h"
 #include "core/latest.h"
 #include "core/poller.h"
 #include "core/self.h"
@@ -196,6 +197,7 @@ static struct series_catalogue *catalogue;
 static struct latest *latest;
 static struct feed feed;
 static struct poller *poller;
+static struct frozen *frozen; /* NULL but in the tests about it */
 
 static void
 read_self(struct self_daemon *now, void *arg)
@@ -234,7 +236,7 @@ start_process(void)
 	feed_add(&feed, &latest_hook);
 	feed_add(&feed, &listener);
 	parts = (struct poller_parts){ .loop = loop, .catalogue = catalogue, .latest = latest,
-		.feed = &feed, .ended = count_ended,
+		.feed = &feed, .ended = count_ended, .frozen = frozen,
 		.drivers = { { &script_driver, NULL }, { &self_driver, &self } }, .driver_count = 2 };
 	poller = poller_new(&parts);
 }
@@ -309,6 +311,95 @@ id_of(const char *path)
 }
 
 /* ---- promises ---- */
+
+static const char *const press_points[] = { "press-3/*" };
+static const struct frozen_rule life_rule = { .name = "stop", .on = "press-3/temp",
+	.span = 60 * LOOP_S, .marks_self = true, .marks = press_points, .mark_count = 1 };
+
+static void
+watch_life(void)
+{
+	poller_free(poller);
+	series_close(catalogue);
+	latest_close(latest);
+	loop_free(loop);
+	start_process();
+}
+
+/* A PLC that goes to STOP in its tenth slot, and starts again a day later. */
+static void
+what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on(void)
+{
+	uint32_t life, pieces;
+
+	begin("press-3", 1);
+	frozen = frozen_new(NULL);
+	frozen_configure(frozen, &life_rule, 1);
+	watch_life();
+	configure(0, 1);
+	for (int i = 0; i < 10; i++) {
+		script.value = i;
+		script.count += 70;
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	life = id_of("press-3/temp");
+	pieces = id_of("press-3/pieces");
+	loop_sim_for(loop, 86400 * LOOP_S);
+	/* Six slots prove the minute; the sixth is the first that is frozen. */
+	for (int i = 0; i < 15; i++)
+		CHECK_INT(seen.reason[life][i], REASON_GOOD);
+	CHECK_INT(seen.reason[life][15], REASON_FROZEN);
+	CHECK_INT(count_reason(life, REASON_FROZEN), 8640 - 5);
+	CHECK_INT(count_reason(pieces, REASON_FROZEN), 8640 - 5);
+	CHECK_INT(count_reason(id_of("press-3/up"), REASON_FROZEN), 0);
+	CHECK(seen.has_raw[pieces]);
+	script.value = 77;
+	script.count += 1000000;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(seen.reason[life][8650], REASON_GOOD);
+	CHECK_INT(seen.reason[pieces][8650], REASON_DISCONTINUITY);
+	script.value = 78;
+	script.count += 70;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(seen.value[pieces], 7.0, 1e-6);
+	finish();
+	frozen_free(frozen);
+	frozen = NULL;
+}
+
+static void
+a_restart_of_the_poller_does_not_believe_a_plc_that_stood_still(void)
+{
+	begin("press-3", 1);
+	frozen = frozen_new(NULL);
+	frozen_configure(frozen, &life_rule, 1);
+	watch_life();
+	configure(0, 1);
+	script.value = 5;
+	loop_sim_for(loop, 300 * LOOP_S);
+	CHECK_INT(seen.reason[id_of("press-3/temp")][29], REASON_FROZEN);
+	frozen_free(frozen);
+	frozen = NULL;
+	watch_life();
+	frozen = frozen_new(latest);
+	frozen_configure(frozen, &life_rule, 1);
+	poller_free(poller);
+	poller = poller_new(&(struct poller_parts){ .loop = loop, .catalogue = catalogue,
+		.latest = latest, .feed = &feed, .ended = count_ended, .frozen = frozen,
+		.drivers = { { &script_driver, NULL }, { &self_driver, &self } },
+		.driver_count = 2 });
+	memset(&seen, 0, sizeof seen);
+	configure(1, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 0);
+	CHECK(count_reason(id_of("press-3/temp"), REASON_FROZEN) >= 9);
+	script.value = 6;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 1);
+	finish();
+	frozen_free(frozen);
+	frozen = NULL;
+}
 
 static void
 a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate(void)
@@ -688,7 +779,9 @@ counters_of_a_former_process_make_no_rate(void)
 	finish_own();
 }
 
-RUN_TESTS(TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
+RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on),
+	TEST(a_restart_of_the_poller_does_not_believe_a_plc_that_stood_still),
+	TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
 	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
