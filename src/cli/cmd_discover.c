@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/discover_modbus.h"
 #include "cli/discover_show.h"
 #include "cli/progress.h"
 #include "cli/targets.h"
@@ -526,7 +527,7 @@ close_all(struct discovery *discovery, struct request *request)
 }
 
 static int
-run(const struct cmd_context *context, int argc, char **argv)
+discover_snmp(const struct cmd_context *context, int argc, char **argv)
 {
 	struct request request = { .timeout = LOOP_S, .at_once = AT_ONCE, .rate = RATE };
 	struct discovery discovery = { .request = &request };
@@ -553,7 +554,16 @@ run(const struct cmd_context *context, int argc, char **argv)
 	return status;
 }
 
+static int
+run(const struct cmd_context *context, int argc, char **argv)
+{
+	bool modbus = argc > 1 && strcmp(argv[1], "--modbus") == 0;
+
+	return modbus ? discover_modbus(context, argc, argv) : discover_snmp(context, argc, argv);
+}
+
 const struct cmd cmd_discover = { "discover",
 	"[--profile NAME]... [--rate N] [--at-once N] [--timeout D] [--yes-really] "
-	"NET|ADDRESS|DEVICE...",
-	"look for SNMP agents and propose configuration for them", run };
+	"NET|ADDRESS|DEVICE... |\n"
+	"    --modbus [--units LIST] [--rate N] [--timeout D] HOST...",
+	"look for SNMP agents, or Modbus devices, and propose configuration for them", run };

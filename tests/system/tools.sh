@@ -74,6 +74,27 @@ check "the record's texts are no formulas and no script" eval \
 $pollwerk adopt --record "$work/first" "$work/list.csv" meter >"$work/adopt" 2>&1
 check "a record is not written over" eval "[ $? -eq 1 ] && grep -q 'File exists' '$work/adopt'"
 
+cat >"$work/known.conf" <<END
+templates: ( { name = "our-press"; protocol = "modbus"; source = "the simulator"; function = 3;
+  identify = ( { object = 1; is = "pattern"; }, { pdu = 100; type = "u16"; is = "0..65535"; } );
+  points = ( { name = "a"; pdu = 7; type = "u16"; } ); } );
+END
+sed -e "s,templates = \[ \];,templates = [ ]; include = [ \"known.conf\" ];," \
+	-e '/name = "pattern"/,$d' -e 's/unit = "V"; } ); },/unit = "V"; } ); } );/' \
+	"$work/pollwerk.conf" >"$work/without.conf"
+./pollwerk -c "$work/without.conf" discover --modbus --rate 20 --units 3-4 "127.0.0.1:$port" \
+	>"$work/found" 2>"$work/silent"
+check "discover finds who is there, over the daemon's connection" eval "[ $? -eq 0 ] &&
+	grep -q '# ProductCode: pattern' '$work/found' && grep -q 'unit id 4: exception 11' '$work/silent'"
+check "and proposes the template that knows it" eval \
+	"grep -q 'templates = \[ \"our-press\" \]; }' '$work/found'"
+echo 'poller: { templates = [ ]; include = [ "known.conf", "found" ]; };' >"$work/then.conf"
+check "in words that can be included" ./pollwerk -c "$work/then.conf" check
+./pollwerk -c "$work/without.conf" discover --modbus 127.0.0.0/24 >"$work/found" 2>&1
+check "a net is refused" [ $? -eq 2 ]
+./pollwerk -c "$work/without.conf" discover --modbus --units 0-3 127.0.0.1 >"$work/found" 2>&1
+check "and so is unit id 0" [ $? -eq 2 ]
+
 # ---- a PLC in STOP ----
 frozen()
 {
