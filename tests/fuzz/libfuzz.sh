@@ -4,7 +4,7 @@
 #   libfuzz.sh [SECONDS]     60; of each target: fuzz_mbap, fuzz_rtu, fuzz_regs, fuzz_adu
 #
 # Begins with what stands in corpus/; what it finds beside that stays in the folder PW_CORPUS,
-# if one is given, for the next time. Skipped where clang cannot link -fsanitize=fuzzer
+# if one is given, for the next time. FUZZ_SEED (1): 0 takes another one each time. Skipped where clang cannot link -fsanitize=fuzzer
 # (Debian: clang and libclang-rt-dev).
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
@@ -36,7 +36,7 @@ for target in fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu; do
 	if clang $flags -Wno-everything -DFUZZ_TARGET=$target "$src/tests/fuzz/entry.c" $sources -lmodbus -lm \
 		-o "$work/$target" >"$work/$target.log" 2>&1; then
 		mkdir -p "$work/new-$target" "${PW_CORPUS:-$work/found}/$target"
-		(cd "$work/new-$target" && exec "$work/$target" -max_total_time="$seconds" -timeout=20 \
+		(cd "$work/new-$target" && exec "$work/$target" -max_total_time="$seconds" -timeout=60 -seed="${FUZZ_SEED:-1}" \
 			-rss_limit_mb=1500 -print_final_stats=1 "${PW_CORPUS:-$work/found}/$target" \
 			"$src/tests/fuzz/corpus/$target") >"$work/$target.log" 2>&1 &
 		jobs="$jobs $!"
