@@ -563,13 +563,16 @@ lock_partial(struct backup *backup, struct fail *why)
 	return fd == -1 ? -1 : 0;
 }
 
+/* The marker goes before the folder gets its name: killed just then, the list is in it. */
 static bool
 is_unfinished(const char *partial)
 {
 	char *marker = mem_format("%s/" MARKER, partial);
-	bool found = access(marker, F_OK) == 0;
+	char *manifest = mem_format("%s/" MANIFEST_FILE, partial);
+	bool found = access(marker, F_OK) == 0 || access(manifest, F_OK) == 0;
 
 	free(marker);
+	free(manifest);
 	return found;
 }
 

@@ -264,6 +264,9 @@ what_an_interrupted_one_left_is_swept_and_nothing_else(void)
 	CHECK(close(open(scratch_path("backups/one.partial/UNFINISHED"), O_CREAT | O_WRONLY, 0600)) == 0);
 	CHECK(take(&result, &why) == 0);
 	CHECK(access(scratch_path("backups/one/mine"), F_OK) == -1);
+	/* Killed when all was there but the name. */
+	CHECK(rename(scratch_path("backups/one"), scratch_path("backups/one.partial")) == 0);
+	CHECK(take(&result, &why) == 0);
 	CHECK(take(&result, &why) == -1);
 	CHECK(strstr(why.text, "is there already") != NULL);
 	end();
