@@ -47,6 +47,7 @@ struct reading {
 struct pace {
 	struct fleet fleet;
 	int64_t seconds, flush, memory;
+	bool ending;
 	bool make;
 	char state[600], rrd[600], run[600];
 	pid_t store;
@@ -206,20 +207,24 @@ poll_due(void *arg)
 		if (++pace->next == devices) {
 			pace->next = 0;
 			pace->slot++;
+			if (pace->ending) {
+				loop_stop(pace->loop);
+				return;
+			}
 		}
 	}
 }
 
+/* Only whole slots, so that every file has the same rows: with many files somebody's turn
+ * always comes next, so the end is where a slot is. */
 static void
 the_end(void *arg)
 {
 	struct pace *pace = arg;
 
-	/* Only whole slots, so that every file has the same rows. */
+	pace->ending = true;
 	if (pace->next == 0)
 		loop_stop(pace->loop);
-	else
-		loop_timer_in(pace->loop, &pace->end, TICK);
 }
 
 static void
