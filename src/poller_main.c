@@ -37,6 +37,8 @@
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
 #include "modbus/guest.h"
+#include "modbus/line.h"
+#include "modbus/linedev.h"
 #include "modbus/modbus.h"
 #include "notify/notify.h"
 #include "notify/receiver.h"
@@ -522,8 +524,9 @@ wire(struct main *m)
 		.latest = m->latest, .feed = &m->feed,
 		.ended = series_ended, .ended_arg = m, .frozen = m->frozen,
 		.drivers = { { &snmp_driver, m->snmp }, { &modbus_driver, m->modbus },
-			{ &reach_driver, m->reach }, { &self_driver, &m->self } },
-		.driver_count = 4 };
+			{ &reach_driver, m->reach }, { &self_driver, &m->self },
+			{ &linedev_driver, m->modbus } },
+		.driver_count = 5 };
 
 	m->self = (struct self){ read_self, m };
 	feed_add(&m->feed, &latest);
@@ -553,6 +556,16 @@ count_datagrams(struct view_datagrams *snmp, void *arg)
 	*snmp = (struct view_datagrams){ .sent = counters.sent, .answered = counters.answered,
 		.strays = counters.strays, .wrong_source = counters.wrong_source,
 		.malformed = counters.malformed, .dropped = counters.dropped };
+}
+
+static void
+sum_lines(struct view_lines *lines, void *arg)
+{
+	struct main *m = arg;
+	struct lines_sum sum = modbus_sum(m->modbus);
+
+	*lines = (struct view_lines){ .count = sum.count, .bad = sum.bad, .crowded = sum.crowded,
+		.busiest = sum.busiest, .load = sum.load };
 }
 
 /* Who is spoken to by MD5 or DES. */
@@ -628,7 +641,8 @@ open_control(struct main *m, struct fail *why)
 	struct server_options options = { .loop = m->loop, .fd = m->given->ctl_fd,
 		.name = m->inventory->poller.name, .run_dir = m->inventory->poller.run_dir,
 		.poller = m->poller, .alarms = m->alarms, .paths = m->paths, .notify = m->notify,
-		.journal_trouble = journal_trouble, .datagrams = count_datagrams, .worst_lag = worst_lag,
+		.journal_trouble = journal_trouble, .datagrams = count_datagrams,
+		.lines = sum_lines, .worst_lag = worst_lag,
 		.each_weak = each_weak,
 		.clock_trouble = clock_trouble_now, .guard = m->guard, .exchange = begin_exchange,
 		.cancel = cancel_exchange, .reload = ask_for_reload, .arg = m };

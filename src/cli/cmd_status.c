@@ -24,6 +24,20 @@ print_weak(const json_t *names)
 }
 
 static void
+print_lines(const json_t *lines)
+{
+	char count[40], bad[40], crowded[40], load[40];
+
+	if (json_number_value(json_object_get(lines, "count")) <= 0)
+		return;
+	printf("lines      %s of Modbus, %s bad, %s without a connection to spare; busiest %s: %s\n",
+		ask_number(count, sizeof count, lines, "count", 1, ""),
+		ask_number(bad, sizeof bad, lines, "bad", 1, ""),
+		ask_number(crowded, sizeof crowded, lines, "crowded", 1, ""),
+		ask_text(lines, "busiest"), ask_number(load, sizeof load, lines, "load", 1, " %"));
+}
+
+static void
 print_status(const json_t *s)
 {
 	const json_t *polls = json_object_get(s, "polls"), *store = json_object_get(s, "store"),
@@ -56,6 +70,7 @@ print_status(const json_t *s)
 	if (strcmp(ask_text(store, "reason"), "-") != 0)
 		printf(": %s", ask_text(store, "reason"));
 	putchar('\n');
+	print_lines(json_object_get(s, "lines"));
 	for (size_t i = 0; i < json_array_size(json_object_get(s, "receivers")); i++) {
 		const json_t *r = json_array_get(json_object_get(s, "receivers"), i);
 

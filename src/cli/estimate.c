@@ -14,6 +14,7 @@
 #include "journal/record.h"
 #include "modbus/block.h"
 #include "modbus/busplan.h"
+#include "modbus/linedev.h"
 #include "modbus/modbus.h"
 #include "reach/reach.h"
 #include "snmp/oid.h"
@@ -262,7 +263,7 @@ group_requests(const struct device *device, const struct group *group, size_t ro
 {
 	const struct reach_options *reach = device->reach;
 
-	if (group->driver == &self_driver)
+	if (group->driver == &self_driver || group->driver == &linedev_driver)
 		return 0;
 	if (group->driver == &reach_driver)
 		return reach == NULL ? 0 : (reach->ping ? 1 : 0) + reach->tcp_count;

@@ -119,6 +119,9 @@ const void *build_reach(struct build *build, const struct config_setting_t *devi
 /* ---- lines.c: the same for Modbus ---- */
 const void *build_modbus(struct build *build, const struct config_setting_t *device,
 	const struct unit *units, size_t count);
+/* An entry of lines as a device (modbus/linedev.h); false: no device is polled on it. */
+bool build_line_device(struct build *build, const struct config_setting_t *line,
+	struct device *device);
 /* Of a device whose points nobody may ask for. */
 void build_warn_unread(struct build *build, const struct device *device);
 /* Of a device on a data path of which nobody said how many connections it has to spare. */

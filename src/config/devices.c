@@ -14,6 +14,7 @@
 #include "config/tree.h"
 #include "core/driver.h"
 #include "core/self.h"
+#include "modbus/modbus.h"
 
 struct scope
 build_scope(struct build *build, const char *section, const struct config_setting_t *group)
@@ -295,9 +296,14 @@ build_parents(struct build *build, size_t at, const struct node_list *all)
 	const struct config_setting_t *node = build->device_nodes[at];
 	const struct config_setting_t *list = node_get(node, "parents");
 	const char **names = arena_zero(build->arena,
-		((size_t)node_count(list) + 1) * sizeof *names);
+		((size_t)node_count(list) + 2) * sizeof *names);
+	const struct modbus_options *modbus = build->devices[at].modbus;
 	size_t count = 0;
 
+	/* A unit is reached through its line, unless somebody knows better. */
+	if (list == NULL && modbus != NULL &&
+		device_index(build, modbus->line) < build->device_count)
+		names[0] = modbus->line;
 	for (int i = 0; i < node_count(list); i++) {
 		const char *name = node_text(node_at(list, i));
 
@@ -360,28 +366,51 @@ build_itself(struct build *build, struct device *device, const struct node_list 
 	}
 }
 
+/* Beside the devices of the configuration, lines that somebody uses: what else there is that
+ * can be a parent or a hop. */
+static struct node_list
+add_lines(struct build *build, const struct node_list *nodes)
+{
+	struct node_list all = { .items = arena_zero(build->arena,
+		(nodes->count + build->lines.count) * sizeof *all.items), .count = nodes->count };
+
+	if (nodes->count > 0)
+		memcpy(all.items, nodes->items, nodes->count * sizeof *all.items);
+	build->device_nodes = all.items;
+	for (size_t i = 0; i < build->lines.count; i++) {
+		if (build_line_device(build, build->lines.items[i], &build->devices[all.count]))
+			all.items[all.count++] = build->lines.items[i];
+	}
+	build->device_count = all.count;
+	return all;
+}
+
 void
 build_devices(struct build *build)
 {
-	struct node_list nodes = conf_entries(build->conf, "devices", build->arena);
-	unsigned char *marks = mem_zero(nodes.count + 1);
+	struct node_list nodes = conf_entries(build->conf, "devices", build->arena), all;
+	unsigned char *marks;
 
 	build_unique(build, &nodes);
-	build->devices = arena_zero(build->arena, (nodes.count + 1) * sizeof *build->devices);
+	build->devices = arena_zero(build->arena,
+		(nodes.count + build->lines.count + 1) * sizeof *build->devices);
 	build->device_nodes = nodes.items;
 	build->device_count = nodes.count;
 	for (size_t i = 0; i < nodes.count; i++)
 		build_device(build, nodes.items[i], &build->devices[i]);
-	for (size_t i = 0; i < nodes.count; i++)
-		build_parents(build, i, &nodes);
-	for (size_t i = 0; i < nodes.count; i++) {
+	all = add_lines(build, &nodes);
+	build_unique(build, &all);
+	for (size_t i = 0; i < all.count; i++)
+		build_parents(build, i, &all);
+	marks = mem_zero(all.count + 1);
+	for (size_t i = 0; i < all.count; i++) {
 		if (marks[i] == 0)
 			check_ancestors(build, i, marks, 0);
 	}
+	free(marks);
 	build_check_lines(build);
-	for (size_t i = 0; i < nodes.count; i++)
+	for (size_t i = 0; i < all.count; i++)
 		build->devices[i].fingerprint = diff_fingerprint(&build->devices[i]);
 	if (scope_bool(&build->poller, "own"))
-		build_itself(build, &build->devices[build->device_count++], &nodes);
-	free(marks);
+		build_itself(build, &build->devices[build->device_count++], &all);
 }

@@ -13,6 +13,7 @@
 #include "config/schema.h"
 #include "config/tree.h"
 #include "core/device.h"
+#include "modbus/linedev.h"
 #include "notify/receiver.h"
 #include "snmp/snmp.h"
 #include "store/store.h"
@@ -203,9 +204,15 @@ say(char *to, size_t size, size_t count, const char *one, const char *many)
 const char *
 conf_summary(const struct inventory *inventory, char *to, size_t size)
 {
-	size_t points = 0, tables = 0, used;
+	size_t points = 0, tables = 0, lines = 0, used;
 
 	for (size_t i = 0; i < inventory->device_count; i++) {
+		/* made, not configured: see build_line_device */
+		if (inventory->devices[i].group_count > 0 &&
+			inventory->devices[i].groups[0].driver == &linedev_driver) {
+			lines++;
+			continue;
+		}
 		for (size_t g = 0; g < inventory->devices[i].group_count; g++) {
 			const struct group *group = &inventory->devices[i].groups[g];
 
@@ -214,7 +221,7 @@ conf_summary(const struct inventory *inventory, char *to, size_t size)
 		}
 	}
 	to[0] = '\0';
-	say(to, size, inventory->device_count, "device", "devices");
+	say(to, size, inventory->device_count - lines, "device", "devices");
 	say(to, size, points, "point", "points");
 	say(to, size, tables, "table", "tables");
 	say(to, size, inventory->threshold_count, "threshold", "thresholds");

@@ -11,6 +11,7 @@
 #include "config/errors.h"
 #include "config/tree.h"
 #include "modbus/busplan.h"
+#include "modbus/linedev.h"
 #include "modbus/modbus.h"
 
 static const char *const line_keys[] = {
@@ -204,6 +205,21 @@ find_place(struct build *build, const struct config_setting_t *device,
 	}
 }
 
+/* Such a device lets its outputs go when nobody asks it for a while; pollwerk's reads alone
+ * would hold them when the controller that sets them is long dead. */
+static void
+check_watchdog(struct build *build, const struct scope *scope, const struct template *tmpl)
+{
+	const char *where = node_get_text(tmpl->node, "output_watchdog", "");
+
+	if (where[0] == '\0' || scope_bool(scope, "watchdog_checked"))
+		return;
+	node_error(scope->levels[0], build->errors, "template \"%s\": the device has an output "
+		"watchdog that reads can retrigger: its outputs would then stay as they are after the "
+		"controller that sets them has died. See that it is set otherwise (%s), then say "
+		"watchdog_checked = true", tmpl->name, where);
+}
+
 const void *
 build_modbus(struct build *build, const struct config_setting_t *device,
 	const struct unit *units, size_t count)
@@ -231,8 +247,10 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 	/* What the device's templates know about how much it takes at once. */
 	for (size_t i = 0; i < count; i++) {
 		for (const struct template *at = units[i].tmpl; at != NULL; at = at->parent) {
-			if (at->protocol == PROTOCOL_MODBUS)
-				scope_push(&limits, at->node);
+			if (at->protocol != PROTOCOL_MODBUS)
+				continue;
+			scope_push(&limits, at->node);
+			check_watchdog(build, &scope, at);
 		}
 	}
 	options->max_regs = (uint16_t)scope_int(&limits, "max_regs");
@@ -324,6 +342,49 @@ build_warn_connections(struct build *build, const struct device *device)
 		"path: say with free_connections how many connections it has to spare (one is "
 		"used; 0: it is never connected)", options->line[0] != '\0' ? "line" : "device",
 		options->line[0] != '\0' ? options->line : device->name);
+}
+
+/* ---- as devices ---- */
+
+static const char *
+shown_place(struct build *build, const struct config_setting_t *line)
+{
+	struct scope scope = build_scope(build, "line", line);
+	const char *address = scope_text(&scope, "address");
+
+	if (scope_text(&scope, "device")[0] != '\0')
+		return build_text(build, &scope, "device");
+	return arena_format(build->arena, strchr(address, ':') != NULL ? "[%s]:%lld" : "%s:%lld",
+		address, (long long)scope_int(&scope, "port"));
+}
+
+bool
+build_line_device(struct build *build, const struct config_setting_t *line, struct device *device)
+{
+	const char *name = node_get_text(line, "name", "");
+	struct scope scope = build_scope(build, "line", line);
+	struct group group = { .name = LINEDEV_GROUP, .suffix = "", .driver = &linedev_driver,
+		.points = linedev_points, .point_count = LINEDEV_POINTS };
+
+	for (size_t i = 0; i < build->device_count; i++) {
+		const struct modbus_options *options = build->devices[i].modbus;
+
+		if (options != NULL && !options->never_connect && name[0] != '\0' &&
+			strcmp(options->line, name) == 0 &&
+			(group.interval == 0 || build->devices[i].interval < group.interval))
+			group.interval = build->devices[i].interval;
+	}
+	if (group.interval == 0)
+		return false;
+	*device = (struct device){ .name = build_text(build, &scope, "name"),
+		.address = shown_place(build, line), .protocol = LINEDEV_GROUP,
+		.place = build_text(build, &scope, "place"),
+		.owner = build_text(build, &scope, "owner"), .asset = "", .text = "",
+		.interval = group.interval, .profile = build_retention(build), .group_count = 1,
+		.file = arena_text(build->arena, node_path(line)), .line = node_line(line) };
+	group.profile = device->profile;
+	device->groups = arena_copy(build->arena, &group, sizeof group);
+	return true;
 }
 
 /* ---- whether they have time ---- */

@@ -94,6 +94,9 @@ const struct schema_key schema_keys[] = {
 
 	S("line", "name", NAME, YES, .help = "name that devices use in modbus.line"),
 	S("line", "address", ADDRESS, .help = "IP address; not with transport \"rtu\""),
+	S("line", "parents", NAMES, .help = "devices that it is reached through"),
+	S("line", "place", TEXT, .fallback = "", .help = "where it is, as \"plant/hall/line\""),
+	S("line", "owner", TEXT, .fallback = "", .help = "who is in charge"),
 	S("line", "transport", CHOICE, .of = "tcp|rtu-over-tcp|rtu|!udp|!tls", .fallback = "tcp",
 		.help = "rtu-over-tcp: a serial server that passes octets on; rtu: a tty of this machine"),
 	S("line", "port", INT, 1, 65535, .fallback = "502", .help = "TCP port"),
@@ -208,6 +211,8 @@ const struct schema_key schema_keys[] = {
 	S("modbus", "max_bits", INT, 1, 2000, .fallback = "2000", .help = "bits in one request"),
 	S("modbus", "max_gap", INT, 0, 124, .fallback = "0",
 		.help = "registers nobody asked for that may be read to join two requests"),
+	S("modbus", "watchdog_checked", BOOL, .fallback = "false",
+		.help = "its output watchdog was looked at: reads do not hold its outputs"),
 	S("modbus", "free_connections", INT, 0, 100,
 		.help = "connections that the device has to spare; 1 is used; 0: never connect"),
 
@@ -241,6 +246,8 @@ const struct schema_key schema_keys[] = {
 	S("template", "order", TEXT, .fallback = "", .help = "byte order of its points"),
 	S("template", "max_regs", INT, 1, 125, .help = "registers in one request"),
 	S("template", "max_bits", INT, 1, 2000, .help = "bits in one request"),
+	S("template", "output_watchdog", TEXT, .fallback = "",
+		.help = "Modbus: reads can retrigger the device's output watchdog; where that is set"),
 	S("template", "max_gap", INT, 0, 124, .help = "registers that may fill a gap"),
 	S("template", "retention", CHOICE, .of = RETENTIONS,
 		.help = "how long RRD files of its points keep which resolution, unless the device says it"),

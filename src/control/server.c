@@ -245,6 +245,8 @@ view_for(struct server *server, const char *command)
 		.journal_trouble = o->journal_trouble(o->arg),
 		.clock_trouble = o->clock_trouble != NULL ? o->clock_trouble(o->arg) : NULL };
 
+	if (o->lines != NULL)
+		o->lines(&status.lines, o->arg);
 	if (o->datagrams != NULL)
 		o->datagrams(&status.snmp, o->arg);
 	status.each_weak = o->each_weak;

@@ -19,6 +19,7 @@ struct paths;
 struct poller;
 struct server;
 struct view_datagrams;
+struct view_lines;
 
 /* A question for a device on its own line, for tools. */
 enum exchange_kind { EXCHANGE_READ, EXCHANGE_IDENTIFY, EXCHANGE_SERVER_ID };
@@ -52,6 +53,7 @@ struct server_options {
 	const char *(*journal_trouble)(void *arg);
 	const char *(*clock_trouble)(void *arg); /* NULL when the clock is believed */
 	struct guard *guard;
+	void (*lines)(struct view_lines *lines, void *arg); /* may be NULL */
 	void (*datagrams)(struct view_datagrams *snmp, void *arg); /* may be NULL */
 	/* Names of those asked with algorithms that can be broken; may be NULL. */
 	void (*each_weak)(void (*each)(void *to, const char *name), void *to, void *arg);

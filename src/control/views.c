@@ -61,6 +61,17 @@ add_name(void *to, const char *name)
 	json_array_append_new(to, doc_text(name));
 }
 
+static json_t *
+lines_json(const struct view_lines *lines)
+{
+	bool any = lines->count > 0 && lines->busiest != NULL && lines->busiest[0] != '\0';
+
+	return json_pack("{s:I, s:I, s:I, s:o, s:o}", "count", (json_int_t)lines->count,
+		"bad", (json_int_t)lines->bad, "crowded", (json_int_t)lines->crowded,
+		"busiest", any ? doc_text(lines->busiest) : json_null(),
+		"load", any ? doc_number(lines->load) : json_null());
+}
+
 json_t *
 view_status(const struct view_status *status)
 {
@@ -76,7 +87,7 @@ view_status(const struct view_status *status)
 	if (status->each_weak != NULL)
 		status->each_weak(add_name, weak, status->arg);
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o,"
-		" s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f},"
+		" s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f},"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
 		"name", doc_text(status->name), "version", PW_VERSION,
 		"health", degraded ? "degraded" : "ok", "time", doc_seconds(status->now),
@@ -87,6 +98,7 @@ view_status(const struct view_status *status)
 		"clock", status->clock_trouble != NULL ? doc_text(status->clock_trouble) : json_null(),
 		"journal", status->journal_trouble != NULL ? doc_text(status->journal_trouble) : json_null(),
 		"store", store, "receivers", receivers, "weak", weak,
+		"lines", lines_json(&status->lines),
 		"polls", "started", (json_int_t)c.started, "finished", (json_int_t)c.finished,
 		"overruns", (json_int_t)c.overruns, "late", (json_int_t)c.late,
 		"samples", (json_int_t)c.samples, "exchanges", (json_int_t)c.exchanges,

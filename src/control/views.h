@@ -17,6 +17,14 @@ struct view_datagrams {
 	uint64_t dropped; /* by the kernel: the receive buffer was full */
 };
 
+/* Modbus lines: the connections and ttys of all devices. */
+struct view_lines {
+	size_t count, bad;
+	size_t crowded;      /* have no connection to spare */
+	const char *busiest; /* "" when there is none, or NULL */
+	double load;         /* of the busiest: percent of its last minute */
+};
+
 struct view_status {
 	const char *name, *run_dir;
 	int64_t started, now; /* wall ns */
@@ -24,6 +32,7 @@ struct view_status {
 	const struct alarms *alarms;
 	struct notify *notify;
 	struct view_datagrams snmp;
+	struct view_lines lines;
 	/* Names of those asked by MD5 or DES; NULL: nobody knows. */
 	void (*each_weak)(void (*each)(void *to, const char *name), void *to, void *arg);
 	void *arg;         /* each_weak's */

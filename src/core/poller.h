@@ -25,14 +25,16 @@ struct poller_driver {
 	const struct driver *driver;
 	void *env; /* struct snmp *, struct modbus *, struct reach * */
 };
-enum { POLLER_DRIVERS = 4 };
+enum { POLLER_DRIVERS = 5 };
 struct poller_parts {
 	struct loop *loop;
 	struct series_catalogue *catalogue;
 	struct latest *latest;
 	const struct feed *feed;
 	struct poller_driver drivers[POLLER_DRIVERS];
-	int driver_count;
+	/* Not int: gcc 12 with -ftrivial-auto-var-init=zero clears the hole behind it in the
+	 * wrong place, which is drivers[0]. */
+	long driver_count;
 	/* No slots of this series are expected any more: taken out of the configuration, or its
 	 * row retired. A restart must not expect them again. May be NULL. */
 	void (*ended)(uint32_t series, void *arg);

@@ -482,14 +482,17 @@ fire(void *arg)
 	note_lateness(task, wall - due_wall(task));
 	if (slot < task->due)
 		slot = task->due;
+	/* A whole slot late: the process was stopped. Were all asked now that are late, it would
+	 * be one burst; so each waits for its own time, once. */
+	task->held = slot > task->due && !task->held;
 	task->due = slot + 1;
 	arm(task);
-	if (task->busy) {
+	if (task->busy)
 		task->skipped = slot;
+	if (task->busy || task->held)
 		task->poller->counters.overruns++;
-		return;
-	}
-	begin(task, slot);
+	else
+		begin(task, slot);
 }
 
 /* ---- life ---- */

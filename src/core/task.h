@@ -40,6 +40,7 @@ struct task {
 	int64_t slot;                /* the one in work, or the last */
 	int64_t skipped;             /* last slot that came due while busy; 0 = none */
 	uint8_t gap;                 /* why slots before the next one were not polled */
+	bool held;                   /* came a whole slot late, so the next one is waited for */
 	bool busy, base;             /* base: has the device's own interval */
 	uint32_t asked, answered;    /* exchanges of this poll */
 	bool told_refusal;

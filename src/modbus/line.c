@@ -1,6 +1,7 @@
 #include "modbus/line.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -18,6 +19,9 @@
 #define BACKOFF_FIRST LOOP_S
 #define BACKOFF_MOST (60 * LOOP_S)
 #define NEVER_QUIET (5 * LOOP_S)  /* of octets without a pause: nothing can be asked here */
+#define MINUTE (60 * LOOP_S)
+#define CROWDED MINUTE            /* between connects that are accepted and closed at once */
+#define HEARING (250 * LOOP_MS)   /* for a server to close what it has no room for */
 #define OWED_ALONE (10 * LOOP_S)  /* after which a question without another shape is asked */
 
 enum {
@@ -56,6 +60,14 @@ struct line {
 	uint16_t answered_tid;    /* the last one that was answered on it */
 	unsigned failures;        /* connections in a row that brought no answer */
 	int64_t next_connect;     /* mono: not before */
+	bool down;                /* the last connect failed, and none stands */
+	bool closed_unheard;      /* the connection before it was closed before any answer */
+	bool crowded;             /* and the one after it before any question */
+	int64_t made, state_at;   /* mono: of the line, of its state */
+	int64_t busy;             /* ns in states in which no question can go out */
+	int64_t minute_at, minute_busy; /* mono of the last full minute's end; busy then */
+	double minute_load;       /* percent in the minute before it */
+	int64_t rtt;              /* of the newest answer */
 	char down_why[160];       /* what the last connect failed with */
 
 	struct line_request *queue;
@@ -142,6 +154,7 @@ line_new(struct lines *lines, const struct line_options *options)
 
 	line->lines = lines;
 	line->loop = lines->loop;
+	line->made = line->state_at = line->minute_at = loop_mono(lines->loop);
 	line->options.address = options->address;
 	line->options.framing = options->framing;
 	line->device = mem_text(options->serial.device == NULL ? "" : options->serial.device);
@@ -262,6 +275,105 @@ static bool
 is_rtu(const struct line *line)
 {
 	return line->options.framing == ADU_RTU;
+}
+
+/* ---- how it is, and how busy ---- */
+
+/* Until now, the state that lasts included. */
+static int64_t
+busy_until(const struct line *line, int64_t now)
+{
+	bool taken = line->state == LINE_CONNECTING || line->state == LINE_SETTLING ||
+		line->state == LINE_WAITING || line->state == LINE_DRAINING;
+
+	return line->busy + (taken ? now - line->state_at : 0);
+}
+
+static double
+load_between(int64_t busy, int64_t from, int64_t to)
+{
+	return to > from ? 100.0 * (double)busy / (double)(to - from) : 0;
+}
+
+static void
+set_state(struct line *line, enum line_state state)
+{
+	int64_t now = loop_mono(line->loop);
+
+	line->busy = busy_until(line, now);
+	if (now - line->minute_at >= MINUTE) {
+		line->minute_load = load_between(line->busy - line->minute_busy, line->minute_at,
+			now);
+		line->minute_at = now;
+		line->minute_busy = line->busy;
+	}
+	line->state = state;
+	line->state_at = now;
+}
+
+/* Of a line with one unit it cannot be told whether the unit is silent or the bus. */
+static void
+judge(const struct line *line, struct line_look *look)
+{
+	look->verdict = look->asked == 0 ? LINE_UNTRIED : LINE_WELL;
+	if (line->down) {
+		look->verdict = LINE_BAD;
+		str_copy(look->why, sizeof look->why, line->down_why);
+	} else if (look->asked > 1 && look->silent == look->asked) {
+		look->verdict = LINE_BAD;
+		snprintf(look->why, sizeof look->why, "none of its %u units answers", look->asked);
+	}
+}
+
+static void
+look_at(const struct line *line, struct line_look *look)
+{
+	const struct line_unit *unit;
+	int64_t now = loop_mono(line->loop);
+
+	*look = (struct line_look){ .made = line->made, .rtt = line->rtt,
+		.busy = busy_until(line, now), .load = line->minute_load };
+	if (line->minute_at == line->made || now - line->minute_at >= MINUTE)
+		look->load = load_between(look->busy - line->minute_busy, line->minute_at, now);
+	DL_FOREACH(line->units, unit) {
+		look->asked += unit->probed != 0;
+		look->silent += unit->probed != 0 && unit->silences > 0;
+	}
+	judge(line, look);
+}
+
+bool
+lines_look(const struct lines *lines, const char *name, struct line_look *look)
+{
+	const struct line *line;
+
+	DL_FOREACH(lines->all, line) {
+		if (line->doomed || strcmp(line->name, name) != 0)
+			continue;
+		look_at(line, look);
+		return true;
+	}
+	return false;
+}
+
+struct lines_sum
+lines_sum(const struct lines *lines)
+{
+	struct lines_sum sum = { .busiest = "" };
+	const struct line *line;
+	struct line_look look;
+
+	DL_FOREACH(lines->all, line) {
+		look_at(line, &look);
+		sum.count++;
+		sum.bad += look.verdict == LINE_BAD;
+		sum.crowded += line->crowded;
+		if (look.load < sum.load || (look.load == 0 && sum.busiest[0] != '\0'))
+			continue;
+		sum.load = look.load;
+		sum.busiest = line->name;
+	}
+	return sum;
 }
 
 /* ---- silent units ---- */
@@ -391,7 +503,7 @@ drop_stream(struct line *line)
 	line->late_count = 0; /* the old connection's answers cannot come any more */
 	line->timeouts = 0;
 	line->answers_here = 0;
-	line->state = LINE_IDLE;
+	set_state(line, LINE_IDLE);
 }
 
 /* Doubles from 1 s to 60 s, but is over when the next poll comes: a device is to be fully
@@ -425,8 +537,9 @@ go_down(struct line *line, const char *why)
 
 	drop_stream(line);
 	line->failures++;
+	line->down = true;
 	line->next_connect = now + backoff(line, now);
-	line->state = LINE_BACKOFF;
+	set_state(line, LINE_BACKOFF);
 	line->counters.connect_failures++;
 	str_copy(line->down_why, sizeof(line->down_why), why);
 	log_debug("%s: %s, not before %lld ms again", line->name, why,
@@ -443,7 +556,7 @@ drain(struct line *line)
 {
 	line->counters.quarantines++;
 	line->in_size = 0;
-	line->state = LINE_DRAINING;
+	set_state(line, LINE_DRAINING);
 	line->drain_end = loop_mono(line->loop) + NEVER_QUIET;
 	loop_timer_in(line->loop, &line->timer, line->options.quiet);
 }
@@ -486,7 +599,7 @@ bad_reply(struct line *line, const char *why)
 static void
 settle(struct line *line, int64_t delay)
 {
-	line->state = delay > 0 ? LINE_SETTLING : LINE_READY;
+	set_state(line, delay > 0 ? LINE_SETTLING : LINE_READY);
 	if (delay > 0)
 		loop_timer_in(line->loop, &line->timer, delay);
 }
@@ -548,8 +661,10 @@ answered(struct line *line, const struct adu_answer *answer, bool exception, int
 	line->counters.short_lengths += answer->short_length;
 	line->answers_here++;
 	line->answered_tid = answer->tid;
+	line->rtt = result.rtt;
 	line->failures = 0;
 	line->timeouts = 0;
+	line->closed_unheard = line->crowded = false;
 	settle(line, line->options.request_gap);
 	if (request == NULL)
 		return;
@@ -750,11 +865,29 @@ static void
 on_connected(void *arg)
 {
 	struct line *line = arg;
+	int64_t delay;
 
 	enter(line);
 	loop_timer_stop(line->loop, &line->timer);
-	settle(line, line->options.connect_delay);
+	line->down = false;
+	delay = line->options.connect_delay;
+	if (line->closed_unheard && delay < HEARING)
+		delay = HEARING;
+	settle(line, delay);
 	leave(line);
+}
+
+/* A server that accepts and closes at once has no connection left to give: others have them
+ * all. Knocking on may cost one of them theirs, since some servers close the oldest. */
+static void
+stay_away(struct line *line)
+{
+	go_down(line, "closed right after it was accepted: others use all connections it has "
+		"(free_connections), tried once a minute");
+	line->next_connect = loop_mono(line->loop) + CROWDED;
+	if (!line->crowded)
+		log_warn("%s: %s", line->name, line->down_why);
+	line->crowded = true;
 }
 
 /* Closing while nothing is asked is a server's good right; many do after a minute. It may
@@ -773,10 +906,16 @@ on_closed(int error, void *arg)
 
 	enter(line);
 	if (state == LINE_CONNECTING || (state != LINE_WAITING && line->answers_here == 0)) {
-		go_down(line, why);
+		if (state == LINE_CONNECTING || line->device[0] != '\0')
+			go_down(line, why);
+		else
+			stay_away(line);
 		leave(line);
 		return;
 	}
+	/* Whether it was closed for the question or in spite of it the next connection tells,
+	 * on which nothing is asked at once. */
+	line->closed_unheard = line->answers_here == 0;
 	request = take_asked(line);
 	/* A serial server hands what still comes to whoever is connected then. */
 	if (is_rtu(line) && state == LINE_WAITING)
@@ -838,14 +977,14 @@ start_connect(struct line *line)
 	struct fail why;
 
 	if (now < line->next_connect) {
-		line->state = LINE_PAUSING;
+		set_state(line, LINE_PAUSING);
 		loop_timer_at(line->loop, &line->timer, line->next_connect);
 		return;
 	}
 	line->next_connect = now + CONNECT_SPACING;
 	line->connection++;
 	line->counters.connects++;
-	line->state = LINE_CONNECTING;
+	set_state(line, LINE_CONNECTING);
 	if (line->device[0] != '\0') {
 		if (!open_serial(line, &why)) {
 			go_down(line, why.text);
@@ -935,7 +1074,7 @@ ask(struct line *line, struct line_request *request)
 	line->out_size = (size_t)size;
 	line->echo_left = line->options.local_echo ? line->out_size : 0;
 	line->asked = request;
-	line->state = LINE_WAITING;
+	set_state(line, LINE_WAITING);
 	line->sent_at = loop_mono(line->loop);
 	request->unit->probed = line->sent_at;
 	line->counters.sent++;
@@ -1013,14 +1152,14 @@ on_timer(void *arg)
 	enter(line);
 	switch (line->state) {
 	case LINE_PAUSING:
-		line->state = LINE_IDLE;
+		set_state(line, LINE_IDLE);
 		break;
 	case LINE_CONNECTING:
 		go_down(line, "no answer to the connection request");
 		break;
 	case LINE_SETTLING:
 	case LINE_DRAINING:
-		line->state = LINE_READY;
+		set_state(line, LINE_READY);
 		break;
 	case LINE_READY:
 		if (line->queue == NULL)

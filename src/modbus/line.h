@@ -121,4 +121,31 @@ struct line_counters {
 enum line_state line_state(const struct line *line);
 struct line_counters line_counters(const struct line *line);
 const char *line_name(const struct line *line);
+
+/* How a line is just now. */
+enum line_verdict {
+	LINE_UNTRIED, /* nothing was asked yet */
+	LINE_WELL,
+	LINE_BAD      /* no connection or tty, or none of several units answers: why */
+};
+struct line_look {
+	enum line_verdict verdict;
+	char why[160];
+	int64_t made;     /* mono: counted from then */
+	int64_t busy;     /* ns in which no question could have gone out: one was under way, the
+	                     pause after it, or a connect */
+	double load;      /* percent of the last full minute in which that was so */
+	int64_t rtt;      /* of the newest answer */
+	unsigned asked, silent; /* units ever asked; of them, whose last question had no answer */
+};
+/* False: there is no line of this name. */
+bool lines_look(const struct lines *lines, const char *name, struct line_look *look);
+
+struct lines_sum {
+	size_t count, bad;
+	size_t crowded;      /* accept and close at once: others have all their connections */
+	const char *busiest; /* "" when there is none; the line's */
+	double load;         /* of the busiest */
+};
+struct lines_sum lines_sum(const struct lines *lines);
 #endif

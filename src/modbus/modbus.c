@@ -151,6 +151,18 @@ modbus_loop(struct modbus *modbus)
 	return modbus->loop;
 }
 
+bool
+modbus_look(const struct modbus *modbus, const char *line, struct line_look *look)
+{
+	return lines_look(modbus->lines, line, look);
+}
+
+struct lines_sum
+modbus_sum(const struct modbus *modbus)
+{
+	return lines_sum(modbus->lines);
+}
+
 static void *
 attach(void *env, const struct device *device, struct fail *why)
 {

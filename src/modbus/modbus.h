@@ -11,6 +11,8 @@
 #include "modbus/regs.h"
 #include "modbus/serial.h"
 struct driver;
+struct line_look;
+struct lines_sum;
 struct loop;
 
 struct modbus_options {
@@ -59,6 +61,9 @@ struct modbus;
 struct modbus *modbus_new(struct loop *loop);
 /* Closes all lines by FIN. Not called free: libmodbus, in the same program, has that name. */
 void modbus_end(struct modbus *modbus);
+/* How a line is, by its name (line.h); false: no device that is polled is on it. */
+bool modbus_look(const struct modbus *modbus, const char *line, struct line_look *look);
+struct lines_sum modbus_sum(const struct modbus *modbus);
 /* Records every raw exchange; for tests and the black box. sent/received may be NULL. */
 void modbus_tap(struct modbus *modbus,
 	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,

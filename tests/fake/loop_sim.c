@@ -218,6 +218,13 @@ loop_sim_for(struct loop *loop, int64_t duration)
 }
 
 void
+loop_sim_stall(struct loop *loop, int64_t duration)
+{
+	(void)loop;
+	world.mono += duration;
+}
+
+void
 loop_sim_step_clock(struct loop *loop, int64_t delta)
 {
 	world.real_offset += delta;

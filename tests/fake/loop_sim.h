@@ -12,6 +12,8 @@ void loop_sim_begin(int64_t mono, int64_t wall);
 /* Runs everything that is due up to then, and leaves mono at that time. */
 void loop_sim_until(struct loop *loop, int64_t mono);
 void loop_sim_for(struct loop *loop, int64_t duration);
+/* The process is stopped for so long: time goes on, and what was due is late. */
+void loop_sim_stall(struct loop *loop, int64_t duration);
 /* Somebody sets the system's clock: wall + delta from now on (see loop_on_step). */
 void loop_sim_step_clock(struct loop *loop, int64_t delta);
 /* The time at which a loop made after this one goes on: processes come and go, time stays. */

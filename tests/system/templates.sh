@@ -18,7 +18,7 @@ store: { profile = \"short\"; };"
 python3 "$judge" list "$templates" >"$work/list"
 none "no template without a source" "$(awk '$3 != "yes"' "$work/list")"
 while read -r name protocol _ parameters; do
-	ask='modbus = { unit_id = 1; }'
+	ask='modbus = { unit_id = 1; watchdog_checked = true; }'
 	[ "$protocol" = modbus ] || ask='snmp = { version = "2c"; }'
 	set -- $parameters
 	given=

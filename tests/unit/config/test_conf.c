@@ -491,7 +491,7 @@ tells_what_a_new_configuration_changes(void)
 
 	changes[0] = '\0';
 	conf_diff(old, new, note, NULL);
-	CHECK_STR(changes, "+mes-2 -mes-db !meter-31 =press-3 !sw-hall3 ");
+	CHECK_STR(changes, "=gw-7 +mes-2 -mes-db !meter-31 =press-3 !sw-hall3 ");
 	inventory_free(old);
 	inventory_free(new);
 	free(text);

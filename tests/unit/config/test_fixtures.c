@@ -139,7 +139,7 @@ every_template_makes_a_device(void)
 		name[strlen(name) - 5] = '\0'; /* the template is called like its file */
 		fprintf(to, "%s{ name = \"d%zu\"; address = \"10.0.0.1\"; %s templates = [ \"%s\" ]; %s }",
 			i == 0 ? "" : ", ", i, strstr(text, "protocol = \"modbus\"") ?
-			"modbus = { unit_id = 1; };" : "", name,
+			"modbus = { unit_id = 1; watchdog_checked = true; };" : "", name,
 			strcmp(name, "moxa-eds") == 0 ? "parameters = { arc = 71; };" : "");
 		CHECK(strstr(text, "source = \"") != NULL);
 		free(text);

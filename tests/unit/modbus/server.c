@@ -98,8 +98,9 @@ accepted(struct net_sim_conn *conn, void *arg)
 {
 	struct server *server = arg;
 
-	(void)conn;
 	server->accepted++;
+	if (server->full)
+		net_sim_close(conn, 0, 0);
 }
 
 static void

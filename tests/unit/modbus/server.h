@@ -24,6 +24,7 @@ struct server {
 	struct net_addr at;
 	struct loop *loop;
 	bool rtu;                /* RTU frames, as behind a serial server */
+	bool full;               /* closes what it accepts, before it reads */
 	int64_t delay;           /* of each answer, before it goes out */
 	/* What to do with a request; NULL or returning false: the right answer. */
 	bool (*special)(struct server *server, const struct server_request *request);

@@ -1,6 +1,7 @@
 /* A line as a whole in virtual time: configuration, poller, driver, and a gateway with a slow
  * bus behind it that is computed here from the standard and not by modbus/bustime. What check
  * says of a line is held against what then happens. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,9 @@
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
 #include "modbus/busplan.h"
+#include "modbus/linedev.h"
 #include "modbus/modbus.h"
+#include "path/paths.h"
 #include "../check.h"
 #include "../scratch.h"
 
@@ -35,6 +38,7 @@ static struct {
 	int64_t free_at;              /* mono: the bus */
 	int64_t round_end, busy;      /* of the round that is under way */
 	unsigned asked, answered, overlapped;
+	struct net_sim_conn *conn;
 } gateway;
 static struct loop *loop;
 
@@ -54,6 +58,7 @@ received(struct net_sim_conn *conn, const uint8_t *data, size_t size, void *arg)
 
 	(void)arg;
 	CHECK(size == 12 && data[7] == 3);
+	gateway.conn = conn;
 	gateway.asked++;
 	gateway.overlapped += gateway.free_at > now;
 	if (gateway.dead[data[6]]) {
@@ -83,6 +88,8 @@ static struct latest *latest;
 static struct feed feed;
 static struct poller *poller;
 static unsigned good[256], lost[256]; /* by unit id, of its point "p" */
+static struct paths *paths;
+static double load;                   /* the newest of gw-7/load */
 
 static unsigned
 unit_of(const struct series *series)
@@ -98,6 +105,8 @@ static void
 see_sample(void *arg, const struct sample *sample)
 {
 	(void)arg;
+	if (strcmp(sample->series->path, "gw-7/load") == 0)
+		load = sample->value;
 	if (sample->reason == REASON_GOOD)
 		good[unit_of(sample->series)]++;
 	else
@@ -127,7 +136,7 @@ write_conf(const char *interval)
 			"  points = ( { name = \"p\"; function = 3; pdu = 0; type = \"u16\"; },\n"
 			"    { name = \"text\"; function = 3; pdu = 1; type = \"string\"; length = %d; } ); }",
 			unit > 1 ? ",\n" : "", unit, unit, REGISTERS - 1);
-	fprintf(file, " );\n");
+	fprintf(file, " );\npaths: ( { name = \"way\"; source = [ \"m1/p\" ]; hops = ( \"m1\", \"gw-7\" ); } );\n");
 	fclose(file);
 }
 
@@ -146,12 +155,20 @@ read_conf(void)
 	return read;
 }
 
+static const struct series *
+series_by_id(void *arg, uint32_t id)
+{
+	(void)arg;
+	return series_get(catalogue, id);
+}
+
 static void
 begin(const char *interval)
 {
 	static const struct net_sim_server events = { NULL, received, NULL };
 	static const struct feed_listener listener = { see_sample, see_run, NULL, NULL };
 	struct feed_listener hook;
+	struct paths_options path_options;
 	struct poller_parts parts;
 
 	log_open(LOG_TARGET_NONE, "");
@@ -174,8 +191,14 @@ begin(const char *interval)
 	hook = latest_listener(latest);
 	feed_add(&feed, &hook);
 	feed_add(&feed, &listener);
+	path_options = (struct paths_options){ .loop = loop, .series = series_by_id };
+	paths = paths_new(&path_options, inventory);
+	hook = paths_listener(paths);
+	feed_add(&feed, &hook);
+	paths_begin(paths);
 	parts = (struct poller_parts){ .loop = loop, .catalogue = catalogue, .latest = latest,
-		.feed = &feed, .drivers = { { &modbus_driver, modbus } }, .driver_count = 1 };
+		.feed = &feed, .drivers = { { &modbus_driver, modbus }, { &linedev_driver, modbus } },
+		.driver_count = 2 };
 	poller = poller_new(&parts);
 	poller_configure(poller, inventory_ref(inventory));
 }
@@ -184,6 +207,7 @@ static void
 finish(void)
 {
 	poller_free(poller);
+	paths_free(paths);
 	modbus_end(modbus);
 	series_close(catalogue);
 	latest_close(latest);
@@ -255,5 +279,91 @@ a_round_with_3_dead_units_does_too_and_nobody_else_starves(void)
 	hold_against_the_model(3);
 }
 
-RUN_TESTS(TEST(a_round_of_30_units_takes_as_long_as_the_model_says),
+/* ---- the line as a device ---- */
+
+static void
+the_load_is_a_point_and_as_high_as_the_model_says(void)
+{
+	struct busplan *plans;
+	size_t count;
+	double model;
+
+	begin("10s");
+	plans = busplan_make(inventory, &count);
+	model = plans->with[0].load * 100;
+	free(plans);
+	loop_sim_for(loop, 120 * LOOP_S);
+	print_message("gw-7/load is %.1f %%, the model says %.1f %%\n", load, model);
+	CHECK_NEAR(load, model, model / 10);
+	finish();
+}
+
+struct seen {
+	enum path_state state;
+	char root[64], evidence[200];
+};
+
+static void
+see_path(void *arg, const struct path_view *view)
+{
+	struct seen *seen = arg;
+
+	seen->state = view->state;
+	snprintf(seen->root, sizeof seen->root, "%s", view->root);
+	snprintf(seen->evidence, sizeof seen->evidence, "%s", view->evidence);
+}
+
+static void
+a_line_whose_connection_is_down_is_the_root_and_not_its_units(void)
+{
+	struct seen seen;
+
+	begin("10s");
+	loop_sim_for(loop, 60 * LOOP_S);
+	paths_each(paths, see_path, &seen);
+	CHECK_INT(seen.state, PATH_UP);
+	net_sim_tcp_refuse(&gateway.at);
+	net_sim_close(gateway.conn, ECONNRESET, 0);
+	loop_sim_for(loop, 60 * LOOP_S);
+	paths_each(paths, see_path, &seen);
+	CHECK_INT(seen.state, PATH_IMPAIRED);
+	CHECK_STR(seen.root, "gw-7");
+	finish();
+}
+
+static void
+a_line_none_of_whose_units_answers_is_the_root(void)
+{
+	struct seen seen;
+
+	begin("10s");
+	loop_sim_for(loop, 60 * LOOP_S);
+	for (unsigned unit = 1; unit <= UNITS; unit++)
+		gateway.dead[unit] = true;
+	loop_sim_for(loop, 120 * LOOP_S);
+	paths_each(paths, see_path, &seen);
+	CHECK_INT(seen.state, PATH_IMPAIRED);
+	CHECK_STR(seen.root, "gw-7");
+	finish();
+}
+
+static void
+a_dead_unit_is_the_root_where_the_others_answer(void)
+{
+	struct seen seen;
+
+	begin("10s");
+	gateway.dead[1] = true;
+	loop_sim_for(loop, 120 * LOOP_S);
+	paths_each(paths, see_path, &seen);
+	CHECK_INT(seen.state, PATH_IMPAIRED);
+	CHECK_STR(seen.root, "m1");
+	finish();
+}
+
+RUN_TESTS(TEST(the_load_is_a_point_and_as_high_as_the_model_says),
+	TEST(a_line_whose_connection_is_down_is_the_root_and_not_its_units),
+	TEST(a_line_none_of_whose_units_answers_is_the_root),
+	TEST(a_dead_unit_is_the_root_where_the_others_answer),
+	TEST(a_round_of_30_units_takes_as_long_as_the_model_says),
 	TEST(a_round_with_3_dead_units_does_too_and_nobody_else_starves))

@@ -518,6 +518,82 @@ does_not_ask_for_ever_a_server_that_always_closes(void)
 	}
 }
 
+/* Others have all its connections, and some servers close the oldest for a new one. */
+static void
+knocks_once_a_minute_where_connections_are_accepted_and_closed(void)
+{
+	struct ask ask;
+
+	begin();
+	server.full = true;
+	join(&ask, 5);
+	for (int i = 0; i < 60; i++) {
+		CHECK_INT(asked(&ask), LINE_UNREACHABLE);
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	/* the second try tells what it is */
+	CHECK(server.accepted >= 9 && server.accepted <= 12);
+	CHECK_INT(lines_sum(lines).crowded, 1);
+	CHECK(strstr(ask.why, "closed right after it was accepted") != NULL);
+	server.full = false;
+	loop_sim_for(loop, 60 * LOOP_S);
+	CHECK_INT(asked(&ask), LINE_ANSWER);
+	CHECK_INT(lines_sum(lines).crowded, 0);
+	part(&ask);
+	finish();
+}
+
+/* It was accepted and asked for something that it does not like: no reason to stay away. */
+static void
+does_not_take_a_disliked_question_for_a_want_of_connections(void)
+{
+	struct ask ask;
+	unsigned before;
+
+	begin();
+	server.special = close_instead;
+	server.state = 1;
+	join(&ask, 5);
+	for (int i = 0; i < 6; i++) {
+		CHECK_INT(asked(&ask), LINE_UNREACHABLE);
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	CHECK_INT(lines_sum(lines).crowded, 0);
+	before = server.accepted;
+	CHECK(before >= 6);
+	server.special = NULL;
+	CHECK_INT(asked(&ask), LINE_ANSWER);
+	part(&ask);
+	finish();
+}
+
+static void
+tells_how_much_of_its_time_is_taken(void)
+{
+	struct line_look look;
+	struct ask ask;
+
+	begin();
+	server.delay = 199 * LOOP_MS; /* and 1 ms there and back */
+	join(&ask, 5);
+	CHECK(lines_look(lines, "press-3", &look));
+	CHECK_INT(look.verdict, LINE_UNTRIED);
+	CHECK(!lines_look(lines, "press-4", &look));
+	for (int i = 0; i < 130; i++) {
+		int64_t next = loop_mono(loop) + LOOP_S;
+
+		CHECK_INT(asked(&ask), LINE_ANSWER);
+		loop_sim_until(loop, next);
+	}
+	CHECK(lines_look(lines, "press-3", &look));
+	CHECK_INT(look.verdict, LINE_WELL);
+	CHECK_NEAR(look.load, 20, 0.5);
+	CHECK_NEAR((double)look.busy, 130 * 0.2e9, 0.01e9);
+	CHECK_STR(lines_sum(lines).busiest, "press-3");
+	part(&ask);
+	finish();
+}
+
 static void
 says_unreachable_after_the_connect_timeout(void)
 {
@@ -881,6 +957,9 @@ RUN_TESTS(TEST(shares_one_connection_and_keeps_one_request_in_flight),
 	TEST(reports_exceptions_and_stays_connected), TEST(does_not_mind_an_idle_close),
 	TEST(asks_again_when_an_idle_close_crosses_the_question),
 	TEST(does_not_ask_for_ever_a_server_that_always_closes),
+	TEST(knocks_once_a_minute_where_connections_are_accepted_and_closed),
+	TEST(does_not_take_a_disliked_question_for_a_want_of_connections),
+	TEST(tells_how_much_of_its_time_is_taken),
 	TEST(says_unreachable_after_the_connect_timeout),
 	TEST(knocks_gently_and_is_back_within_an_interval),
 	TEST(starts_with_a_short_back_off_after_each_success),
