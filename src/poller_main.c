@@ -614,6 +614,7 @@ begin_exchange(const struct exchange *exchange, void *ticket, struct fail *why, 
 {
 	struct main *m = arg;
 	const struct device *device = inventory_find(m->inventory, exchange->device);
+	const struct modbus_options *options;
 	struct guest_question question = { .question = exchange->kind == EXCHANGE_READ ? LINE_READ :
 			exchange->kind == EXCHANGE_IDENTIFY ? LINE_IDENTIFY : LINE_SERVER_ID,
 		.function = (enum adu_function)exchange->function, .address = exchange->address,
@@ -625,7 +626,13 @@ begin_exchange(const struct exchange *exchange, void *ticket, struct fail *why, 
 			"\"%s\" is not asked by Modbus", exchange->device);
 		return NULL;
 	}
-	return guest_ask(m->modbus, device->modbus, &question, exchanged, ticket);
+	options = device->modbus;
+	if (options->never_connect) {
+		fail_set(why, "\"%s\" has free_connections = 0: it is never connected",
+			exchange->device);
+		return NULL;
+	}
+	return guest_ask(m->modbus, options, &question, exchanged, ticket);
 }
 
 static void

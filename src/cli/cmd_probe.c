@@ -155,6 +155,11 @@ find_device(struct request *request, const struct inventory *inventory, struct f
 		return -1;
 	}
 	request->options = request->device->modbus;
+	if (request->options != NULL && request->options->never_connect) {
+		fail_set(why, "\"%s\" has free_connections = 0: it is never connected",
+			request->device_name);
+		return -1;
+	}
 	if (request->options == NULL) {
 		fail_set(why, request->device->snmp != NULL ?
 			"\"%s\" is asked by SNMP: leave the address away" :

@@ -134,6 +134,7 @@ struct line_look {
 	int64_t made;     /* mono: counted from then */
 	int64_t busy;     /* ns in which no question could have gone out: one was under way, the
 	                     pause after it, or a connect */
+	bool crowded;     /* the other side has no connection to spare: tried once a minute */
 	double load;      /* percent of the last full minute in which that was so */
 	int64_t rtt;      /* of the newest answer */
 	unsigned asked, silent; /* units ever asked; of them, whose last question had no answer */

@@ -522,6 +522,7 @@ does_not_ask_for_ever_a_server_that_always_closes(void)
 static void
 knocks_once_a_minute_where_connections_are_accepted_and_closed(void)
 {
+	struct line_look look;
 	struct ask ask;
 
 	begin();
@@ -534,6 +535,9 @@ knocks_once_a_minute_where_connections_are_accepted_and_closed(void)
 	/* the second try tells what it is */
 	CHECK(server.accepted >= 9 && server.accepted <= 12);
 	CHECK_INT(lines_sum(lines).crowded, 1);
+	CHECK(lines_look(lines, "press-3", &look));
+	CHECK(look.crowded);
+	CHECK_INT(look.verdict, LINE_BAD);
 	CHECK(strstr(ask.why, "closed right after it was accepted") != NULL);
 	server.full = false;
 	loop_sim_for(loop, 60 * LOOP_S);

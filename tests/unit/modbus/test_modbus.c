@@ -887,7 +887,25 @@ closes_each_poll_once_whatever_the_device_does(void)
 	finish();
 }
 
-RUN_TESTS(TEST(asks_neighbours_in_one_request), TEST(reads_numbers_bits_and_text),
+static void
+never_connects_where_no_connection_is_free(void)
+{
+	struct fail why;
+	struct plant *plant;
+
+	begin();
+	plant = plant_new(3);
+	plant->options.never_connect = true;
+	CHECK(modbus_driver.attach(modbus, &plant->device, &why) == NULL);
+	CHECK(strstr(why.text, "free_connections = 0") != NULL);
+	loop_sim_for(loop, 60 * LOOP_S);
+	CHECK_INT(server.accepted, 0);
+	free(plant);
+	finish();
+}
+
+RUN_TESTS(TEST(never_connects_where_no_connection_is_free),
+	TEST(asks_neighbours_in_one_request), TEST(reads_numbers_bits_and_text),
 	TEST(scales_by_the_power_of_ten_of_another_point),
 	TEST(does_not_believe_what_lies_beyond_its_bounds),
 	TEST(keeps_the_fraction_of_a_count_that_is_a_float),
