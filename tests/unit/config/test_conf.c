@@ -456,6 +456,7 @@ gives_the_same_inventory_from_its_bundle(void)
 	inventory_free(other);
 	conf_free(conf);
 	conf_free(again);
+	conf_errors_free(&errors);
 	close(fd);
 }
 
