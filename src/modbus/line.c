@@ -28,6 +28,7 @@ enum {
 	TIMEOUTS_TO_RECONNECT = 3, /* in a row over all units: the connection is dead */
 	SILENCES_TO_DOUBT = 3,     /* in a row: the unit is dead, its requests are probes */
 	PROBE_SHARE = 1,           /* a silent probe of 1 s is followed by 1 s without one */
+	SLAMS = 3,                 /* in a row, the last ones before any question: no room */
 	LATE_TIDS = 32
 };
 
@@ -61,8 +62,8 @@ struct line {
 	unsigned failures;        /* connections in a row that brought no answer */
 	int64_t next_connect;     /* mono: not before */
 	bool down;                /* the last connect failed, and none stands */
-	bool closed_unheard;      /* the connection before it was closed before any answer */
-	bool crowded;             /* and the one after it before any question */
+	unsigned slams;           /* connections in a row that were closed before any answer */
+	bool crowded;             /* so many of them before any question that it has no room */
 	int64_t made, state_at;   /* mono: of the line, of its state */
 	int64_t busy;             /* ns in states in which no question can go out */
 	int64_t minute_at, minute_busy; /* mono of the last full minute's end; busy then */
@@ -664,7 +665,8 @@ answered(struct line *line, const struct adu_answer *answer, bool exception, int
 	line->rtt = result.rtt;
 	line->failures = 0;
 	line->timeouts = 0;
-	line->closed_unheard = line->crowded = false;
+	line->slams = 0;
+	line->crowded = false;
 	settle(line, line->options.request_gap);
 	if (request == NULL)
 		return;
@@ -871,7 +873,7 @@ on_connected(void *arg)
 	loop_timer_stop(line->loop, &line->timer);
 	line->down = false;
 	delay = line->options.connect_delay;
-	if (line->closed_unheard && delay < HEARING)
+	if (line->slams > 0 && delay < HEARING)
 		delay = HEARING;
 	settle(line, delay);
 	leave(line);
@@ -906,7 +908,7 @@ on_closed(int error, void *arg)
 
 	enter(line);
 	if (state == LINE_CONNECTING || (state != LINE_WAITING && line->answers_here == 0)) {
-		if (state == LINE_CONNECTING || line->device[0] != '\0')
+		if (state == LINE_CONNECTING || line->device[0] != '\0' || ++line->slams < SLAMS)
 			go_down(line, why);
 		else
 			stay_away(line);
@@ -915,7 +917,7 @@ on_closed(int error, void *arg)
 	}
 	/* Whether it was closed for the question or in spite of it the next connection tells,
 	 * on which nothing is asked at once. */
-	line->closed_unheard = line->answers_here == 0;
+	line->slams = line->answers_here == 0;
 	request = take_asked(line);
 	/* A serial server hands what still comes to whoever is connected then. */
 	if (is_rtu(line) && state == LINE_WAITING)
