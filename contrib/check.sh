@@ -168,6 +168,7 @@ fi
 if [ $install = yes ]; then
 	step "packages"
 	(packages_install build run check) || stop "packages are missing"
+	[ $all = no ] || (packages_install all) || say "what they are for is skipped"
 fi
 if [ -e config.status ]; then
 	stop "the tree itself is configured, which hides build/: make distclean first"
