@@ -164,6 +164,8 @@ set_wake(struct loop *loop, int64_t due)
 	if (due >= loop->wake_at)
 		return;
 	loop->wake_at = due;
+	if (due <= 0)
+		at.it_value = (struct timespec){ 0, 1 }; /* all zero would disarm it */
 	if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == -1)
 		log_error("timer refused: %s", strerror(errno));
 }
