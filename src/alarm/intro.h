@@ -2,10 +2,10 @@
  *
  * A device that gets its templates' rules (alarms = "standard") for the first time may have
  * dozens of conditions that nobody ever looked at. What a device's first values show before
- * poller.alarm_settle is over is raised as suppressed, behind "monitoring began": it stands in the list, and nobody is
- * told. Then one alarm about the poller tells how many there are, and they are raised one by
- * one, worst first, poller.alarm_rate a minute. The alarm about the poller ends with the last of
- * them. Used by alarms.c. */
+ * poller.alarm_settle is over is raised as suppressed, behind "monitoring began": it stands in
+ * the list, and nobody is told. Then one alarm about the poller tells how many there are, and
+ * they are raised one by one, worst first, poller.alarm_rate a minute. The alarm about the
+ * poller ends with the last of them. Used by alarms.c. */
 #ifndef PW_INTRO_H
 #define PW_INTRO_H
 
