@@ -32,9 +32,7 @@ struct poller_parts {
 	struct latest *latest;
 	const struct feed *feed;
 	struct poller_driver drivers[POLLER_DRIVERS];
-	/* Not int: gcc 12 with -ftrivial-auto-var-init=zero clears the hole behind it in the
-	 * wrong place, which is drivers[0]. */
-	long driver_count;
+	int driver_count;
 	/* No slots of this series are expected any more: taken out of the configuration, or its
 	 * row retired. A restart must not expect them again. May be NULL. */
 	void (*ended)(uint32_t series, void *arg);
