@@ -534,6 +534,8 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 
 	if (result != RRD_DONE)
 		return result;
+	/* Power may have failed between the file's getting its name and the end of its folder. */
+	rrd_file_sweep(place_of(keeper, file));
 	result = rrd_file_shape(place_of(keeper, file), &shape, why);
 	if (result == RRD_MISSING && file->row_count > 0 && keeper->when_missing == MISSING_MAKE)
 		return create_file(keeper, file, why);

@@ -471,7 +471,7 @@ workshop_close(const struct workshop *workshop)
 {
 	int saved = errno;
 
-	if (rmdir(workshop->shop) == -1) {
+	if (rmdir(workshop->shop) == -1 && errno != ENOENT) {
 		empty_workshop(workshop->shop);
 		rmdir(workshop->shop);
 	}

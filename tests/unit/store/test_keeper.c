@@ -1061,6 +1061,7 @@ two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 static void
 what_a_killed_creation_left_behind_goes_and_nothing_else(void)
 {
+	const struct series *a, *b;
 	char path[400];
 	FILE *file;
 
@@ -1075,12 +1076,25 @@ what_a_killed_creation_left_behind_goes_and_nothing_else(void)
 	snprintf(path, sizeof path, "%s/d/points.rrdbackup", options.rrd_dir);
 	file = fopen(path, "w");
 	CHECK(file != NULL && fclose(file) == 0);
-	put(add_series("d/a", "d/points.rrd", "a", STEP), 1, 1);
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	put(a, 1, 1);
 	flush("d/points.rrd");
 	CHECK(exists("d/points.rrd") && exists("d/points.rrdbackup") && !exists("d/.pollwerk.new"));
-	put(add_series("d/b", "d/points.rrd", "b", STEP), 2, 2);
+	b = add_series("d/b", "d/points.rrd", "b", STEP);
+	put(b, 2, 2);
 	flush("d/points.rrd");
 	CHECK(fetch("d/points.rrd", "a", 1) == 1 && !exists("d/.pollwerk.new"));
+	put(a, 2, 2);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "b", 2) == 2);
+	/* Power fails when the file has its name: nothing is made in that folder any more. */
+	snprintf(path, sizeof path, "%s/d/.pollwerk.new", options.rrd_dir);
+	CHECK(mkdir(path, 0700) == 0);
+	kill_keeper();
+	put(a, 3, 3);
+	put(b, 3, 4);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "b", 3) == 4 && !exists("d/.pollwerk.new"));
 	end();
 }
 
