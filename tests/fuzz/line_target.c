@@ -135,6 +135,16 @@ ask(struct line_request *request)
 	return outcome;
 }
 
+/* A server that closes what it has just accepted is left alone for a minute. */
+static void
+wait_if_crowded(const struct lines *lines)
+{
+	struct line_look look;
+
+	if (lines_look(lines, "fuzzed", &look) && look.crowded)
+		loop_sim_for(loop, 60 * LOOP_S);
+}
+
 static int
 fuzz_line(enum adu_framing framing, const uint8_t *data, size_t size)
 {
@@ -165,8 +175,9 @@ fuzz_line(enum adu_framing framing, const uint8_t *data, size_t size)
 		ask(&request);
 	}
 	script.honest = true;
+	wait_if_crowded(lines);
 	for (polls = 0; polls < 3 && ask(&request) != LINE_ANSWER; polls++)
-		;
+		wait_if_crowded(lines);
 	expect(polls < 3);
 	line_leave(&unit);
 	lines_free(lines);
