@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "base/str.h"
+#include "store/offsets.h"
 
 #define SECOND INT64_C(1000000000)
 #define MINUTE 60
@@ -157,15 +158,12 @@ layout_make(struct layout *layout, int64_t interval, const char *name, struct fa
 	return 0;
 }
 
-/* librrd 1.7's rrd_format.h on a 64-bit system: head 128, a DS 120, an RRA 120, live head 16,
- * per DS 112, per DS and RRA 80, per RRA a pointer of 8. */
 int64_t
 layout_bytes(const struct layout *layout, size_t ds_count)
 {
-	int64_t ds = (int64_t)ds_count, rows = 0;
+	int64_t rows = 0;
 
 	for (int i = 0; i < layout->count; i++)
 		rows += layout->rra[i].rows;
-	return 128 + 120 * ds + 120 * layout->count + 16 + 112 * ds + 80 * ds * layout->count +
-		8 * layout->count + 8 * ds * rows;
+	return (int64_t)offsets_head(ds_count, (size_t)layout->count) + 8 * (int64_t)ds_count * rows;
 }

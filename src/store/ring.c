@@ -9,33 +9,15 @@
 
 #include "base/fail.h"
 #include "base/mem.h"
-
-#define STATIC_HEAD 128
-#define DEFINITION 120 /* of a data source, of an RRA */
-#define LIVE_HEAD 16
-#define PREPARED 112   /* of a data source */
-#define POINTER 8      /* of an RRA: its newest row */
-#define AT_DS_COUNT 24
-#define AT_RRA_COUNT 32
-#define AT_ROWS 24     /* in the definition of an RRA, behind its name */
-
-static uint64_t
-number_at(const uint8_t *bytes, size_t at)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes + at, sizeof value);
-	return value;
-}
+#include "store/offsets.h"
 
 static size_t
 carry_at(const struct rrd_head *head, size_t rra, size_t ds)
 {
-	uint64_t ds_count = number_at(head->bytes, AT_DS_COUNT);
-	uint64_t rra_count = number_at(head->bytes, AT_RRA_COUNT);
+	uint64_t ds_count = offsets_number(head->bytes, OFFSETS_DS_COUNT);
+	uint64_t rra_count = offsets_number(head->bytes, OFFSETS_RRA_COUNT);
 
-	return STATIC_HEAD + DEFINITION * (ds_count + rra_count) + LIVE_HEAD +
-		PREPARED * ds_count + RING_CARRY * (rra * ds_count + ds);
+	return offsets_carry(ds_count, rra_count) + RING_CARRY * (rra * ds_count + ds);
 }
 
 const uint8_t *
@@ -47,9 +29,9 @@ ring_carry(const struct rrd_head *head, size_t rra, size_t ds)
 static uint64_t
 rows_of(const struct rrd_head *head, size_t rra)
 {
-	uint64_t ds_count = number_at(head->bytes, AT_DS_COUNT);
+	uint64_t ds_count = offsets_number(head->bytes, OFFSETS_DS_COUNT);
 
-	return number_at(head->bytes, STATIC_HEAD + DEFINITION * (ds_count + rra) + AT_ROWS);
+	return offsets_number(head->bytes, OFFSETS_STATIC + OFFSETS_DEFINITION * (ds_count + rra) + OFFSETS_ROWS);
 }
 
 static int
@@ -74,8 +56,8 @@ static int
 write_rows(int fd, const struct rrd_head *head, size_t rra, const double *values, size_t rows,
 	size_t ds_count)
 {
-	size_t pointers = POINTER * number_at(head->bytes, AT_RRA_COUNT);
-	uint64_t newest = number_at(head->bytes, head->size - pointers + POINTER * rra);
+	size_t pointers = OFFSETS_POINTER * offsets_number(head->bytes, OFFSETS_RRA_COUNT);
+	uint64_t newest = offsets_number(head->bytes, head->size - pointers + OFFSETS_POINTER * rra);
 	size_t row = ds_count * sizeof *values, at = head->size, older;
 
 	if (rows_of(head, rra) != rows || newest >= rows) {
@@ -101,8 +83,8 @@ ring_fill(struct rrd_place place, size_t rra, const double *values, size_t rows,
 	if (result == 0) {
 		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 		errno = fd == -1 ? errno : EINVAL;
-		if (fd == -1 || number_at(head.bytes, AT_DS_COUNT) != ds_count ||
-			number_at(head.bytes, AT_RRA_COUNT) <= rra ||
+		if (fd == -1 || offsets_number(head.bytes, OFFSETS_DS_COUNT) != ds_count ||
+			offsets_number(head.bytes, OFFSETS_RRA_COUNT) <= rra ||
 			write_rows(fd, &head, rra, values, rows, ds_count) == -1 ||
 			write_at(fd, carry, RING_CARRY * ds_count, carry_at(&head, rra, 0)) == -1)
 			result = -1;

@@ -8,13 +8,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "store/offsets.h"
 #include "store/rrd.h"
 struct fail;
 
 /* What is under way in one data source of one RRA: ten numbers of eight bytes, of which
  * AVERAGE, MIN and MAX use the value so far (a sum for AVERAGE, NaN when none) and the slots
  * that were unknown so far. */
-#define RING_CARRY 80
+#define RING_CARRY OFFSETS_CARRY
 #define RING_CARRY_VALUE 0
 #define RING_CARRY_UNKNOWN 8
 const uint8_t *ring_carry(const struct rrd_head *head, size_t rra, size_t ds);

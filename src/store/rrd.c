@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "journal/segment.h"
 #include "store/layout.h"
+#include "store/offsets.h"
 
 #define PATH_SIZE 1024
 
@@ -149,44 +150,27 @@ judge_call(struct rrd_place place, struct fail *why)
 	return judge(place, said, why);
 }
 
-/* ---- what stands in a head; offsets of librrd's rrd_format.h on a 64-bit system ---- */
+/* ---- what stands in a head ---- */
 
-#define STATIC_HEAD 128
-#define DEFINITION 120 /* of a data source, of an RRA: its name comes first */
-#define AT_VERSION 4
-#define AT_COOKIE 16
-#define AT_DS_COUNT 24
-#define AT_RRA_COUNT 32
-#define AT_STEP 40
-#define AT_ROWS 24  /* in an RRA's definition */
-#define AT_SLOTS 32
 #define COUNT_MAX 100000
-
-static uint64_t
-number_at(const uint8_t *bytes, size_t at)
-{
-	uint64_t value;
-
-	/* RRD files are in the byte order of the machine. */
-	memcpy(&value, bytes + at, sizeof value);
-	return value;
-}
 
 /* Where the time of the last update stands. */
 static size_t
 live_head_at(const uint8_t *start)
 {
-	return STATIC_HEAD + DEFINITION * (number_at(start, AT_DS_COUNT) + number_at(start, AT_RRA_COUNT));
+	return offsets_live(offsets_number(start, OFFSETS_DS_COUNT),
+		offsets_number(start, OFFSETS_RRA_COUNT));
 }
 
 static size_t
-head_size(const uint8_t start[STATIC_HEAD])
+head_size(const uint8_t start[OFFSETS_STATIC])
 {
-	uint64_t ds = number_at(start, AT_DS_COUNT), rra = number_at(start, AT_RRA_COUNT);
+	uint64_t ds = offsets_number(start, OFFSETS_DS_COUNT);
+	uint64_t rra = offsets_number(start, OFFSETS_RRA_COUNT);
 
 	if (memcmp(start, "RRD", 4) != 0 || ds == 0 || rra == 0 || ds > COUNT_MAX || rra > 1000)
 		return 0;
-	return live_head_at(start) + 16 + 112 * ds + 80 * ds * rra + 8 * rra;
+	return offsets_head(ds, rra);
 }
 
 /* What is read first: a page, as each page that is touched costs. */
@@ -199,7 +183,7 @@ read_head(int fd, struct rrd_head *head)
 	uint8_t *bytes = mem_grow(NULL, HEAD_BEGIN, 1);
 	struct stat info;
 	ssize_t got = fstat(fd, &info) == -1 ? -1 : pread(fd, bytes, HEAD_BEGIN, 0);
-	size_t size = got < STATIC_HEAD ? 0 : head_size(bytes), rest = 0;
+	size_t size = got < OFFSETS_STATIC ? 0 : head_size(bytes), rest = 0;
 
 	*head = (struct rrd_head){ 0 };
 	if (size == 0 || (off_t)size > info.st_size)
@@ -237,9 +221,9 @@ is_of_librrd_1_7(const uint8_t *bytes)
 {
 	double cookie;
 
-	memcpy(&cookie, bytes + AT_COOKIE, sizeof cookie);
-	return (memcmp(bytes + AT_VERSION, "0003", 5) == 0 ||
-		memcmp(bytes + AT_VERSION, "0004", 5) == 0) && cookie == 8.642135E130;
+	memcpy(&cookie, bytes + OFFSETS_COOKIE, sizeof cookie);
+	return (memcmp(bytes + OFFSETS_VERSION, "0003", 5) == 0 ||
+		memcmp(bytes + OFFSETS_VERSION, "0004", 5) == 0) && cookie == 8.642135E130;
 }
 
 /* A name in a definition; NULL when it has no end. */
@@ -257,13 +241,13 @@ take_rra_definitions(struct rrd_shape *shape, const uint8_t *bytes, size_t at)
 {
 	uint64_t octets = 0;
 
-	for (int i = 0; i < shape->rra_count; i++, at += DEFINITION) {
+	for (int i = 0; i < shape->rra_count; i++, at += OFFSETS_DEFINITION) {
 		struct layout_rra *rra = &shape->rra[i];
 		const char *name = name_at(bytes, at);
 
 		rra->function = name == NULL ? NULL : function_named(name);
-		rra->rows = (int64_t)number_at(bytes, at + AT_ROWS);
-		rra->slots = (int64_t)number_at(bytes, at + AT_SLOTS);
+		rra->rows = (int64_t)offsets_number(bytes, at + OFFSETS_ROWS);
+		rra->slots = (int64_t)offsets_number(bytes, at + OFFSETS_SLOTS);
 		if (rra->function == NULL || rra->rows <= 0 || rra->rows > INT32_MAX)
 			return 0;
 		octets += (uint64_t)rra->rows * shape->ds_count * sizeof(double);
@@ -277,20 +261,20 @@ static bool
 shape_of_head(const struct rrd_head *head, struct rrd_shape *shape)
 {
 	const uint8_t *bytes = head->bytes;
-	size_t definitions = STATIC_HEAD + DEFINITION * number_at(bytes, AT_DS_COUNT);
+	size_t definitions = OFFSETS_STATIC + OFFSETS_DEFINITION * offsets_number(bytes, OFFSETS_DS_COUNT);
 
-	if (!is_of_librrd_1_7(bytes) || number_at(bytes, AT_RRA_COUNT) > LAYOUT_RRAS)
+	if (!is_of_librrd_1_7(bytes) || offsets_number(bytes, OFFSETS_RRA_COUNT) > LAYOUT_RRAS)
 		return false;
-	shape->step = (int64_t)number_at(bytes, AT_STEP);
-	shape->last = (int64_t)number_at(bytes, live_head_at(bytes));
-	shape->ds_count = (size_t)number_at(bytes, AT_DS_COUNT);
-	shape->rra_count = (int)number_at(bytes, AT_RRA_COUNT);
+	shape->step = (int64_t)offsets_number(bytes, OFFSETS_STEP);
+	shape->last = (int64_t)offsets_number(bytes, live_head_at(bytes));
+	shape->ds_count = (size_t)offsets_number(bytes, OFFSETS_DS_COUNT);
+	shape->rra_count = (int)offsets_number(bytes, OFFSETS_RRA_COUNT);
 	if (shape->step <= 0 ||
 		head->size + take_rra_definitions(shape, bytes, definitions) != head->file_size)
 		return false;
 	shape->ds = mem_array(shape->ds_count, sizeof *shape->ds);
 	for (size_t i = 0; i < shape->ds_count; i++) {
-		const char *name = name_at(bytes, STATIC_HEAD + DEFINITION * i);
+		const char *name = name_at(bytes, OFFSETS_STATIC + OFFSETS_DEFINITION * i);
 
 		if (name == NULL || *name == '\0')
 			goto no;
@@ -695,12 +679,12 @@ head_fits(const struct rrd_head *head, const struct rrd_head *now)
 {
 	size_t live;
 
-	if (head->size < STATIC_HEAD || head_size(head->bytes) != head->size ||
+	if (head->size < OFFSETS_STATIC || head_size(head->bytes) != head->size ||
 		now->inode != head->inode || now->size != head->size)
 		return false;
 	live = live_head_at(head->bytes);
 	return memcmp(now->bytes, head->bytes, live) == 0 &&
-		number_at(now->bytes, live) >= number_at(head->bytes, live);
+		offsets_number(now->bytes, live) >= offsets_number(head->bytes, live);
 }
 
 enum rrd_result
