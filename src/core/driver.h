@@ -21,7 +21,8 @@ struct task;
 struct driver {
 	const char *name; /* "snmp", "modbus", "reach" */
 	/* One state per device and driver; NULL and why when it cannot work at all (the
-	 * device's slots are then closed as config). env is what poller_main gave. */
+	 * device's slots are then closed as config). env is what poller_main gave. Both NULL: env
+	 * is the state of every device. */
 	void *(*attach)(void *env, const struct device *device, struct fail *why);
 	void (*detach)(void *state); /* after all its tasks were closed */
 	/* One state per group of that device. */

@@ -46,7 +46,7 @@ free_unit(struct unit *unit)
 	for (size_t i = 0; i < unit->task_count; i++)
 		task_free(unit->tasks[i]);
 	for (int i = 0; i < poller->parts.driver_count; i++)
-		if (unit->states[i] != NULL)
+		if (unit->states[i] != NULL && poller->parts.drivers[i].driver->detach != NULL)
 			poller->parts.drivers[i].driver->detach(unit->states[i]);
 	for (int i = 0; i < UNIT_TRACKS; i++)
 		track_forget(poller, &unit->tracks[i]);
@@ -105,7 +105,8 @@ attach_drivers(struct unit *unit)
 		if (unit->attached[driver])
 			continue;
 		unit->attached[driver] = true;
-		unit->states[driver] = d->driver->attach(d->env, unit->device, &why);
+		unit->states[driver] = d->driver->attach == NULL ? d->env :
+			d->driver->attach(d->env, unit->device, &why);
 		if (unit->states[driver] == NULL)
 			log_error("%s (%s): not polled: %s", unit->device->name,
 				unit->device->address, why.text);

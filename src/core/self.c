@@ -119,21 +119,6 @@ read_now(void *arg)
 
 /* ---- the driver ---- */
 
-/* There is nothing to keep per device: its work finds everything in env and the unit. */
-static void *
-attach(void *env, const struct device *device, struct fail *why)
-{
-	(void)device;
-	(void)why;
-	return env;
-}
-
-static void
-detach(void *state)
-{
-	(void)state;
-}
-
 static void *
 open_group(void *state, struct task *task)
 {
@@ -173,5 +158,5 @@ start(void *arg, bool cautious)
 	loop_timer_in(loop, &work->timer, 0);
 }
 
-const struct driver self_driver = { .name = "self", .attach = attach, .detach = detach,
-	.open = open_group, .close = close_group, .start = start, .cancel = cancel };
+const struct driver self_driver = { .name = "self", .open = open_group, .close = close_group,
+	.start = start, .cancel = cancel };

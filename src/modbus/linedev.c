@@ -75,20 +75,6 @@ look_now(void *arg)
 /* ---- the driver ---- */
 
 static void *
-attach(void *env, const struct device *device, struct fail *why)
-{
-	(void)device;
-	(void)why;
-	return env;
-}
-
-static void
-detach(void *state)
-{
-	(void)state;
-}
-
-static void *
 open_group(void *state, struct task *task)
 {
 	struct linedev *dev = mem_zero(sizeof *dev);
@@ -125,5 +111,5 @@ start(void *arg, bool cautious)
 	loop_timer_in(task_loop(dev->task), &dev->timer, 0);
 }
 
-const struct driver linedev_driver = { .name = "line", .attach = attach, .detach = detach,
-	.open = open_group, .close = close_group, .start = start, .cancel = cancel };
+const struct driver linedev_driver = { .name = "line", .open = open_group, .close = close_group,
+	.start = start, .cancel = cancel };
