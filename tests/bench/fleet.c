@@ -204,21 +204,24 @@ fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first)
 }
 
 void
-fleet_read_rrds(const struct fleet *fleet, const char *folder)
+fleet_read_rrds(const struct fleet *fleet, const char *folder, uint32_t from, uint32_t to)
 {
 	static uint8_t bytes[1 << 16];
 	char name[100], path[800];
 
-	for (uint32_t i = 0; i < fleet->files; i++) {
+	for (uint32_t i = from; i < to; i++) {
 		int fd;
 
 		fleet_file(name, sizeof name, i);
 		snprintf(path, sizeof path, "%s/%s/%s", fleet->dir, folder, name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		while (fd != -1 && read(fd, bytes, sizeof bytes) > 0)
+		if (fd == -1)
+			fleet_die("%s: %s", path, strerror(errno));
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+			SYNC_FILE_RANGE_WAIT_AFTER);
+		while (read(fd, bytes, sizeof bytes) > 0)
 			;
-		if (fd != -1)
-			close(fd);
+		close(fd);
 	}
 }
 

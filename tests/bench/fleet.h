@@ -32,8 +32,9 @@ void fleet_file(char *to, size_t size, uint32_t file);
 /* Makes all files in that folder (below dir) in the profile "tiny", 20 KB each, empty and
  * ready for `first`; what they dirtied is on disk afterwards. */
 void fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first);
-/* Reads them all, so that they are in the cache. */
-void fleet_read_rrds(const struct fleet *fleet, const char *folder);
+/* Files from..to - 1, so that they are in the cache, and clean: what was dirty is on its way to
+ * the disk. */
+void fleet_read_rrds(const struct fleet *fleet, const char *folder, uint32_t from, uint32_t to);
 void fleet_sync_rrds(const struct fleet *fleet, const char *folder); /* with all beside them */
 int64_t fleet_rrd_bytes(const struct fleet *fleet);
 double fleet_value(const struct fleet *fleet, uint32_t file, unsigned ds, int64_t slot);

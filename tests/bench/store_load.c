@@ -4,7 +4,8 @@
  *       calls of rrd_update_r, made bare: same number of files of the same shape, R rows in
  *       each call, texts made beforehand and not counted. Both after one row of warm-up, with all
  *       files in the cache and on disk: the store's are after its checkpoint, and a kernel writes
- *       what is dirty long before a plant's next turn.
+ *       what is dirty long before a plant's next turn. They take turns, a tenth of the files at a
+ *       time, each first in every other round: what else the machine does meets both.
  *   store_load pending --files F --rows R         memory of R pending rows in each of F files
  *
  * The store's figure has it all: journal read, ledger, rows kept, text made, heads of files
@@ -31,6 +32,7 @@
 
 #define STEP (60 * LOOP_S)
 #define FIRST INT64_C(29000000) /* slot of the first row */
+#define ROUNDS 10
 
 struct load {
 	struct fleet fleet;
@@ -56,9 +58,30 @@ stop_loop(uint64_t sequence, void *arg)
 	loop_stop(arg);
 }
 
+/* Some of the devices and their files. */
+struct part {
+	uint32_t first_device, end_device, first_file, end_file;
+};
+
+static struct part
+part_of(const struct load *load, unsigned number)
+{
+	uint32_t devices = fleet_devices(&load->fleet), files = load->fleet.files;
+	uint32_t first = (uint32_t)((uint64_t)devices * number / ROUNDS);
+	uint32_t end = (uint32_t)((uint64_t)devices * (number + 1) / ROUNDS), most = end * FLEET_DEVICE;
+
+	return (struct part){ first, end, first * FLEET_DEVICE, most < files ? most : files };
+}
+
+static struct part
+everything(const struct load *load)
+{
+	return (struct part){ 0, fleet_devices(&load->fleet), 0, load->fleet.files };
+}
+
 /* Journal of those slots, committed slot by slot. */
 static void
-write_journal(struct load *load, int64_t from, int64_t to)
+write_journal(struct load *load, struct part part, int64_t from, int64_t to)
 {
 	struct fail why;
 	struct loop *loop = loop_new(&why);
@@ -73,7 +96,7 @@ write_journal(struct load *load, int64_t from, int64_t to)
 	if (writer == NULL)
 		fleet_die("%s", why.text);
 	for (int64_t slot = from; slot <= to; slot++) {
-		for (uint32_t device = 0; device < fleet_devices(&load->fleet); device++)
+		for (uint32_t device = part.first_device; device < part.end_device; device++)
 			fleet_poll(&load->fleet, writer, device, slot);
 		loop_run(loop);
 	}
@@ -85,13 +108,13 @@ write_journal(struct load *load, int64_t from, int64_t to)
 
 /* CPU seconds by what they are for. */
 struct cost {
-	double read, write, checkpoint;
+	double read, write, checkpoint, bare;
 };
 
-static struct cost
-take_in(struct keeper *keeper)
+static void
+take_in(struct keeper *keeper, struct cost *cost)
 {
-	double start = cpu_seconds(), read, written;
+	double start = cpu_seconds(), read;
 	struct fail why;
 
 	while (!keeper_read(keeper, 100000))
@@ -99,42 +122,63 @@ take_in(struct keeper *keeper)
 	read = cpu_seconds();
 	if (keeper_flush_all(keeper, &why) != 1)
 		fleet_die("%s", why.text);
-	written = cpu_seconds();
-	if (keeper_finish(keeper) == -1)
-		fleet_die("no checkpoint");
-	return (struct cost){ read - start, written - read, cpu_seconds() - written };
+	cost->read += read - start;
+	cost->write += cpu_seconds() - read;
 }
 
-/* Of the rows after the first. */
-static struct cost
-run_store(struct load *load)
+static void
+make_checkpoint(struct keeper *keeper, struct cost *cost)
+{
+	double start = cpu_seconds();
+
+	if (keeper_finish(keeper) == -1)
+		fleet_die("no checkpoint");
+	cost->checkpoint += cpu_seconds() - start;
+}
+
+/* With the first row in all files, and a checkpoint behind it. */
+static struct keeper *
+open_store(struct load *load)
 {
 	char state[600], rrd[600], run[600];
 	struct store_options options = { .state_dir = state, .rrd_dir = rrd, .run_dir = run,
 		.flush = 86400 * LOOP_S, .memory = INT64_C(64) << 30 };
-	struct store_health health;
+	struct cost warm = { 0 };
 	struct keeper *keeper;
 	struct fail why;
-	struct cost used;
 
 	snprintf(state, sizeof state, "%s/state", load->fleet.dir);
 	snprintf(rrd, sizeof rrd, "%s/rrd", load->fleet.dir);
 	snprintf(run, sizeof run, "%s/run", load->fleet.dir);
-	write_journal(load, FIRST, FIRST);
+	write_journal(load, everything(load), FIRST, FIRST);
 	keeper = keeper_open(&options, &why);
 	if (keeper == NULL)
 		fleet_die("%s", why.text);
 	keeper_now(keeper, LOOP_S, (FIRST + load->rows + 2) * STEP);
-	take_in(keeper);
-	write_journal(load, FIRST + 1, FIRST + load->rows);
-	fleet_read_rrds(&load->fleet, "rrd");
-	used = take_in(keeper);
+	take_in(keeper, &warm);
+	make_checkpoint(keeper, &warm);
+	return keeper;
+}
+
+/* The rows after the first. */
+static void
+run_store(struct load *load, struct keeper *keeper, struct part part, struct cost *cost)
+{
+	write_journal(load, part, FIRST + 1, FIRST + load->rows);
+	fleet_read_rrds(&load->fleet, "rrd", part.first_file, part.end_file);
+	take_in(keeper, cost);
+}
+
+static void
+close_store(const struct load *load, struct keeper *keeper)
+{
+	struct store_health health;
+
 	keeper_health(keeper, &health);
 	if (health.updates != (uint64_t)load->fleet.files * (uint64_t)(load->rows + 1))
 		fleet_die("the store wrote %llu rows, not %llu", (unsigned long long)health.updates,
 			(unsigned long long)load->fleet.files * (unsigned long long)(load->rows + 1));
 	keeper_close(keeper);
-	return used;
 }
 
 /* ---- librrd alone ---- */
@@ -174,44 +218,83 @@ update_bare(const struct load *load, uint32_t file, int64_t from, int64_t to)
 	return used;
 }
 
-static double
-run_bare(const struct load *load)
+static void
+run_bare(const struct load *load, struct part part, struct cost *cost)
 {
-	double used = 0;
+	fleet_read_rrds(&load->fleet, "bare", part.first_file, part.end_file);
+	for (uint32_t file = part.first_file; file < part.end_file; file++)
+		cost->bare += update_bare(load, file, FIRST + 1, FIRST + load->rows);
+	/* So that the checkpoint's sync finds the store's pages and no others. */
+	fleet_read_rrds(&load->fleet, "bare", part.first_file, part.end_file);
+}
+
+/* ---- both in turn ---- */
+
+static int
+by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static struct cost
+run_both(struct load *load, double ratios[ROUNDS])
+{
+	struct keeper *keeper = open_store(load);
+	struct cost all = { 0 };
 
 	for (uint32_t file = 0; file < load->fleet.files; file++)
 		update_bare(load, file, FIRST, FIRST);
 	fleet_sync_rrds(&load->fleet, "bare");
-	fleet_read_rrds(&load->fleet, "bare");
-	for (uint32_t file = 0; file < load->fleet.files; file++)
-		used += update_bare(load, file, FIRST + 1, FIRST + load->rows);
-	return used;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct part part = part_of(load, round);
+		struct cost cost = { 0 };
+
+		if (round % 2 == 0)
+			run_store(load, keeper, part, &cost);
+		run_bare(load, part, &cost);
+		if (round % 2 == 1)
+			run_store(load, keeper, part, &cost);
+		all.read += cost.read;
+		all.write += cost.write;
+		all.bare += cost.bare;
+		ratios[round] = cost.bare > 0 ? (cost.read + cost.write) / cost.bare : 0;
+	}
+	make_checkpoint(keeper, &all);
+	close_store(load, keeper);
+	qsort(ratios, ROUNDS, sizeof *ratios, by_size);
+	return all;
 }
 
 static void
 measure_cost(struct load *load)
 {
-	double values = (double)load->fleet.files * (double)load->rows * FLEET_DS, store, bare;
-	struct cost cost;
+	double values = (double)load->fleet.files * (double)load->rows * FLEET_DS, store;
 	int64_t need = (int64_t)load->fleet.files * (2 * fleet_rrd_bytes(&load->fleet) + load->rows * 300);
+	double ratios[ROUNDS];
+	struct cost cost;
 
 	if (need + (INT64_C(1) << 30) > fleet_free(load->fleet.dir))
 		fleet_die("%u files and their journal take %lld MB: %lld MB are free in %s",
 			load->fleet.files, (long long)(need >> 20),
 			(long long)(fleet_free(load->fleet.dir) >> 20), load->fleet.dir);
+	if (fleet_devices(&load->fleet) < ROUNDS)
+		fleet_die("at least %d files, please", ROUNDS * FLEET_DEVICE);
 	fleet_make_folders(&load->fleet);
 	fleet_make(&load->fleet);
 	fleet_make_rrds(&load->fleet, "rrd", FIRST);
 	fleet_make_rrds(&load->fleet, "bare", FIRST);
-	cost = run_store(load);
+	cost = run_both(load, ratios);
 	store = cost.read + cost.write + cost.checkpoint;
-	bare = run_bare(load);
 	fleet_close(&load->fleet);
 	printf("files %u rows %lld values %.0f store_us %.3f read_us %.3f write_us %.3f "
-		"checkpoint_us %.3f bare_us %.3f ratio %.2f\n", load->fleet.files,
-		(long long)load->rows, values, store / values * 1e6, cost.read / values * 1e6,
-		cost.write / values * 1e6, cost.checkpoint / values * 1e6, bare / values * 1e6,
-		store / bare);
+		"checkpoint_us %.3f bare_us %.3f ratio %.2f rounds %d median %.2f least %.2f most %.2f\n",
+		load->fleet.files, (long long)load->rows, values, store / values * 1e6,
+		cost.read / values * 1e6, cost.write / values * 1e6, cost.checkpoint / values * 1e6,
+		cost.bare / values * 1e6, store / cost.bare, ROUNDS,
+		(ratios[ROUNDS / 2 - 1] + ratios[ROUNDS / 2]) / 2 + cost.checkpoint / cost.bare,
+		ratios[0] + cost.checkpoint / cost.bare, ratios[ROUNDS - 1] + cost.checkpoint / cost.bare);
 }
 
 /* ---- memory ---- */
