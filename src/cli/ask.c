@@ -11,24 +11,42 @@
 #include "control/client.h"
 #include "core/device.h"
 
+/* A plant's configuration takes seconds to be read whole, and only the daemon's place is wanted
+ * of it, which the main file mostly says. Read whole it has more to say where that fails. */
+static int
+call(const struct cmd_context *context, const char *command, int timeout, json_t **answer,
+	struct fail *why)
+{
+	struct conf_places places, whole;
+	struct inventory *inventory;
+	bool said = conf_places(context->config, &places, why) == 0 && places.sure;
+
+	*answer = said ? client_call(places.run_dir, command, timeout * LOOP_S, why) : NULL;
+	if (*answer != NULL)
+		return CMD_OK;
+	if (cmd_look(context, &whole, &inventory) == -1)
+		return CMD_NEGATIVE;
+	inventory_unref(inventory);
+	/* Nobody is asked twice: an order may have been heard. */
+	if (!said || strcmp(places.run_dir, whole.run_dir) != 0)
+		*answer = client_call(whole.run_dir, command, timeout * LOOP_S, why);
+	return *answer != NULL ? CMD_OK : CMD_NO_DAEMON;
+}
+
 int
 ask(const struct cmd_context *context, const char *command, int timeout, json_t **answer)
 {
-	struct inventory *inventory;
-	struct conf_places places;
 	const char *error;
 	struct fail why;
+	int result;
 
 	*answer = NULL;
-	if (cmd_look(context, &places, &inventory) == -1)
-		return CMD_NEGATIVE;
-	inventory_unref(inventory);
-	*answer = client_call(places.run_dir, command, timeout * LOOP_S, &why);
-	if (*answer == NULL) {
+	result = call(context, command, timeout, answer, &why);
+	if (result == CMD_NO_DAEMON)
 		cmd_error("daemon not reachable: %s%s", why.text,
 			cmd_may_not(&why) ? CMD_MAY_NOT : "");
-		return CMD_NO_DAEMON;
-	}
+	if (result != CMD_OK)
+		return result;
 	error = json_string_value(json_object_get(*answer, "error"));
 	if (error == NULL)
 		return CMD_OK;

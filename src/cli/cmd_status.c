@@ -37,6 +37,17 @@ print_lines(const json_t *lines)
 		ask_text(lines, "busiest"), ask_number(load, sizeof load, lines, "load", 1, " %"));
 }
 
+/* Its first line, on stderr: a program that reads the rest need not mind. */
+static void
+say_refused(const json_t *refused)
+{
+	const char *text = json_string_value(refused);
+
+	if (text != NULL)
+		cmd_error("the newest configuration is not in force, the one before goes on: %.*s (all its mistakes: pollwerk check)",
+			(int)strcspn(text, "\n"), text);
+}
+
 static void
 print_status(const json_t *s)
 {
@@ -96,6 +107,7 @@ status(const struct cmd_context *context, int argc, char **argv)
 	result = ask(context, "status", 5, &answer);
 	if (result != CMD_OK)
 		return result;
+	say_refused(json_object_get(answer, "refused"));
 	ok = strcmp(ask_text(answer, "health"), "ok") == 0;
 	if (context->json) {
 		cmd_print_json(answer);

@@ -77,6 +77,7 @@ bool conf_check_catalogue(const struct inventory *inventory,
  * goes on with what it has. -1 and why when the file cannot be read. */
 struct conf_places {
 	char state_dir[512], rrd_dir[512], run_dir[512];
+	bool sure; /* run_dir is that: this file says it, or includes none that could */
 };
 int conf_places(const char *path, struct conf_places *places, struct fail *why);
 

@@ -39,8 +39,8 @@ takes_name(int c)
 	return isalnum(c) || c == '_' || c == '-' || c == '*';
 }
 
-/* at: behind the key. Copies what stands there as `= "..."`, if it is an absolute path. */
-static void
+/* at: behind the key. Copies what stands there as `= "..."`, if it is an absolute path: true. */
+static bool
 take_path(const char *at, char *to, size_t size)
 {
 	char path[512];
@@ -48,20 +48,27 @@ take_path(const char *at, char *to, size_t size)
 
 	at += strspn(at, " \t\r\n");
 	if (*at != '=' && *at != ':')
-		return;
+		return false;
 	at++;
 	at += strspn(at, " \t\r\n");
 	if (at[0] != '"' || at[1] != '/')
-		return;
+		return false;
 	for (at++; *at != '"'; at++) {
 		if (*at == '\\')
 			at++;
 		if (*at == '\0' || used + 1 >= sizeof path)
-			return;
+			return false;
 		path[used++] = *at;
 	}
 	path[used] = '\0';
 	str_copy(to, size, path);
+	return true;
+}
+
+static bool
+is_key(const char *key, const char *at, size_t length)
+{
+	return strlen(key) == length && strncmp(key, at, length) == 0;
 }
 
 static void
@@ -72,6 +79,7 @@ scan(const char *at, struct conf_places *places)
 		char *to;
 	} wanted[] = { { "state_dir", places->state_dir }, { "rrd_dir", places->rrd_dir },
 		{ "run_dir", places->run_dir } };
+	bool includes = false, says = false;
 
 	while (*at != '\0') {
 		const char *begin = at;
@@ -86,12 +94,14 @@ scan(const char *at, struct conf_places *places)
 		while (takes_name((unsigned char)*at))
 			at++;
 		for (size_t i = 0; i < 3 && at != begin; i++)
-			if (strlen(wanted[i].key) == (size_t)(at - begin) &&
-				strncmp(wanted[i].key, begin, (size_t)(at - begin)) == 0)
-				take_path(at, wanted[i].to, sizeof places->state_dir);
+			if (is_key(wanted[i].key, begin, (size_t)(at - begin)) &&
+				take_path(at, wanted[i].to, sizeof places->state_dir))
+				says = says || wanted[i].to == places->run_dir;
+		includes = includes || is_key("include", begin, (size_t)(at - begin));
 		if (at == begin)
 			at++;
 	}
+	places->sure = says || !includes;
 }
 
 int

@@ -40,6 +40,7 @@ struct server {
 	struct client *clients;
 	int count;
 	int64_t started;
+	char *refused; /* what was wrong with the newest configuration; NULL: it is in force */
 };
 
 static void
@@ -140,6 +141,8 @@ confirm_clock(struct client *client)
 void
 server_reloaded(struct server *server, const char *refused)
 {
+	free(server->refused);
+	server->refused = refused != NULL ? mem_text(refused) : NULL;
 	for (struct client *c = server->clients, *next; c != NULL; c = next) {
 		next = c->next;
 		if (!c->waits_for_reload)
@@ -241,7 +244,7 @@ view_for(struct server *server, const char *command)
 	const struct server_options *o = &server->options;
 	struct view_status status = { .name = o->name, .run_dir = o->run_dir,
 		.started = server->started, .now = loop_wall(o->loop), .poller = o->poller,
-		.alarms = o->alarms, .notify = o->notify,
+		.alarms = o->alarms, .notify = o->notify, .refused = server->refused,
 		.journal_trouble = o->journal_trouble(o->arg),
 		.clock_trouble = o->clock_trouble != NULL ? o->clock_trouble(o->arg) : NULL };
 
@@ -389,5 +392,6 @@ server_free(struct server *server)
 	while (server->clients != NULL)
 		drop_client(server->clients);
 	net_listener_free(server->listener);
+	free(server->refused);
 	free(server);
 }

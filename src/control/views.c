@@ -87,7 +87,7 @@ view_status(const struct view_status *status)
 	if (status->each_weak != NULL)
 		status->each_weak(add_name, weak, status->arg);
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o,"
-		" s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f},"
+		" s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f},"
 		" s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
 		"name", doc_text(status->name), "version", PW_VERSION,
 		"health", degraded ? "degraded" : "ok", "time", doc_seconds(status->now),
@@ -97,6 +97,7 @@ view_status(const struct view_status *status)
 		"alarms", (json_int_t)alarms_count(status->alarms),
 		"clock", status->clock_trouble != NULL ? doc_text(status->clock_trouble) : json_null(),
 		"journal", status->journal_trouble != NULL ? doc_text(status->journal_trouble) : json_null(),
+		"refused", status->refused != NULL ? doc_text(status->refused) : json_null(),
 		"store", store, "receivers", receivers, "weak", weak,
 		"lines", lines_json(&status->lines),
 		"polls", "started", (json_int_t)c.started, "finished", (json_int_t)c.finished,

@@ -38,6 +38,7 @@ struct view_status {
 	void *arg;         /* each_weak's */
 	int64_t worst_lag; /* ns, of the loop since the start */
 	const char *journal_trouble, *clock_trouble; /* NULL: none */
+	const char *refused; /* of a configuration that is not in force: what is wrong; or NULL */
 };
 
 /* Each gives a new reference. */

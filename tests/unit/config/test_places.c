@@ -35,6 +35,7 @@ a_half_written_file_still_tells_where_the_daemon_keeps_its_things(void)
 	CHECK_STR(p.state_dir, "/srv/pw");
 	CHECK_STR(p.rrd_dir, "/srv/pw/rrd");
 	CHECK_STR(p.run_dir, "/run/a\"b");
+	CHECK(p.sure);
 }
 
 static void
@@ -45,6 +46,7 @@ what_is_not_told_has_its_default(void)
 	CHECK_STR(p.state_dir, "/var/lib/pollwerk");
 	CHECK_STR(p.rrd_dir, "/big/rrd");
 	CHECK_STR(p.run_dir, "/run/pollwerk");
+	CHECK(p.sure);
 }
 
 static void
@@ -55,6 +57,14 @@ comments_texts_and_longer_names_are_no_keys(void)
 		"run_dir = \"relative\";");
 
 	CHECK_STR(p.run_dir, "/run/pollwerk");
+}
+
+static void
+an_included_file_may_say_what_the_main_file_does_not(void)
+{
+	CHECK(!places_in("poller: { include = [ \"more.conf\" ]; };").sure);
+	CHECK(places_in("poller: { include = [ \"more.conf\" ]; run_dir = \"/r\"; };").sure);
+	CHECK(places_in("poller: { text = \"include\"; };").sure);
 }
 
 static void
@@ -77,4 +87,5 @@ a_missing_file_is_told(void)
 
 RUN_TESTS(TEST(a_half_written_file_still_tells_where_the_daemon_keeps_its_things),
 	TEST(what_is_not_told_has_its_default), TEST(comments_texts_and_longer_names_are_no_keys),
+	TEST(an_included_file_may_say_what_the_main_file_does_not),
 	TEST(a_text_without_an_end_ends_the_search), TEST(a_missing_file_is_told))

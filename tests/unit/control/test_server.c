@@ -316,6 +316,24 @@ a_reload_answers_when_its_outcome_is_known(void)
 	finish();
 }
 
+static void
+status_tells_what_was_wrong_until_a_configuration_is_in_force(void)
+{
+	json_t *document;
+
+	begin();
+	server_reloaded(server, "x.conf:3: unknown key\nx.conf:4: and more");
+	document = ask("{\"command\":\"status\"}\n");
+	CHECK_STR(json_string_value(json_object_get(document, "refused")),
+		"x.conf:3: unknown key\nx.conf:4: and more");
+	json_decref(document);
+	server_reloaded(server, NULL);
+	document = ask("{\"command\":\"status\"}\n");
+	CHECK(json_is_null(json_object_get(document, "refused")));
+	json_decref(document);
+	finish();
+}
+
 static const char reads[] = "{\"command\":\"exchange\",\"device\":\"press-3\",\"kind\":\"read\","
 	"\"function\":4,\"address\":12,\"count\":2}\n";
 
@@ -457,6 +475,7 @@ RUN_TESTS(TEST(status_is_one_document_with_the_members_of_the_contract),
 	TEST(nonsense_gets_an_error_and_the_server_goes_on),
 	TEST(a_request_without_an_end_is_cut_off_at_64_kib),
 	TEST(a_reload_answers_when_its_outcome_is_known),
+	TEST(status_tells_what_was_wrong_until_a_configuration_is_in_force),
 	TEST(a_question_for_a_device_is_answered_when_the_device_has),
 	TEST(a_question_ends_with_whoever_asked_it),
 	TEST(only_what_reads_can_be_asked_of_a_device),
