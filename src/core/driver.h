@@ -76,6 +76,9 @@ void task_done(struct task *task, uint8_t rest);
 /* One request on the wire ended: feeds up, rtt and loss. rtt in ns. `device_answered` is
  * true for every valid answer of the device itself, an exception or noSuchName too. */
 void task_exchange(struct task *task, bool device_answered, int64_t rtt);
+/* Why it had no answer, where the `rest` of task_done says something else: rtt is closed with
+ * that when the whole poll brought none. */
+void task_unanswered(struct task *task, uint8_t reason);
 /* What status and last_error show; one line in the user's words. */
 void task_error(struct task *task, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -310,6 +310,12 @@ task_exchange(struct task *task, bool device_answered, int64_t rtt)
 }
 
 void
+task_unanswered(struct task *task, uint8_t reason)
+{
+	task->unanswered = reason;
+}
+
+void
 task_error(struct task *task, const char *format, ...)
 {
 	va_list args;
@@ -429,6 +435,7 @@ begin(struct task *task, int64_t slot)
 	task->gap = REASON_OVERRUN;
 	task->slot = slot;
 	task->asked = task->answered = 0;
+	task->unanswered = REASON_GOOD;
 	task->busy = true;
 	poller->counters.started++;
 	if (task->base)

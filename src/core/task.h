@@ -43,6 +43,7 @@ struct task {
 	bool held;                   /* came a whole slot late, so the next one is waited for */
 	bool busy, base;             /* base: has the device's own interval */
 	uint32_t asked, answered;    /* exchanges of this poll */
+	uint8_t unanswered;          /* why the last of them had no answer; REASON_GOOD: not said */
 	bool told_refusal;
 	void *work;                  /* the driver's */
 	struct row *scalar;
@@ -71,6 +72,7 @@ struct unit {
 	uint64_t asked, answered;
 	int64_t rtt_sum;
 	uint8_t excuse;              /* an unmeasured reason when nothing was asked */
+	uint8_t silence;             /* why nothing was answered; REASON_GOOD: not known yet */
 	uint8_t gap;
 	int up;                      /* 1, 0, -1 not known yet */
 	bool degraded;

@@ -125,6 +125,12 @@ change_state(struct unit *unit, int up)
 	unit->up = up;
 }
 
+static uint8_t
+silence_of(const struct unit *unit)
+{
+	return unit->silence == REASON_GOOD ? REASON_TIMEOUT : unit->silence;
+}
+
 static void
 judge(struct unit *unit)
 {
@@ -140,7 +146,7 @@ judge(struct unit *unit)
 			(double)unit->rtt_sum / (double)unit->answered / 1e9 : (double)NAN;
 		loss = 100.0 * (double)(unit->asked - unit->answered) / (double)unit->asked;
 		close_one(unit, UNIT_UP, REASON_GOOD, unit->answered > 0);
-		close_one(unit, UNIT_RTT, unit->answered > 0 ? REASON_GOOD : REASON_TIMEOUT, rtt);
+		close_one(unit, UNIT_RTT, unit->answered > 0 ? REASON_GOOD : silence_of(unit), rtt);
 		close_one(unit, UNIT_LOSS, REASON_GOOD, loss);
 		unit->last_rtt = rtt;
 		unit->last_loss = loss;
@@ -164,6 +170,7 @@ unit_begin(struct unit *unit, int64_t slot)
 		unit->gap = REASON_OVERRUN;
 		unit->slot = slot;
 		unit->excuse = REASON_CONFIG;
+		unit->silence = REASON_GOOD;
 		unit->degraded = false;
 	}
 	unit->pending++;
@@ -179,6 +186,10 @@ unit_end(struct unit *unit, struct task *task, uint8_t rest)
 	/* Lost before anything could be sent (no connection): an unanswered exchange as well. */
 	if (task->asked == 0 && reason_class(rest) == CLASS_LOST)
 		unit->asked++;
+	/* Where two tasks heard nothing, e.g. a ping and a poll, the first one tells why. */
+	if (unit->silence == REASON_GOOD && task->answered == 0 &&
+		(task->asked > 0 || reason_class(rest) == CLASS_LOST))
+		unit->silence = task->unanswered != REASON_GOOD ? task->unanswered : rest;
 	if (task->answered < task->asked || task->asked == 0)
 		unit->degraded = true;
 	if (--unit->pending == 0)

@@ -333,7 +333,8 @@ look_at(const struct line *line, struct line_look *look)
 	int64_t now = loop_mono(line->loop);
 
 	*look = (struct line_look){ .made = line->made, .rtt = line->rtt,
-		.busy = busy_until(line, now), .load = line->minute_load, .crowded = line->crowded };
+		.busy = busy_until(line, now), .load = line->minute_load, .crowded = line->crowded,
+		.down = line->down };
 	if (line->minute_at == line->made || now - line->minute_at >= MINUTE)
 		look->load = load_between(look->busy - line->minute_busy, line->minute_at, now);
 	DL_FOREACH(line->units, unit) {

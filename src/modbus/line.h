@@ -131,6 +131,7 @@ enum line_verdict {
 struct line_look {
 	enum line_verdict verdict;
 	char why[160];
+	bool down;        /* BAD, because there is no connection or tty */
 	int64_t made;     /* mono: counted from then */
 	int64_t busy;     /* ns in which no question could have gone out: one was under way, the
 	                     pause after it, or a connect */

@@ -67,8 +67,10 @@ look_now(void *arg)
 	tell(dev, LINEDEV_CROWDED, look.crowded, now);
 	if (look.verdict != LINE_UNTRIED)
 		task_exchange(dev->task, look.verdict == LINE_WELL, look.rtt);
-	if (look.verdict == LINE_BAD)
+	if (look.verdict == LINE_BAD) {
+		task_unanswered(dev->task, look.down ? REASON_UNREACHABLE : REASON_TIMEOUT);
 		task_error(dev->task, "%s", look.why);
+	}
 	task_done(dev->task, look.verdict == LINE_UNTRIED ? REASON_PAUSED : REASON_GOOD);
 }
 

@@ -729,18 +729,36 @@ answered(struct work *work, const struct block *block)
 	work->learned = true;
 }
 
+static const uint8_t silences[] = {
+	[LINE_EXCEPTION] = REASON_GATEWAY, /* of those the device's own count as answers */
+	[LINE_TIMEOUT] = REASON_TIMEOUT,
+	[LINE_UNREACHABLE] = REASON_UNREACHABLE,
+	[LINE_BAD_REPLY] = REASON_BAD_REPLY,
+};
+
+static void
+tell_exchange(struct work *work, const struct line_result *result)
+{
+	bool gateway = result->outcome == LINE_EXCEPTION &&
+		       (result->code == EXCEPTION_NO_PATH || result->code == EXCEPTION_NO_TARGET);
+	bool answered = result->outcome == LINE_ANSWER ||
+			(result->outcome == LINE_EXCEPTION && !gateway);
+
+	if (result->outcome == LINE_BREAKER || result->outcome == LINE_OVERRUN)
+		return;
+	task_exchange(work->task, answered, result->rtt);
+	if (!answered)
+		task_unanswered(work->task, silences[result->outcome]);
+}
+
 static void
 on_done(struct line_request *request, const struct line_result *result, void *arg)
 {
 	struct work *work = arg;
 	const struct block *block = asked_block(work);
-	bool gateway = result->outcome == LINE_EXCEPTION &&
-		       (result->code == EXCEPTION_NO_PATH || result->code == EXCEPTION_NO_TARGET);
 
 	(void)request;
-	if (result->outcome != LINE_BREAKER && result->outcome != LINE_OVERRUN)
-		task_exchange(work->task, result->outcome == LINE_ANSWER ||
-			(result->outcome == LINE_EXCEPTION && !gateway), result->rtt);
+	tell_exchange(work, result);
 	if (result->outcome != LINE_ANSWER)
 		tell_error(work, block, result);
 

@@ -29,7 +29,7 @@ struct seen {
 	struct node *node;
 	struct use *uses;
 	uint32_t use_count;
-	bool is_up; /* the device's own `up` */
+	bool is_up, is_rtt; /* the device's own `up` or `rtt` */
 };
 
 struct paths {
@@ -191,6 +191,7 @@ see(struct paths *paths, const struct series *series)
 	str_copy(device, length < sizeof device ? length + 1 : sizeof device, series->path);
 	seen->node = node_get(paths, device);
 	seen->is_up = strcmp(series->path + length, "/up") == 0;
+	seen->is_rtt = strcmp(series->path + length, "/rtt") == 0;
 	for (size_t p = 0; p < paths->count; p++)
 		match_path(paths, seen, p);
 	return seen;
@@ -263,7 +264,10 @@ tell(struct paths *paths, const struct series *series, const struct told *told)
 {
 	struct seen *seen = see(paths, series);
 
-	if (reason_class(told->reason) == CLASS_LOST)
+	/* That of `rtt` is why the device is down, even where that is not the plant's fault. */
+	if (reason_class(told->reason) == CLASS_LOST ||
+		(seen->is_rtt && seen->node->up.bad > 0 && !seen->node->up.unmeasured &&
+			!reason_counts_as_good(told->reason)))
 		seen->node->reason = told->reason;
 	if (seen->is_up)
 		tell_up(paths, seen, told);

@@ -284,18 +284,33 @@ say_point(struct plant_device *device, size_t i, const struct cut *cut)
 		truth_or(&device->truth, i, poll->slot, other);
 }
 
+/* Why nothing of this poll was answered: how its last request ended, or that there was no
+ * connection for another one. */
+static uint8_t
+why_silent(const struct plant_device *device)
+{
+	const struct poll *poll = &device->poll;
+
+	for (size_t i = 0; i < device->point_count && !is_snmp(device); i++)
+		if (deciding(poll, i) != covering(poll, i) &&
+			failed_after(device->host, last_of(poll)) != NULL)
+			return REASON_UNREACHABLE;
+	return is_snmp(device) ? failure(poll) : last_of(poll)->reason;
+}
+
 static void
 say_health(struct plant_device *device, const struct cut *cut)
 {
 	struct poll *poll = &device->poll;
 	const struct exchange *last = last_of(poll);
 	size_t health = device->point_count;
-	uint8_t other = TRUTH_OPEN, rtt = REASON_TIMEOUT;
+	uint8_t other = TRUTH_OPEN, rtt;
 
 	if (last == NULL || last->ended > cut->until) {
 		device->cut = poll->slot;
 		return;
 	}
+	rtt = why_silent(device);
 	for (unsigned n = 0; n < poll->count; n++)
 		if (poll->exchanges[n].answered)
 			rtt = REASON_GOOD;
@@ -389,7 +404,7 @@ say_unreachable(struct plant_device *device, int64_t slot, uint8_t other)
 	for (size_t i = 0; i < device->point_count; i++)
 		truth_say(&device->truth, i, slot, REASON_UNREACHABLE, other);
 	truth_say(&device->truth, health + HEALTH_UP, slot, REASON_GOOD, other);
-	truth_say(&device->truth, health + HEALTH_RTT, slot, REASON_TIMEOUT, other);
+	truth_say(&device->truth, health + HEALTH_RTT, slot, REASON_UNREACHABLE, other);
 	truth_say(&device->truth, health + HEALTH_LOSS, slot, REASON_GOOD, other);
 }
 

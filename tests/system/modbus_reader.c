@@ -60,6 +60,12 @@ task_exchange(struct task *task, bool device_answered, int64_t rtt)
 }
 
 void
+task_unanswered(struct task *task, uint8_t reason)
+{
+	(void)task, (void)reason;
+}
+
+void
 task_error(struct task *task, const char *format, ...)
 {
 	va_list list;

@@ -24,7 +24,7 @@
 
 static struct {
 	int64_t delay; /* from start to done */
-	uint8_t rest;
+	uint8_t rest, unanswered;
 	bool answers, row_seen, row_unwanted, whole;
 	double value;
 	uint64_t count, milli, retries, strays, drops;
@@ -57,6 +57,8 @@ script_answer(void *arg)
 
 	work->busy = false;
 	task_exchange(task, script.answers, 3 * LOOP_MS);
+	if (script.unanswered != REASON_GOOD)
+		task_unanswered(task, script.unanswered);
 	if (script.answers && (!table || script.row_seen)) {
 		if (table && script.row_unwanted) {
 			task_row_end(task, "ge-1/5");
@@ -453,6 +455,34 @@ a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously(void)
 	finish();
 }
 
+/* A refused connection is no time-out, for the points or for rtt. */
+static void
+rtt_is_lost_for_the_reason_for_which_nothing_was_answered(void)
+{
+	uint32_t rtt;
+
+	begin("press-3", 1);
+	configure(0, 1);
+	rtt = id_of("press-3/rtt");
+	script.answers = false;
+	script.rest = REASON_UNREACHABLE;
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(rtt, REASON_UNREACHABLE), 3);
+	script.rest = REASON_REFUSED;
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(count_reason(rtt, REASON_REFUSED), 2);
+	/* asked once in vain, then not any more */
+	script.rest = REASON_BREAKER;
+	script.unanswered = REASON_GATEWAY;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(rtt, REASON_GATEWAY), 1);
+	script.unanswered = REASON_GOOD;
+	script.answers = true;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(rtt, REASON_GOOD), 1);
+	finish();
+}
+
 static void
 a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun(void)
 {
@@ -784,6 +814,7 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
+	TEST(rtt_is_lost_for_the_reason_for_which_nothing_was_answered),
 	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
 	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),

@@ -328,6 +328,7 @@ a_line_whose_connection_is_down_is_the_root_and_not_its_units(void)
 	paths_each(paths, see_path, &seen);
 	CHECK_INT(seen.state, PATH_IMPAIRED);
 	CHECK_STR(seen.root, "gw-7");
+	CHECK(strstr(seen.evidence, ": unreachable") != NULL);
 	finish();
 }
 
@@ -344,6 +345,7 @@ a_line_none_of_whose_units_answers_is_the_root(void)
 	paths_each(paths, see_path, &seen);
 	CHECK_INT(seen.state, PATH_IMPAIRED);
 	CHECK_STR(seen.root, "gw-7");
+	CHECK(strstr(seen.evidence, ": timeout") != NULL);
 	finish();
 }
 

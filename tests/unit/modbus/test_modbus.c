@@ -22,7 +22,7 @@ struct task {
 	const struct group *group;
 	void *work;
 	unsigned done, exchanges, answered;
-	uint8_t rest;
+	uint8_t rest, unanswered;
 	struct reading readings[POINTS];
 	char texts[POINTS][64];
 	bool read[POINTS];
@@ -81,6 +81,12 @@ task_exchange(struct task *task, bool device_answered, int64_t rtt)
 	CHECK(rtt >= 0);
 	task->exchanges++;
 	task->answered += device_answered;
+}
+
+void
+task_unanswered(struct task *task, uint8_t reason)
+{
+	task->unanswered = reason;
 }
 
 void
@@ -608,6 +614,7 @@ costs_one_request_when_the_device_is_silent(void)
 	CHECK_INT(dead->task.exchanges, 2);
 	CHECK_INT(dead->task.answered, 0);
 	check_points(&dead->task, 0, 7, REASON_TIMEOUT);
+	CHECK_INT(dead->task.unanswered, REASON_TIMEOUT);
 	CHECK_STR(dead->task.error, "unit 101: no answer within 1s to function 3, 1 registers from 2");
 
 	for (int i = 0; i < 5; i++) {
@@ -653,6 +660,7 @@ tells_a_dead_unit_from_its_gateway(void)
 	for (int i = 0; i < 5; i++) {
 		task = polled(dead, i > 0);
 		check_points(task, 0, 1, REASON_GATEWAY);
+		CHECK_INT(task->unanswered, REASON_GATEWAY);
 		CHECK_INT(task->exchanges, 1);
 		CHECK_INT(task->answered, 0);
 		CHECK_STR(task->error, "unit 101: exception 11 (gateway target failed to respond) to "
@@ -680,6 +688,7 @@ says_unreachable_when_there_is_no_connection(void)
 	for (int i = 0; i < 4; i++) {
 		task = polled(plant, i > 0);
 		check_points(task, 0, 1, REASON_UNREACHABLE);
+		CHECK_INT(task->unanswered, REASON_UNREACHABLE);
 		CHECK_INT(task->answered, 0);
 		CHECK_STR(task->error, "unit 2: Connection refused");
 	}
