@@ -84,14 +84,33 @@ build_types(struct build *build, const struct scope *rows, const char *key,
 	return (size_t)node_count(list);
 }
 
+/* Of the table's point that is called like a column: its first OID, or NULL. */
+static const struct config_setting_t *
+point_oid(struct build *build, const struct config_setting_t *table, const char *name)
+{
+	struct node_list points = template_members(NULL, table, "points", build->scratch);
+
+	for (size_t i = 0; i < points.count; i++) {
+		const struct config_setting_t *oid = node_get(points.items[i], "oid");
+
+		if (strcmp(node_get_text(points.items[i], "name", ""), name) == 0)
+			return node_count(oid) > 0 ? node_at(oid, 0) : oid;
+	}
+	return NULL;
+}
+
 /* The table's column that a key of rows needs. */
 static bool
 build_choice(struct work *work, const struct scope *rows, const char *key,
 	const struct scope *table, const char *column, struct snmp_oid *oid)
 {
-	if (build_oid(work->build, table, scope_find(table, column), oid))
+	const struct config_setting_t *from = scope_find(table, column);
+
+	if (from == NULL)
+		from = point_oid(work->build, table->levels[0], column);
+	if (build_oid(work->build, table, from, oid))
 		return true;
-	if (scope_find(table, column) == NULL)
+	if (from == NULL)
 		node_error(scope_find(rows, key), work->build->errors,
 			"%s: table \"%s\" does not say which column is %s: give it %s = \"OID\"", key,
 			node_get_text(table->levels[0], "name", ""), column, column);

@@ -55,7 +55,7 @@ static const char plant[] =
 	"    templates = [ \"meter\" ]; parameters = { ct = 40; }; },\n"
 	"  { name = \"sw-hall3\"; address = \"10.1.3.1\"; templates = [ \"if-mib\" ]; profile = \"old\";\n"
 	"    alarms = \"standard\";\n"
-	"    snmp = { retries = 0; }; rows = { if = { include = \"^ge\"; retire = \"1h\"; }; };\n"
+	"    snmp = { retries = 0; }; rows = { if = { include = \"^ge\"; retire = \"1h\"; keep = \"once-up\"; }; };\n"
 	"    parents = [ \"mes-db\" ]; },\n"
 	"  { name = \"mes-db\"; address = \"10.1.0.9\"; reach = { tcp = [ 1433 ]; }; } );\n"
 	"thresholds: ( { name = \"oil-hot\"; on = \"press-3/oil_temp\"; above = 70; clear = 65.0;\n"
@@ -102,6 +102,14 @@ device(const struct inventory *inventory, const char *name)
 
 	CHECK(found != NULL);
 	return found;
+}
+
+static void
+check_oid(const struct snmp_oid *oid, const char *wanted)
+{
+	char text[80];
+
+	CHECK_STR(snmp_oid_text(text, sizeof text, oid->ids, oid->count), wanted);
 }
 
 static void
@@ -300,6 +308,8 @@ reads_tables_with_their_keys_rows_and_information(void)
 	CHECK_INT(wire->info_count, 1);
 	CHECK_STR(wire->infos[0].name, "alias");
 	CHECK_STR(wire->include, "^ge");
+	CHECK_INT(wire->keep, SNMP_KEEP_ONCE_UP);
+	check_oid(&wire->status, "1.3.6.1.2.1.2.2.1.8"); /* the point called oper */
 	CHECK_INT(octets->oid_count, 2);
 	CHECK_INT(group->points[0].kind, POINT_COUNTER);
 	speed = group->points[1].wire;
@@ -555,14 +565,6 @@ static const char arcs[] =
 	"    parameters = { arc = 71; }; },\n"
 	"  { name = \"b\"; address = \"10.0.0.2\"; templates = [ \"switch\" ];\n"
 	"    parameters = { arc = 142; slot = \"9\"; }; } );\n";
-
-static void
-check_oid(const struct snmp_oid *oid, const char *wanted)
-{
-	char text[80];
-
-	CHECK_STR(snmp_oid_text(text, sizeof text, oid->ids, oid->count), wanted);
-}
 
 static void
 parameters_stand_in_the_place_of_arcs(void)
