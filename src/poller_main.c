@@ -238,7 +238,7 @@ open_alarms(struct main *m, struct fail *why)
 {
 	struct paths_options paths = { m->loop, series_of, m };
 	struct alarms_options alarms = { .loop = m->loop, .record = record_alarm,
-		.changed = alarm_changed, .series = series_of, .arg = m };
+		.changed = alarm_changed, .series = series_of, .arg = m, .latest = m->latest };
 	struct notify_options notify = { m->loop, record_alarm, m };
 	char *path = mem_format("%s/introduced", m->inventory->poller.state_dir);
 

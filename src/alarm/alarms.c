@@ -15,7 +15,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/device.h"
+#include "core/few.h"
 #include "core/frozen.h"
+#include "core/latest.h"
 #include "core/sample.h"
 #include "core/series.h"
 #include "path/paths.h"
@@ -44,8 +46,9 @@ struct watch {
 	struct alarm *alarm;
 	bool well;               /* a value of this run was none of a breach: what comes is news */
 };
+/* A series that has rules, or is a device's own `up`. */
 struct subject {
-	const struct series *series; /* NULL: id not met yet */
+	const struct series *series;
 	struct host *host;           /* NULL: device not in the inventory */
 	int64_t seen_at, good_at;    /* wall ns: first told in this run; newest good sample */
 	int64_t told_at;             /* wall ns: newest slot */
@@ -62,14 +65,14 @@ struct alarms {
 	struct outages outages;
 	struct own own;
 	struct intro intro;
-	struct subject *subjects; /* by series id */
-	uint32_t subject_count;
+	struct few subjects; /* struct subject */
 	/* Ids of the subjects with no-data rules: a second's look at all subjects of a large
 	 * plant would hold up the loop for milliseconds. */
 	uint32_t *stale;
 	uint32_t stale_count;
 	struct loop_timer timer;
 	int64_t begun;            /* wall ns; 0 while records are replayed */
+	int64_t stepped_at;       /* wall ns after the newest step of the clock, 0 none */
 };
 
 /* ---- what all alarms of a device have in common ---- */
@@ -436,43 +439,49 @@ match_rules(struct alarms *alarms, struct subject *subject, const char *device)
 		attach_watches(alarms, subject);
 }
 
+static size_t
+device_of(const struct series *series, char *device, size_t size)
+{
+	size_t length = strcspn(series->path, "/");
+
+	str_copy(device, length < size ? length + 1 : size, series->path);
+	return length;
+}
+
+/* NULL: nobody watches it. */
 static struct subject *
 see(struct alarms *alarms, const struct series *series)
 {
-	struct subject *subject;
+	struct subject found = { .series = series }, *subject = NULL;
 	size_t length;
 	char device[41];
 
-	if (series->id >= alarms->subject_count) {
-		uint32_t count = series->id + series->id / 8 + 64;
-
-		alarms->subjects = mem_grow(alarms->subjects, count, sizeof *alarms->subjects);
-		memset(alarms->subjects + alarms->subject_count, 0,
-			(count - alarms->subject_count) * sizeof *alarms->subjects);
-		alarms->subject_count = count;
+	if (few_met(&alarms->subjects, series->id))
+		return few_get(&alarms->subjects, series->id);
+	length = device_of(series, device, sizeof device);
+	found.is_up = strcmp(series->path + length, "/up") == 0;
+	match_rules(alarms, &found, device);
+	if (found.is_up || found.watch_count > 0) {
+		found.host = outages_find(&alarms->outages, device);
+		found.seen_at = loop_wall(alarms->options.loop);
+		subject = mem_copy(&found, sizeof found);
 	}
-	subject = &alarms->subjects[series->id];
-	if (subject->series != NULL)
-		return subject;
-	subject->series = series;
-	length = strcspn(series->path, "/");
-	str_copy(device, length < sizeof device ? length + 1 : sizeof device, series->path);
-	subject->host = outages_find(&alarms->outages, device);
-	subject->is_up = strcmp(series->path + length, "/up") == 0;
-	subject->seen_at = loop_wall(alarms->options.loop);
-	match_rules(alarms, subject, device);
+	few_put(&alarms->subjects, series->id, subject);
 	return subject;
 }
 
 static void
-free_subjects(struct subject *subjects, uint32_t count)
+free_subjects(struct few *subjects)
 {
-	for (uint32_t id = 0; id < count; id++) {
-		for (uint32_t w = 0; w < subjects[id].watch_count; w++)
-			rule_forget(&subjects[id].watches[w].state);
-		free(subjects[id].watches);
+	struct subject *subject;
+
+	for (uint32_t id = 0; (subject = few_next(subjects, &id)) != NULL; id++) {
+		for (uint32_t w = 0; w < subject->watch_count; w++)
+			rule_forget(&subject->watches[w].state);
+		free(subject->watches);
+		free(subject);
 	}
-	free(subjects);
+	few_free(subjects);
 }
 
 /* ---- closed slots ---- */
@@ -499,15 +508,35 @@ tell_up(struct alarms *alarms, struct subject *subject, const struct told *told)
 			told->received, alarms->begun != 0);
 }
 
+/* Why a device is down is what its other points are lost for. */
+static void
+note_lost(struct alarms *alarms, const struct series *series, const struct subject *subject,
+	uint8_t reason)
+{
+	struct host *host;
+	char device[41];
+
+	if (subject != NULL) {
+		host = subject->host;
+	} else {
+		device_of(series, device, sizeof device);
+		host = outages_find(&alarms->outages, device);
+	}
+	if (host != NULL)
+		host->reason = reason;
+}
+
 static void
 tell(struct alarms *alarms, const struct series *series, const struct told *told)
 {
 	struct subject *subject = see(alarms, series);
 
+	if (reason_class(told->reason) == CLASS_LOST)
+		note_lost(alarms, series, subject, told->reason);
+	if (subject == NULL)
+		return;
 	/* A record says when that was; it is heard now. */
 	subject->told_at = alarms->begun != 0 ? told->received : loop_wall(alarms->options.loop);
-	if (subject->host != NULL && reason_class(told->reason) == CLASS_LOST)
-		subject->host->reason = told->reason;
 	if (subject->is_up && subject->host != NULL)
 		tell_up(alarms, subject, told);
 	if (reason_counts_as_good(told->reason)) {
@@ -623,9 +652,9 @@ alarms_path_changed(void *arg, const struct path_view *view)
 static struct watch *
 find_watch(struct alarms *alarms, const struct alarm *alarm)
 {
-	for (uint32_t id = 0; id < alarms->subject_count; id++) {
-		struct subject *subject = &alarms->subjects[id];
+	struct subject *subject;
 
+	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++) {
 		for (uint32_t w = 0; w < subject->watch_count; w++)
 			if (subject->watches[w].alarm == alarm)
 				return &subject->watches[w];
@@ -747,7 +776,7 @@ on_timer(void *arg)
 	intro_tick(&alarms->intro);
 	clear_retired(alarms, now);
 	for (uint32_t i = 0; i < alarms->stale_count; i++)
-		check_all_stale(alarms, &alarms->subjects[alarms->stale[i]], now);
+		check_all_stale(alarms, few_get(&alarms->subjects, alarms->stale[i]), now);
 	/* The hook told each change; this is for what the journal did not take then, and for
 	 * a path that changed while nobody ran. */
 	if (alarms->options.paths != NULL)
@@ -779,7 +808,7 @@ alarms_free(struct alarms *alarms)
 	if (alarms == NULL)
 		return;
 	loop_timer_stop(alarms->options.loop, &alarms->timer);
-	free_subjects(alarms->subjects, alarms->subject_count);
+	free_subjects(&alarms->subjects);
 	free(alarms->stale);
 	ruleset_close(&alarms->ruleset);
 	outages_close(&alarms->outages);
@@ -791,11 +820,12 @@ alarms_free(struct alarms *alarms)
 void
 alarms_begin(struct alarms *alarms)
 {
+	struct subject *subject;
+
 	alarms->begun = loop_wall(alarms->options.loop);
 	outages_attach(&alarms->outages);
-	for (uint32_t id = 0; id < alarms->subject_count; id++)
-		if (alarms->subjects[id].series != NULL)
-			attach_watches(alarms, &alarms->subjects[id]);
+	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++)
+		attach_watches(alarms, subject);
 	/* Old evidence alone raises nothing: one fresh lost slot has to confirm it. */
 	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next)
 		if (host->alarm == NULL && host->bad >= OUTAGE_SLOTS)
@@ -827,6 +857,50 @@ keep_states(struct subject *subject, struct subject *old)
 			}
 }
 
+/* A series that no rule was about until now: when it was heard stands in RUN_DIR/latest. */
+static void
+look_up_times(const struct alarms *alarms, struct subject *subject)
+{
+	/* What was before a step of the clock was so long ago only by the clock. */
+	int64_t least = alarms->stepped_at > alarms->begun ? alarms->stepped_at : alarms->begun;
+	struct latest_row row;
+
+	/* It was met in this run. */
+	subject->told_at = least;
+	if (alarms->options.latest == NULL ||
+		!latest_read(alarms->options.latest, subject->series->id, &row))
+		return;
+	if (row.received > least)
+		subject->told_at = row.received;
+	if (row.good_at == 0)
+		return;
+	subject->good_at = row.good_at > least ? row.good_at : least;
+	subject->seen_at = subject->good_at;
+}
+
+/* Every series that was met meets the new rules. */
+static void
+meet_again(struct alarms *alarms, const struct few *old)
+{
+	for (uint32_t id = 0; few_next_met(old, &id); id++) {
+		struct subject *former = few_get(old, id), *subject;
+		const struct series *series = former != NULL ? former->series :
+			alarms->options.series(alarms->options.arg, id);
+
+		if (series == NULL)
+			continue;
+		subject = see(alarms, series);
+		if (subject == NULL)
+			continue;
+		if (former != NULL)
+			keep_states(subject, former);
+		else
+			look_up_times(alarms, subject);
+		if (alarms->begun != 0)
+			change_severities(alarms, subject);
+	}
+}
+
 static void
 keep_hosts(struct alarms *alarms, struct host *old)
 {
@@ -847,15 +921,13 @@ keep_hosts(struct alarms *alarms, struct host *old)
 void
 alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 {
-	struct subject *old = alarms->subjects;
-	uint32_t old_count = alarms->subject_count;
+	struct few old = alarms->subjects;
 	struct outages old_outages = alarms->outages;
 
 	alarms->inventory = inventory;
 	ruleset_close(&alarms->ruleset);
 	ruleset_open(&alarms->ruleset, inventory->thresholds, inventory->threshold_count);
-	alarms->subjects = NULL;
-	alarms->subject_count = 0;
+	alarms->subjects = (struct few){ 0 };
 	alarms->stale_count = 0;
 	outages_open(&alarms->outages, inventory);
 	keep_hosts(alarms, old_outages.hosts);
@@ -864,18 +936,9 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 		intro_open(&alarms->intro, inventory);
 	}
 	outages_attach(&alarms->outages);
-	for (uint32_t id = 0; id < old_count; id++) {
-		struct subject *subject;
-
-		if (old[id].series == NULL)
-			continue;
-		subject = see(alarms, old[id].series);
-		keep_states(subject, &old[id]);
-		if (alarms->begun != 0)
-			change_severities(alarms, subject);
-	}
+	meet_again(alarms, &old);
 	outages_close(&old_outages);
-	free_subjects(old, old_count);
+	free_subjects(&old);
 }
 
 void
@@ -894,13 +957,14 @@ shift(int64_t *time, int64_t delta)
 void
 alarms_clock_stepped(struct alarms *alarms, int64_t delta)
 {
+	struct subject *subject;
+
 	if (delta <= 0)
 		return;
+	alarms->stepped_at = loop_wall(alarms->options.loop);
 	shift(&alarms->begun, delta);
 	intro_shift(&alarms->intro, delta);
-	for (uint32_t id = 0; id < alarms->subject_count; id++) {
-		struct subject *subject = &alarms->subjects[id];
-
+	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++) {
 		shift(&subject->seen_at, delta);
 		shift(&subject->good_at, delta);
 		shift(&subject->told_at, delta);
@@ -926,13 +990,12 @@ alarms_announce(struct alarms *alarms, enum condition condition, uint32_t lost)
 static void
 put_timers(const struct alarms *alarms, struct record_buffer *body)
 {
+	const struct subject *subject;
 	uint32_t count = 0;
 	size_t at = body->used;
 
 	record_put_u32(body, 0); /* the count is known at the end */
-	for (uint32_t id = 0; id < alarms->subject_count; id++) {
-		const struct subject *subject = &alarms->subjects[id];
-
+	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++) {
 		for (uint32_t w = 0; w < subject->watch_count; w++) {
 			if (subject->watches[w].state.since == 0 || subject->watches[w].alarm != NULL)
 				continue;
@@ -989,7 +1052,7 @@ replay_timer(struct alarms *alarms, const char *rule, uint32_t id, int64_t since
 	if (series == NULL)
 		return;
 	subject = see(alarms, series);
-	for (uint32_t w = 0; w < subject->watch_count; w++)
+	for (uint32_t w = 0; subject != NULL && w < subject->watch_count; w++)
 		if (strcmp(subject->watches[w].rule->name, rule) == 0)
 			subject->watches[w].state.since = since;
 }

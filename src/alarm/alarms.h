@@ -17,6 +17,7 @@
 struct alarms;
 struct frozen;
 struct inventory;
+struct latest;
 struct loop;
 struct path_view;
 struct paths;
@@ -34,6 +35,7 @@ struct alarms_options {
 	/* Series by id, for what is replayed; NULL result: not known. */
 	const struct series *(*series)(void *arg, uint32_t id);
 	void *arg; /* of all three */
+	struct latest *latest; /* when a series was heard that no rule was about; may be NULL */
 	struct state *state; /* which devices were introduced (alarm/intro.h); may be NULL */
 };
 

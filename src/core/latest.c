@@ -19,7 +19,7 @@
 #include "core/feed.h"
 #include "core/series.h"
 
-#define MAGIC "PWLATE03"
+#define MAGIC "PWLATE04"
 #define HEADER_SIZE 4096
 #define GROW 4096 /* rows */
 
@@ -30,20 +30,24 @@ struct header {
 	_Atomic int64_t offset; /* wall - mono at that beat; 0: not known */
 };
 
-enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4 };
+/* BASE_MILLI: the base counts thousandths; RAW_BELOW: and is rounded up from the reading. */
+enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4, HAS_TEXT = 8, BASE_MILLI = 16, RAW_BELOW = 32 };
 
+/* One for each point of a plant, in the poller's memory too: nothing stands here twice. A
+ * counter's newest reading is the base of its next rate; a text has neither. */
 struct row {
-	_Atomic uint32_t sequence; /* odd while being written */
+	_Atomic uint16_t sequence; /* odd while being written */
 	uint8_t reason, flags;
-	uint16_t spare;
-	int64_t slot, received, good_at;
+	uint32_t slot;             /* steps are whole seconds */
+	int64_t received, good_at;
 	double value;
-	uint64_t raw;
-	uint64_t base_raw;
-	int64_t base_received, base_mono;
-	uint32_t text; /* place in the text file, from 1; 0 = none */
-	uint32_t spare2;
+	uint64_t raw;              /* of the base, when there is one */
+	union {
+		int64_t base_mono;
+		uint32_t text;     /* place in the text file, from 1 */
+	} of;
 };
+_Static_assert(sizeof(struct row) == 48, "as the file has it");
 
 struct map {
 	int fd;
@@ -173,8 +177,8 @@ take_over(struct latest *latest)
 		struct row *row = row_at(latest, id);
 
 		mend_row(row);
-		if (row->text > latest->texts_used)
-			latest->texts_used = row->text;
+		if ((row->flags & HAS_TEXT) && row->of.text > latest->texts_used)
+			latest->texts_used = row->of.text;
 	}
 }
 
@@ -242,14 +246,23 @@ text_at(struct latest *latest, uint32_t place)
 	return latest->texts.bytes + end - TEXT_SIZE;
 }
 
+static uint64_t
+raw_of(const struct row *row)
+{
+	if ((row->flags & HAS_RAW) == 0)
+		return 0;
+	return row->flags & BASE_MILLI ? row->raw / 1000 - ((row->flags & RAW_BELOW) != 0) :
+		row->raw;
+}
+
 static void
 copy_row(struct latest *latest, const struct row *from, struct latest_row *to)
 {
 	*to = (struct latest_row){ .known = from->flags & KNOWN, .reason = from->reason,
 		.has_raw = from->flags & HAS_RAW, .slot = from->slot, .received = from->received,
-		.good_at = from->good_at, .value = from->value, .raw = from->raw };
-	if (from->text != 0) {
-		uint8_t *text = text_at(latest, from->text);
+		.good_at = from->good_at, .value = from->value, .raw = raw_of(from) };
+	if (from->flags & HAS_TEXT) {
+		uint8_t *text = text_at(latest, from->of.text);
 
 		if (text != NULL)
 			memcpy(to->text, text, LATEST_TEXT);
@@ -266,7 +279,7 @@ latest_read(struct latest *latest, uint32_t id, struct latest_row *to)
 		return false;
 	/* Bounded: a writer killed half-way leaves the number odd until it starts again. */
 	for (int tries = 0; tries < 1000; tries++) {
-		uint32_t before = atomic_load_explicit(&row->sequence, memory_order_acquire);
+		uint16_t before = atomic_load_explicit(&row->sequence, memory_order_acquire);
 
 		if (before % 2 != 0)
 			continue;
@@ -304,19 +317,19 @@ latest_wall(const struct latest *latest, int64_t mono)
 static void
 begin_row(struct row *row)
 {
-	uint32_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
+	uint16_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
 
 	/* `| 1`: also right behind a writer that was killed inside. */
-	atomic_store_explicit(&row->sequence, (sequence + 1) | 1, memory_order_relaxed);
+	atomic_store_explicit(&row->sequence, (uint16_t)((sequence + 1) | 1), memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 }
 
 static void
 end_row(struct row *row)
 {
-	uint32_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
+	uint16_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
 
-	atomic_store_explicit(&row->sequence, sequence + 1, memory_order_release);
+	atomic_store_explicit(&row->sequence, (uint16_t)(sequence + 1), memory_order_release);
 }
 
 static void
@@ -324,11 +337,32 @@ set_text(struct latest *latest, struct row *row, const char *text)
 {
 	uint8_t *place;
 
-	if (row->text == 0)
-		row->text = ++latest->texts_used;
-	place = text_at(latest, row->text);
+	if ((row->flags & HAS_TEXT) == 0)
+		row->of.text = ++latest->texts_used;
+	row->flags = (uint8_t)((row->flags & ~HAS_BASE) | HAS_TEXT);
+	place = text_at(latest, row->of.text);
 	if (place != NULL)
 		str_copy((char *)place, LATEST_TEXT, text);
+}
+
+/* The base of a counter is this very reading: the poller sets it first. */
+static void
+set_raw(struct row *row, const struct sample *sample)
+{
+	uint64_t raw = row->flags & BASE_MILLI ? row->raw / 1000 : row->raw;
+
+	row->flags &= (uint8_t)~(HAS_RAW | RAW_BELOW);
+	if (sample->series->kind != POINT_COUNTER)
+		row->flags &= (uint8_t)~(HAS_BASE | BASE_MILLI);
+	if (!sample->has_raw)
+		return;
+	if ((row->flags & HAS_BASE) == 0)
+		row->raw = raw = sample->raw;
+	else if ((row->flags & BASE_MILLI) && sample->raw + 1 == raw)
+		row->flags |= RAW_BELOW;
+	else if (sample->raw != raw)
+		return; /* not told rather than told wrong */
+	row->flags |= HAS_RAW;
 }
 
 static void
@@ -340,12 +374,12 @@ take_sample(void *arg, const struct sample *sample)
 	if (row == NULL)
 		return;
 	begin_row(row);
-	row->flags = (uint8_t)((row->flags & HAS_BASE) | KNOWN | (sample->has_raw ? HAS_RAW : 0));
+	row->flags |= KNOWN;
 	row->reason = sample->reason;
-	row->slot = sample->slot;
+	row->slot = (uint32_t)sample->slot;
 	row->received = sample->received;
 	row->value = sample->value;
-	row->raw = sample->raw;
+	set_raw(row, sample);
 	if (reason_counts_as_good(sample->reason))
 		row->good_at = sample->received;
 	if (sample->text != NULL)
@@ -377,7 +411,7 @@ latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *ba
 	*base = (struct latest_base){ 0 };
 	if (row == NULL || !(row->flags & HAS_BASE))
 		return false;
-	*base = (struct latest_base){ true, row->base_raw, row->base_received, row->base_mono };
+	*base = (struct latest_base){ true, row->flags & BASE_MILLI, row->raw, row->of.base_mono };
 	return true;
 }
 
@@ -389,9 +423,10 @@ latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *ba
 	if (row == NULL)
 		return;
 	begin_row(row);
-	row->base_raw = base->raw;
-	row->base_received = base->received;
-	row->base_mono = base->mono;
-	row->flags = (uint8_t)(base->known ? row->flags | HAS_BASE : row->flags & ~HAS_BASE);
+	row->flags &= (uint8_t)~(HAS_RAW | HAS_BASE | HAS_TEXT | BASE_MILLI | RAW_BELOW);
+	row->raw = base->count;
+	row->of.base_mono = base->mono;
+	if (base->known)
+		row->flags |= (uint8_t)(HAS_BASE | (base->milli ? BASE_MILLI : 0));
 	end_row(row);
 }

@@ -42,11 +42,12 @@ int64_t latest_wall(const struct latest *latest, int64_t mono);
 /* Writer: the hook for the feed. */
 struct feed_listener latest_listener(struct latest *latest);
 
-/* Writer: the base of a counter's next rate, kept beside the row. */
+/* Writer: the base of a counter's next rate. It is the newest reading that could be one: what
+ * is told of a slot as its raw reading right afterwards is this. */
 struct latest_base {
 	bool known;
-	uint64_t raw;
-	int64_t received; /* wall ns */
+	bool milli;       /* count is in thousandths */
+	uint64_t count;
 	int64_t mono;     /* mono ns, meaningful within one boot */
 };
 bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);

@@ -235,11 +235,11 @@ task_loop(const struct task *task)
 /* The rate since the last good reading; that reading is replaced by this one. */
 static uint8_t
 count_rate(struct task *task, const struct track *track, const struct reading *reading,
-	int64_t wall, double *rate)
+	double *rate)
 {
 	struct latest *latest = task->poller->parts.latest;
 	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
-	struct latest_base base, now = { true, count, wall, reading->received };
+	struct latest_base base, now = { true, reading->milli > 0, count, reading->received };
 	struct rate_step step = { .raw = count, .at = reading->received,
 		.bits = reading->bits, .discontinuity = reading->discontinuity,
 		.wrap = reading->milli > 0 ? reading->wrap * 1000 : reading->wrap,
@@ -247,7 +247,7 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 	uint8_t reason;
 
 	step.known = latest_base_get(latest, track->series->id, &base);
-	step.former = base.raw;
+	step.former = base.count;
 	step.former_at = base.mono;
 	latest_base_set(latest, track->series->id, &now);
 	reason = rate_of(&step, rate);
@@ -273,8 +273,7 @@ task_reading(struct task *task, const struct reading *reading)
 		sample.raw = reading->raw;
 		sample.has_raw = point->kind == POINT_COUNTER || reading->whole;
 		if (point->kind == POINT_COUNTER) {
-			sample.reason = count_rate(task, track, reading, sample.received,
-				&sample.value);
+			sample.reason = count_rate(task, track, reading, &sample.value);
 			sample.value *= point->scale;
 		} else if (point->kind == POINT_TEXT) {
 			sample.text = reading->text;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/device.h"
+#include "core/few.h"
 #include "core/sample.h"
 #include "core/series.h"
 #include "path/judge.h"
@@ -18,14 +19,14 @@ struct node_entry {
 	UT_hash_handle hh;
 };
 
-/* What one series means to the paths. Indexes, since the arrays they point into grow. */
+/* What one series means to the paths: it is part of one, or a device's own. Indexes, since the arrays they point into grow. */
 enum use_kind { USE_SOURCE, USE_OPER, USE_DATA };
 struct use {
 	enum use_kind kind;
 	uint32_t path, hop, member; /* USE_SOURCE: member is the source's index */
 };
 struct seen {
-	const struct series *series; /* NULL: id not met yet */
+	const struct series *series;
 	struct node *node;
 	struct use *uses;
 	uint32_t use_count;
@@ -38,8 +39,7 @@ struct paths {
 	struct path *paths;
 	size_t count;
 	struct node_entry *nodes;
-	struct seen *seen; /* by series id */
-	uint32_t seen_count;
+	struct few seen; /* struct seen */
 	struct loop_timer timer;
 	int64_t begun; /* wall ns; 0 while records are replayed */
 	void (*change)(void *arg, const struct path_view *view);
@@ -84,11 +84,15 @@ free_nodes(struct node_entry **nodes)
 }
 
 static void
-free_seen(struct seen *seen, uint32_t count)
+free_seen(struct few *few)
 {
-	for (uint32_t id = 0; id < count; id++)
-		free(seen[id].uses);
-	free(seen);
+	struct seen *seen;
+
+	for (uint32_t id = 0; (seen = few_next(few, &id)) != NULL; id++) {
+		free(seen->uses);
+		free(seen);
+	}
+	few_free(few);
 }
 
 static void
@@ -110,10 +114,8 @@ close_paths(struct paths *paths)
 		path_close(&paths->paths[p]);
 	free(paths->paths);
 	free_nodes(&paths->nodes);
-	free_seen(paths->seen, paths->seen_count);
+	free_seen(&paths->seen);
 	paths->paths = NULL;
-	paths->seen = NULL;
-	paths->seen_count = 0;
 	paths->count = 0;
 }
 
@@ -168,32 +170,35 @@ match_path(struct paths *paths, struct seen *seen, size_t p)
 	}
 }
 
+static size_t
+device_of(const struct series *series, char *device, size_t size)
+{
+	size_t length = strcspn(series->path, "/");
+
+	str_copy(device, length < size ? length + 1 : size, series->path);
+	return length;
+}
+
+/* NULL: it means nothing to any path. */
 static struct seen *
 see(struct paths *paths, const struct series *series)
 {
-	struct seen *seen;
+	struct seen found = { .series = series }, *seen = NULL;
 	size_t length;
 	char device[41];
 
-	if (series->id >= paths->seen_count) {
-		uint32_t count = series->id + series->id / 8 + 64;
-
-		paths->seen = mem_grow(paths->seen, count, sizeof *paths->seen);
-		memset(paths->seen + paths->seen_count, 0,
-			(count - paths->seen_count) * sizeof *paths->seen);
-		paths->seen_count = count;
-	}
-	seen = &paths->seen[series->id];
-	if (seen->series != NULL)
-		return seen;
-	seen->series = series;
-	length = strcspn(series->path, "/");
-	str_copy(device, length < sizeof device ? length + 1 : sizeof device, series->path);
-	seen->node = node_get(paths, device);
-	seen->is_up = strcmp(series->path + length, "/up") == 0;
-	seen->is_rtt = strcmp(series->path + length, "/rtt") == 0;
+	if (few_met(&paths->seen, series->id))
+		return few_get(&paths->seen, series->id);
+	length = device_of(series, device, sizeof device);
+	found.is_up = strcmp(series->path + length, "/up") == 0;
+	found.is_rtt = strcmp(series->path + length, "/rtt") == 0;
 	for (size_t p = 0; p < paths->count; p++)
-		match_path(paths, seen, p);
+		match_path(paths, &found, p);
+	if (found.is_up || found.is_rtt || found.use_count > 0) {
+		found.node = node_get(paths, device);
+		seen = mem_copy(&found, sizeof found);
+	}
+	few_put(&paths->seen, series->id, seen);
 	return seen;
 }
 
@@ -259,16 +264,33 @@ tell_up(struct paths *paths, struct seen *seen, const struct told *told)
 		paths->paths[p].dirty = true;
 }
 
+/* Why a device does not answer is what its other points are lost for. */
+static void
+note_lost(struct paths *paths, const struct series *series, const struct seen *seen,
+	uint8_t reason)
+{
+	char device[41];
+
+	device_of(series, device, sizeof device);
+	(seen != NULL ? seen->node : node_get(paths, device))->reason = reason;
+}
+
 static void
 tell(struct paths *paths, const struct series *series, const struct told *told)
 {
-	struct seen *seen = see(paths, series);
+	struct seen *seen;
 
+	/* A path that a reload brings begins with the slots that come from then on. */
+	if (paths->count == 0)
+		return;
+	seen = see(paths, series);
 	/* That of `rtt` is why the device is down, even where that is not the plant's fault. */
-	if (reason_class(told->reason) == CLASS_LOST ||
-		(seen->is_rtt && seen->node->up.bad > 0 && !seen->node->up.unmeasured &&
+	if (reason_class(told->reason) == CLASS_LOST || (seen != NULL && seen->is_rtt &&
+			seen->node->up.bad > 0 && !seen->node->up.unmeasured &&
 			!reason_counts_as_good(told->reason)))
-		seen->node->reason = told->reason;
+		note_lost(paths, series, seen, told->reason);
+	if (seen == NULL)
+		return;
 	if (seen->is_up)
 		tell_up(paths, seen, told);
 	for (uint32_t i = 0; i < seen->use_count; i++)
@@ -416,8 +438,7 @@ paths_configure(struct paths *paths, const struct inventory *inventory)
 	struct node_entry *entry, *next;
 
 	paths->nodes = NULL;
-	paths->seen = NULL;
-	paths->seen_count = 0;
+	paths->seen = (struct few){ 0 };
 	open_paths(paths, inventory);
 	HASH_ITER(hh, old.nodes, entry, next) {
 		struct node *node = node_get(paths, entry->node.name);
@@ -425,9 +446,12 @@ paths_configure(struct paths *paths, const struct inventory *inventory)
 		node->up = entry->node.up;
 		node->reason = entry->node.reason;
 	}
-	for (uint32_t id = 0; id < old.seen_count; id++)
-		if (old.seen[id].series != NULL)
-			see(paths, old.seen[id].series);
+	for (uint32_t id = 0; few_next_met(&old.seen, &id); id++) {
+		const struct series *series = paths->options.series(paths->options.series_arg, id);
+
+		if (series != NULL)
+			see(paths, series);
+	}
 	for (size_t p = 0; p < paths->count; p++)
 		for (size_t o = 0; o < old.count; o++)
 			if (strcmp(old.paths[o].options->name, paths->paths[p].options->name) == 0)

@@ -1,0 +1,186 @@
+#include "../check.h"
+
+#include <math.h>
+
+#include "../scratch.h"
+#include "base/fail.h"
+#include "core/feed.h"
+#include "core/latest.h"
+#include "core/sample.h"
+#include "core/series.h"
+
+#define S INT64_C(1000000000)
+
+static const struct series counter = { .id = 5, .kind = POINT_COUNTER, .step = S };
+static const struct series gauge = { .id = 6, .kind = POINT_GAUGE, .step = S };
+static const struct series text = { .id = 7, .kind = POINT_TEXT, .step = S };
+
+static struct latest *
+open_writer(void)
+{
+	struct fail why;
+	struct latest *latest = latest_open_writer(scratch, &why);
+
+	CHECK(latest != NULL);
+	return latest;
+}
+
+static struct latest *
+fresh_writer(void)
+{
+	scratch_make();
+	return open_writer();
+}
+
+static void
+tell(struct latest *latest, const struct sample *sample)
+{
+	struct feed_listener listener = latest_listener(latest);
+
+	listener.sample(listener.arg, sample);
+}
+
+static void
+tell_count(struct latest *latest, uint64_t count, uint64_t milli, int64_t slot)
+{
+	struct latest_base base = { true, milli > 0, milli > 0 ? milli : count, slot * S + 1 };
+	struct sample sample = { .series = &counter, .slot = slot, .received = slot * S,
+		.has_raw = true, .raw = count, .value = 7 };
+
+	latest_base_set(latest, counter.id, &base);
+	tell(latest, &sample);
+}
+
+static struct latest_row
+row_of(struct latest *latest, const struct series *series)
+{
+	struct latest_row row;
+
+	CHECK(latest_read(latest, series->id, &row));
+	return row;
+}
+
+static void
+a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots(void)
+{
+	struct latest *latest = fresh_writer();
+	struct sample lost = { .series = &counter, .slot = 101, .received = 101 * S,
+		.reason = REASON_TIMEOUT, .value = (double)NAN };
+	struct latest_base base;
+	struct latest_row row;
+
+	tell_count(latest, UINT64_MAX - 1, 0, 100);
+	row = row_of(latest, &counter);
+	CHECK(row.has_raw && row.raw == UINT64_MAX - 1);
+	CHECK_INT(row.slot, 100);
+	tell(latest, &lost);
+	row = row_of(latest, &counter);
+	CHECK(!row.has_raw && row.raw == 0);
+	CHECK_INT(row.good_at, 100 * S);
+	CHECK(latest_base_get(latest, counter.id, &base));
+	CHECK(base.count == UINT64_MAX - 1 && !base.milli && base.mono == 100 * S + 1);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
+a_count_in_thousandths_shows_the_whole_reading(void)
+{
+	struct latest *latest = fresh_writer();
+	struct latest_base base;
+
+	tell_count(latest, 12, 12750, 100);
+	CHECK_INT(row_of(latest, &counter).raw, 12);
+	/* 12.9997: its thousandths are rounded up to those of 13. */
+	tell_count(latest, 12, 13000, 101);
+	CHECK_INT(row_of(latest, &counter).raw, 12);
+	CHECK(row_of(latest, &counter).has_raw);
+	CHECK(latest_base_get(latest, counter.id, &base));
+	CHECK(base.milli && base.count == 13000);
+	tell_count(latest, 13, 13001, 102);
+	CHECK_INT(row_of(latest, &counter).raw, 13);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
+a_reading_that_is_not_the_base_is_not_shown_as_one(void)
+{
+	struct latest *latest = fresh_writer();
+	struct sample other = { .series = &counter, .slot = 101, .received = 101 * S,
+		.has_raw = true, .raw = 5, .value = 7 };
+	struct latest_base base;
+
+	tell_count(latest, 1000, 0, 100);
+	tell(latest, &other);
+	CHECK(!row_of(latest, &counter).has_raw);
+	CHECK(latest_base_get(latest, counter.id, &base) && base.count == 1000);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
+bases_and_texts_survive_the_writer(void)
+{
+	struct latest *latest = fresh_writer();
+	struct sample said = { .series = &text, .slot = 9, .received = 9 * S, .text = "ready",
+		.value = (double)NAN };
+	struct latest_base base;
+
+	tell_count(latest, 4711, 0, 100);
+	tell(latest, &said);
+	latest_close(latest);
+	latest = open_writer();
+	CHECK(latest_base_get(latest, counter.id, &base) && base.count == 4711);
+	CHECK_STR(row_of(latest, &text).text, "ready");
+	said.text = "busy";
+	tell(latest, &said);
+	CHECK_STR(row_of(latest, &text).text, "busy");
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
+a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one(void)
+{
+	struct series now_gauge = { .id = counter.id, .kind = POINT_GAUGE, .step = S };
+	struct series now_counter = { .id = text.id, .kind = POINT_COUNTER, .step = S };
+	struct latest *latest = fresh_writer();
+	struct sample whole = { .series = &now_gauge, .slot = 101, .received = 101 * S,
+		.has_raw = true, .raw = (uint64_t)-5, .value = -0.5 };
+	struct sample said = { .series = &text, .slot = 9, .received = 9 * S, .text = "ready" };
+	struct latest_base base = { true, false, 44, 10 * S };
+
+	tell_count(latest, 1000, 1000500, 100);
+	tell(latest, &whole);
+	CHECK(row_of(latest, &counter).has_raw && row_of(latest, &counter).raw == (uint64_t)-5);
+	CHECK(!latest_base_get(latest, counter.id, &base));
+	tell(latest, &said);
+	base = (struct latest_base){ true, false, 44, 10 * S };
+	latest_base_set(latest, now_counter.id, &base);
+	CHECK_STR(row_of(latest, &text).text, "");
+	CHECK(latest_base_get(latest, now_counter.id, &base) && base.count == 44);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
+a_gauge_without_a_whole_reading_has_none(void)
+{
+	struct latest *latest = fresh_writer();
+	struct sample sample = { .series = &gauge, .slot = 4000000000, .received = 9 * S, .value = 1.5 };
+
+	tell(latest, &sample);
+	CHECK(!row_of(latest, &gauge).has_raw);
+	CHECK(row_of(latest, &gauge).slot == 4000000000);
+	CHECK_NEAR(row_of(latest, &gauge).value, 1.5, 0);
+	latest_close(latest);
+	scratch_remove();
+}
+
+RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots),
+	TEST(a_count_in_thousandths_shows_the_whole_reading),
+	TEST(a_reading_that_is_not_the_base_is_not_shown_as_one),
+	TEST(bases_and_texts_survive_the_writer),
+	TEST(a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one),
+	TEST(a_gauge_without_a_whole_reading_has_none))
