@@ -6,6 +6,7 @@
 
 #include "alarm/alarms.h"
 #include "base/doc.h"
+#include "base/str.h"
 #include "core/guard.h"
 #include "core/poller.h"
 #include "notify/notify.h"
@@ -13,6 +14,20 @@
 #include "path/paths.h"
 
 /* ---- status ---- */
+
+/* "state" and "reason" may be any words; the others are numbers. */
+static json_t *
+health_value(const char *key, const char *text)
+{
+	uint64_t whole;
+	double number;
+
+	if (strcmp(key, "state") == 0 || strcmp(key, "reason") == 0)
+		return doc_text(text);
+	if (str_uint(text, &whole, NULL) == 0)
+		return json_integer((json_int_t)whole);
+	return str_double(text, &number, NULL) == 0 ? doc_number(number) : doc_text(text);
+}
 
 /* RUN_DIR/store.health: key=value lines, written by the store. */
 static json_t *
@@ -35,7 +50,7 @@ store_health(const char *run_dir)
 		if (equals == NULL)
 			continue;
 		*equals = '\0';
-		json_object_set_new(health, line, doc_text(equals + 1));
+		json_object_set_new(health, line, health_value(line, equals + 1));
 	}
 	fclose(file);
 	return health;

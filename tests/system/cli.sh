@@ -118,7 +118,8 @@ check "alarms and values come within 15 s" wait_for 15 settled
 exits 0 "status" $pollwerk status
 exits 0 "status --json" $pollwerk --json status
 holds "status is one object that names poller, health and counts" \
-	"d['name'] == 'cli-test' and d['health'] == 'ok' and d['devices'] == 3 and d['alarms'] >= 2"
+	"d['name'] == 'cli-test' and d['health'] == 'ok' and d['devices'] == 3 and d['alarms'] >= 2
+	and d['store']['state'] == 'ok' and d['store']['files'] >= 1 and d['store']['lag'] >= 0"
 exits 0 "devices --json, the option behind the command" $pollwerk devices --json
 holds "devices have all members" "all({'name', 'address', 'protocol', 'state', 'rtt', 'loss',
 	'age', 'last_error'} <= set(o) for o in d) and len(d) == 3"
