@@ -219,9 +219,54 @@ disputed(const struct candidate *a, const struct candidate *b)
 	return NULL;
 }
 
+static bool
+wants(const struct candidate *candidate, size_t object)
+{
+	for (size_t i = 0; i < candidate->want_count; i++)
+		if (candidate->wants[i] == object)
+			return true;
+	return false;
+}
+
+/* Most columns that it would ask for are asked for by the other already: the same table by
+ * another name, polled and stored twice. */
+static bool
+repeats(const struct suggestion *suggestion, const struct candidate *candidate,
+	const struct candidate *chosen)
+{
+	size_t columns = 0, repeated = 0;
+
+	for (size_t i = 0; i < candidate->want_count; i++) {
+		const struct scout_object *object = &suggestion->objects[candidate->wants[i]];
+
+		if (!object->there || !object->column)
+			continue;
+		columns++;
+		repeated += wants(chosen, candidate->wants[i]);
+	}
+	return repeated * 2 > columns;
+}
+
+/* What it inherits has all that is there and fits as well: then that will do. */
+static const struct candidate *
+simpler(const struct suggestion *suggestion, const struct candidate *candidate)
+{
+	const struct offer *offer = candidate->offer;
+
+	for (size_t i = 0; i < suggestion->count; i++) {
+		const struct candidate *other = &suggestion->items[i];
+
+		if (other->found == candidate->found && other->fits >= candidate->fits &&
+			shared(&other->offer->name, 1, offer->ancestors, offer->ancestor_count) != NULL)
+			return other;
+	}
+	return NULL;
+}
+
 /* Fills why_not when it cannot stand beside the other, which was chosen. */
 static bool
-clashes(struct candidate *candidate, const struct candidate *chosen)
+clashes(const struct suggestion *suggestion, struct candidate *candidate,
+	const struct candidate *chosen)
 {
 	const struct offer *one = candidate->offer, *other = chosen->offer;
 	const char *what = NULL, *name = NULL;
@@ -241,7 +286,10 @@ clashes(struct candidate *candidate, const struct candidate *chosen)
 	if (name != NULL)
 		snprintf(candidate->why_not, sizeof candidate->why_not,
 			"has a %s \"%s\" as %s has", what, name, other->name);
-	return name != NULL;
+	else if (repeats(suggestion, candidate, chosen))
+		snprintf(candidate->why_not, sizeof candidate->why_not,
+			"asks for most of its columns as %s does", other->name);
+	return candidate->why_not[0] != '\0';
 }
 
 static const char *
@@ -267,14 +315,21 @@ static void
 judge(const struct suggestion *suggestion, struct candidate *candidate)
 {
 	const char *missing = missing_parameter(candidate);
+	const struct candidate *other = simpler(suggestion, candidate);
 
+	if (other != NULL) {
+		snprintf(candidate->why_not, sizeof candidate->why_not,
+			"has no more there than %s, which it inherits", other->offer->name);
+		return;
+	}
 	if (missing != NULL) {
 		snprintf(candidate->why_not, sizeof candidate->why_not, "needs the parameter %s",
 			missing);
 		return;
 	}
 	for (size_t i = 0; i < suggestion->count; i++)
-		if (suggestion->items[i].chosen && clashes(candidate, &suggestion->items[i]))
+		if (suggestion->items[i].chosen &&
+			clashes(suggestion, candidate, &suggestion->items[i]))
 			return;
 	candidate->chosen = true;
 }

@@ -4,7 +4,9 @@
  * device; of either at least one object must be there, and something below one of the OIDs in
  * match.has if there are any. Templates that cannot stand beside each
  * other (a table or a point of the same name, a parameter with two values) go by how much of
- * the sysObjectID they name, then by how many of their objects are there. Pure. */
+ * the sysObjectID they name, then by how many of their objects are there. The same goes for two
+ * that ask for the same columns for the most part, whatever they call the table; and one that
+ * finds no more than what it inherits gives way to that. Pure. */
 #ifndef PW_SUGGEST_H
 #define PW_SUGGEST_H
 

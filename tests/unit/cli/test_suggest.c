@@ -29,6 +29,9 @@ static const char config[] =
 	"    points = ( { name = \"m\"; oid = \"1.3.6.1.4.1.7.$arc.1.0\"; } ); },\n"
 	"  { name = \"office\"; protocol = \"snmp\"; match = { has = \"1.3.6.1.2.1.43\"; };\n"
 	"    points = ( { name = \"o\"; oid = \"1.3.6.1.2.1.25.1.0\"; } ); },\n"
+	"  { name = \"again\"; inherit = \"plain\"; tables = ( { name = \"other\"; points = (\n"
+	"    { name = \"p\"; oid = \"1.3.6.1.2.1.3\"; },\n"
+	"    { name = \"q\"; oid = \"1.3.6.1.2.1.4\"; } ); } ); },\n"
 	"  { name = \"bus\"; protocol = \"modbus\";\n"
 	"    points = ( { name = \"b\"; function = 3; pdu = 1; type = \"u16\"; } ); } );\n";
 
@@ -55,7 +58,7 @@ begin(const char *object_id)
 	CHECK(conf != NULL);
 	offers = offers_new(conf);
 	list = offers_list(offers, &offer_count);
-	CHECK_INT(offer_count, 6); /* and not the one for Modbus */
+	CHECK_INT(offer_count, 7); /* and not the one for Modbus */
 	CHECK_INT(snmp_oid_parse(object_id, ids, &count, NULL), 0);
 	suggest_begin(&suggestion, list, offer_count, ids, count);
 }
@@ -123,12 +126,35 @@ the_one_that_names_the_device_goes_before_one_for_all(void)
 {
 	begin("1.3.6.1.4.1.6");
 	CHECK_STR(choose((const char *[]){ "1.3.6.1.2.1.2", "1.3.6.1.2.1.3", "1.3.6.1.4.1.5.1",
-		NULL }), "vendor ");
+		NULL }), "vendor again ");
 	CHECK_STR(candidate("table")->why_not, "has a table \"t\" as vendor has");
 	end();
 	begin("1.3.6.1.4.1.8.1");
 	CHECK_STR(choose((const char *[]){ "1.3.6.1.2.1.1.3.0", NULL }), "heir ");
 	CHECK_STR(candidate("plain")->why_not, "is part of heir");
+	end();
+}
+
+static void
+no_column_is_polled_twice_under_two_names(void)
+{
+	begin("1.3.6.1.4.1.99");
+	CHECK_STR(choose((const char *[]){ "1.3.6.1.2.1.2", "1.3.6.1.2.1.3", "1.3.6.1.2.1.1.3.0",
+		NULL }), "plain table ");
+	CHECK_STR(candidate("again")->why_not, "asks for most of its columns as table does");
+	end();
+	begin("1.3.6.1.4.1.99"); /* half of them: it has something of its own */
+	CHECK_STR(choose((const char *[]){ "1.3.6.1.2.1.2", "1.3.6.1.2.1.3", "1.3.6.1.2.1.4",
+		NULL }), "table again ");
+	end();
+}
+
+static void
+a_template_that_adds_nothing_gives_way_to_what_it_inherits(void)
+{
+	begin("1.3.6.1.4.1.99");
+	CHECK_STR(choose((const char *[]){ "1.3.6.1.2.1.1.3.0", NULL }), "plain ");
+	CHECK_STR(candidate("again")->why_not, "has no more there than plain, which it inherits");
 	end();
 }
 
@@ -203,6 +229,8 @@ a_net_is_its_hosts_each_once(void)
 RUN_TESTS(
 	TEST(a_template_needs_one_of_its_objects_and_its_own_kind_of_device),
 	TEST(the_one_that_names_the_device_goes_before_one_for_all),
+	TEST(no_column_is_polled_twice_under_two_names),
+	TEST(a_template_that_adds_nothing_gives_way_to_what_it_inherits),
 	TEST(a_parameter_takes_its_value_from_the_object_identifier),
 	TEST(what_a_template_must_have_decides_even_if_its_objects_are_there),
 	TEST(names_come_from_the_device_and_are_names),
