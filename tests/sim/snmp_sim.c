@@ -8,7 +8,8 @@
  *
  * Log, one line per request: kernel receive time (wall ns), monotonic ns, time that the
  * values were computed for (wall ns), agent, request id, PDU, varbinds asked, what was done
- * and, with --log-values, OID=VALUE of each varbind served. */
+ * and, with --log-values, OID=VALUE of each varbind served. A remark "held-up FROM TO" when
+ * it took the process more than a millisecond from its clock to the way out. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -273,10 +274,20 @@ read_control(struct msghdr *m, uint32_t *at, int64_t *received)
 	}
 }
 
+/* A counter is that of a moment before it is sent: whoever judges rates has to know when the
+ * two were far apart, because the processor was somebody else's. */
+static void
+log_held_up(struct simlog *log, int64_t from, int64_t to)
+{
+	if (to - from > SIM_MS)
+		simlog_add(log, "# held-up %lld %lld\n", (long long)from, (long long)to);
+}
+
 static void
 on_readable(int fd, short what, void *arg)
 {
 	struct server *s = arg;
+	int64_t from;
 	int n;
 
 	(void)what;
@@ -288,6 +299,7 @@ on_readable(int fd, short what, void *arg)
 			.msg_controllen = CONTROL_ROOM };
 	}
 	n = recvmmsg(fd, io.in, BATCH, MSG_DONTWAIT, NULL);
+	from = sim_wall();
 	for (int i = 0; i < n; i++) {
 		uint32_t at = s->base;
 		int64_t received;
@@ -296,6 +308,7 @@ on_readable(int fd, short what, void *arg)
 		serve(s, io.request[i], io.in[i].msg_len, &io.from[i], at, received);
 	}
 	flush(s);
+	log_held_up(s->sim.log, from, sim_wall());
 }
 
 static int

@@ -1,7 +1,8 @@
 """The turns that counters.sh plays on the simulator, and the judge of what was stored.
 
     counters_judge.py turn CONTROL SECONDS SEED     plays, prints each turn
-    counters_judge.py judge RRD_DIR FROM TO RATE    prints rates that are neither true nor unknown
+    counters_judge.py judge RRD_DIR FROM TO RATE LOG    prints rates that are neither true nor
+        unknown; LOG is that of snmp_sim
 """
 import glob
 import os
@@ -14,9 +15,10 @@ import urllib.parse
 ROWS = 8
 OF_OCTETS = {"octets": 1, "ucast": 500, "mcast": 5000, "bcast": 10000, "errors": 1000000,
              "discards": 500000}
-NEAR = 0.08
-# An answer that was held up on this machine moves counts from one second to the next.
-HELD_UP = 0.5
+NEAR = 0.005
+# Two readings of a busy machine are half a second apart and more; counts are whole.
+APART = 0.5
+WHOLE = 2
 
 
 def turns(number):
@@ -77,22 +79,25 @@ def stored(path, begin, end):
         yield int(when), dict(zip(names, map(float, values.split())))
 
 
-def is_true(ratios, i):
-    """Of rates as parts of the true one, second by second: is that of second i right?"""
-    if abs(ratios[i] - 1) < NEAR:
-        return True
-    if abs(ratios[i] - 1) > HELD_UP:
-        return False
-    # What one second lacks another has too much; or that one is unknown, so it cannot be seen.
-    for first in range(max(0, i - 2), i + 1):
-        for end in range(i + 1, min(len(ratios), first + 3) + 1):
-            if abs(sum(ratios[first:end]) / (end - first) - 1) < NEAR:
-                return True
-    beside = ratios[max(0, i - 1):i] + ratios[i + 1:i + 2]
-    return any(r != r for r in beside) and abs(ratios[i] - 1) < 0.3
+def held_up(path):
+    """slot -> for how long the agents had to wait for their processor between looking at their
+    clock and sending, in seconds"""
+    held = {}
+    for words in map(str.split, open(path)):
+        if words[:2] == ["#", "held-up"]:
+            begin, end = int(words[2]) / 1e9, int(words[3]) / 1e9
+            for slot in range(int(begin) - 1, int(end) + 1):
+                held[slot] = max(held.get(slot, 0), end - begin)
+    return held
 
 
-def judge(folder, begin, end, rate):
+def allowed(held, since, slot):
+    """Least and most part of the true rate, for one counted from a reading in `since` or later."""
+    longest = max(held.get(s, 0) for s in range(since, slot + 1))
+    return APART / (APART + longest), APART / (APART - longest) if longest < APART * 0.9 else 10
+
+
+def judge(folder, begin, end, rate, held):
     true, unknown, wrong, around = 0, 0, 0, 0
     good = set()
     files = glob.glob(os.path.join(folder, "*", "if", "*.rrd"))
@@ -106,20 +111,25 @@ def judge(folder, begin, end, rate):
             if what not in OF_OCTETS:
                 continue
             wanted = rate * (number + 1) * (2 if way == "out" else 1) / OF_OCTETS[what]
-            ratios = [values[name] / wanted for _, values in seconds]
-            for i, ratio in enumerate(ratios):
-                if ratio != ratio:
+            last = begin
+            for time, values in seconds:
+                value = values[name]
+                if value != value:
                     unknown += 1
-                elif is_true(ratios, i):
+                    continue
+                # A reading older than ten seconds is none to count from.
+                least, most = allowed(held, max(last, time - 10), time)
+                last = time
+                if wanted * (least - NEAR) - WHOLE <= value <= wanted * (most + NEAR) + WHOLE:
                     true += 1
                     good.add(device)
                     around += device == "narrow" and what == "octets"
                 else:
                     wrong += 1
-                    print(f"{seconds[i][0]} {device} {row} {name}: {ratio * wanted:.6g} "
-                          f"instead of {wanted:.6g}")
+                    print(f"{time} {device} {row} {name}: {value:.6g} instead of {wanted:.6g}")
     print(f"# {true} rates are true, {unknown} unknown, {wrong} neither; {around} of counters "
-          "that go round every 8 to 74 s", file=sys.stderr)
+          f"that go round every 8 to 74 s; the agents were held up in {len(held)} s",
+          file=sys.stderr)
     if len(good) == 7:
         print("# all devices have true rates", file=sys.stderr)
 
@@ -127,4 +137,4 @@ def judge(folder, begin, end, rate):
 if sys.argv[1] == "turn":
     play(sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))
 else:
-    judge(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
+    judge(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]), held_up(sys.argv[6]))
