@@ -147,7 +147,12 @@ END
 	echo ');'
 	echo 'thresholds: ( { name = "busy"; on = "test/loop_lag"; above = 0.0; severity = "minor"; } );'
 } >"$work/pollwerk.conf"
-check "the configuration is right" $pollwerk check
+if ! $pollwerk check >"$work/check" 2>&1; then
+	not_ok "the configuration is right"
+	sed 's/^/    /' "$work/check"
+	finish
+fi
+ok "the configuration is right"
 check "walk speaks version 3" eval "$pollwerk walk good256 1.3.6.1.2.1.1.5.0 |
 	grep -qx '1.3.6.1.2.1.1.5.0 = OCTET STRING: one'"
 check "probe says so" eval "$pollwerk probe good512 | grep -q 'answers by SNMP version 3'"
