@@ -64,6 +64,8 @@ from_system(const union any_addr *system, struct net_addr *addr)
 
 #define BATCH 32
 #define DATAGRAM 65536
+/* Rooms a power of two apart would share a few lines of each cache. */
+#define ROOM_STEP (DATAGRAM + 1472)
 /* Longer ones are not worth a copy, they go by themselves. */
 #define POST_MAX 2048
 /* How much comes is counted over so many ticks. With more wake-ups for the socket than
@@ -89,7 +91,7 @@ struct net_udp {
 	struct net_udp_events events;
 	void *arg;
 	uint64_t drops;
-	uint8_t *room; /* BATCH datagrams */
+	uint8_t *room; /* BATCH datagrams, ROOM_STEP apart */
 	struct posts *posts;
 	struct loop_timer soon; /* sends what was posted */
 	struct loop_timer tick; /* reads; armed: the watch is paused */
@@ -192,7 +194,7 @@ read_batch(struct net_udp *udp, unsigned *total)
 	int count;
 
 	for (int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){ udp->room + (size_t)i * DATAGRAM, DATAGRAM };
+		parts[i] = (struct iovec){ udp->room + (size_t)i * ROOM_STEP, DATAGRAM };
 		messages[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
 			.msg_namelen = sizeof from[i], .msg_iov = &parts[i], .msg_iovlen = 1,
 			.msg_control = control[i], .msg_controllen = sizeof control[i] };
@@ -400,7 +402,7 @@ net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, si
 		setsockopt(udp->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
 	else
 		setsockopt(udp->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
-	udp->room = mem_array(BATCH, DATAGRAM);
+	udp->room = mem_array(BATCH, ROOM_STEP);
 	udp->posts = mem_zero(sizeof *udp->posts);
 	udp->watch = loop_watch_new(loop, udp->fd, LOOP_READ, udp_ready, udp);
 	return udp;

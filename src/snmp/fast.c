@@ -1,5 +1,6 @@
 #include "snmp/fast.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,14 +75,23 @@ put_arc(struct pen *pen, uint64_t arc)
 		put_byte(pen, (uint8_t)(0x80 | (arc & 0x7f)));
 }
 
-/* The first two arcs share a number, X.690 section 8.19.4. */
+/* The first two arcs share a number, X.690 section 8.19.4. Most others take one octet. */
 static void
 put_name(struct pen *pen, const struct snmp_oid *oid)
 {
-	const uint8_t *end = pen->at;
+	const uint8_t *end = pen->at, *begin = pen->begin;
+	uint8_t *at = pen->at;
 
-	for (size_t i = oid->count; i > 2; i--)
+	for (size_t i = oid->count; i > 2; i--) {
+		if (oid->ids[i - 1] < 0x80 && at > begin) {
+			*--at = (uint8_t)oid->ids[i - 1];
+			continue;
+		}
+		pen->at = at;
 		put_arc(pen, oid->ids[i - 1]);
+		at = pen->at;
+	}
+	pen->at = at;
 	put_arc(pen, (oid->count > 0 ? UINT64_C(40) * oid->ids[0] : 0) +
 		(oid->count > 1 ? oid->ids[1] : 0));
 	put_head(pen, end, TAG_OID);
@@ -125,12 +135,36 @@ fast_write(const struct fast_question *question, uint8_t *room, size_t size, siz
 
 /* ---- answers ---- */
 
+typedef uint8_t uint8_x8 __attribute__((vector_size(8)));
+typedef uint32_t uint32_x8 __attribute__((vector_size(32)));
+
+/* Eight arcs of one octet each at a time, as nearly all are. Returns how many. */
+static inline size_t
+read_short_arcs(const struct span *in, uint32_t *to)
+{
+	size_t done = 0, size = span_size(in);
+	uint64_t octets;
+	uint8_x8 eight;
+	uint32_x8 arcs;
+
+	for (; size - done >= 8; done += 8) {
+		memcpy(&octets, in->at + done, 8);
+		if (octets & UINT64_C(0x8080808080808080))
+			break;
+		memcpy(&eight, &octets, 8);
+		arcs = __builtin_convertvector(eight, uint32_x8);
+		memcpy(to + done, &arcs, sizeof arcs);
+	}
+	return done;
+}
+
 /* An OID's arcs go to `to`, which has room for one more than there are octets. */
-static bool
+static inline bool
 read_oid(const struct span *in, uint32_t *to, size_t *count)
 {
-	const uint8_t *p = in->at;
-	uint32_t *arc = to + 1, first;
+	size_t done = read_short_arcs(in, to + 1);
+	const uint8_t *p = in->at + done;
+	uint32_t *arc = to + 1 + done, first;
 
 	while (p < in->end) {
 		uint64_t number = *p++;
@@ -185,7 +219,7 @@ read_opaque(const struct span *in, struct value *value)
 
 	value->type = VALUE_OPAQUE;
 	value->octets = in->at;
-	value->size = size;
+	value->size = (uint32_t)size;
 	if (size == 0 || in->at[0] != 0x9f)
 		return true;
 	if (size < 3 || in->at[2] & 0x80 || in->at[2] != size - 3)
@@ -202,8 +236,7 @@ read_opaque(const struct span *in, struct value *value)
 		*value = (struct value){ .type = VALUE_REAL, .real = real };
 		return inner == 4;
 	case 0x79:
-		*value = (struct value){ .type = VALUE_REAL };
-		memcpy(&value->real, &bits, sizeof value->real);
+		value->type = VALUE_REAL; /* whose bits these are */
 		return inner == 8;
 	case 0x76: /* Counter64 */
 	case 0x7b: /* Unsigned64 */
@@ -218,11 +251,24 @@ read_opaque(const struct span *in, struct value *value)
 	}
 }
 
-static bool
+/* As read_unsigned, but eight octets at once: so many stand before the end of any number, the
+ * message's own head if nothing else. */
+static inline bool
 read_count(const struct span *in, size_t width, enum value_type type, struct value *value)
 {
+	size_t size = span_size(in);
+	uint64_t number;
+
+	if (size == 0 || size > 9 || (in->at[0] & 0x80 && size < width) ||
+		(size == 9 && in->at[0] != 0))
+		return false;
+	memcpy(&number, in->end - 8, 8);
+	number = be64toh(number);
+	if (size < 8)
+		number &= (UINT64_C(1) << 8 * size) - 1;
 	value->type = type;
-	return read_unsigned(in, width, &value->count);
+	value->count = number;
+	return width == 8 || number <= UINT32_MAX;
 }
 
 static bool
@@ -230,7 +276,7 @@ read_octets(const struct span *in, enum value_type type, struct value *value)
 {
 	value->type = type;
 	value->octets = in->at;
-	value->size = span_size(in);
+	value->size = (uint32_t)span_size(in);
 	return true;
 }
 
@@ -241,16 +287,14 @@ read_empty(const struct span *in, enum value_type type, struct value *value)
 	return span_size(in) == 0;
 }
 
-/* Arcs of a value go to *ids, which moves behind them. */
 static bool
-read_value(uint8_t tag, const struct span *in, struct value *value, uint32_t **ids)
+read_other_value(uint8_t tag, const struct span *in, struct value *value, uint32_t **ids)
 {
 	int32_t integer;
+	size_t count;
 
 	*value = (struct value){ .type = VALUE_NONE };
 	switch (tag) {
-	case TAG_COUNTER64: return read_count(in, 8, VALUE_COUNTER64, value);
-	case TAG_COUNTER32: return read_count(in, 4, VALUE_COUNTER32, value);
 	case TAG_UNSIGNED32:
 	case TAG_GAUGE32: return read_count(in, 4, VALUE_GAUGE, value);
 	case TAG_TICKS: return read_count(in, 4, VALUE_TICKS, value);
@@ -266,9 +310,10 @@ read_value(uint8_t tag, const struct span *in, struct value *value, uint32_t **i
 	case TAG_OID:
 		value->type = VALUE_OID;
 		value->ids = *ids;
-		if (!read_oid(in, *ids, &value->size))
+		if (!read_oid(in, *ids, &count))
 			return false;
-		*ids += value->size;
+		value->size = (uint32_t)count;
+		*ids += count;
 		return true;
 	case TAG_NULL: return read_empty(in, VALUE_NULL, value);
 	case TAG_NO_SUCH_OBJECT: return read_empty(in, VALUE_NO_SUCH_OBJECT, value);
@@ -278,7 +323,19 @@ read_value(uint8_t tag, const struct span *in, struct value *value, uint32_t **i
 	}
 }
 
-static bool
+/* Arcs of a value go to *ids, which moves behind them. */
+static inline bool
+read_value(uint8_t tag, const struct span *in, struct value *value, uint32_t **ids)
+{
+	value->size = 0;
+	switch (tag) {
+	case TAG_COUNTER64: return read_count(in, 8, VALUE_COUNTER64, value);
+	case TAG_COUNTER32: return read_count(in, 4, VALUE_COUNTER32, value);
+	default: return read_other_value(tag, in, value, ids);
+	}
+}
+
+static inline bool
 read_varbind(struct span *list, struct varbind *varbind, uint32_t **ids)
 {
 	struct span both, name, value;

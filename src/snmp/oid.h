@@ -5,11 +5,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Lexicographic, the order in which agents walk: below, equal to or above 0. */
 int oid_compare(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count);
 bool oid_starts_with(const uint32_t *ids, size_t count, const uint32_t *prefix,
 	size_t prefix_count);
+/* How many arcs both begin with. */
+static inline size_t
+oid_same(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+	size_t common = a_count < b_count ? a_count : b_count, same = 0;
+	uint64_t two, other;
+
+	for (; same + 2 <= common; same += 2) {
+		memcpy(&two, a + same, sizeof two);
+		memcpy(&other, b + same, sizeof other);
+		if (two != other)
+			break;
+	}
+	while (same < common && a[same] == b[same])
+		same++;
+	return same;
+}
 /* Bytes of the contents in BER, without tag and length. */
 size_t oid_wire_size(const uint32_t *ids, size_t count);
 #endif

@@ -305,14 +305,14 @@ copy_value(const netsnmp_variable_list *from, struct value *to, uint32_t **ids,
 		break;
 	case VALUE_OID:
 		to->ids = *ids;
-		to->size = from->val_len / sizeof(oid);
+		to->size = (uint32_t)(from->val_len / sizeof(oid));
 		*ids = copy_ids(*ids, from->val.objid, to->size);
 		break;
 	case VALUE_OCTETS:
 	case VALUE_ADDRESS:
 	case VALUE_OPAQUE:
 		to->octets = *octets;
-		to->size = from->val_len;
+		to->size = (uint32_t)from->val_len;
 		if (to->size > 0)
 			memcpy(*octets, from->val.string, to->size);
 		*octets += to->size;

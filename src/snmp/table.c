@@ -35,19 +35,23 @@ struct column {
 	bool done;     /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
 	size_t cells;
-	size_t cursor_count; /* the last OID that was answered; see walk_cursor */
+	size_t cursor_count; /* arcs of the last OID that was answered; see cursor_of */
+	/* While an answer is read: the same, or where the column begins. */
+	const uint32_t *last;
+	size_t last_count;
 };
 
 /* Columns of which the first that a row has is used: [first, first + count). */
 struct chain {
 	size_t first, count;
 	size_t next; /* alternatives before it have been tried in this poll */
+	bool carries; /* octets that the interface carries: its speed is their limit */
 };
 
 /* What one row said in one column; struct value packed. */
 struct cell {
 	int64_t received;
-	uint64_t bits;       /* the number, or where octets or arcs lie */
+	uint64_t bits;       /* the number of any type, or where octets or arcs lie */
 	uint16_t size;       /* up to TEXT_MAX octets, SNMP_OID_MAX arcs */
 	uint16_t generation; /* the device's, when it was read */
 	uint8_t type;        /* enum value_type; VALUE_NONE: nothing */
@@ -71,6 +75,8 @@ struct table {
 	size_t chain_count;
 	size_t speed;         /* the point that tells bit/s; point_count if none does */
 	size_t type, status;  /* columns by which rows are chosen; column_count: none */
+	size_t mark;          /* the column of discontinuities; SIZE_MAX: none */
+	size_t infos;         /* the first column of what is information only; they are last */
 	unsigned polls;
 	size_t expected;      /* rows of the last complete walk */
 	bool infos_due;
@@ -150,14 +156,19 @@ lay_out(struct table *table)
 	table->chains = mem_array(group->point_count + 1, sizeof *table->chains);
 	/* Keys and marks come first: they stand in the first requests, next to sysUpTime. */
 	add_chain(table, wire->keys, wire->key_count, ROLE_KEY, 0);
-	if (wire->discontinuity.count > 0)
+	table->mark = SIZE_MAX;
+	if (wire->discontinuity.count > 0) {
+		table->mark = table->column_count;
 		add_column(table, &wire->discontinuity, ROLE_MARK, 0);
+	}
 	table->speed = group->point_count;
 	for (size_t i = 0; i < group->point_count; i++) {
 		const struct point *point = &group->points[i];
 		const struct snmp_point *columns = point->wire;
 
 		add_chain(table, columns->oids, columns->oid_count, ROLE_POINT, i);
+		table->chains[1 + i].carries = point->kind == POINT_COUNTER &&
+			strcmp(point->unit, "B/s") == 0;
 		if (point->kind == POINT_GAUGE && strcmp(point->name, "speed") == 0 &&
 			strcmp(point->unit, "bit/s") == 0)
 			table->speed = i;
@@ -168,6 +179,7 @@ lay_out(struct table *table)
 		table->type = table->column_count;
 		add_column(table, &wire->type, ROLE_TYPE, 0);
 	}
+	table->infos = table->column_count;
 	for (size_t i = 0; i < wire->info_count; i++)
 		add_column(table, &wire->infos[i].oid, ROLE_INFO, i);
 }
@@ -263,12 +275,6 @@ cell_put(struct table *table, struct cell *cell, const struct value *value, int6
 	cell->type = (uint8_t)value->type;
 	cell->size = 0;
 	switch (value->type) {
-	case VALUE_INTEGER:
-		cell->bits = (uint64_t)value->integer;
-		break;
-	case VALUE_REAL:
-		memcpy(&cell->bits, &value->real, sizeof cell->bits);
-		break;
 	case VALUE_OID:
 		cell->size = (uint16_t)value->size;
 		cell->bits = (uintptr_t)keep_bytes(table, value->ids,
@@ -285,14 +291,11 @@ cell_put(struct table *table, struct cell *cell, const struct value *value, int6
 	}
 }
 
-static struct value
+static inline struct value
 cell_value(const struct cell *cell)
 {
-	struct value value = { .type = cell->type, .size = cell->size, .count = cell->bits,
-		.integer = (int64_t)cell->bits };
+	struct value value = { .type = cell->type, .size = cell->size, .count = cell->bits };
 
-	if (value.type == VALUE_REAL)
-		memcpy(&value.real, &cell->bits, sizeof value.real);
 	if (value.type == VALUE_OID)
 		value.ids = (const uint32_t *)(uintptr_t)cell->bits;
 	else if (value.type >= VALUE_OCTETS && value.type <= VALUE_OPAQUE)
@@ -504,10 +507,8 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 {
 	struct column *column = &table->columns[i];
 	const struct snmp_oid *oid = column->oid;
-	struct snmp_oid last = where(table, i);
 	struct row *row;
-	bool inside;
-	size_t skip;
+	size_t same;
 
 	if (column->done)
 		return;
@@ -515,27 +516,54 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 		column->done = true;
 		return;
 	}
-	/* The last one lies in the column, too: only what follows the column's OID differs. */
-	inside = oid_starts_with(varbind->ids, varbind->count, oid->ids, oid->count);
-	skip = inside ? oid->count : 0;
-	if (oid_compare(varbind->ids + skip, varbind->count - skip, last.ids + skip,
-		    last.count - skip) <= 0) {
+	same = oid_same(varbind->ids, varbind->count, column->last, column->last_count);
+	if (same == varbind->count ||
+		(same < column->last_count && varbind->ids[same] < column->last[same])) {
 		break_column(table, context, i, REASON_BAD_REPLY, "stopped, OIDs do not increase");
 		return;
 	}
-	if (!inside) {
+	/* The last one begins with the column's OID, so this one does as far as both agree. */
+	if (same < oid->count) {
 		column->done = true;
 		return;
 	}
 	row = rows_sight(table->rows, varbind->ids + oid->count, varbind->count - oid->count);
 	cell_put(table, cell_for(table, row, i), &varbind->value, received, context->generation);
 	column->cells++;
-	if (column->type == VALUE_NONE && value_is_there(&varbind->value))
+	if (column->type == VALUE_NONE && value_type_is_there(varbind->value.type))
 		column->type = (uint8_t)varbind->value.type;
-	column->cursor_count = varbind->count;
-	memcpy(cursor_of(table, i), varbind->ids, varbind->count * sizeof *varbind->ids);
-	if (rows_present(table->rows) > TABLE_ROWS_MAX)
+	column->last = varbind->ids;
+	column->last_count = varbind->count;
+	if (row->slot >= TABLE_ROWS_MAX)
 		stop_all(table, context);
+}
+
+/* One behind the other, as they were asked: for which column each is goes round. */
+static void
+take_varbinds(struct table *table, const struct ask_context *context, const struct ask *ask,
+	const struct session_answer *answer)
+{
+	for (size_t i = 0; i < ask->count; i++) {
+		struct snmp_oid last = where(table, ask->what[i]);
+
+		table->columns[ask->what[i]].last = last.ids;
+		table->columns[ask->what[i]].last_count = last.count;
+	}
+	for (size_t i = 0, which = 0; i < answer->count; i++) {
+		take_varbind(table, context, ask->what[which], &answer->varbinds[i],
+			answer->received);
+		which = which + 1 < ask->count ? which + 1 : 0;
+	}
+	/* The answer's OIDs end with it. */
+	for (size_t i = 0; i < ask->count; i++) {
+		struct column *column = &table->columns[ask->what[i]];
+		uint32_t *cursor = cursor_of(table, ask->what[i]);
+
+		if (column->last == cursor || column->last == column->oid->ids)
+			continue;
+		memcpy(cursor, column->last, column->last_count * sizeof *cursor);
+		column->cursor_count = column->last_count;
+	}
 }
 
 /* The agent refused: at the end of its objects (v1), or because of one column. */
@@ -575,9 +603,7 @@ table_feed(struct table *table, const struct ask_context *context, const struct 
 		for (size_t i = 0; i < ask->count; i++)
 			break_column(table, context, ask->what[i], REASON_BAD_REPLY,
 				"answered nothing");
-	for (size_t i = 0; i < answer->count; i++)
-		take_varbind(table, context, ask->what[i % ask->count], &answer->varbinds[i],
-			answer->received);
+	take_varbinds(table, context, ask, answer);
 }
 
 /* ---- the join ---- */
@@ -770,7 +796,7 @@ tell_point(const struct table *table, const struct ask_context *context, const s
 			reading.discontinuity = row->history->generations[i] != generation;
 			row->history->generations[i] = generation;
 		}
-		if (point->kind == POINT_COUNTER && strcmp(point->unit, "B/s") == 0)
+		if (table->chains[1 + i].carries)
 			reading.max_rate = limit;
 	} else if (reading.reason == REASON_GOOD) {
 		return;
@@ -784,11 +810,11 @@ tell_infos(const struct table *table, const struct ask_context *context, const s
 {
 	char line[TEXT_MAX + 1];
 
-	for (size_t i = 0; i < table->column_count; i++) {
+	for (size_t i = table->infos; i < table->column_count; i++) {
 		const struct column *column = &table->columns[i];
 		struct value value;
 
-		if (column->role != ROLE_INFO || !cell_is_there(cell_at(table, row, i)))
+		if (!column->wanted || !cell_is_there(cell_at(table, row, i)))
 			continue;
 		value = cell_value(cell_at(table, row, i));
 		task_info(context->task, number, table->wire->infos[column->of].name,
@@ -803,18 +829,18 @@ static void
 judge_mark(const struct table *table, const struct ask_context *context, struct row *row)
 {
 	struct counter_mark *mark = &row->history->mark;
+	const struct cell *cell;
+	bool young;
 
-	for (size_t i = 0; i < table->column_count; i++) {
-		const struct cell *cell = cell_at(table, row, i);
-		bool young;
-
-		if (table->columns[i].role != ROLE_MARK || cell->type != VALUE_TICKS)
-			continue;
-		young = !mark->known && context->epoch != NULL && counter_is_young(context->epoch,
-			(uint32_t)cell->bits, BASE_STEPS * table->group->interval);
-		if (counter_reset(mark, (uint32_t)cell->bits) || young)
-			row->history->resets++;
-	}
+	if (table->mark == SIZE_MAX)
+		return;
+	cell = cell_at(table, row, table->mark);
+	if (cell->type != VALUE_TICKS)
+		return;
+	young = !mark->known && context->epoch != NULL && counter_is_young(context->epoch,
+		(uint32_t)cell->bits, BASE_STEPS * table->group->interval);
+	if (counter_reset(mark, (uint32_t)cell->bits) || young)
+		row->history->resets++;
 }
 
 static void

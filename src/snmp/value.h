@@ -28,15 +28,17 @@ enum value_type {
 	VALUE_END_OF_VIEW,
 };
 
-/* Does not own what it points to. */
+/* Does not own what it points to. Small: a table's answer brings hundreds. */
 struct value {
 	enum value_type type;
-	int64_t integer; /* INTEGER */
-	uint64_t count;  /* the unsigned ones */
-	double real;
-	const uint8_t *octets; /* OCTETS, ADDRESS, OPAQUE: size bytes */
-	const uint32_t *ids;   /* OID: size arcs */
-	size_t size;
+	uint32_t size; /* of octets, of ids */
+	union {
+		int64_t integer; /* INTEGER */
+		uint64_t count;  /* the unsigned ones */
+		double real;
+		const uint8_t *octets; /* OCTETS, ADDRESS, OPAQUE: size bytes */
+		const uint32_t *ids;   /* OID: size arcs */
+	};
 };
 struct varbind {
 	const uint32_t *ids;
