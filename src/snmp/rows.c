@@ -23,6 +23,7 @@ struct rows {
 	struct row **present, **before; /* of this poll, of the last one; in order of sight */
 	size_t present_count, present_room, before_count, before_room;
 	struct row *sighted; /* the newest; NULL at first */
+	size_t taken; /* histories that have a row in this poll */
 	unsigned poll;
 	int64_t now;
 	unsigned said; /* the poll in which a shared name was logged */
@@ -44,7 +45,8 @@ static void
 forget_row(struct rows *rows, struct row *row)
 {
 	HASH_DELETE(hh, rows->by_index, row);
-	free(row->index);
+	if (row->index != row->few)
+		free(row->index);
 	free(row);
 }
 
@@ -145,6 +147,7 @@ recall(const struct rows *rows, struct row *row)
 		return;
 	memcpy(row->key, value, (size_t)(tab - value));
 	memcpy(row->known, tab + 1, strlen(tab + 1));
+	row->known_size = (uint8_t)strlen(row->known);
 }
 
 /* ---- who is there ---- */
@@ -165,18 +168,13 @@ remember_order(struct rows *rows)
 	rows->sighted = NULL;
 }
 
-void
-rows_begin(struct rows *rows, int64_t now, int64_t retire)
+static void
+forget_rows(struct rows *rows, int64_t now, int64_t retire)
 {
 	struct row *row, *next_row;
-	struct row_history *history, *next_history;
 
-	remember_order(rows);
-	rows->poll++;
-	rows->now = now;
 	HASH_ITER(hh, rows->by_index, row, next_row) {
-		row->present = row->renamed = false;
-		row->history = NULL;
+		row->home = NULL;
 		if (row->key[0] == '\0' && (row->doubted == 0 || row->doubted + 1 < rows->poll)) {
 			/* never got a name: it may be made up */
 			forget_row(rows, row);
@@ -187,6 +185,13 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 			rows->before_count = 0;
 		}
 	}
+}
+
+static void
+forget_histories(struct rows *rows, int64_t now, int64_t retire)
+{
+	struct row_history *history, *next_history;
+
 	HASH_ITER(hh, rows->histories, history, next_history)
 		if (retire > 0 && now - history->seen > retire) {
 			if (history->kept)
@@ -195,13 +200,41 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 		}
 }
 
+/* In the last poll all that are known were there, with all names that are known. */
+static bool
+all_were_there(const struct rows *rows)
+{
+	return rows->before_count == HASH_COUNT(rows->by_index) &&
+		rows->before_count == rows->taken && rows->taken == HASH_COUNT(rows->histories);
+}
+
+void
+rows_begin(struct rows *rows, int64_t now, int64_t retire)
+{
+	bool late = retire > 0 && now - rows->now > retire;
+
+	remember_order(rows);
+	rows->poll++;
+	if (late || !all_were_there(rows)) {
+		forget_rows(rows, now, retire);
+		forget_histories(rows, now, retire);
+	}
+	rows->now = now;
+	rows->taken = 0;
+}
+
 static struct row *
 row_new(struct rows *rows, const uint32_t *index, size_t count)
 {
 	struct row *row = mem_zero(sizeof *row);
 
-	row->index = mem_copy(index, count * sizeof *index);
+	row->index = row->few;
+	if (count <= sizeof row->few / sizeof row->few[0])
+		memcpy(row->few, index, count * sizeof *index);
+	else
+		row->index = mem_copy(index, count * sizeof *index);
 	row->index_count = count;
+	row->place = str_hash((const char *)row->index, count * sizeof *index);
 	recall(rows, row);
 	HASH_ADD_KEYPTR(hh, rows->by_index, row->index, count * sizeof *index, row);
 	return row;
@@ -215,9 +248,10 @@ add_present(struct rows *rows, struct row *row)
 		rows->present = mem_grow(rows->present, rows->present_room,
 			sizeof(struct row *));
 	}
-	row->present = true;
+	row->poll = rows->poll;
 	row->text[0] = '\0';
-	row->hidden = false;
+	row->hidden = row->renamed = row->same = false;
+	row->history = NULL;
 	row->slot = rows->present_count;
 	rows->present[rows->present_count++] = row;
 }
@@ -225,8 +259,8 @@ add_present(struct rows *rows, struct row *row)
 static bool
 has_index(const struct row *row, const uint32_t *index, size_t count)
 {
-	return row != NULL && row->index_count == count &&
-		memcmp(row->index, index, count * sizeof *index) == 0;
+	return row != NULL && row->index_count == count && (count == 1 ? *row->index == *index :
+		memcmp(row->index, index, count * sizeof *index) == 0);
 }
 
 /* Columns are read side by side, and mostly as in the last poll: the row is the one that
@@ -255,7 +289,7 @@ rows_sight(struct rows *rows, const uint32_t *index, size_t count)
 		HASH_FIND(hh, rows->by_index, index, count * sizeof *index, row);
 	if (row == NULL)
 		row = row_new(rows, index, count);
-	if (!row->present)
+	if (row->poll != rows->poll)
 		add_present(rows, row);
 	row->seen = rows->now;
 	rows->sighted = row;
@@ -293,24 +327,41 @@ history_new(struct rows *rows, const char *key, uint64_t place)
 
 /* False when another row has the name in this poll. */
 static bool
-take(struct rows *rows, struct row *row, const char *key)
+take_history(struct rows *rows, struct row *row, struct row_history *history)
 {
-	uint64_t place = str_hash((const char *)row->index, row->index_count * sizeof *row->index);
-	struct row_history *history;
-
-	HASH_FIND_STR(rows->histories, key, history);
-	if (history != NULL && history->poll == rows->poll) {
+	if (history->poll == rows->poll) {
 		history->shared = true;
 		return false;
 	}
-	if (history == NULL)
-		history = history_new(rows, key, place);
-	history->moved = history->place != place;
-	history->place = place;
+	history->moved = history->place != row->place;
+	history->place = row->place;
 	history->poll = rows->poll;
 	history->seen = rows->now;
 	row->history = history;
+	rows->taken++;
 	return true;
+}
+
+static bool
+take(struct rows *rows, struct row *row, const char *key)
+{
+	struct row_history *history;
+
+	HASH_FIND_STR(rows->histories, key, history);
+	if (history == NULL)
+		history = history_new(rows, key, row->place);
+	return take_history(rows, row, history);
+}
+
+/* The name that it has had. */
+static void
+take_own(struct rows *rows, struct row *row)
+{
+	if (row->home == NULL)
+		take(rows, row, row->key);
+	else
+		take_history(rows, row, row->home);
+	row->home = row->history;
 }
 
 /* "#INDEX", or a hash of it where that would crowd out the text or was taken as well. */
@@ -363,6 +414,8 @@ give_key(struct rows *rows, struct row *row)
 	row->renamed = row->key[0] != '\0' && strcmp(row->key, key) != 0;
 	memcpy(row->key, key, sizeof key);
 	memcpy(row->known, row->text, sizeof row->text);
+	row->known_size = (uint8_t)strlen(row->known);
+	row->home = NULL;
 	note_name(rows, row, true);
 }
 
@@ -389,24 +442,44 @@ doubt_moved(const struct rows *rows)
 	}
 }
 
+bool
+rows_still_called(struct row *row, const uint8_t *octets, size_t size)
+{
+	/* A text that begins with a blank is not the text of the same octets. */
+	row->same = size > 0 && size == row->known_size && row->known[0] != ' ' &&
+		memcmp(row->known, octets, size) == 0;
+	if (row->same)
+		memcpy(row->text, row->known, size + 1);
+	return row->same;
+}
+
+static bool
+are_in_order(struct row *const *list, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (by_index(&list[i - 1], &list[i]) > 0)
+			return false;
+	return true;
+}
+
 void
 rows_name(struct rows *rows)
 {
 	size_t count = rows->present_count;
-	struct row **sorted;
+	struct row **list = rows->present, **sorted = NULL;
 
-	if (count == 0)
-		return;
-	sorted = mem_copy(rows->present, count * sizeof(struct row *));
-	qsort(sorted, count, sizeof(struct row *), by_index);
+	if (!are_in_order(list, count)) {
+		list = sorted = mem_copy(list, count * sizeof(struct row *));
+		qsort(sorted, count, sizeof(struct row *), by_index);
+	}
 	/* Who has a name for the same text already keeps it. */
 	for (size_t i = 0; i < count; i++)
-		if (!sorted[i]->hidden && sorted[i]->key[0] != '\0' &&
-			strcmp(sorted[i]->known, sorted[i]->text) == 0)
-			take(rows, sorted[i], sorted[i]->key);
+		if (!list[i]->hidden && list[i]->key[0] != '\0' &&
+			(list[i]->same || strcmp(list[i]->known, list[i]->text) == 0))
+			take_own(rows, list[i]);
 	for (size_t i = 0; i < count; i++)
-		if (!sorted[i]->hidden && sorted[i]->history == NULL)
-			give_key(rows, sorted[i]);
+		if (!list[i]->hidden && list[i]->history == NULL)
+			give_key(rows, list[i]);
 	free(sorted);
 	doubt_moved(rows);
 }

@@ -21,6 +21,8 @@ struct state;
 
 #define ROW_KEY 80
 
+enum row_listed { ROW_UNJUDGED, ROW_LISTED, ROW_UNLISTED };
+
 /* What is known of a name, whatever its index is at the moment. */
 struct row_history {
 	char key[ROW_KEY + 1]; /* as told to the task */
@@ -29,6 +31,7 @@ struct row_history {
 	int64_t type;    /* the number in the column of types, or one of these: */
 #define ROW_TYPE_UNREAD (-1)
 #define ROW_TYPE_NONE (-2) /* it has no cell there */
+	enum row_listed listed; /* the owner's */
 	/* rows.c's */
 	unsigned poll;   /* the last in which a row had this name */
 	int64_t seen;
@@ -41,19 +44,25 @@ struct row_history {
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };
 
+/* What is looked at in each poll stands together. */
 struct row {
 	uint32_t *index; /* behind the column's OID */
 	size_t index_count;
-	char text[ROW_KEY + 1];      /* what the agent calls it in this poll, "" for nothing */
-	bool hidden;                 /* its text, or that it exists, is not certain: no name */
 	struct row_history *history; /* after rows_name; NULL when hidden */
 	size_t slot;                 /* number among the present ones, in order of sight */
+	bool hidden;                 /* its text, or that it exists, is not certain: no name */
 	/* rows.c's */
-	bool present;
 	bool renamed; /* in this poll: the index had another name before */
+	bool same;    /* text is what it is known by */
+	uint8_t known_size;
+	unsigned poll;    /* the last in which it was present */
 	unsigned doubted; /* the poll in which it came up with a text that another row had */
-	char key[ROW_KEY + 1], known[ROW_KEY + 1]; /* its name, and the text that it is for */
+	uint32_t few[2];  /* an index of so many arcs */
+	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	int64_t seen;
+	uint64_t place;   /* hash of the index */
+	char known[ROW_KEY + 1], key[ROW_KEY + 1]; /* the text that its name is for; its name */
+	char text[ROW_KEY + 1]; /* what the agent calls it in this poll, "" for nothing */
 	UT_hash_handle hh;
 };
 
@@ -67,6 +76,9 @@ void rows_begin(struct rows *rows, int64_t now, int64_t retire);
 /* The row with this index, made when new, present from now on. text is empty, hidden
  * false at first. */
 struct row *rows_sight(struct rows *rows, const uint32_t *index, size_t count);
+/* Gives the row the text that its name is for when the agent's octets are that text, to the
+ * letter. False: they may be it all the same, see value_text. */
+bool rows_still_called(struct row *row, const uint8_t *octets, size_t size);
 size_t rows_present(const struct rows *rows);
 struct row *rows_at(const struct rows *rows, size_t slot); /* 0 .. rows_present - 1 */
 /* Gives each present row its history by its text. */

@@ -21,6 +21,8 @@
 /* An alternative that no row has is left out for so many polls. */
 #define SKIP_POLLS 20
 #define TEXT_MAX 255
+/* Names of an agent's usual number of rows; in max_align_t. */
+#define CHUNK 120
 
 enum role { ROLE_KEY, ROLE_MARK, ROLE_TYPE, ROLE_STATUS, ROLE_INFO, ROLE_POINT };
 
@@ -246,9 +248,10 @@ keep_bytes(struct table *table, const void *bytes, size_t size)
 	void *to;
 
 	if (chunk == NULL || chunk->size - chunk->used < room) {
-		size_t length = room > 512 ? room : 512;
+		size_t length = room > CHUNK ? room : CHUNK;
 
-		chunk = mem_zero(sizeof *chunk + length * sizeof(max_align_t));
+		chunk = mem_grow(NULL, 1, sizeof *chunk + length * sizeof(max_align_t));
+		chunk->used = 0;
 		chunk->size = length;
 		chunk->next = table->texts;
 		table->texts = chunk;
@@ -491,8 +494,10 @@ static struct cell *
 cell_for(struct table *table, struct row *row, size_t column)
 {
 	if (row->slot >= table->cells_room) {
-		size_t room = table->cells_room * 2 + 64, size = table->column_count;
+		size_t room = row->slot + row->slot / 2 + 8, size = table->column_count;
 
+		if (room <= table->expected)
+			room = table->expected + 1;
 		table->cells = mem_grow(table->cells, room, size * sizeof *table->cells);
 		memset(table->cells + table->cells_room * size, 0,
 			(room - table->cells_room) * size * sizeof *table->cells);
@@ -627,6 +632,8 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 				"a name is of another type than before");
 			return;
 		}
+		if (value.type == VALUE_OCTETS && rows_still_called(row, value.octets, value.size))
+			return;
 		if (value_is_there(&value) &&
 			value_text(row->text, sizeof row->text, &value)[0] != '\0')
 			return;
@@ -714,7 +721,10 @@ choose(struct table *table, const struct ask_context *context, struct row *row)
 	enum row_status status = ROW_STATUS_UNREAD;
 	int64_t number, grace = wire->keep == SNMP_KEEP_ADMIN_UP ? context->group->retire : 0;
 
-	if (!is_listed(table, row->history->key))
+	if (row->history->listed == ROW_UNJUDGED)
+		row->history->listed = is_listed(table, row->history->key) ? ROW_LISTED :
+			ROW_UNLISTED;
+	if (row->history->listed == ROW_UNLISTED)
 		return CHOICE_NO;
 	choice = choose_by_type(table, row);
 	if (choice != CHOICE_YES || wire->keep == SNMP_KEEP_ALL)
