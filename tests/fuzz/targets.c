@@ -65,10 +65,14 @@ fuzz_fast(const uint8_t *data, size_t size)
 
 		expect(varbind->ids >= room.ids && varbind->count > 0 && varbind->count <= 128);
 		expect(varbind->ids + varbind->count <= room.ids + room.id_room);
-		expect(value->octets == NULL || (value->octets >= copy &&
-			value->octets + value->size <= copy + size));
-		expect(value->ids == NULL || (value->ids >= room.ids &&
-			value->ids + value->size <= room.ids + room.id_room));
+		if (value->type >= VALUE_OCTETS && value->type != VALUE_OID &&
+			value->type <= VALUE_OPAQUE)
+			expect(value->octets >= copy && value->octets + value->size <= copy + size);
+		else if (value->type == VALUE_OID)
+			expect(value->ids >= room.ids &&
+				value->ids + value->size <= room.ids + room.id_room);
+		else
+			expect(value->size == 0);
 	}
 	free(copy);
 	return 0;
