@@ -18,6 +18,9 @@ oid_same(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
 	size_t common = a_count < b_count ? a_count : b_count, same = 0;
 	uint64_t two, other;
 
+	/* What two of one table's column agree in, mostly: memcmp of 32 octets is a few loads. */
+	if (common >= 8 && memcmp(a, b, 8 * sizeof *a) == 0)
+		same = 8;
 	for (; same + 2 <= common; same += 2) {
 		memcpy(&two, a + same, sizeof two);
 		memcpy(&other, b + same, sizeof other);

@@ -41,12 +41,16 @@ rows_new(const char *prefix, size_t point_count, struct state *state)
 	return rows;
 }
 
+static const char no_name[] = "";
+
 static void
 forget_row(struct rows *rows, struct row *row)
 {
 	HASH_DELETE(hh, rows->by_index, row);
 	if (row->index != row->few)
 		free(row->index);
+	if (row->key != no_name)
+		free((char *)(uintptr_t)row->key);
 	free(row);
 }
 
@@ -130,6 +134,23 @@ was_up(const struct rows *rows, const char *name)
 	return up;
 }
 
+/* key and known may be the row's own. */
+static void
+set_names(struct row *row, const char *key, size_t key_size, const char *known,
+	size_t known_size)
+{
+	bool one = key_size == known_size && memcmp(key, known, key_size) == 0;
+	char *both = mem_zero(key_size + 1 + (one ? 0 : known_size + 1));
+
+	memcpy(both, key, key_size);
+	if (!one)
+		memcpy(both + key_size + 1, known, known_size);
+	if (row->key != no_name)
+		free((char *)(uintptr_t)row->key);
+	row->key = both;
+	row->known = one ? both : both + key_size + 1;
+}
+
 /* What the row was called before this process began. */
 static void
 recall(const struct rows *rows, struct row *row)
@@ -145,9 +166,7 @@ recall(const struct rows *rows, struct row *row)
 	tab = value != NULL ? strchr(value, '\t') : NULL;
 	if (tab == NULL || (size_t)(tab - value) > ROW_KEY || strlen(tab + 1) > ROW_KEY)
 		return;
-	memcpy(row->key, value, (size_t)(tab - value));
-	memcpy(row->known, tab + 1, strlen(tab + 1));
-	row->known_size = (uint8_t)strlen(row->known);
+	set_names(row, value, (size_t)(tab - value), tab + 1, strlen(tab + 1));
 }
 
 /* ---- who is there ---- */
@@ -233,7 +252,8 @@ row_new(struct rows *rows, const uint32_t *index, size_t count)
 		memcpy(row->few, index, count * sizeof *index);
 	else
 		row->index = mem_copy(index, count * sizeof *index);
-	row->index_count = count;
+	row->index_count = (uint16_t)count;
+	row->key = row->known = no_name;
 	row->place = str_hash((const char *)row->index, count * sizeof *index);
 	recall(rows, row);
 	HASH_ADD_KEYPTR(hh, rows->by_index, row->index, count * sizeof *index, row);
@@ -249,10 +269,10 @@ add_present(struct rows *rows, struct row *row)
 			sizeof(struct row *));
 	}
 	row->poll = rows->poll;
-	row->text[0] = '\0';
+	row->text = no_name;
 	row->hidden = row->renamed = row->same = false;
 	row->history = NULL;
-	row->slot = rows->present_count;
+	row->slot = (uint32_t)rows->present_count;
 	rows->present[rows->present_count++] = row;
 }
 
@@ -293,6 +313,9 @@ rows_sight(struct rows *rows, const uint32_t *index, size_t count)
 		add_present(rows, row);
 	row->seen = rows->now;
 	rows->sighted = row;
+	/* Far apart in memory, and the one after the next comes soon. */
+	if (row->slot + 2u < rows->before_count)
+		__builtin_prefetch(rows->before[row->slot + 2]);
 	return row;
 }
 
@@ -412,9 +435,8 @@ give_key(struct rows *rows, struct row *row)
 			rows->prefix, row->text, index, key);
 	}
 	row->renamed = row->key[0] != '\0' && strcmp(row->key, key) != 0;
-	memcpy(row->key, key, sizeof key);
-	memcpy(row->known, row->text, sizeof row->text);
-	row->known_size = (uint8_t)strlen(row->known);
+	set_names(row, key, strlen(key), row->text, strlen(row->text));
+	row->text = row->known;
 	row->home = NULL;
 	note_name(rows, row, true);
 }
@@ -446,10 +468,10 @@ bool
 rows_still_called(struct row *row, const uint8_t *octets, size_t size)
 {
 	/* A text that begins with a blank is not the text of the same octets. */
-	row->same = size > 0 && size == row->known_size && row->known[0] != ' ' &&
+	row->same = size > 0 && row->known[0] != ' ' && strlen(row->known) == size &&
 		memcmp(row->known, octets, size) == 0;
 	if (row->same)
-		memcpy(row->text, row->known, size + 1);
+		row->text = row->known;
 	return row->same;
 }
 

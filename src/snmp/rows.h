@@ -44,25 +44,24 @@ struct row_history {
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };
 
-/* What is looked at in each poll stands together. */
+/* Small: a device has hundreds, and each poll looks at all. */
 struct row {
 	uint32_t *index; /* behind the column's OID */
-	size_t index_count;
 	struct row_history *history; /* after rows_name; NULL when hidden */
-	size_t slot;                 /* number among the present ones, in order of sight */
-	bool hidden;                 /* its text, or that it exists, is not certain: no name */
+	const char *text; /* what the agent calls it in this poll, "" for nothing; the owner's */
+	uint32_t slot;    /* number among the present ones, in order of sight */
+	uint16_t index_count;
+	bool hidden;      /* its text, or that it exists, is not certain: no name */
 	/* rows.c's */
-	bool renamed; /* in this poll: the index had another name before */
-	bool same;    /* text is what it is known by */
-	uint8_t known_size;
+	bool renamed : 1; /* in this poll: the index had another name before */
+	bool same : 1;    /* text is what it is known by */
 	unsigned poll;    /* the last in which it was present */
 	unsigned doubted; /* the poll in which it came up with a text that another row had */
-	uint32_t few[2];  /* an index of so many arcs */
+	const char *key, *known; /* its name, and the text that is for, in one piece of memory */
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	int64_t seen;
 	uint64_t place;   /* hash of the index */
-	char known[ROW_KEY + 1], key[ROW_KEY + 1]; /* the text that its name is for; its name */
-	char text[ROW_KEY + 1]; /* what the agent calls it in this poll, "" for nothing */
+	uint32_t few[2];  /* an index of so many arcs */
 	UT_hash_handle hh;
 };
 
@@ -74,7 +73,7 @@ void rows_free(struct rows *rows); /* NULL is fine */
 /* A new poll: nobody is present. What was not seen for `retire` ns is forgotten (0: never). */
 void rows_begin(struct rows *rows, int64_t now, int64_t retire);
 /* The row with this index, made when new, present from now on. text is empty, hidden
- * false at first. */
+ * false at first; text may be set, and has to live until rows_name has returned. */
 struct row *rows_sight(struct rows *rows, const uint32_t *index, size_t count);
 /* Gives the row the text that its name is for when the agent's octets are that text, to the
  * letter. False: they may be it all the same, see value_text. */

@@ -483,10 +483,12 @@ pdu_of(const struct session *session)
 	};
 	const struct session_request *request = &session->request;
 	netsnmp_pdu *pdu = snmp_pdu_create(commands[request->op]);
+	netsnmp_variable_list **end;
 	oid name[SNMP_OID_MAX];
 
 	if (pdu == NULL)
 		return NULL;
+	end = &pdu->variables;
 	pdu->reqid = session->out.id;
 	if (request->op == SESSION_GETBULK) {
 		pdu->non_repeaters = request->non_repeaters;
@@ -495,7 +497,11 @@ pdu_of(const struct session *session)
 	for (size_t i = 0; i < request->count; i++) {
 		for (size_t k = 0; k < request->oids[i].count; k++)
 			name[k] = request->oids[i].ids[k];
-		snmp_add_null_var(pdu, name, request->oids[i].count);
+		/* Given the PDU it would look for the list's end each time. */
+		if (snmp_varlist_add_variable(end, name, request->oids[i].count, ASN_NULL, NULL,
+			    0) == NULL)
+			break;
+		end = &(*end)->next_variable;
 	}
 	return pdu;
 }

@@ -619,6 +619,7 @@ static void
 read_name(struct table *table, const struct ask_context *context, struct row *row)
 {
 	const struct chain *keys = &table->chains[0];
+	char text[ROW_KEY + 1];
 
 	for (size_t i = keys->first; i < keys->first + keys->count; i++) {
 		const struct column *column = &table->columns[i];
@@ -634,9 +635,10 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 		}
 		if (value.type == VALUE_OCTETS && rows_still_called(row, value.octets, value.size))
 			return;
-		if (value_is_there(&value) &&
-			value_text(row->text, sizeof row->text, &value)[0] != '\0')
+		if (value_is_there(&value) && value_text(text, sizeof text, &value)[0] != '\0') {
+			row->text = keep_bytes(table, text, strlen(text) + 1);
 			return;
+		}
 		if (column->skip == 0 && (!column->done || column->broken != REASON_GOOD)) {
 			row->hidden = true;
 			return;
