@@ -265,17 +265,20 @@ def check_simulators(journal, catalogue, logs):
 
 
 def rates_of(received, log, counts):
-    """slot -> [(time since the former sample, rate)] that the plant's own times allow. Between the
-    moment for which it computed a counter and its arrival some time passes, more of it on a busy
-    machine; the log has the one time, the journal the other. Which of its last answers held the
-    counter is not known, nor whether a poller that was killed knew one that it never journalled."""
+    """slot -> [(time since the former sample, least, most rate)] that the plant's own times allow.
+    Between the moment for which it computed a counter and its arrival some time passes, more of it
+    on a busy machine; the log has the one time, the journal the other. Which of its last answers
+    held the counter is not known, nor whether a poller that was killed knew one that it never
+    journalled: that one arrived after it was asked for and not long after it was computed."""
     rates, base, begin = {}, None, 0
     for slot in sorted(received):
         end, time = before(log, received[slot]), received[slot]
         if base is not None:
-            bases = [(received[base], of) for at, of in log[max(0, begin - 3):begin]] + log[begin:end]
-            rates[slot] = [(time - at, counts * (now - then) / (time - at)) for _, now in log[max(0, end - 3):end]
-                           for at, then in bases if time - at > SECOND // 4]
+            bases = [(received[base], received[base], of) for at, of in log[max(0, begin - 3):begin]] + \
+                    [(at, of + SECOND // 100, of) for at, of in log[begin:end]]
+            rates[slot] = [(time - last, counts * (now - then) / (time - first), counts * (now - then) / (time - last))
+                           for _, now in log[max(0, end - 3):end]
+                           for first, last, then in bases if time - last > SECOND // 4]
         base, begin = slot, end
     return rates
 
@@ -295,8 +298,8 @@ def check_values(journal, catalogue, logs):
                 rates += 1
                 worst = max(worst, abs(value - rate) / rate if port[4] == "octets" else 0)
                 # A counter is a whole number at each of two polls, which may follow each other soon.
-                if not any(abs(value - r) <= rate * 0.001 + 1.1 * SECOND / took
-                           for took, r in allowed.get(slot, [])):
+                if not any(least - beside <= value <= most + beside for took, least, most in allowed.get(slot, [])
+                           for beside in [rate * 0.001 + 1.1 * SECOND / took]):
                     findings.append("%s: %r instead of %g" % (path, value, rate))
         elif path.endswith("/oil_temp"):
             readings += len(values)
