@@ -29,6 +29,11 @@ print_line(const struct busplan *plan)
 	for (size_t dead = 1; dead < plan->told; dead++)
 		printf("%s %s with %zu dead", dead == 1 ? "; worst round" : ",",
 			seconds(round, sizeof round, plan->with[dead].round), dead);
+	if (plan->host.max_rate > 0)
+		printf("; at most %g a second", plan->host.max_rate);
+	if (plan->host.max_rate > 0 && plan->host.lines > 1)
+		printf(" by the %zu lines to %s, used to %.0f %%", plan->host.lines,
+			plan->host.name, plan->host.load * 100);
 	if (plan->bearable == -1)
 		printf("; late when all is due at once");
 	else if (plan->units > 1)
@@ -40,7 +45,7 @@ print_line(const struct busplan *plan)
 static bool
 is_worth_a_line(const struct busplan *plan)
 {
-	return plan->units > 1 || plan->options->baud > 0 || plan->with[0].load >= 0.5 ||
+	return plan->host.max_rate > 0 || plan->units > 1 || plan->options->baud > 0 || plan->with[0].load >= 0.5 ||
 		plan->bearable == -1;
 }
 
@@ -85,13 +90,15 @@ bus_view_json(const struct inventory *inventory)
 		const struct busplan *plan = &plans[i];
 
 		json_array_append_new(list, json_pack("{s:o, s:o, s:i, s:I, s:I, s:o, s:o, s:o,"
-			" s:I, s:o, s:o}", "name", doc_text(plan->name),
+			" s:I, s:o, s:o, s:o}", "name", doc_text(plan->name),
 			"file", doc_text(plan->options->file), "line", plan->options->file_line,
 			"units", (json_int_t)plan->units, "questions", (json_int_t)plan->questions,
 			"load", doc_number(plan->with[0].load * 100),
 			"round", doc_number((double)plan->with[0].round / 1e9),
 			"interval", doc_number((double)plan->shortest / 1e9),
 			"baud", (json_int_t)plan->options->baud,
+			"max_rate", plan->host.max_rate > 0 ? doc_number(plan->host.max_rate) :
+				json_null(),
 			"in_time_with", plan->bearable < 0 ? json_null() :
 				json_integer(plan->bearable),
 			"dead", dead_json(plan)));

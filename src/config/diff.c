@@ -65,7 +65,7 @@ put_modbus(FILE *to, const struct modbus_options *modbus)
 		(long long)modbus->timeout, (long long)modbus->connect_timeout,
 		(long long)modbus->connect_delay, (long long)modbus->request_gap,
 		(long long)modbus->close_after, modbus->max_regs, modbus->max_bits, modbus->max_gap);
-	fprintf(to, " %d %d %lld %d", modbus->framing, modbus->local_echo,
+	fprintf(to, " %a %d %d %lld %d", modbus->max_rate, modbus->framing, modbus->local_echo,
 		(long long)modbus->quiet, modbus->never_connect);
 	if (modbus->serial.device != NULL) {
 		put(to, modbus->serial.device);

@@ -16,7 +16,7 @@
 
 static const char *const line_keys[] = {
 	"transport", "port", "timeout", "connect_timeout", "connect_delay", "request_gap",
-	"close_after", "device", "rs485", "baud", "parity", "stop_bits", "local_echo", "gateway",
+	"max_rate", "close_after", "device", "rs485", "baud", "parity", "stop_bits", "local_echo", "gateway",
 	"turnaround", "free_connections",
 };
 
@@ -131,6 +131,7 @@ line_options(struct build *build, const struct scope *scope, struct modbus_optio
 	options->connect_timeout = scope_duration(scope, "connect_timeout");
 	options->connect_delay = scope_duration(scope, "connect_delay");
 	options->request_gap = scope_duration(scope, "request_gap");
+	options->max_rate = scope_number(scope, "max_rate");
 	options->close_after = scope_duration(scope, "close_after");
 	options->local_echo = scope_bool(scope, "local_echo");
 	if (rtu && scope_find(scope, "request_gap") == NULL)
@@ -280,6 +281,8 @@ contradiction(const struct modbus_options *one, const struct modbus_options *oth
 		return "connect_delay";
 	if (one->request_gap != other->request_gap)
 		return "request_gap";
+	if (one->max_rate != other->max_rate)
+		return "max_rate";
 	if (one->close_after != other->close_after)
 		return "close_after";
 	if (one->never_connect != other->never_connect)
@@ -392,8 +395,34 @@ build_line_device(struct build *build, const struct config_setting_t *line, stru
 static const char *
 way_out(const struct busplan *plan)
 {
+	if (plan->host.max_rate > 0)
+		return "take a longer interval, fewer registers or a higher max_rate";
 	return plan->options->baud > 0 ? "take a longer interval, fewer registers or a higher baud" :
 		"take a longer interval, or fewer registers";
+}
+
+/* Several lines to one host: each of them may fit, and all together not. */
+static void
+check_host(struct build *build, const struct busplan *plan)
+{
+	const struct modbus_options *options = plan->options;
+	const struct busplan_host *host = &plan->host;
+	char round[32], interval[32];
+
+	if (host->max_rate <= 0 || host->lines < 2)
+		return;
+	str_time_span(round, sizeof round, host->round / LOOP_MS * LOOP_MS);
+	str_time_span(interval, sizeof interval, host->shortest);
+	if (host->load > 1)
+		conf_error(build->errors, options->file, options->file_line, "line \"%s\": does not "
+			"fit: the %zu lines to %s ask %.1f questions a second, its max_rate is %g: %s",
+			plan->name, host->lines, host->name, host->load * host->max_rate,
+			host->max_rate, way_out(plan));
+	else if (host->round > host->shortest)
+		conf_warning(build->errors, options->file, options->file_line, "line \"%s\": the %zu "
+			"questions of the %zu lines to %s take %s at its max_rate of %g: when all are "
+			"due at once, polls every %s are late: %s", plan->name, host->questions,
+			host->lines, host->name, round, host->max_rate, interval, way_out(plan));
 }
 
 static void
@@ -427,8 +456,10 @@ build_check_time(struct build *build)
 	size_t count;
 	struct busplan *plans = busplan_make(build->inventory, &count);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		check_time(build, &plans[i]);
+		check_host(build, &plans[i]);
+	}
 	free(plans);
 }
 

@@ -18,6 +18,16 @@ struct modbus_options;
 
 #define BUSPLAN_DEAD 3 /* dead units up to which it is told what they cost */
 
+/* Who is asked no more often than max_rate, by all lines that lead there together. */
+struct busplan_host {
+	char name[64];        /* the address or the tty */
+	double max_rate;      /* questions a second: the lowest that one of its lines has; 0: no limit */
+	size_t lines, questions; /* of one round, over all lines */
+	double load;          /* of max_rate, 1 is all of it */
+	int64_t round;        /* ns that all of them take once */
+	int64_t shortest;     /* ns: interval of what is asked most often */
+};
+
 struct busplan {
 	char name[80];        /* of the line; the tty or host:port of one without a name */
 	const struct modbus_options *options; /* of its first device; the inventory's */
@@ -26,6 +36,7 @@ struct busplan {
 	int64_t shortest;     /* ns: interval of what is asked most often */
 	struct bustime_sum with[BUSPLAN_DEAD + 1]; /* by dead units */
 	size_t told;          /* of them: units, but BUSPLAN_DEAD + 1 at most */
+	struct busplan_host host;
 	int bearable;         /* dead units with which every poll still ends within its
 	                         interval, whatever is due together; -1: not even without */
 };

@@ -40,14 +40,14 @@ bustime_exchange(const struct bustime *time, enum adu_function function, uint16_
 	bool bits = function == ADU_COILS || function == ADU_DISCRETE_INPUTS;
 	int64_t data = bits ? (count + 7) / 8 : 2 * (int64_t)count;
 
-	return longer(time->request_gap, time->gap) + time->network +
-		(QUESTION + ANSWER + data) * time->character + longer(time->turnaround, time->gap);
+	return longer(time->pace, longer(time->request_gap, time->gap) + time->network +
+		(QUESTION + ANSWER + data) * time->character + longer(time->turnaround, time->gap));
 }
 
 int64_t
 bustime_silent(const struct bustime *time)
 {
-	return time->request_gap + time->silence;
+	return longer(time->pace, time->request_gap + time->silence);
 }
 
 static int

@@ -20,6 +20,7 @@ struct bustime {
 	int64_t turnaround;  /* for which a unit thinks */
 	int64_t network;     /* there and back; 0 for a tty */
 	int64_t request_gap; /* ours, before a question */
+	int64_t pace;        /* from one question to the next at least, for the host's sake; 0: none */
 	int64_t silence;     /* from a question to the end of waiting for its answer */
 };
 

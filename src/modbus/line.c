@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "modbus/adu.h"
 #include "modbus/owed.h"
+#include "modbus/pace.h"
 
 #define CONNECT_TIMEOUT (3 * LOOP_S)
 #define CONNECT_SPACING LOOP_S /* between two connects, whatever happened to the first */
@@ -39,6 +40,7 @@ enum {
 struct lines {
 	struct loop *loop;
 	struct line *all;
+	struct pace *hosts;
 	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
 		void *arg);
 	void *tap_arg;
@@ -52,6 +54,7 @@ struct line {
 	struct line_options options;
 	enum line_state state;
 	struct line_unit *units;
+	struct pace_turn turn;    /* among the lines of its host */
 
 	struct serial *serial;    /* of a line on a tty */
 	char *device;
@@ -102,6 +105,7 @@ struct line {
 static void pump(struct line *line);
 static void on_timer(void *arg);
 static void on_refusals(void *arg);
+static void on_turn(void *arg);
 
 /* ---- lines and their units ---- */
 
@@ -118,6 +122,7 @@ static void
 line_free(struct line *line)
 {
 	DL_DELETE(line->lines->all, line);
+	pace_leave(&line->lines->hosts, &line->turn);
 	loop_timer_stop(line->loop, &line->timer);
 	loop_timer_stop(line->loop, &line->refusals);
 	net_stream_close(line->stream);
@@ -152,6 +157,7 @@ line_new(struct lines *lines, const struct line_options *options)
 {
 	struct line *line = mem_zero(sizeof(*line));
 	int64_t seed[2] = { loop_wall(lines->loop), loop_mono(lines->loop) };
+	char host[64];
 
 	line->lines = lines;
 	line->loop = lines->loop;
@@ -165,6 +171,9 @@ line_new(struct lines *lines, const struct line_options *options)
 	loop_timer_init(&line->timer, on_timer, line);
 	loop_timer_init(&line->refusals, on_refusals, line);
 	DL_APPEND(lines->all, line);
+	line->turn = (struct pace_turn){ .due = on_turn, .arg = line };
+	pace_join(&lines->hosts, lines->loop, line->device[0] != '\0' ? line->device :
+		net_addr_text(host, sizeof(host), &options->address, false), &line->turn);
 	return line;
 }
 
@@ -184,6 +193,7 @@ take_options(struct line *line, const struct line_options *options)
 		line->options.connect_timeout = CONNECT_TIMEOUT;
 	if (line->options.quiet <= 0)
 		line->options.quiet = LINE_QUIET;
+	pace_set(&line->turn, options->host_gap);
 }
 
 /* What a serial line is made of changes with a new line only: the old one has it open. */
@@ -301,6 +311,7 @@ set_state(struct line *line, enum line_state state)
 {
 	int64_t now = loop_mono(line->loop);
 
+	pace_forget(&line->turn);
 	line->busy = busy_until(line, now);
 	if (now - line->minute_at >= MINUTE) {
 		line->minute_load = load_between(line->busy - line->minute_busy, line->minute_at,
@@ -1107,6 +1118,10 @@ pump(struct line *line)
 		} else if (line->in_size == 1 && !is_rtu(line)) {
 			/* half a word that nobody asked for: start afresh, not with a doubt */
 			bad_reply(line, "a byte that was not asked for");
+		} else if (!pace_take(&line->turn)) {
+			loop_timer_stop(line->loop, &line->timer);
+			set_state(line, LINE_SETTLING);
+			pace_wait(&line->turn);
 		} else {
 			ask(line, request);
 		}
@@ -1117,6 +1132,17 @@ pump(struct line *line)
 		start_connect(line);
 	if (line->state == LINE_READY && line->options.close_after > 0)
 		loop_timer_in(line->loop, &line->timer, line->options.close_after);
+}
+
+/* Its host may be asked again. */
+static void
+on_turn(void *arg)
+{
+	struct line *line = arg;
+
+	enter(line);
+	set_state(line, LINE_READY);
+	leave(line);
 }
 
 static void

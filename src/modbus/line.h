@@ -43,6 +43,7 @@ struct line_options {
 	int64_t connect_timeout; /* ns; 0: 3 s */
 	int64_t connect_delay;   /* ns between connected and the first request */
 	int64_t request_gap;     /* ns between the end of an exchange and the next request */
+	int64_t host_gap;        /* ns between two questions to the host, by whatever line; 0: none */
 	int64_t close_after;     /* ns of idleness, then FIN; 0: stay connected */
 	int64_t retry_within;    /* ns: a line that is down is tried again at least this often,
 	                            but never more than once a second; 0: 60 s */

@@ -134,6 +134,8 @@ modbus_line_options(const struct modbus_options *device, struct line_options *li
 		.quiet = device->quiet, .connect_timeout = device->connect_timeout,
 		.connect_delay = device->connect_delay, .request_gap = device->request_gap,
 		.close_after = device->close_after };
+	if (device->max_rate > 0)
+		line->host_gap = (int64_t)((double)LOOP_S / device->max_rate);
 	line->name = device->line != NULL && device->line[0] != '\0' ? device->line :
 		tty ? device->serial.device :
 		    net_addr_text(name, MODBUS_LINE_NAME, &device->address, true);

@@ -27,6 +27,7 @@ struct modbus_options {
 	int64_t connect_timeout; /* ns */
 	int64_t connect_delay;   /* ns between connected and the first request */
 	int64_t request_gap;     /* ns between an answer and the next request */
+	double max_rate;         /* questions a second to its host, by whatever line; 0: no limit */
 	int64_t close_after;     /* ns of idleness, then FIN; 0 = stay connected */
 	uint16_t max_regs;       /* 1..125 */
 	uint16_t max_bits;       /* 1..2000 */

@@ -133,6 +133,94 @@ knows_the_bus_behind_a_gateway_that_says_its_speed(void)
 	end();
 }
 
+/* 10 units, a question each every 10 s: one a second. */
+static void
+refuses_what_does_not_fit_into_max_rate(void)
+{
+	struct busplan *plans;
+	size_t count;
+
+	load("address = \"10.0.0.7\"; max_rate = 0.5;", 10, 10, "");
+	CHECK(inventory == NULL);
+	CHECK_INT(errors.count, 1);
+	CHECK_INT(errors.items[0].line, 2);
+	CHECK(strstr(errors.items[0].text, "line \"bus\": does not fit") != NULL);
+	CHECK(strstr(errors.items[0].text, "200 % of its time") != NULL);
+	CHECK(strstr(errors.items[0].text, "a higher max_rate") != NULL);
+	end();
+	load("address = \"10.0.0.7\"; max_rate = 4;", 10, 10, "");
+	CHECK(inventory != NULL);
+	plans = busplan_make(inventory, &count);
+	CHECK_NEAR(plans->with[0].load, 0.25, 0.001);
+	CHECK_INT(plans->with[0].round, INT64_C(2500000000));
+	CHECK_NEAR(plans->host.max_rate, 4, 0);
+	free(plans);
+	end();
+}
+
+/* Two ports of one serial server: one unit on each, asked that often. */
+static void
+load_two_lines(const char *max_rate, const char *first, const char *second)
+{
+	FILE *file;
+	struct conf *conf;
+
+	scratch_make();
+	file = fopen(scratch_path("main.conf"), "w");
+	CHECK(file != NULL);
+	fprintf(file, "poller: { templates = [ ]; state_dir = \"%s\"; };\nlines: (\n"
+		"{ name = \"one\"; address = \"10.0.0.7\"; port = 4001; %s },\n"
+		"{ name = \"two\"; address = \"10.0.0.7\"; port = 4002; } );\ndevices: (\n"
+		"{ name = \"a\"; interval = \"%s\"; modbus = { line = \"one\"; unit_id = 1; }; "
+		POINT ",\n{ name = \"b\"; interval = \"%s\"; modbus = { line = \"two\"; "
+		"unit_id = 1; }; " POINT " );\n", scratch_path("state"), max_rate, first, 2, second, 2);
+	fclose(file);
+	errors = (struct conf_errors){ 0 };
+	conf = conf_load(scratch_path("main.conf"), &errors);
+	inventory = conf == NULL ? NULL : conf_inventory(conf);
+	conf_free(conf);
+}
+
+static void
+all_lines_to_a_host_share_its_max_rate(void)
+{
+	struct busplan *plans;
+	size_t count;
+
+	load_two_lines("max_rate = 2;", "1s", "2s");
+	CHECK(inventory != NULL);
+	CHECK_INT(errors.warning_count, 0);
+	plans = busplan_make(inventory, &count);
+	CHECK_INT(count, 2);
+	for (size_t i = 0; i < count; i++) {
+		CHECK_NEAR(plans[i].host.max_rate, 2, 0);
+		CHECK_NEAR(plans[i].host.load, 0.75, 0.001); /* 1 and 0.5 of 2 a second */
+		CHECK_INT(plans[i].host.lines, 2);
+		CHECK_INT(plans[i].host.questions, 2);
+	}
+	free(plans);
+	end();
+}
+
+/* Each of them alone would fit. */
+static void
+refuses_lines_that_together_do_not_fit_into_it(void)
+{
+	load_two_lines("max_rate = 1.25;", "1s", "1s");
+	CHECK(inventory == NULL);
+	CHECK_INT(errors.count, 2);
+	CHECK_INT(errors.items[0].line + errors.items[1].line, 3 + 4);
+	CHECK(strstr(errors.items[0].text, "the 2 lines to 10.0.0.7 ask 2.0 questions a second, "
+		"its max_rate is 1.25") != NULL);
+	end();
+	load_two_lines("max_rate = 1.25;", "1s", "60s");
+	CHECK(inventory != NULL);
+	CHECK_INT(errors.warning_count, 2);
+	CHECK(strstr(errors.warnings[0].text, "take 1600ms at its max_rate of 1.25: when all are "
+		"due at once, polls every 1s are late") != NULL);
+	end();
+}
+
 #define PATH "paths: ( { name = \"x\"; source = [ \"m1/*\" ]; hops = ( \"m2\" ); } );\n"
 
 static void
@@ -167,6 +255,9 @@ warns_of_points_that_are_never_read(void)
 
 RUN_TESTS(TEST(sums_what_all_units_of_a_line_take),
 	TEST(refuses_what_does_not_fit_by_file_and_line),
+	TEST(refuses_what_does_not_fit_into_max_rate),
+	TEST(all_lines_to_a_host_share_its_max_rate),
+	TEST(refuses_lines_that_together_do_not_fit_into_it),
 	TEST(warns_where_one_dead_unit_makes_others_late),
 	TEST(knows_no_bus_behind_a_gateway_that_says_no_speed),
 	TEST(knows_the_bus_behind_a_gateway_that_says_its_speed),

@@ -157,10 +157,16 @@ received(struct net_sim_conn *conn, const uint8_t *data, size_t size, void *arg)
 void
 server_start(struct server *server, struct loop *loop, const char *address)
 {
+	server_start_on(server, loop, address, 502);
+}
+
+void
+server_start_on(struct server *server, struct loop *loop, const char *address, uint16_t port)
+{
 	static const struct net_sim_server events = { accepted, received, closed };
 	struct fail why;
 
-	CHECK(net_addr_parse(address, 502, &server->at, &why) == 0);
+	CHECK(net_addr_parse(address, port, &server->at, &why) == 0);
 	server->loop = loop;
 	net_sim_tcp(&server->at, &events, server);
 }

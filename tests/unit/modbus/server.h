@@ -36,6 +36,7 @@ struct server {
 
 uint16_t server_register(uint8_t unit, uint16_t address);
 void server_start(struct server *server, struct loop *loop, const char *address);
+void server_start_on(struct server *server, struct loop *loop, const char *address, uint16_t port);
 /* The right answer, in full; at most 260 bytes. Returns its length. */
 size_t server_answer(const struct server_request *request, uint8_t *to);
 size_t server_exception(const struct server_request *request, uint8_t code, uint8_t *to);
