@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "supervisor.h"
 
 static void
@@ -27,6 +28,7 @@ main(int argc, char **argv)
 	struct supervisor_options options = { .config = PW_SYSCONFDIR "/pollwerk/pollwerk.conf" };
 	int option;
 
+	mem_settle();
 	while ((option = getopt_long(argc, argv, "c:fvhV", longs, NULL)) != -1) {
 		if (option == 'c') {
 			options.config = optarg;

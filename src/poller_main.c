@@ -697,14 +697,12 @@ take_down(struct main *m)
 int
 poller_main(const struct role_poller *given)
 {
-	struct main m = { .given = given, .parsing_fd = -1, .waiting_fd = -1 };
+	struct main m = { .given = given, .inventory = given->inventory, .parsing_fd = -1,
+		.waiting_fd = -1 };
 	struct fail why;
 	int status = 1;
 
 	signal(SIGPIPE, SIG_IGN);
-	m.inventory = load_inventory(given->bundle_fd);
-	if (m.inventory == NULL)
-		goto out;
 	m.loop = loop_new(&why);
 	if (m.loop == NULL || open_data(&m, &why) == -1 || open_journal(&m, &why) == -1 ||
 		open_drivers(&m, &why) == -1) {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 struct fail;
+struct inventory;
 
 enum role_message {
 	ROLE_RELOAD = 'R',  /* poller -> supervisor: somebody asked for a reload */
@@ -26,9 +27,11 @@ int role_receive(int fd, enum role_message *kind, char *text, size_t size, int *
 
 /* What a poller is born with. */
 struct role_poller {
-	int alive_fd;  /* the socketpair */
-	int bundle_fd; /* sealed configuration */
-	int ctl_fd;    /* listening unix socket */
+	int alive_fd; /* the socketpair */
+	/* The supervisor's, as of the fork: what was checked is what runs. The poller's to free:
+	 * one inventory in its memory, and not two. */
+	struct inventory *inventory;
+	int ctl_fd;   /* listening unix socket */
 	int icmp4, icmp6; /* -1 when there is none */
 };
 int poller_main(const struct role_poller *given);

@@ -153,6 +153,8 @@ read_inventory(int bundle_fd)
 				errors.items[i].text);
 	conf_errors_free(&errors);
 	conf_free(conf);
+	/* Each role begins with a copy of this memory. */
+	mem_trim();
 	return inventory;
 }
 
@@ -235,7 +237,7 @@ open_places(struct supervisor *s, struct fail *why)
 static _Noreturn void
 run_role(struct supervisor *s, int which, int alive_fd)
 {
-	struct role_poller given = { alive_fd, s->bundle_fd, s->ctl_fd, s->icmp4, s->icmp6 };
+	struct role_poller given = { alive_fd, s->inventory, s->ctl_fd, s->icmp4, s->icmp6 };
 	const struct store_options *store = s->inventory->store;
 	struct fail why;
 

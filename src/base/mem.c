@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,6 +47,20 @@ void *
 mem_copy(const void *from, size_t size)
 {
 	return memcpy(mem_zero(size), from, size);
+}
+
+#define LARGE (256 * 1024)
+
+void
+mem_settle(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE);
+}
+
+void
+mem_trim(void)
+{
+	malloc_trim(0);
 }
 
 char *

@@ -12,6 +12,12 @@ void *mem_array(size_t count, size_t size);   /* zeroed, product checked; free()
 void *mem_grow(void *old, size_t count, size_t size); /* like reallocarray; new part not zeroed */
 char *mem_text(const char *text);             /* copy, NULL stays NULL; free() it */
 void *mem_copy(const void *from, size_t size);
+/* For a process that goes on for years, before its first allocation: large blocks are always
+ * mapped by themselves, so that one that is freed is the system's again. Else one large block
+ * that was freed once teaches malloc to keep all later ones in its heap. */
+void mem_settle(void);
+/* What was freed goes back to the system, as far as whole pages of it are free. */
+void mem_trim(void);
 /* Bounds this process's address space, for children that call what may run away. Nothing
  * with AddressSanitizer, whose shadow alone is larger. */
 void mem_limit(size_t bytes);

@@ -23,6 +23,8 @@
 #define RETRY_INTERVAL LOOP_S
 /* A file system with less room than that is full. */
 #define ROOM_LEAST (1u << 20)
+/* Octets of a buffer that stay with it in any case. */
+#define ROOM_KEPT (128u << 10)
 #define RESERVE 4
 
 /* What goes to disk in one piece. */
@@ -503,11 +505,23 @@ tell_health(struct writer *writer)
 	writer->health = health;
 }
 
+/* A snapshot, or what came while the disk took its time, needs room that the usual batch does
+ * not: it is not kept for the next time. */
+static void
+empty_batch(struct batch *batch)
+{
+	struct record_buffer *records = &batch->records;
+
+	if (records->room > ROOM_KEPT && records->used < records->room / 4)
+		record_buffer_free(records);
+	records->used = 0;
+}
+
 static void
 batch_written(struct writer *writer)
 {
 	writer->committed = writer->back->last;
-	writer->back->records.used = 0;
+	empty_batch(writer->back);
 	forget_aside(writer);
 	tell_committed(writer, writer->committed);
 }
