@@ -17,8 +17,7 @@
 #define WRAP_MAX UINT64_C(10000000000000000)
 
 static const char *const modbus_keys[] = {
-	"function", "pdu", "register", "modicon", "type", "order", "bit", "length",
-	"separate", "mask", "chars", "min", "max", "scale_from", "wrap",
+	"function", "pdu", "register", "modicon", "type", "order", "length", "separate", "mask", "chars", "min", "max", "scale_from", "wrap",
 };
 
 /* ---- what all points have ---- */
@@ -239,6 +238,33 @@ build_snmp_invalid(struct build *build, const struct scope *scope, enum point_ki
 	return fine;
 }
 
+/* A value of type BITS: its first bit, or one of them. */
+static bool
+build_snmp_bits(struct build *build, const struct scope *scope, enum point_kind *kind,
+	struct snmp_point *wire)
+{
+	const struct config_setting_t *node = scope->levels[0];
+	bool one = node_get(node, "bit") != NULL, first = scope_bool(scope, "bits");
+
+	if (!one && !first)
+		return true;
+	if (one && first) {
+		node_error(node, build->errors, "bits, bit: give one of them");
+		return false;
+	}
+	if (*kind == POINT_COUNTER || *kind == POINT_TEXT || wire->scales != NULL) {
+		node_error(node, build->errors, "%s: a state is read from BITS, no %s",
+			one ? "bit" : "bits", *kind == POINT_COUNTER ? "counter" :
+			*kind == POINT_TEXT ? "text" : "number of another scale");
+		return false;
+	}
+	if (scope_text(scope, "kind")[0] == '\0')
+		*kind = POINT_STATE;
+	wire->bits = one ? SNMP_BITS_ONE : SNMP_BITS_FIRST;
+	wire->bit = (uint8_t)scope_int(scope, "bit");
+	return true;
+}
+
 static bool
 build_snmp_point(struct build *build, const struct scope *scope, struct draft *draft)
 {
@@ -260,6 +286,7 @@ build_snmp_point(struct build *build, const struct scope *scope, struct draft *d
 	}
 	if (!build_kind(build, scope, POINT_GAUGE, &draft->point) ||
 		!build_scales(build, scope, draft->point.kind, wire) ||
+		!build_snmp_bits(build, scope, &draft->point.kind, wire) ||
 		!build_snmp_invalid(build, scope, draft->point.kind, wire))
 		return false;
 	draft->point.wire = arena_same(build->arena, wire, sizeof *wire);
@@ -541,6 +568,11 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 		scope_push(&around, at->node);
 	if (node_get(node, "oid") != NULL) {
 		node_error(node, build->errors, "key \"oid\": only for SNMP points, and this one is "
+			"asked by Modbus");
+		return false;
+	}
+	if (node_get(node, "bits") != NULL) {
+		node_error(node, build->errors, "key \"bits\": only for SNMP points, and this one is "
 			"asked by Modbus");
 		return false;
 	}

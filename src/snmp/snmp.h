@@ -68,6 +68,13 @@ struct snmp_range {
  * stand in a text. Returns -1 and fills why else. */
 int snmp_range_parse(const char *text, struct snmp_range *range, struct fail *why);
 
+/* How a value of type BITS (RFC 2578 7.1.4: an OCTET STRING, bit 0 is the highest of the first
+ * octet) becomes a number. Bits beyond its end are not set. */
+enum snmp_bits {
+	SNMP_BITS_NONE,  /* it is no BITS */
+	SNMP_BITS_FIRST, /* the number of the first bit that is set, -1 when none is */
+	SNMP_BITS_ONE    /* 1 when bit `bit` is set, else 0 */
+};
 /* Scalars: the OID with its .0. Columns: without the row's index. The first OID that the
  * agent (the row) has is used. */
 struct snmp_point {
@@ -79,6 +86,8 @@ struct snmp_point {
 	/* Compared before any scale: REASON_INVALID_VALUE. Not for texts. */
 	const struct snmp_range *invalid;
 	size_t invalid_count;
+	enum snmp_bits bits; /* gauges and states */
+	uint8_t bit;         /* SNMP_BITS_ONE */
 };
 struct snmp_info {
 	const char *name;

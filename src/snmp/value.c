@@ -278,6 +278,31 @@ read_counter(const struct value *value, struct reading *reading)
 	}
 }
 
+/* An agent may leave out zero octets at the end, even all. */
+static uint8_t
+read_bits(const struct value *value, const struct snmp_point *wire, struct reading *reading,
+	double *number)
+{
+	int64_t result = wire->bits == SNMP_BITS_ONE ? 0 : -1;
+
+	if (value->type != VALUE_OCTETS)
+		return REASON_BAD_REPLY;
+	for (size_t i = 0; i < value->size * 8; i++) {
+		if ((value->octets[i / 8] & 0x80 >> i % 8) == 0)
+			continue;
+		if (wire->bits == SNMP_BITS_FIRST) {
+			result = (int64_t)i;
+			break;
+		}
+		if (i == wire->bit)
+			result = 1;
+	}
+	reading->raw = (uint64_t)result;
+	reading->whole = true;
+	*number = (double)result;
+	return REASON_GOOD;
+}
+
 static uint8_t
 read_number(const struct value *value, struct reading *reading, double *number)
 {
@@ -317,6 +342,7 @@ static uint8_t
 read_kind(const struct value *value, const struct point *point, double scale,
 	struct reading *reading, char *line, size_t line_size)
 {
+	const struct snmp_point *wire = point->wire;
 	double number;
 	uint8_t reason;
 
@@ -327,14 +353,16 @@ read_kind(const struct value *value, const struct point *point, double scale,
 	switch (point->kind) {
 	case POINT_COUNTER:
 		reason = read_counter(value, reading);
-		return reason == REASON_GOOD && is_invalid(point->wire, (double)reading->raw) ?
+		return reason == REASON_GOOD && is_invalid(wire, (double)reading->raw) ?
 			REASON_INVALID_VALUE : reason;
 	case POINT_TEXT:
 		reading->text = value_text(line, line_size, value);
 		return REASON_GOOD;
 	default:
-		reason = read_number(value, reading, &number);
-		if (reason == REASON_GOOD && is_invalid(point->wire, number))
+		reason = wire != NULL && wire->bits != SNMP_BITS_NONE ?
+			read_bits(value, wire, reading, &number) :
+			read_number(value, reading, &number);
+		if (reason == REASON_GOOD && is_invalid(wire, number))
 			return REASON_INVALID_VALUE;
 		if (reason == REASON_GOOD)
 			reading->number = number * scale * point->scale + point->offset;

@@ -71,6 +71,12 @@ cp "$recordings"/*.snmprec "$work/data"
 # One more, with a supply that is no longer there.
 sed 's/^\(1.3.6.1.4.1.248.14.1.2.1.3.1.2|2|\)1$/\12/' \
 	"$recordings/hirschmann-powermice-ms4128.snmprec" >"$work/data/broken.snmprec"
+# And a ring that is open, by the standard's MIB: a value of type BITS.
+cat >"$work/data/ring.snmprec" <<'END'
+1.0.62439.1.1.1.1.7.1|2|3
+1.0.62439.1.1.1.1.9.1|2|4
+1.0.62439.1.1.1.1.10.1|4x|20
+END
 chmod 755 "$work" "$work/data"
 chmod 644 "$work"/data/*
 chmod 777 "$work/cache"
@@ -102,7 +108,9 @@ parameters = { $parameters }; }"
 		comma=,
 	done <"$work/devices"
 	echo ",{ name = \"broken\"; address = \"127.0.0.1\"; snmp = { version = \"2c\"; port = $port;
-community = \"broken\"; }; templates = [ \"hirschmann-classic\" ]; alarms = \"standard\"; }"
+community = \"broken\"; }; templates = [ \"hirschmann-classic\" ]; alarms = \"standard\"; },
+{ name = \"ring\"; address = \"127.0.0.1\"; snmp = { version = \"2c\"; port = $port;
+community = \"ring\"; }; templates = [ \"iec-mrp\" ]; }"
 	echo ');'
 } >"$work/pollwerk.conf"
 check "the configuration of all recorded devices is right" $pollwerk check
@@ -185,6 +193,8 @@ linux/load[Load-1]/average 0.05
 linux/established 9
 printer/supply[Black~Cartridge~HP~CF217A]/level 28
 printer/tray[Tray~1]/level invalid-value
+ring/mrp[1]/ring 2
+ring/mrp[1]/port_2 4
 END
 none "$(wc -l <"$work/known") numbers are what a person reads off the recordings" \
 	"$(python3 "$judge" known "$work/values" <"$work/known")"

@@ -127,6 +127,16 @@ def number_of(tag, value):
     return float((match.group(1) + match.group(2) + b'.' + (match.group(3) or b'0')).decode())
 
 
+def bits_of(point, tag, value):
+    """A BITS: bit 0 is the highest of the first octet."""
+    if tag != 4:
+        return None
+    found = [i for i in range(len(value) * 8) if value[i // 8] << i % 8 & 128]
+    if 'bit' in point:
+        return int(point['bit'] in found)
+    return found[0] if found else -1
+
+
 def text_of(tag, value):
     if tag == 64:
         return value.decode() if b'.' in value else '.'.join(str(byte) for byte in value)
@@ -163,7 +173,8 @@ def expected(point, objects, suffix, parameters):
             continue
         if kind == 'text':
             return 'good', text_of(tag, value)
-        number = number_of(tag, value)
+        number = bits_of(point, tag, value) if 'bits' in point or 'bit' in point else \
+            number_of(tag, value)
         if number is None or is_invalid(point, number):
             return 'invalid-value', None
         if kind == 'counter':

@@ -167,6 +167,41 @@ a_number_that_means_not_supported_is_invalid(void)
 }
 
 static void
+of_bits_the_first_that_is_set_or_one_of_them_is_the_value(void)
+{
+	static const struct {
+		const char *octets;
+		size_t size;
+		int first, third; /* third: bit 2 */
+	} cases[] = {
+		{ "\x20", 1, 2, 1 }, { "\x80", 1, 0, 0 }, { "\xa0", 1, 0, 1 }, { "\x10", 1, 3, 0 },
+		{ "\x00\x40", 2, 9, 0 }, { "\x00", 1, -1, 0 }, { "", 0, -1, 0 },
+	};
+	struct snmp_point first = { .bits = SNMP_BITS_FIRST };
+	struct snmp_point third = { .bits = SNMP_BITS_ONE, .bit = 2 };
+	struct point point = { .name = "p", .unit = "", .kind = POINT_STATE, .scale = 1 };
+	struct value number = { .type = VALUE_INTEGER, .integer = 2 };
+	struct reading reading;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct value value = { .type = VALUE_OCTETS,
+			.octets = (const uint8_t *)cases[i].octets, .size = cases[i].size };
+
+		point.wire = &first;
+		CHECK_INT(read_as(&value, &point, &reading), REASON_GOOD);
+		CHECK_NEAR(reading.number, cases[i].first, 0);
+		CHECK(reading.whole && (int64_t)reading.raw == cases[i].first);
+		point.wire = &third;
+		CHECK_INT(read_as(&value, &point, &reading), REASON_GOOD);
+		CHECK_NEAR(reading.number, cases[i].third, 0);
+	}
+	/* Of another type it is not what the template says. */
+	CHECK_INT(read_as(&number, &point, &reading), REASON_BAD_REPLY);
+	number.type = VALUE_NULL;
+	CHECK_INT(read_as(&number, &point, &reading), REASON_NO_SUCH_OBJECT);
+}
+
+static void
 ranges_of_invalid_numbers_are_read_from_text(void)
 {
 	static const struct {
@@ -255,6 +290,7 @@ oids_are_read_and_written_as_text(void)
 }
 
 RUN_TESTS(TEST(reads_the_number_that_a_text_begins_with),
+	TEST(of_bits_the_first_that_is_set_or_one_of_them_is_the_value),
 	TEST(does_not_make_a_number_of_what_is_none), TEST(scales_a_gauge_of_any_numeric_type),
 	TEST(the_factor_of_an_oid_comes_before_the_scale_of_the_point),
 	TEST(a_counter_keeps_its_width), TEST(null_and_the_exceptions_are_no_value),
