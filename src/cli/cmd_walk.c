@@ -68,12 +68,13 @@ parse_root(struct request *request, struct mib *mib)
 {
 	char numbers[OID_TEXT];
 	const char *text = request->oid_text;
+	bool name = mib_is_name(text) || mib_is_bare_name(text);
 	struct fail why;
 
-	if (mib_is_name(text) && mib == NULL)
+	if (name && mib == NULL)
 		return cmd_usage(&cmd_walk, "\"%s\": there are no MIB files: install "
 			"snmp-mibs-downloader, or name directories in poller.mibs", text);
-	if (mib_is_name(text)) {
+	if (name) {
 		if (mib_resolve(mib, text, numbers, sizeof numbers, &why) == -1)
 			return cmd_usage(&cmd_walk, "\"%s\": %s", text, why.text);
 		text = numbers;
@@ -193,7 +194,8 @@ run(const struct cmd_context *context, int argc, char **argv)
 
 	if (status != CMD_OK)
 		return status;
-	inventory = request.numeric && !mib_is_name(request.oid_text) ?
+	inventory = request.numeric && !mib_is_name(request.oid_text) &&
+		!mib_is_bare_name(request.oid_text) ?
 		cmd_inventory(context) : cmd_inventory_and_mib(context, &mib);
 	if (inventory == NULL)
 		return CMD_NEGATIVE;
@@ -210,5 +212,5 @@ run(const struct cmd_context *context, int argc, char **argv)
 	return status;
 }
 
-const struct cmd cmd_walk = { "walk", "[--numeric] [--max N] DEVICE [OID|MODULE::NAME]",
+const struct cmd cmd_walk = { "walk", "[--numeric] [--max N] DEVICE [OID|NAME|MODULE::NAME]",
 	"list what an SNMP agent has below an OID (" DEFAULT_ROOT ")", run };

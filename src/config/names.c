@@ -110,6 +110,19 @@ numbers_of(struct names *names, const char *text, char *to, size_t size, struct 
 	return 0;
 }
 
+/* A name without its module can only be told where the key holds nothing but OIDs: `type` is a
+ * column in a table, and "u32" in a point. */
+static bool
+holds_only_oids(const char *key)
+{
+	for (size_t i = 0; i < schema_key_count; i++) {
+		if (schema_keys[i].type != SCHEMA_OID && schema_keys[i].type != SCHEMA_OIDS &&
+			strcmp(schema_keys[i].key, key) == 0)
+			return false;
+	}
+	return true;
+}
+
 static void
 resolve(struct names *names, struct config_setting_t *node, const char *key)
 {
@@ -118,7 +131,8 @@ resolve(struct names *names, struct config_setting_t *node, const char *key)
 	struct fail why;
 
 	/* A control character is for the schema to tell about. */
-	if (text == NULL || !mib_is_name(text) || strpbrk(text, " \n\t") != NULL)
+	if (text == NULL || strpbrk(text, " \n\t") != NULL ||
+		!(mib_is_name(text) || (mib_is_bare_name(text) && holds_only_oids(key))))
 		return;
 	if (numbers_of(names, text, numbers, sizeof numbers, &why) == -1) {
 		node_error(node, names->errors, "%s \"%s\": %s", key, text, why.text);

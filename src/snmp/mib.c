@@ -17,7 +17,7 @@
 /* Shorter ones ("iso.3") say nothing that the numbers do not. */
 #define LEAST_ARCS 6
 
-enum { LABEL_MAX = 64, NAMES_MAX = 100000, DIRS_MAX = 128 };
+enum { LABEL_MAX = 64, NAMES_MAX = 100000, DIRS_MAX = 128, PLACES_MAX = 4, ANY_MODULE = -1000 };
 
 struct mib {
 	char dirs[1024];          /* for messages: "DIR, DIR" */
@@ -144,6 +144,17 @@ mib_is_name(const char *text)
 	return is_letter(text[0]) && strstr(text, "::") != NULL;
 }
 
+bool
+mib_is_bare_name(const char *text)
+{
+	size_t length = 0;
+
+	while (is_letter(text[length]) || (length > 0 && (text[length] == '-' ||
+		(text[length] >= '0' && text[length] <= '9'))))
+		length++;
+	return length > 0 && (text[length] == '\0' || text[length] == '.');
+}
+
 /* The nearest name as a question; "" when none is near. */
 static const char *
 did_you_mean(const char *word, const char *const *names, char *to, size_t size)
@@ -156,11 +167,18 @@ did_you_mean(const char *word, const char *const *names, char *to, size_t size)
 	return to;
 }
 
+static bool
+has_name(const struct tree *node)
+{
+	return node->label != NULL && strncmp(node->label, ANON, ANON_LEN) != 0;
+}
+
+/* module: its number, or ANY_MODULE */
 static void
 collect_labels(const struct tree *node, int module, const char **names, size_t *count)
 {
 	for (; node != NULL; node = node->next_peer) {
-		bool its = node->modid == module;
+		bool its = module == ANY_MODULE ? has_name(node) : node->modid == module;
 
 		for (int i = 0; i < node->number_modules && node->module_list != NULL; i++)
 			its = its || node->module_list[i] == module;
@@ -239,6 +257,89 @@ path_of(const struct tree *node, uint32_t ids[SNMP_OID_MAX])
 	return node == NULL ? count : 0;
 }
 
+/* Where a label stands in the tree; places beyond PLACES_MAX are only counted. */
+struct places {
+	const struct tree *nodes[PLACES_MAX];
+	size_t count;
+};
+
+static bool
+same_place(const struct tree *a, const struct tree *b)
+{
+	uint32_t ids[2][SNMP_OID_MAX];
+	size_t counts[2] = { path_of(a, ids[0]), path_of(b, ids[1]) };
+
+	return counts[0] == counts[1] && memcmp(ids[0], ids[1], counts[0] * sizeof **ids) == 0;
+}
+
+static void
+find_places(const struct tree *node, const char *label, struct places *places)
+{
+	for (; node != NULL; node = node->next_peer) {
+		uint32_t ids[SNMP_OID_MAX];
+		bool known = node->label == NULL || strcmp(node->label, label) != 0 ||
+			path_of(node, ids) == 0;
+
+		for (size_t i = 0; i < places->count && i < PLACES_MAX; i++)
+			known = known || same_place(node, places->nodes[i]);
+		if (!known && places->count < PLACES_MAX)
+			places->nodes[places->count] = node;
+		places->count += !known;
+		find_places(node->child_list, label, places);
+	}
+}
+
+static void
+tell_places(const struct places *places, const char *label, struct fail *why)
+{
+	char list[PLACES_MAX * (2 * LABEL_MAX + 4)] = "";
+
+	for (size_t i = 0; i < places->count && i < PLACES_MAX; i++) {
+		const struct module *module = find_module(places->nodes[i]->modid);
+		size_t used = strlen(list);
+
+		snprintf(list + used, sizeof list - used, "%s%s::%s", i == 0 ? "" :
+			i + 1 == places->count ? " or " : ", ",
+			module == NULL ? "?" : module->name, label);
+	}
+	fail_set(why, "%zu MIB modules have that name, each for something else: write %s%s",
+		places->count, list, places->count > PLACES_MAX ? ", .." : "");
+}
+
+static int
+resolve_bare(struct mib *mib, const char *text, char *to, size_t size, struct fail *why)
+{
+	char label[LABEL_MAX], near[LABEL_MAX + 40];
+	size_t length = strcspn(text, "."), count = 0;
+	struct places places = { .count = 0 };
+	uint32_t ids[SNMP_OID_MAX];
+	const char **names;
+
+	snprintf(label, sizeof label, "%.*s", (int)length, text);
+	mib_read_all(mib);
+	if (length < sizeof label)
+		find_places(get_tree_head(), label, &places);
+	if (places.count == 0) {
+		names = mem_array(NAMES_MAX, sizeof *names);
+		collect_labels(get_tree_head(), ANY_MODULE, names, &count);
+		fail_set(why, "no MIB module in %s has that name%s", mib->dirs[0] == '\0' ?
+			"any directory" : mib->dirs, did_you_mean(label, names, near, sizeof near));
+		free(names);
+		return -1;
+	}
+	if (places.count > 1) {
+		tell_places(&places, label, why);
+		return -1;
+	}
+	snmp_oid_text(to, size, ids, path_of(places.nodes[0], ids));
+	if (strlen(to) + strlen(text + length) >= size) {
+		fail_set(why, "has more than %d numbers", SNMP_OID_MAX);
+		return -1;
+	}
+	memcpy(to + strlen(to), text + length, strlen(text + length) + 1);
+	return 0;
+}
+
 int
 mib_resolve(struct mib *mib, const char *text, char *to, size_t size, struct fail *why)
 {
@@ -249,6 +350,8 @@ mib_resolve(struct mib *mib, const char *text, char *to, size_t size, struct fai
 	size_t count;
 	int id;
 
+	if (mib_is_bare_name(text))
+		return resolve_bare(mib, text, to, size, why);
 	if (behind == NULL) {
 		fail_set(why, "expected MODULE::name, like IF-MIB::ifHCInOctets");
 		return -1;
@@ -280,12 +383,6 @@ mib_resolve(struct mib *mib, const char *text, char *to, size_t size, struct fai
 }
 
 /* ---- from numbers to what people read ---- */
-
-static bool
-has_name(const struct tree *node)
-{
-	return node->label != NULL && strncmp(node->label, ANON, ANON_LEN) != 0;
-}
 
 /* One with a name, if there are several. */
 static const struct tree *

@@ -21,9 +21,12 @@ void mib_close(struct mib *mib); /* NULL is fine */
 
 /* Is it meant as a name: "IF-MIB::ifHCInOctets", also with ".1" or anything else behind? */
 bool mib_is_name(const char *text);
+/* The same without a module: "ifHCInOctets.1". */
+bool mib_is_bare_name(const char *text);
 /* Reads the module, and those it needs. What follows the object's name stays as it is:
  * "SNMPv2-MIB::sysUpTime.0" becomes "1.3.6.1.2.1.1.3.0". -1 and why: which module is not
- * there and what to do, or the name that was perhaps meant. */
+ * there and what to do, or the name that was perhaps meant. For a bare name all modules are
+ * read; when several have it at different places, why names them. */
 int mib_resolve(struct mib *mib, const char *text, char *to, size_t size, struct fail *why);
 
 /* Every module there is, as walk and probe need it. False when there is none. */

@@ -26,7 +26,7 @@ static const char good[] = HEAD
 	"  points = ( { name = \"oil\"; oid = \"PLANT-MIB::oil.$arc.0\"; } );\n"
 	"  tables = ( { name = \"row\"; key = [ \"1.3.6.1.2.1.2.2.1.2\", \"PLANT-MIB::rowName\" ];\n"
 	"    discontinuity = \"PLANT-MIB::rowRestart\";\n"
-	"    points = ( { name = \"v\"; oid = [ \"PLANT-MIB::rowValue\" ]; } ); } ); } );\n"
+	"    points = ( { name = \"v\"; oid = [ \"rowValue\" ]; } ); } ); } );\n"
 	"devices: ( { name = \"d\"; address = \"192.0.2.1\"; snmp = { version = \"2c\"; };\n"
 	"  templates = [ \"t\" ]; } );\n";
 
@@ -141,6 +141,20 @@ a_wrong_name_is_told_at_its_line_once(void)
 }
 
 static void
+a_type_of_registers_is_no_name(void)
+{
+	struct conf_errors errors = { 0 };
+	struct conf *conf;
+
+	begin(HEAD "devices: ( { name = \"d\"; address = \"192.0.2.1\"; modbus = { unit_id = 1; };\n"
+		"  points = ( { name = \"x\"; function = 3; pdu = 1; type = \"u32\"; } ); } );\n");
+	conf = conf_load(scratch_path("main.conf"), &errors);
+	CHECK_STR(said(&errors), "");
+	conf_free(conf);
+	scratch_remove();
+}
+
+static void
 who_only_looks_needs_no_mib(void)
 {
 	struct conf_errors errors = { 0 };
@@ -161,4 +175,5 @@ RUN_TESTS(
 	TEST(names_become_numbers_wherever_an_oid_may_stand),
 	TEST(the_bundle_carries_the_numbers_so_nobody_else_needs_the_mib),
 	TEST(a_wrong_name_is_told_at_its_line_once),
+	TEST(a_type_of_registers_is_no_name),
 	TEST(who_only_looks_needs_no_mib))

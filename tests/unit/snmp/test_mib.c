@@ -23,6 +23,14 @@ static const char plant[] =
 	"oilTemperature OBJECT-TYPE SYNTAX Tenths\n"
 	" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { plant 3 }\n"
 	"END\n";
+/* One name of its own, one that PLANT-MIB has as well, and one at the very same place. */
+static const char twin[] =
+	"TWIN-MIB DEFINITIONS ::= BEGIN\n"
+	"twin OBJECT IDENTIFIER ::= { iso 3 6 1 4 1 32474 }\n"
+	"plant OBJECT IDENTIFIER ::= { iso 3 6 1 4 1 32473 }\n"
+	"oilState OBJECT IDENTIFIER ::= { twin 1 }\n"
+	"oil-level2 OBJECT IDENTIFIER ::= { twin 2 }\n"
+	"END\n";
 static const char orphan[] =
 	"ORPHAN-MIB DEFINITIONS ::= BEGIN\n"
 	"IMPORTS parent FROM NOWHERE-MIB;\n"
@@ -97,6 +105,48 @@ says_what_is_missing_and_what_was_perhaps_meant(void)
 }
 
 static void
+a_name_needs_no_module_where_only_one_place_has_it(void)
+{
+	const char *dirs[] = { scratch_make() };
+	struct mib *mib;
+	struct fail why;
+	char to[200], small[8];
+
+	put("PLANT-MIB", plant);
+	put("TWIN-MIB", twin);
+	mib = mib_open(dirs, 1);
+	CHECK_INT(mib_resolve(mib, "oil-level2.$arc.0", to, sizeof to, &why), 0);
+	CHECK_STR(to, "1.3.6.1.4.1.32474.2.$arc.0");
+	CHECK_INT(mib_resolve(mib, "oilSensor", to, sizeof to, &why), 0);
+	CHECK_STR(to, "1.3.6.1.4.1.32473.2");
+	CHECK_INT(mib_resolve(mib, "plant", to, sizeof to, &why), 0); /* both mean the same */
+	CHECK_STR(to, "1.3.6.1.4.1.32473");
+	CHECK_INT(mib_resolve(mib, "oilState.0", to, sizeof to, &why), -1);
+	CHECK(strstr(why.text, "2 MIB modules have that name, each for something else: write ") !=
+		NULL);
+	CHECK(strstr(why.text, "PLANT-MIB::oilState") != NULL);
+	CHECK(strstr(why.text, "TWIN-MIB::oilState") != NULL);
+	CHECK_INT(mib_resolve(mib, "oilSensr", to, sizeof to, &why), -1);
+	CHECK(strstr(why.text, " has that name (did you mean \"oilSensor\"?)") != NULL);
+	CHECK_INT(mib_resolve(mib, "oilSensor.0", small, sizeof small, &why), -1);
+	close_ours(mib);
+}
+
+static void
+what_begins_with_a_letter_and_has_nothing_strange_may_be_a_name(void)
+{
+	CHECK(mib_is_bare_name("ifHCInOctets"));
+	CHECK(mib_is_bare_name("mib-2.31"));
+	CHECK(mib_is_bare_name("ifIndex.$row"));
+	CHECK(!mib_is_bare_name("IF-MIB::ifIndex"));
+	CHECK(!mib_is_bare_name("1.3.6"));
+	CHECK(!mib_is_bare_name(".1.3.6"));
+	CHECK(!mib_is_bare_name("$oid.0"));
+	CHECK(!mib_is_bare_name("if_index"));
+	CHECK(!mib_is_bare_name(""));
+}
+
+static void
 shows_oids_by_their_longest_named_part(void)
 {
 	static const uint32_t state[] = { 1, 3, 6, 1, 4, 1, 32473, 1, 0 };
@@ -146,5 +196,7 @@ shows_values_as_their_mib_means_them(void)
 RUN_TESTS(
 	TEST(a_name_becomes_numbers_and_keeps_what_is_behind),
 	TEST(says_what_is_missing_and_what_was_perhaps_meant),
+	TEST(a_name_needs_no_module_where_only_one_place_has_it),
+	TEST(what_begins_with_a_letter_and_has_nothing_strange_may_be_a_name),
 	TEST(shows_oids_by_their_longest_named_part),
 	TEST(shows_values_as_their_mib_means_them))
