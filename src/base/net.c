@@ -36,6 +36,7 @@ to_system(const struct net_addr *addr, union any_addr *system)
 	if (addr->family == 6) {
 		system->v6.sin6_family = AF_INET6;
 		system->v6.sin6_port = htons(addr->port);
+		system->v6.sin6_scope_id = addr->zone;
 		memcpy(&system->v6.sin6_addr, addr->bytes, 16);
 		return sizeof system->v6;
 	}
@@ -52,6 +53,8 @@ from_system(const union any_addr *system, struct net_addr *addr)
 	if (system->any.sa_family == AF_INET6) {
 		addr->family = 6;
 		addr->port = ntohs(system->v6.sin6_port);
+		if (IN6_IS_ADDR_LINKLOCAL(&system->v6.sin6_addr))
+			addr->zone = system->v6.sin6_scope_id;
 		memcpy(addr->bytes, &system->v6.sin6_addr, 16);
 	} else if (system->any.sa_family == AF_INET) {
 		addr->family = 4;

@@ -15,12 +15,14 @@ struct loop;
 struct net_addr {
 	uint8_t family; /* 0 none, 4, 6 */
 	uint16_t port;  /* host order */
+	uint32_t zone;  /* of a link-local IPv6 address: the interface's index; else 0 */
 	uint8_t bytes[16];
 };
 
-/* A literal IPv4 or IPv6 address ("10.1.3.1", "fe80::1" without scope), or -1 and why. */
+/* A literal IPv4 or IPv6 address ("10.1.3.1", "2001:db8::1"; "fe80::1%eth0" with the interface,
+ * by name or index, only when it is link-local, RFC 4007), or -1 and why. */
 int net_addr_parse(const char *text, uint16_t port, struct net_addr *addr, struct fail *why);
-/* "10.1.3.1:161" or "[2001:db8::1]:161"; "10.1.3.1" when with_port is false. */
+/* "10.1.3.1:161" or "[2001:db8::1]:161"; "10.1.3.1" when with_port is false. 64 bytes do. */
 const char *net_addr_text(char *to, size_t size, const struct net_addr *addr, bool with_port);
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b); /* with port */
 bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);

@@ -328,7 +328,31 @@ addresses_read_and_print_in_both_families(void)
 	CHECK(net_addr_parse("plc-3.plant", 502, &addr, &why) == -1);
 }
 
-RUN_TESTS(TEST(a_datagram_comes_back_with_its_source_and_the_time_of_its_arrival),
+static void
+a_link_local_address_has_its_interface_and_no_other_has(void)
+{
+	struct net_addr addr, other;
+	char text[72];
+
+	CHECK(net_addr_parse("fe80::1%lo", 161, &addr, &why) == 0);
+	CHECK(addr.family == 6 && addr.zone == 1);
+	CHECK_STR(net_addr_text(text, sizeof text, &addr, true), "[fe80::1%lo]:161");
+	CHECK(net_addr_parse("fe80::1", 161, &other, &why) == 0);
+	CHECK(!net_addr_same_host(&addr, &other));
+	CHECK(net_addr_parse("fe80::1%1", 161, &other, &why) == 0);
+	CHECK(net_addr_equal(&addr, &other));
+	CHECK(net_addr_parse("fe80::1%4294967295", 161, &other, &why) == 0);
+	CHECK_STR(net_addr_text(text, sizeof text, &other, false), "fe80::1%4294967295");
+	CHECK(net_addr_parse("2001:db8::1%lo", 161, &addr, &why) == -1);
+	CHECK_STR(why.text, "\"2001:db8::1%lo\": only a link-local address (fe80::..) has an interface "
+		"behind it");
+	CHECK(net_addr_parse("10.1.3.1%lo", 161, &addr, &why) == -1);
+	CHECK(net_addr_parse("fe80::1%", 161, &addr, &why) == -1);
+	CHECK(net_addr_parse("%lo", 161, &addr, &why) == -1);
+}
+
+RUN_TESTS(TEST(a_link_local_address_has_its_interface_and_no_other_has),
+	TEST(a_datagram_comes_back_with_its_source_and_the_time_of_its_arrival),
 	TEST(a_dead_port_is_told_at_once_and_does_not_spoil_the_next_send),
 	TEST(what_is_posted_together_arrives_whole_and_in_order),
 	TEST(what_is_posted_goes_out_though_the_socket_is_closed),
