@@ -403,7 +403,7 @@ suggest_name(char *to, const char *sys_name, const char *address)
 	if (!str_is_name(to)) {
 		snprintf(to, 41, "host-%.35s", address);
 		for (char *c = to; *c != '\0'; c++)
-			if (*c == ':')
+			if (*c == ':' || *c == '%')
 				*c = '-';
 	}
 	return to;

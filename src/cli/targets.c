@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { MOST = 65536, WIDEST = 16 };
+enum { MOST = 65536, WIDEST = 16, WIDEST6 = 112 };
 
 static bool
 is_known(const struct targets *targets, const struct net_addr *addr, size_t count)
@@ -60,25 +60,54 @@ add_net(struct targets *targets, const struct net_addr *any, unsigned length, st
 	return 0;
 }
 
+/* length: WIDEST6 or more, so only the last two bytes go through it. */
+static int
+add_net6(struct targets *targets, const struct net_addr *any, unsigned length, struct fail *why)
+{
+	uint32_t mask = UINT32_MAX << (128 - length);
+	uint32_t number = (uint32_t)any->bytes[14] << 8 | any->bytes[15];
+	uint32_t first = number & mask & 0xffff, last = first | (~mask & 0xffff);
+	size_t before = targets->count;
+	struct net_addr addr = *any;
+
+	if (length < 127) /* RFC 4291 2.6.1: any router's; RFC 6164: not in a net of two */
+		first++;
+	for (uint32_t at = first; at <= last; at++) {
+		addr.bytes[14] = (uint8_t)(at >> 8);
+		addr.bytes[15] = (uint8_t)at;
+		if (add(targets, &addr, before, why) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 targets_add(struct targets *targets, const char *text, struct fail *why)
 {
 	const char *slash = strchr(text, '/');
 	struct net_addr addr;
+	struct fail reason;
 	char host[64];
 	uint64_t length;
 
 	snprintf(host, sizeof host, "%.*s", slash == NULL ? 63 : (int)(slash - text), text);
-	if ((slash != NULL && slash - text > 63) || net_addr_parse(host, 0, &addr, NULL) == -1) {
+	if (net_addr_parse(host, 0, &addr, &reason) == -1 && addr.family != 0) {
+		fail_set(why, "%s", reason.text); /* what stands behind it */
+		return -1;
+	}
+	if ((slash != NULL && slash - text > 63) || addr.family == 0) {
 		fail_set(why, "\"%s\": expected an address like 10.1.3.1, a net like 10.1.3.0/24, or "
 			"the name of a configured device", text);
 		return -1;
 	}
 	if (slash == NULL)
 		return add(targets, &addr, targets->count, why);
-	if (addr.family != 4) {
-		fail_set(why, "\"%s\": only nets of IPv4 can be looked through: give the addresses",
-			text);
+	if (addr.family == 6) {
+		if (str_uint(slash + 1, &length, NULL) == 0 && length >= WIDEST6 && length <= 128)
+			return add_net6(targets, &addr, (unsigned)length, why);
+		fail_set(why, "\"%s\": of IPv6 nets of a length of %d to 128 can be looked through, "
+			"which are up to %d addresses: give those, or the addresses of the devices",
+			text, WIDEST6, MOST);
 		return -1;
 	}
 	if (str_uint(slash + 1, &length, NULL) == -1 || length > 32 || length < WIDEST) {

@@ -1,5 +1,6 @@
 /* targets.h - the addresses that discover is told to look at: single ones, and nets like
- * 10.1.3.0/24 without their own and their broadcast address. Pure. */
+ * 10.1.3.0/24 without their own and their broadcast address, or 2001:db8::a00/120 without the
+ * address of its routers. Of IPv6 only small ones: nobody can look through a /64. Pure. */
 #ifndef PW_TARGETS_H
 #define PW_TARGETS_H
 

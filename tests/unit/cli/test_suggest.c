@@ -220,13 +220,47 @@ a_net_is_its_hosts_each_once(void)
 	CHECK_INT(targets_add(&targets, "10.0.0.0/8", &why), -1);
 	CHECK_STR(why.text, "\"10.0.0.0/8\": a net has a length of 16 to 32");
 	CHECK_INT(targets_add(&targets, "hall3", &why), -1);
-	CHECK_INT(targets_add(&targets, "2001:db8::/64", &why), -1);
 	CHECK_INT(targets_add(&targets, "10.1.3.0/x", &why), -1);
 	CHECK_INT(targets_add(&targets, "10.2.0.0/16", &why), -1); /* too many by now */
 	targets_free(&targets);
 }
 
+static void
+of_ipv6_only_small_nets_are_looked_through(void)
+{
+	struct targets targets = { 0 };
+	struct fail why;
+	char text[72];
+
+	CHECK_INT(targets_add(&targets, "2001:db8::a05/126", &why), 0); /* ::a04 is any router's */
+	CHECK_INT(targets.count, 3);
+	CHECK_STR(net_addr_text(text, sizeof text, &targets.items[0], false), "2001:db8::a05");
+	CHECK_STR(net_addr_text(text, sizeof text, &targets.items[2], false), "2001:db8::a07");
+	CHECK_INT(targets_add(&targets, "2001:db8::a06/127", &why), 0); /* both are there */
+	CHECK_INT(targets_add(&targets, "2001:db8::a04/127", &why), 0); /* ::a04 is new */
+	CHECK_INT(targets_add(&targets, "2001:db8::a04/128", &why), 0);
+	CHECK_INT(targets.count, 4);
+	targets_free(&targets);
+	CHECK_INT(targets_add(&targets, "2001:db8::/112", &why), 0);
+	CHECK_INT(targets.count, 65535);
+	CHECK_STR(net_addr_text(text, sizeof text, &targets.items[65534], false), "2001:db8::ffff");
+	targets_free(&targets);
+	CHECK_INT(targets_add(&targets, "2001:db8::/64", &why), -1);
+	CHECK_STR(why.text, "\"2001:db8::/64\": of IPv6 nets of a length of 112 to 128 can be looked "
+		"through, which are up to 65536 addresses: give those, or the addresses of the devices");
+	CHECK_INT(targets_add(&targets, "2001:db8::/129", &why), -1);
+	CHECK_INT(targets_add(&targets, "2001:db8::/x", &why), -1);
+	CHECK_INT(targets_add(&targets, "fe80::1%lo", &why), 0);
+	CHECK_STR(net_addr_text(text, sizeof text, &targets.items[0], false), "fe80::1%lo");
+	CHECK_INT(targets_add(&targets, "10.1.3.1%lo", &why), -1);
+	CHECK_INT(targets_add(&targets, "fe80::1%nowhere", &why), -1);
+	CHECK_STR(why.text, "\"fe80::1%nowhere\": this machine has no interface \"nowhere\"");
+	CHECK_STR(suggest_name(text, "", "fe80::1%lo"), "host-fe80--1-lo");
+	targets_free(&targets);
+}
+
 RUN_TESTS(
+	TEST(of_ipv6_only_small_nets_are_looked_through),
 	TEST(a_template_needs_one_of_its_objects_and_its_own_kind_of_device),
 	TEST(the_one_that_names_the_device_goes_before_one_for_all),
 	TEST(no_column_is_polled_twice_under_two_names),
