@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -79,13 +78,9 @@ numbers_raise(const char *state_dir, const struct numbers *numbers, struct fail 
 {
 	struct record_buffer buffer = { 0 };
 	char path[SEGMENT_PATH], directory[SEGMENT_PATH];
-	uint64_t *list, next = 1;
-	size_t count = segment_list(state_dir, &list);
+	uint64_t next = segment_newest(state_dir) + 1;
 	int fd, result = -1;
 
-	if (count > 0)
-		next = list[count - 1] + 1;
-	free(list);
 	segment_directory(directory, sizeof directory, state_dir);
 	segment_path(path, sizeof path, state_dir, next);
 	build(&buffer, next, numbers);

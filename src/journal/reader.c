@@ -12,7 +12,9 @@
 #include "base/mem.h"
 #include "journal/segment.h"
 
-#define READ_CHUNK (256u << 10)
+/* At the end of what is written zeros follow, so reading goes by small steps there. */
+#define READ_LEAST (16u << 10)
+#define READ_MOST (256u << 10)
 #define LIST_EACH 16 /* looks */
 
 struct reader {
@@ -28,6 +30,7 @@ struct reader {
 	unsigned looks;       /* for its successor */
 	uint8_t *bytes;
 	size_t used, room, taken; /* bytes[taken..used) are not yet parsed */
+	size_t step;          /* bytes that the next read asks for */
 };
 
 struct reader *
@@ -38,6 +41,7 @@ reader_open(const char *state_dir, const struct reader_position *from, struct fa
 	(void)why;
 	reader->state_dir = mem_text(state_dir);
 	reader->fd = -1;
+	reader->step = READ_LEAST;
 	if (from != NULL && from->segment > 0) {
 		/* Left just before it, so that it is the next one if it is still there. */
 		reader->segment = from->segment - 1;
@@ -108,7 +112,7 @@ has_successor(struct reader *reader)
 	bool found;
 
 	segment_path(path, sizeof path, reader->state_dir, reader->segment + 1);
-	if (access(path, F_OK) == 0)
+	if (access(path, F_OK) == 0 && segment_is_begun(reader->state_dir, reader->segment + 1))
 		return true;
 	if (reader->looks++ % LIST_EACH != 0)
 		return false;
@@ -130,12 +134,12 @@ read_more(struct reader *reader, struct fail *why)
 		reader->used -= reader->taken;
 		reader->taken = 0;
 	}
-	if (reader->room - reader->used < READ_CHUNK) {
-		reader->room = reader->used + 2 * READ_CHUNK;
+	if (reader->room - reader->used < READ_MOST) {
+		reader->room = reader->used + 2 * READ_MOST;
 		reader->bytes = mem_grow(reader->bytes, reader->room, 1);
 	}
 	do
-		got = pread(reader->fd, reader->bytes + reader->used, reader->room - reader->used,
+		got = pread(reader->fd, reader->bytes + reader->used, reader->step,
 			(off_t)(reader->offset + reader->used));
 	while (got == -1 && errno == EINTR);
 	if (got == -1)
@@ -143,6 +147,7 @@ read_more(struct reader *reader, struct fail *why)
 			(unsigned long long)reader->segment, strerror(errno));
 	else
 		reader->used += (size_t)got;
+	reader->step = reader->step < READ_MOST ? 2 * reader->step : READ_MOST;
 	return got;
 }
 
@@ -175,6 +180,7 @@ static void
 forget_unparsed(struct reader *reader)
 {
 	reader->used = reader->taken;
+	reader->step = READ_LEAST;
 }
 
 /* 1 a record, 0 nothing more in this segment for now, -1 error. */

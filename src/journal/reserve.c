@@ -6,15 +6,87 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "journal/segment.h"
 
+/* The journal waits no longer for zeros on their way to the disk than for so many. */
+#define PIECE (256u << 10)
+
 static void
 spare_path(char *to, size_t size, const struct reserve *reserve, unsigned number)
 {
 	snprintf(to, size, "%s/journal/%u.spare", reserve->state_dir, number);
+}
+
+static void
+new_path(char *to, size_t size, const struct reserve *reserve)
+{
+	snprintf(to, size, "%s/journal/spare.new", reserve->state_dir);
+}
+
+/* Where a write goes to other blocks each time, zeros make nothing ready. Magic numbers as in
+ * statfs(2) and the file systems' own sources. */
+static bool
+writes_in_place(int fd)
+{
+	struct statfs info;
+
+	return fstatfs(fd, &info) == 0 && info.f_type != 0x9123683e && info.f_type != 0x2fc12fc1 &&
+		(unsigned long)info.f_type != 0xca451a4e;
+}
+
+static bool
+path_writes_in_place(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool in_place = fd != -1 && writes_in_place(fd);
+
+	if (fd != -1)
+		close(fd);
+	return in_place;
+}
+
+/* Each piece is on its way to the disk, and there, before the next one. */
+static int
+write_zeros(const struct reserve *reserve, int fd, size_t from, size_t size)
+{
+	uint8_t *zeros = mem_zero(PIECE);
+	int result = 0;
+
+	while (from < size && result == 0) {
+		size_t piece = size - from < PIECE ? size - from : PIECE;
+		ssize_t done = pwrite(fd, zeros, piece, (off_t)from);
+
+		if (done == -1 && errno == EINTR)
+			continue;
+		if (done <= 0 || atomic_load(&reserve->ends)) {
+			errno = done == -1 ? errno : done == 0 ? ENOSPC : ECANCELED;
+			result = -1;
+			break;
+		}
+		/* Where that is not there, they go all at once in the end. */
+		sync_file_range(fd, (off_t)from, done, SYNC_FILE_RANGE_WAIT_BEFORE |
+			SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+		from += (size_t)done;
+	}
+	free(zeros);
+	return result;
+}
+
+/* Allocated first: a disk that has no room says so before anything is taken. */
+static int
+make_ready(const struct reserve *reserve, int fd, size_t from, size_t size)
+{
+	bool in_place = writes_in_place(fd);
+
+	if (reserve_allocate(fd, size) == -1 && (errno != EOPNOTSUPP || !in_place))
+		return -1;
+	if (in_place && write_zeros(reserve, fd, from, size) == -1)
+		return -1;
+	return fsync(fd);
 }
 
 void
@@ -25,12 +97,18 @@ reserve_open(struct reserve *reserve, const char *state_dir, unsigned wanted, si
 
 	*reserve = (struct reserve){ .state_dir = mem_text(state_dir), .size = size,
 		.wanted = wanted < RESERVE_MOST ? wanted : RESERVE_MOST };
+	if (wanted > 0) {
+		new_path(path, sizeof path, reserve);
+		unlink(path);
+	}
 	for (unsigned n = 0; wanted > 0 && n < RESERVE_MOST; n++) {
 		spare_path(path, sizeof path, reserve, n);
 		if (stat(path, &info) == -1)
 			continue;
-		/* Of another size, or one that a crash left half made. */
-		if (n >= reserve->wanted || (uint64_t)info.st_blocks * 512 < size)
+		/* Of another size, or of a version that wrote no zeros. */
+		if (n >= reserve->wanted || (uint64_t)info.st_blocks * 512 < size ||
+			(info.st_size == 0 && path_writes_in_place(path)) ||
+			(info.st_size != 0 && (uint64_t)info.st_size != size))
 			unlink(path);
 		else
 			reserve->there |= UINT64_C(1) << n;
@@ -50,16 +128,17 @@ reserve_take(struct reserve *reserve, const char *path)
 	char spare[SEGMENT_PATH];
 
 	for (unsigned n = 0; n < reserve->wanted; n++) {
-		if (!(reserve->there & UINT64_C(1) << n))
+		uint64_t bit = UINT64_C(1) << n;
+
+		if (!(atomic_fetch_and(&reserve->there, ~bit) & bit))
 			continue;
 		spare_path(spare, sizeof spare, reserve, n);
-		if (rename(spare, path) == -1) {
-			if (errno == ENOENT)
-				reserve->there &= ~(UINT64_C(1) << n);
-			return -1;
-		}
-		reserve->there &= ~(UINT64_C(1) << n);
-		return open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (rename(spare, path) == 0)
+			return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (errno == ENOENT)
+			continue;
+		atomic_fetch_or(&reserve->there, bit);
+		return -1;
 	}
 	errno = ENOENT;
 	return -1;
@@ -68,18 +147,19 @@ reserve_take(struct reserve *reserve, const char *path)
 static int
 make_spare(struct reserve *reserve, unsigned n)
 {
-	char path[SEGMENT_PATH];
+	char path[SEGMENT_PATH], spare[SEGMENT_PATH];
 	int fd, result, saved;
 
-	spare_path(path, sizeof path, reserve, n);
+	new_path(path, sizeof path, reserve);
+	spare_path(spare, sizeof spare, reserve, n);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd == -1)
 		return -1;
-	result = reserve_allocate(fd, reserve->size);
-	if (result == 0)
-		result = fsync(fd);
+	result = make_ready(reserve, fd, 0, reserve->size);
 	saved = errno;
 	close(fd);
+	if (result == 0 && (result = rename(path, spare)) == -1)
+		saved = errno;
 	if (result == -1)
 		unlink(path);
 	errno = saved;
@@ -89,27 +169,40 @@ make_spare(struct reserve *reserve, unsigned n)
 int
 reserve_fill(struct reserve *reserve)
 {
-	for (unsigned n = 0; n < reserve->wanted; n++) {
-		if (reserve->there & UINT64_C(1) << n)
+	for (unsigned n = 0; n < reserve->wanted && !reserve->cannot; n++) {
+		if (atomic_load(&reserve->there) & UINT64_C(1) << n)
 			continue;
 		/* As much again stays for others. */
 		if (reserve_room(reserve->state_dir) < 2 * reserve->size)
 			return 0;
 		if (make_spare(reserve, n) == 0) {
-			reserve->there |= UINT64_C(1) << n;
+			atomic_fetch_or(&reserve->there, UINT64_C(1) << n);
 			return 1;
 		}
-		if (errno == EOPNOTSUPP)
-			reserve->wanted = 0;
+		reserve->cannot = errno == EOPNOTSUPP;
 		return errno == EOPNOTSUPP || errno == ENOSPC ? 0 : -1;
 	}
 	return 0;
 }
 
+int
+reserve_extend(struct reserve *reserve, int fd, size_t size)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) == -1)
+		return -1;
+	if ((uint64_t)info.st_size >= size || reserve_room(reserve->state_dir) < 2 * size)
+		return 0;
+	if (make_ready(reserve, fd, (size_t)info.st_size, size) == 0)
+		return 0;
+	return errno == EOPNOTSUPP || errno == ENOSPC ? 0 : -1;
+}
+
 size_t
 reserve_bytes(const struct reserve *reserve)
 {
-	return (size_t)__builtin_popcountll(reserve->there) * reserve->size;
+	return (size_t)__builtin_popcountll(atomic_load(&reserve->there)) * reserve->size;
 }
 
 int
@@ -121,17 +214,6 @@ reserve_allocate(int fd, size_t size)
 		result = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
 	while (result == -1 && errno == EINTR);
 	return result;
-}
-
-void
-reserve_give_back(int fd)
-{
-	struct stat info;
-
-	/* Where that fails it stays allocated until the segment is dropped. */
-	if (fstat(fd, &info) == 0 && info.st_blocks * 512 > info.st_size &&
-		ftruncate(fd, info.st_size) == -1)
-		return;
 }
 
 uint64_t

@@ -1,12 +1,20 @@
-/* reserve.h - segments whose space is already allocated: a disk that others fill does not stop
- * the journal before they are used up.
+/* reserve.h - segments that stand ready: their blocks are allocated and hold zeros on disk.
  *
- * STATE_DIR/journal/N.spare, empty files with blocks behind their end (FALLOC_FL_KEEP_SIZE).
- * A new segment is a spare under another name; a missing spare is made again while the disk
- * has room for others as well. Called by the writer's worker. */
+ * A disk that others fill does not stop the journal before they are used up; and a commit into
+ * one changes nothing but data, so its fdatasync waits for no metadata of the file system's.
+ *
+ * STATE_DIR/journal/N.spare. A new segment is a spare under another name; what has been a
+ * segment is never used again, so nothing old can be taken for new. A missing spare is made
+ * again while the disk has room for others as well: as spare.new, synced, then renamed. On file
+ * systems that write nothing in place (btrfs, zfs, bcachefs) spares are empty files with blocks
+ * behind their end.
+ *
+ * One thread fills, another one may take at the same time. */
 #ifndef PW_RESERVE_H
 #define PW_RESERVE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +22,11 @@
 
 struct reserve {
 	char *state_dir;
-	unsigned wanted; /* spares, at most RESERVE_MOST */
-	size_t size;     /* bytes of each */
-	uint64_t there;  /* bits: which spares there are */
+	unsigned wanted;        /* spares, at most RESERVE_MOST */
+	size_t size;            /* bytes of each */
+	_Atomic uint64_t there; /* bits: which spares there are */
+	_Atomic bool ends;      /* gives up what it is making */
+	bool cannot;            /* the file system allocates nothing ahead; the filling thread's */
 };
 
 /* Spares of a former run are taken over, those beyond `wanted` deleted. No disk is touched
@@ -28,13 +38,14 @@ int reserve_take(struct reserve *reserve, const char *path);
 /* Makes one that is missing. 1 made, 0 all are there, or the disk has too little room to take
  * it from others, or cannot allocate ahead; -1 and errno. */
 int reserve_fill(struct reserve *reserve);
-size_t reserve_bytes(const struct reserve *reserve); /* allocated in spares */
+size_t reserve_bytes(const struct reserve *reserve); /* in spares */
+/* Writes zeros behind the end of a segment that nobody writes yet until it has `size` bytes.
+ * 0 also where the disk has no room for that, or it makes no sense; -1 and errno. */
+int reserve_extend(struct reserve *reserve, int fd, size_t size);
 
 /* Allocates blocks behind the end of a file; its size stays. 0 or -1 and errno; EOPNOTSUPP is
  * how some file systems say that they cannot. */
 int reserve_allocate(int fd, size_t size);
-/* Frees what was allocated behind the end and not used. */
-void reserve_give_back(int fd);
 /* Bytes that the file system of a folder has left for us, UINT64_MAX when it does not say. */
 uint64_t reserve_room(const char *folder);
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 void
@@ -23,13 +24,115 @@ segment_path(char *to, size_t size, const char *state_dir, uint64_t number)
 	snprintf(to, size, "%s/journal/%016llx.seg", state_dir, (unsigned long long)number);
 }
 
-size_t
-segment_list(const char *state_dir, uint64_t **numbers)
+static size_t
+list_all(const char *state_dir, uint64_t **numbers)
 {
 	char path[SEGMENT_PATH];
 
 	segment_directory(path, sizeof path, state_dir);
 	return folder_numbers(path, "", ".seg", numbers);
+}
+
+uint64_t
+segment_newest(const char *state_dir)
+{
+	uint64_t *numbers, newest;
+	size_t count = list_all(state_dir, &numbers);
+
+	newest = count > 0 ? numbers[count - 1] : 0;
+	free(numbers);
+	return newest;
+}
+
+static ssize_t
+read_at(int fd, uint8_t *to, size_t size, size_t at)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t got = pread(fd, to + done, size - done, (off_t)(at + done));
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+/* Behind the last byte that is not zero. */
+static size_t
+nonzero_end(const uint8_t *bytes, size_t size)
+{
+	while (size > 0 && bytes[size - 1] == 0)
+		size--;
+	return size;
+}
+
+bool
+segment_is_begun(const char *state_dir, uint64_t number)
+{
+	uint8_t frame[RECORD_FRAME_HEADER];
+	char path[SEGMENT_PATH];
+	ssize_t got;
+	int fd;
+
+	segment_path(path, sizeof path, state_dir, number);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return errno != ENOENT;
+	got = read_at(fd, frame, sizeof frame, RECORD_SEGMENT_HEADER);
+	close(fd);
+	/* What cannot be read is for those to tell who want to read it. */
+	return got == -1 || nonzero_end(frame, (size_t)got) > 0;
+}
+
+size_t
+segment_list(const char *state_dir, uint64_t **numbers)
+{
+	size_t count = list_all(state_dir, numbers);
+
+	while (count > 0 && !segment_is_begun(state_dir, (*numbers)[count - 1]))
+		count--;
+	if (count == 0) {
+		free(*numbers);
+		*numbers = NULL;
+	}
+	return count;
+}
+
+/* Frames may end in zeros of their own. */
+static size_t
+end_of_frames(const uint8_t *bytes, size_t size)
+{
+	size_t at = RECORD_SEGMENT_HEADER, frame, nonzero = nonzero_end(bytes, size);
+	struct record record;
+
+	while (at < size && record_parse(bytes + at, size - at, &record, &frame) == 1)
+		at += frame;
+	return at > nonzero ? at : nonzero;
+}
+
+int
+segment_trim(int fd)
+{
+	struct stat info;
+	uint8_t *bytes;
+	size_t end;
+	ssize_t got;
+
+	if (fstat(fd, &info) == -1)
+		return -1;
+	if (info.st_size <= RECORD_SEGMENT_HEADER)
+		return ftruncate(fd, info.st_size);
+	bytes = mem_zero((size_t)info.st_size);
+	got = read_at(fd, bytes, (size_t)info.st_size, 0);
+	end = got == -1 ? 0 : end_of_frames(bytes, (size_t)got);
+	free(bytes);
+	return got == -1 ? -1 : ftruncate(fd, (off_t)end);
 }
 
 uint64_t

@@ -1,4 +1,4 @@
-/* segment.h - names and heads of segment files; shared by writer and reader. */
+/* segment.h - names, heads and ends of segment files; shared by writer and reader. */
 #ifndef PW_SEGMENT_H
 #define PW_SEGMENT_H
 
@@ -11,9 +11,16 @@
 
 void segment_directory(char *to, size_t size, const char *state_dir);
 void segment_path(char *to, size_t size, const char *state_dir, uint64_t number);
-/* Numbers in order, malloc'ed; 0 and NULL when there are none. */
+/* Numbers in order, malloc'ed; 0 and NULL when there are none. Segments behind the newest one
+ * that was begun are not among them: they only stand ready. */
 size_t segment_list(const char *state_dir, uint64_t **numbers);
+uint64_t segment_newest(const char *state_dir); /* of all, begun or not; 0: there is none */
+/* Something stands where its first frame belongs, committed or not. */
+bool segment_is_begun(const char *state_dir, uint64_t number);
 uint64_t segment_bytes(const char *state_dir); /* of all segments together */
+/* Cuts off what was made ready behind the end of a segment that nobody writes any more: zeros
+ * behind its last whole frame. 0, -1 and errno. */
+int segment_trim(int fd);
 void segment_header(uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number, int64_t wall);
 /* The head of that segment, whole and right? */
 bool segment_header_check(const uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number);

@@ -53,6 +53,19 @@ whereabouts_set(enum whereabouts_role role, enum whereabouts_code code)
 		__atomic_store_n(&page->code[role], (uint64_t)code, __ATOMIC_RELAXED);
 }
 
+void
+whereabouts_committed(int64_t time)
+{
+	double bound = 100e3;
+	unsigned n = 0;
+
+	if (page == NULL)
+		return;
+	for (; n + 1 < WHEREABOUTS_TIMES && (double)time > bound; n++)
+		bound *= 1.2599210498948732; /* the third root of 2 */
+	page->committed[__atomic_load_n(&page->code[WHERE_SYNC], __ATOMIC_RELAXED) != WHERE_ELSE][n]++;
+}
+
 static bool
 is_suspect(const struct whereabouts_suspect *suspect)
 {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "core/feed.h"
@@ -26,11 +27,25 @@
 /* Octets of a buffer that stay with it in any case. */
 #define ROOM_KEPT (128u << 10)
 #define RESERVE 4
+#define RETIRED_MOST 4
+
+/* A segment that stands ready under its own number, and nothing is in it. */
+struct ready {
+	int fd; /* -1: there is none */
+	uint64_t number;
+};
+
+/* One that is not written any more: what stands ready behind its end is to be given back. */
+struct retired {
+	int fd;
+	size_t length; /* 0: all is to stay as it is */
+};
 
 /* What goes to disk in one piece. */
 struct batch {
 	struct record_buffer records;
 	uint64_t last;    /* sequence of its last record */
+	int64_t since;    /* mono, of its first record; 0: it has none */
 	bool new_segment; /* it begins with a snapshot */
 };
 
@@ -50,7 +65,7 @@ struct writer {
 	char *state_dir;
 	struct writer_events events;
 	struct loop_timer commit, look;
-	struct loop_worker *worker;
+	struct loop_worker *worker, *preparer;
 	struct batch *front, *back; /* back is the worker's while busy, and kept on refusal */
 	struct batch batches[2];
 	struct open_frame samples;
@@ -60,13 +75,27 @@ struct writer {
 	uint64_t told;         /* transitions up to here are safe */
 	size_t written; /* committed bytes of the current segment, as the loop knows it */
 	size_t snapshot_size;  /* of the newest one */
-	size_t reserved;       /* the loop's copy */
+	struct ready ready;    /* for the worker to take */
+	bool wants;            /* there may be something to prepare */
+	struct retired retired[RETIRED_MOST]; /* for the preparer */
+	size_t retired_count;
 	struct overflow overflow;
 	/* while the disk refuses: transitions on their way aside, newest sequence of each */
 	struct record_buffer aside_front, aside_back;
 	uint64_t aside_front_last, aside_back_last;
 
+	/* the preparer's while preparing */
+	bool preparing, prepared;    /* prepared: the last step did something */
+	struct ready preparation;
+	uint64_t preparation_number; /* the loop's copy */
+	size_t preparation_size;
+	int64_t preparation_wall;
+	struct retired retiring;
+
 	/* the worker's while busy */
+	struct ready given;    /* the loop's ready one when the batch was handed over */
+	uint64_t avoided;      /* a number that the preparer is about to use; 0 none */
+	struct retired left;   /* the segment that was left in this batch */
 	int fd;
 	uint64_t segment;      /* number of the current file; made when fd != -1 */
 	uint64_t segment_told; /* the loop's copy */
@@ -113,25 +142,39 @@ write_all(int fd, const uint8_t *bytes, size_t size, size_t at)
 }
 
 /* The end of the former run's last segment was perhaps never synced; what is counted on from
- * there must not be safer than what it counts on. And what was allocated behind its end is
- * given back: a poller that crashes often would fill the disk with nothing. */
+ * there must not be safer than what it counts on. And what stood ready behind its end, and
+ * behind it, is given back: a poller that crashes often would fill the disk with nothing. Their
+ * numbers are used up: the store may have read what was never committed. */
 static int
 sync_predecessor(struct writer *writer)
 {
 	char path[SEGMENT_PATH];
-	int fd, result;
+	uint64_t *numbers, begun = 0;
+	size_t count;
+	int result = 0;
 
-	if (!writer->first_batch || writer->segment == 0)
+	if (!writer->first_batch)
 		return 0;
-	segment_path(path, sizeof path, writer->state_dir, writer->segment);
-	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd == -1)
-		return errno == ENOENT ? 0 : fail_path(writer, path);
-	reserve_give_back(fd);
-	result = fsync(fd);
-	if (result == -1)
-		fail_path(writer, path);
-	close(fd);
+	count = segment_list(writer->state_dir, &numbers);
+	if (count > 0)
+		begun = numbers[count - 1];
+	free(numbers);
+	for (uint64_t n = writer->segment; n > 0 && n >= begun && result == 0; n--) {
+		int fd;
+
+		segment_path(path, sizeof path, writer->state_dir, n);
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd == -1 && errno == ENOENT)
+			continue;
+		/* What cannot be given back stays allocated until the segment is dropped. */
+		if (fd != -1)
+			segment_trim(fd);
+		result = fd == -1 ? -1 : fsync(fd);
+		if (result == -1)
+			fail_path(writer, path);
+		if (fd != -1)
+			close(fd);
+	}
 	return result;
 }
 
@@ -165,42 +208,70 @@ open_segment(struct writer *writer, const char *path)
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	}
 	/* Where that fails it is written as far as it goes. */
-	if (fd != -1 && writer->options.reserve > 0)
+	if (fd != -1 && writer->options.reserve > 0) {
 		reserve_allocate(fd, writer->options.segment_size);
+		if (writer->first_batch)
+			reserve_extend(&writer->reserve, fd, writer->options.segment_size);
+	}
 	return fd;
 }
 
+/* Puts the head into a segment and makes its name durable. 0, -1 and errno. */
 static int
-make_segment(struct writer *writer)
+begin_segment(const struct writer *writer, int fd, uint64_t number, int64_t wall)
 {
 	uint8_t header[RECORD_SEGMENT_HEADER];
-	char path[SEGMENT_PATH], directory[SEGMENT_PATH];
-	uint64_t number = writer->segment + 1;
-	int fd;
+	char directory[SEGMENT_PATH];
 
 	segment_directory(directory, sizeof directory, writer->state_dir);
-	segment_path(path, sizeof path, writer->state_dir, number);
+	segment_header(header, number, wall);
+	if (write_all(fd, header, sizeof header, 0) == -1 || fdatasync(fd) == -1)
+		return -1;
+	return segment_sync_path(directory);
+}
+
+/* Beside the preparer, which perhaps is at the next number. */
+static int
+make_segment(struct writer *writer, struct ready *made)
+{
+	char path[SEGMENT_PATH], directory[SEGMENT_PATH];
+
+	made->number = writer->segment + 1;
+	if (made->number <= writer->avoided)
+		made->number = writer->avoided + 1;
+	segment_directory(directory, sizeof directory, writer->state_dir);
+	segment_path(path, sizeof path, writer->state_dir, made->number);
 	if (mkdir(directory, 0750) == 0)
 		segment_sync_path(writer->state_dir);
-	if (sync_predecessor(writer) == -1 || check_size(writer) == -1)
+	if (sync_predecessor(writer) == -1)
 		return -1;
-	fd = open_segment(writer, path);
-	if (fd == -1)
+	made->fd = open_segment(writer, path);
+	if (made->fd == -1)
 		return fail_path(writer, path);
-	segment_header(header, number, writer->wall);
-	if (write_all(fd, header, sizeof header, 0) == -1 || fdatasync(fd) == -1 ||
-		segment_sync_path(directory) == -1) {
+	if (begin_segment(writer, made->fd, made->number, writer->wall) == -1) {
 		fail_path(writer, path);
-		close(fd);
+		close(made->fd);
 		return -1;
 	}
-	if (writer->fd != -1) {
-		reserve_give_back(writer->fd);
-		close(writer->fd);
-	}
-	writer->fd = fd;
-	writer->segment = number;
-	writer->length = sizeof header;
+	return 0;
+}
+
+static int
+next_segment(struct writer *writer)
+{
+	struct ready next = writer->given;
+
+	if (check_size(writer) == -1)
+		return -1;
+	if (next.fd == -1 && make_segment(writer, &next) == -1)
+		return -1;
+	/* What a failed sync left behind `length` may have been read by the store. */
+	if (writer->fd != -1)
+		writer->left = (struct retired){ writer->fd, writer->poisoned ? 0 : writer->length };
+	writer->given.fd = -1;
+	writer->fd = next.fd;
+	writer->segment = next.number;
+	writer->length = RECORD_SEGMENT_HEADER;
 	writer->poisoned = writer->first_batch = false;
 	return 0;
 }
@@ -234,7 +305,7 @@ write_batch(struct writer *writer)
 		writer->events.before_write(writer->events.arg, &writer->why) == -1)
 		return false;
 	if (writer->fd == -1 || writer->back->new_segment || writer->poisoned) {
-		if (make_segment(writer) == -1)
+		if (next_segment(writer) == -1)
 			return false;
 		writer->back->new_segment = false;
 		writer->looks = writer->options.look_interval > 0 || writer->options.reserve > 0;
@@ -261,16 +332,13 @@ write_aside(struct writer *writer)
 		writer->aside_back.used, writer->aside_back_last, &why) == 0;
 }
 
-/* Looks whether the disk has room, and renews the reserve while it has. */
+/* Looks whether the disk has room. */
 static void
 look_around(struct writer *writer)
 {
 	writer->no_room = reserve_room(writer->state_dir) < ROOM_LEAST;
-	if (!writer->no_room && writer->options.reserve > 0) {
+	if (!writer->no_room && writer->options.reserve > 0)
 		aside_reserve(writer->aside);
-		while (reserve_fill(&writer->reserve) == 1)
-			continue;
-	}
 	if (writer->no_room)
 		fail_set(&writer->full_why, "%s: No space left on device: the journal goes on in %zu "
 			"KiB of reserve", writer->state_dir, reserve_bytes(&writer->reserve) >> 10);
@@ -296,7 +364,130 @@ work(void *arg)
 		look_around(writer);
 }
 
-/* ---- on the loop ---- */
+/* ---- in the preparer ---- */
+
+static void
+give_back(struct retired *retired)
+{
+	/* Where that fails it stays allocated until the segment is dropped. */
+	if (retired->length > 0 && ftruncate(retired->fd, (off_t)retired->length) == -1)
+		log_debug("a segment keeps what stood ready behind its end");
+	close(retired->fd);
+	retired->fd = -1;
+}
+
+/* Only from a spare: what else could be taken is for the batch that needs it now. */
+static void
+prepare_segment(struct writer *writer)
+{
+	struct ready *ready = &writer->preparation;
+	char path[SEGMENT_PATH];
+
+	segment_path(path, sizeof path, writer->state_dir, ready->number);
+	ready->fd = reserve_take(&writer->reserve, path);
+	if (ready->fd == -1)
+		return;
+	if (reserve_extend(&writer->reserve, ready->fd, writer->preparation_size) == 0 &&
+		begin_segment(writer, ready->fd, ready->number, writer->preparation_wall) == 0)
+		return;
+	close(ready->fd);
+	ready->fd = -1;
+}
+
+/* One step, so that a ready segment is not kept waiting for the reserve to be filled. */
+static void
+prepare(void *arg)
+{
+	struct writer *writer = arg;
+
+	writer->prepared = true;
+	if (writer->retiring.fd != -1)
+		give_back(&writer->retiring);
+	else if (writer->preparation.number > 0 && reserve_bytes(&writer->reserve) > 0) {
+		prepare_segment(writer);
+		writer->prepared = writer->preparation.fd != -1;
+	} else
+		writer->prepared = reserve_fill(&writer->reserve) == 1;
+}
+
+/* ---- on the loop: what stands ready ---- */
+
+static size_t
+segment_limit(const struct writer *writer)
+{
+	size_t least = 8 * writer->snapshot_size;
+
+	return writer->options.segment_size > least ? writer->options.segment_size : least;
+}
+
+static void
+retire(struct writer *writer, const struct retired *retired)
+{
+	if (retired->fd == -1)
+		return;
+	if (writer->retired_count < RETIRED_MOST)
+		writer->retired[writer->retired_count++] = *retired;
+	else
+		close(retired->fd); /* the preparer is far behind: it keeps what it has */
+}
+
+/* The worker has taken it, or has passed it by. */
+static void
+settle_ready(struct writer *writer)
+{
+	struct ready *ready = &writer->ready;
+
+	if (ready->fd == -1 || ready->number > writer->segment_told)
+		return;
+	if (ready->number < writer->segment_told)
+		retire(writer, &(struct retired){ ready->fd, RECORD_SEGMENT_HEADER });
+	ready->fd = -1;
+}
+
+static void
+prepare_more(struct writer *writer)
+{
+	/* While a batch is under way nobody knows which number is the next one. */
+	if (!writer->wants || writer->preparing || writer->busy || writer->preparer == NULL)
+		return;
+	writer->retiring.fd = -1;
+	writer->preparation = (struct ready){ -1, 0 };
+	if (writer->retired_count > 0)
+		writer->retiring = writer->retired[--writer->retired_count];
+	else if (writer->ready.fd == -1 && writer->segment_told > 0) {
+		writer->preparation.number = writer->segment_told + 1;
+		writer->preparation_size = segment_limit(writer);
+		writer->preparation_wall = loop_wall(writer->loop);
+	}
+	writer->preparation_number = writer->preparation.number;
+	writer->preparing = true;
+	if (!loop_worker_kick(writer->preparer))
+		writer->preparing = false;
+}
+
+static void
+take_preparation(struct writer *writer)
+{
+	writer->preparing = false;
+	if (writer->preparation.fd != -1)
+		writer->ready = writer->preparation;
+	writer->preparation = (struct ready){ -1, 0 };
+}
+
+static void
+prepare_done(void *arg)
+{
+	struct writer *writer = arg;
+
+	take_preparation(writer);
+	if (!writer->busy)
+		settle_ready(writer);
+	/* What failed is tried again at the next look. */
+	writer->wants = writer->prepared;
+	prepare_more(writer);
+}
+
+/* ---- on the loop: records ---- */
 
 static void
 end_frame(struct writer *writer)
@@ -313,12 +504,21 @@ end_frame(struct writer *writer)
 	open->is_open = false;
 }
 
+/* Half of the interval is for gathering, the other half for the sync. */
+static int64_t
+gathering(const struct writer *writer)
+{
+	return writer->options.commit_interval / 2;
+}
+
 /* Bookkeeping for a record that was just begun at the end of the front buffer. */
 static uint64_t
 next_sequence(struct writer *writer)
 {
 	if (!writer->busy && !writer->commit.armed && !writer->closing)
-		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
+		loop_timer_in(writer->loop, &writer->commit, gathering(writer));
+	if (writer->front->since == 0)
+		writer->front->since = loop_mono(writer->loop);
 	return writer->front->last = writer->next_sequence++;
 }
 
@@ -336,14 +536,6 @@ take_snapshot(struct writer *writer)
 	writer_record(writer, KIND_SNAPSHOT_END, NULL, 0);
 	writer->snapshotting = false;
 	writer->snapshot_size = writer->front->records.used - before;
-}
-
-static size_t
-segment_limit(const struct writer *writer)
-{
-	size_t least = 8 * writer->snapshot_size;
-
-	return writer->options.segment_size > least ? writer->options.segment_size : least;
 }
 
 static void
@@ -460,9 +652,12 @@ kick(struct writer *writer)
 	writer->busy = true;
 	writer->ran = false;
 	writer->wall = loop_wall(writer->loop);
+	writer->given = writer->ready;
+	writer->avoided = writer->preparing ? writer->preparation_number : 0;
+	writer->left.fd = -1;
 	if (!loop_worker_kick(writer->worker)) {
 		writer->busy = false;
-		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
+		loop_timer_in(writer->loop, &writer->commit, gathering(writer));
 	}
 }
 
@@ -484,7 +679,7 @@ look(void *arg)
 {
 	struct writer *writer = arg;
 
-	writer->look_due = true;
+	writer->look_due = writer->wants = true;
 	loop_timer_in(writer->loop, &writer->look, writer->options.look_interval);
 	/* With a commit under way or on its way it goes along. */
 	if (!writer->busy && !writer->commit.armed)
@@ -515,11 +710,13 @@ empty_batch(struct batch *batch)
 	if (records->room > ROOM_KEPT && records->used < records->room / 4)
 		record_buffer_free(records);
 	records->used = 0;
+	batch->since = 0;
 }
 
 static void
 batch_written(struct writer *writer)
 {
+	whereabouts_committed(loop_mono(writer->loop) - writer->back->since);
 	writer->committed = writer->back->last;
 	empty_batch(writer->back);
 	forget_aside(writer);
@@ -540,6 +737,15 @@ batch_refused(struct writer *writer)
 	put_batch_aside(writer, writer->front);
 }
 
+/* What came while the former batch was on its way has waited already. */
+static int64_t
+time_to_commit(const struct writer *writer)
+{
+	int64_t due = writer->front->since + gathering(writer) - loop_mono(writer->loop);
+
+	return due > 0 ? due : 0;
+}
+
 static void
 batch_done(void *arg)
 {
@@ -548,7 +754,9 @@ batch_done(void *arg)
 	writer->busy = false;
 	writer->segment_told = writer->segment;
 	writer->written = writer->length;
-	writer->reserved = reserve_bytes(&writer->reserve);
+	retire(writer, &writer->left);
+	writer->left.fd = -1;
+	settle_ready(writer);
 	tell_health(writer);
 	if (writer->has_batch && writer->ok)
 		batch_written(writer);
@@ -558,7 +766,9 @@ batch_done(void *arg)
 	if (writer->back->records.used > 0)
 		loop_timer_in(writer->loop, &writer->commit, RETRY_INTERVAL);
 	else if (writer->front->records.used > 0 && !writer->commit.armed)
-		loop_timer_in(writer->loop, &writer->commit, writer->options.commit_interval);
+		loop_timer_in(writer->loop, &writer->commit, time_to_commit(writer));
+	writer->wants |= writer->looks;
+	prepare_more(writer);
 }
 
 void
@@ -571,8 +781,9 @@ writer_size(struct writer_options *options, uint64_t journal_size)
 	if (segment > 16u << 20)
 		segment = 16u << 20;
 	options->segment_size = (size_t)segment;
-	options->size_budget = journal_size;
 	options->reserve = RESERVE;
+	/* What stands ready counts as well: the reserve, and the segment that comes next. */
+	options->size_budget = journal_size - (RESERVE + 1) * segment;
 }
 
 static void
@@ -597,8 +808,6 @@ writer_open(struct loop *loop, const struct writer_options *options,
 	const struct writer_events *events, uint64_t next_sequence, struct fail *why)
 {
 	struct writer *writer = mem_zero(sizeof *writer);
-	uint64_t *numbers;
-	size_t count = segment_list(options->state_dir, &numbers);
 
 	writer->loop = loop;
 	take_options(writer, options);
@@ -608,16 +817,21 @@ writer_open(struct loop *loop, const struct writer_options *options,
 	writer->next_sequence = next_sequence;
 	writer->committed = next_sequence - 1;
 	writer->told = 0;
-	writer->fd = -1;
-	writer->segment = count > 0 ? numbers[count - 1] : 0;
+	writer->fd = writer->ready.fd = writer->given.fd = writer->left.fd = -1;
+	writer->preparation.fd = writer->retiring.fd = -1;
+	writer->segment = segment_newest(options->state_dir);
 	writer->first_batch = true;
-	free(numbers);
 	whereabouts_begin(WHERE_JOURNAL);
 	loop_timer_init(&writer->commit, commit, writer);
 	loop_timer_init(&writer->look, look, writer);
 	writer->worker = loop_worker_new(loop, work, batch_done, writer, why);
 	if (writer->worker == NULL)
 		goto fail;
+	if (writer->options.reserve > 0) {
+		writer->preparer = loop_worker_new(loop, prepare, prepare_done, writer, why);
+		if (writer->preparer == NULL)
+			goto fail;
+	}
 	take_snapshot(writer);
 	if (writer->options.look_interval > 0)
 		loop_timer_in(loop, &writer->look, writer->options.look_interval);
@@ -627,14 +841,38 @@ fail:
 	return NULL;
 }
 
+static void
+stop_preparer(struct writer *writer)
+{
+	if (writer->preparer == NULL)
+		return;
+	atomic_store(&writer->reserve.ends, true);
+	loop_worker_free(writer->preparer);
+	writer->preparer = NULL;
+	if (writer->preparing)
+		take_preparation(writer);
+}
+
 void
 writer_abandon(struct writer *writer)
 {
 	if (writer == NULL)
 		return;
+	stop_preparer(writer);
 	loop_worker_free(writer->worker);
 	loop_timer_stop(writer->loop, &writer->commit);
 	loop_timer_stop(writer->loop, &writer->look);
+	if (writer->busy) {
+		writer->segment_told = writer->segment;
+		retire(writer, &writer->left);
+		settle_ready(writer);
+	}
+	for (size_t i = 0; i < writer->retired_count; i++)
+		close(writer->retired[i].fd);
+	if (writer->retiring.fd != -1)
+		close(writer->retiring.fd);
+	if (writer->ready.fd != -1)
+		close(writer->ready.fd);
 	if (writer->fd != -1)
 		close(writer->fd);
 	aside_close(writer->aside);
@@ -648,12 +886,32 @@ writer_abandon(struct writer *writer)
 	free(writer);
 }
 
+/* As the preparer would, but here. */
+static void
+give_all_back(struct writer *writer, bool all)
+{
+	struct retired last = { writer->fd, all && !writer->poisoned ? writer->length : 0 };
+
+	settle_ready(writer);
+	retire(writer, &writer->retiring);
+	retire(writer, &(struct retired){ writer->ready.fd, RECORD_SEGMENT_HEADER });
+	writer->retiring.fd = writer->ready.fd = writer->fd = -1;
+	for (size_t i = 0; i < writer->retired_count; i++)
+		give_back(&writer->retired[i]);
+	writer->retired_count = 0;
+	if (last.fd != -1)
+		give_back(&last);
+}
+
 /* As the worker would, but here. */
 static bool
 write_here(struct writer *writer)
 {
 	writer->has_batch = true;
 	writer->looks = false;
+	writer->given = writer->ready;
+	writer->avoided = 0;
+	writer->left.fd = -1;
 	hand_over_aside(writer);
 	work(writer);
 	batch_done(writer);
@@ -667,6 +925,7 @@ writer_close(struct writer *writer)
 
 	if (writer == NULL)
 		return true;
+	stop_preparer(writer);
 	/* Waits for a batch under way; its end is told here in place of done(). */
 	loop_worker_free(writer->worker);
 	writer->worker = NULL;
@@ -684,6 +943,8 @@ writer_close(struct writer *writer)
 	/* The first of two refusals finds the transitions, the second puts them aside. */
 	if (!all)
 		write_here(writer);
+	if (writer->options.reserve > 0)
+		give_all_back(writer, all);
 	writer_abandon(writer);
 	return all;
 }
@@ -867,5 +1128,5 @@ writer_overflow(const struct writer *writer)
 size_t
 writer_reserved(const struct writer *writer)
 {
-	return writer->reserved;
+	return reserve_bytes(&writer->reserve);
 }

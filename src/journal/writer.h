@@ -1,8 +1,12 @@
 /* writer.h - appends to the journal: the poller's side of the queue.
  *
- * Records gather in memory; every 100 ms a worker writes them in one piece and calls
- * fdatasync. Only then are they committed, and `committed` is told. Nothing here ever blocks
- * the loop.
+ * Records gather in memory; a worker writes them in one piece and calls fdatasync. Only then
+ * are they committed, and `committed` is told. Nothing here ever blocks the loop. Half of the
+ * commit interval is for gathering, the other half for the sync, and a batch that has waited
+ * for another one's sync goes at once: a power cut loses one interval of records as long as
+ * the disk syncs within half of it, and two syncs where it does not. Segments stand ready with
+ * zeros (reserve.h), the next one under its name, so that this sync is one of data only and
+ * waits for no one else's files; a second worker sees to that.
  *
  * A disk that others fill is no matter until the reserve (reserve.h) is used up. When the disk
  * refuses, the batch stays in memory and is tried again each second; transitions, for which
@@ -24,14 +28,15 @@ struct writer;
 struct writer_options {
 	const char *state_dir;
 	const char *run_dir;     /* for transitions when STATE_DIR cannot be written; may be NULL */
-	int64_t commit_interval; /* ns; 0 = 100 ms */
+	int64_t commit_interval; /* ns until a record is durable; 0 = 100 ms */
 	size_t segment_size;     /* bytes; 0 = 16 MiB. Grows to 8 times the snapshot */
 	size_t memory_budget;    /* bytes of records held while the disk refuses; 0 = 256 MiB */
 	uint64_t size_budget;    /* bytes of all segments, 0 = any: then as if the disk were full */
-	unsigned reserve;        /* segments whose space is allocated ahead */
+	unsigned reserve;        /* segments that stand ready, beside the next one; 0: not even that */
 	int64_t look_interval;   /* ns between looks at the room that is left; 0 = none */
 };
-/* For store.journal_size: segments of 1/256 of it, 256 KiB to 16 MiB, and four in reserve. */
+/* For store.journal_size: segments of 1/256 of it, 256 KiB to 16 MiB, and of them four in
+ * reserve, which count in it like the others. */
 void writer_size(struct writer_options *options, uint64_t journal_size);
 struct writer_events {
 	/* Puts the rooms' facts at the head of a new segment, through writer_* calls. */

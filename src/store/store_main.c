@@ -110,7 +110,9 @@ run_sync(void *arg)
 {
 	struct store *store = arg;
 
+	whereabouts_set(WHERE_SYNC, WHERE_FDATASYNC);
 	filesync_run(store->sync);
+	whereabouts_set(WHERE_SYNC, WHERE_ELSE);
 }
 
 static void
@@ -276,6 +278,7 @@ store_main(const struct store_options *options, int alive_fd, int flush_fd)
 	unsetenv("RRDCACHED_ADDRESS");
 	whereabouts_open(options->run_dir);
 	whereabouts_begin(WHERE_STORE);
+	whereabouts_set(WHERE_SYNC, WHERE_ELSE);
 	whereabouts_watch_faults(WHERE_STORE);
 	store.root = root_new(options->rrd_dir);
 	result = serve(&store, alive_fd, flush_fd, &why);

@@ -31,12 +31,17 @@ RRD = os.path.join(DISK, "rrd")
 CONF = os.path.join(WORK, "pollwerk.conf")
 SHUTDOWN = 0x8004587D  # _IOR('X', 125, u32) of ext4 and xfs
 LOGFLUSH, NOLOGFLUSH = 1, 2
+TIMES, TIMES_AT = 48, 2864  # whereabouts.committed (src/journal/whereabouts.h)
 PLACES = ["else", "write", "fdatasync", "rrd_update", "checkpoint"]
 LIMIT = 5.0  # seconds: the commit interval is 0.1, but a sync takes as long as the disk is loaded
 chance = random.Random(SEED if FS == "ext4" else SEED + 1)
 libc = ctypes.CDLL(None, use_errno=True)
 failed = False
 quiet = set()  # cuts that fell while the journal wrote and synced nothing
+syncing = set()  # cuts that fell while the store synced its files
+commits = [[0] * TIMES, [0] * TIMES]  # how long they took, without and with such a sync beside
+probes = []  # s: the same disk's fdatasync of a page in a file of its own
+loads = []
 boots = []  # wall time of the start after each cut
 
 
@@ -120,10 +125,22 @@ def aim():
 def where():
     try:
         with open(os.path.join(RUN, "where"), "rb") as page:
-            codes = struct.unpack("<QQ", page.read(16))
+            codes = struct.unpack("<QQQ", page.read(24))
         return tuple(PLACES[code] if code < len(PLACES) else "?" for code in codes)
     except (OSError, struct.error):
-        return ("not yet", "not yet")
+        return ("not yet", "not yet", "not yet")
+
+
+def add_commits():
+    """RUN_DIR goes with the power, and what the poller counted there."""
+    try:
+        with open(os.path.join(RUN, "where"), "rb") as page:
+            counts = struct.unpack_from("<%dQ" % (2 * TIMES), page.read(), TIMES_AT)
+    except (OSError, struct.error):
+        return
+    for n, count in enumerate(counts):
+        commits[n // TIMES][n % TIMES] += count
+    loads.append(os.getloadavg()[0])
 
 
 def cut_power(daemon):
@@ -137,6 +154,7 @@ def cut_power(daemon):
     os.close(root)
     os.killpg(daemon.pid, signal.SIGKILL)
     daemon.wait()
+    add_commits()
     for _ in range(200):
         if subprocess.run(["umount", DISK], capture_output=True).returncode == 0:
             return before, place, flags
@@ -144,10 +162,24 @@ def cut_power(daemon):
     sys.exit("not ok - the disk cannot be unmounted")
 
 
+def probe():
+    """One page, in a file that has all its blocks."""
+    fd = os.open(os.path.join(DISK, "probe"), os.O_RDWR | os.O_CREAT)
+    if os.fstat(fd).st_size == 0:
+        os.pwrite(fd, bytes(4096), 0)
+        os.fsync(fd)
+    os.pwrite(fd, os.urandom(4096), 0)
+    begun = time.monotonic()
+    os.fdatasync(fd)
+    probes.append(time.monotonic() - begun)
+    os.close(fd)
+
+
 def live(daemon, seconds):
     end = time.time() + seconds
     while time.time() < end:
         time.sleep(min(0.1, max(0, end - time.time())))
+        probe()
         luck = chance.random()
         if luck < 0.05:
             sim("plc", "agent 2 unit 1 " + chance.choice(("dead", "clear")))
@@ -192,8 +224,11 @@ def campaign():
         cuts.append(at)
         if place[0] == "else":
             quiet.add(at)
+        if place[2] == "fdatasync":
+            syncing.add(at)
         fell["journal in " + place[0]] += 1
         fell["store in " + place[1]] += 1
+        fell["store's files being synced"] += at in syncing
         fell["log flushed" if flags == LOGFLUSH else "log not flushed"] += 1
         boots.append(time.time())
         daemon = boot()
@@ -304,8 +339,32 @@ def check_ledger(points, first, last, cuts):
         (slots, ", ".join("%s %d" % item for item in sorted(reasons.items()))), findings)
 
 
+def percentiles(values):
+    values = sorted(values)
+    return "p50 %.0f, p99 %.0f, max %.0f ms" % tuple(
+        1000 * values[min(len(values) - 1, len(values) * part // 100)] for part in (50, 99, 100)) \
+        if values else "none"
+
+
+def times_of(counts):
+    """The upper bound of each commit's class."""
+    return [1e-4 * 2 ** (n / 3) for n, count in enumerate(counts) for _ in range(count)]
+
+
+def tell_times(worst):
+    """What they depend on: the disk, and who else uses it."""
+    print("# %s: loss of each cut: %s; store syncing: %s" % (FS,
+        percentiles(worst.values()), percentiles([age for cut, age in worst.items() if cut in syncing])))
+    print("# %s: from a record to its commit, of an interval of 100 ms: %s (%d); store syncing: %s (%d)" % (FS,
+        percentiles(times_of(commits[0]) + times_of(commits[1])), sum(map(sum, commits)),
+        percentiles(times_of(commits[1])), sum(commits[1])))
+    print("# %s: the bare disk's fdatasync of one page meanwhile: %s (%d); load %.1f" % (FS,
+        percentiles(probes), len(probes), sum(loads) / max(len(loads), 1)))
+
+
 def check_loss(points, cuts, first, last):
     """An answer that came before a cut is there, but for the newest ones."""
+    worst = dict.fromkeys(cuts, 0)
     ages, findings, count, late, rested = [], [], 0, 0, 0
     answers = collections.defaultdict(set)
     for line in open(os.path.join(WORK, "plc.log")):
@@ -328,6 +387,7 @@ def check_loss(points, cuts, first, last):
                 late += 1  # it came, and after its slot was closed
                 continue
             ages.append(cuts[after] - at)
+            worst[cuts[after]] = max(worst[cuts[after]], ages[-1])
             rested = max(rested, ages[-1] if cuts[after] in quiet else 0)
             if ages[-1] > LIMIT:
                 findings.append("press %d: answered %.3f s before the cut at %.3f, not stored"
@@ -336,6 +396,7 @@ def check_loss(points, cuts, first, last):
         "was under way, half of them of its last %.0f ms (%d; %d more came late)" %
         (count, max(ages, default=0) * 1000, rested * 1000,
          sorted(ages)[len(ages) // 2] * 1000 if ages else 0, len(ages), late), findings)
+    tell_times(worst)
 
 
 def check_leftovers():
