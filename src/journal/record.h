@@ -12,9 +12,9 @@
  * not yet written. Only a segment that was begun because the disk refused the former one
  * goes on without a snapshot of its own.
  *
- * A segment in use stands ready in its whole length before the first frame (reserve.h): zeros
- * follow behind its last frame, and the next segment may be there with a head and zeros only. A
- * frame of zeros ends the segment (to a reader that does not know this it is a damaged one, and
+ * Zeros stand ready where frames will be (reserve.h): they follow behind the last frame of a
+ * segment in use, and the next segment may be there with a head and zeros only. A frame of
+ * zeros ends the segment (to a reader that does not know this it is a damaged one, and
  * ends it as well). A segment whose first 20 bytes behind the head are zeros is not begun: it is
  * no segment yet when none behind it is begun, and an empty one otherwise. What is not used is cut
  * off when the segment is left. No file becomes a segment twice, and no number is used again.

@@ -21,12 +21,6 @@ spare_path(char *to, size_t size, const struct reserve *reserve, unsigned number
 	snprintf(to, size, "%s/journal/%u.spare", reserve->state_dir, number);
 }
 
-static void
-new_path(char *to, size_t size, const struct reserve *reserve)
-{
-	snprintf(to, size, "%s/journal/spare.new", reserve->state_dir);
-}
-
 /* Where a write goes to other blocks each time, zeros make nothing ready. Magic numbers as in
  * statfs(2) and the file systems' own sources. */
 static bool
@@ -36,17 +30,6 @@ writes_in_place(int fd)
 
 	return fstatfs(fd, &info) == 0 && info.f_type != 0x9123683e && info.f_type != 0x2fc12fc1 &&
 		(unsigned long)info.f_type != 0xca451a4e;
-}
-
-static bool
-path_writes_in_place(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool in_place = fd != -1 && writes_in_place(fd);
-
-	if (fd != -1)
-		close(fd);
-	return in_place;
 }
 
 /* Each piece is on its way to the disk, and there, before the next one. */
@@ -76,19 +59,6 @@ write_zeros(const struct reserve *reserve, int fd, size_t from, size_t size)
 	return result;
 }
 
-/* Allocated first: a disk that has no room says so before anything is taken. */
-static int
-make_ready(const struct reserve *reserve, int fd, size_t from, size_t size)
-{
-	bool in_place = writes_in_place(fd);
-
-	if (reserve_allocate(fd, size) == -1 && (errno != EOPNOTSUPP || !in_place))
-		return -1;
-	if (in_place && write_zeros(reserve, fd, from, size) == -1)
-		return -1;
-	return fsync(fd);
-}
-
 void
 reserve_open(struct reserve *reserve, const char *state_dir, unsigned wanted, size_t size)
 {
@@ -97,18 +67,12 @@ reserve_open(struct reserve *reserve, const char *state_dir, unsigned wanted, si
 
 	*reserve = (struct reserve){ .state_dir = mem_text(state_dir), .size = size,
 		.wanted = wanted < RESERVE_MOST ? wanted : RESERVE_MOST };
-	if (wanted > 0) {
-		new_path(path, sizeof path, reserve);
-		unlink(path);
-	}
 	for (unsigned n = 0; wanted > 0 && n < RESERVE_MOST; n++) {
 		spare_path(path, sizeof path, reserve, n);
 		if (stat(path, &info) == -1)
 			continue;
-		/* Of another size, or of a version that wrote no zeros. */
-		if (n >= reserve->wanted || (uint64_t)info.st_blocks * 512 < size ||
-			(info.st_size == 0 && path_writes_in_place(path)) ||
-			(info.st_size != 0 && (uint64_t)info.st_size != size))
+		/* Of another size, or one that a crash left half made. */
+		if (n >= reserve->wanted || (uint64_t)info.st_blocks * 512 < size)
 			unlink(path);
 		else
 			reserve->there |= UINT64_C(1) << n;
@@ -147,19 +111,18 @@ reserve_take(struct reserve *reserve, const char *path)
 static int
 make_spare(struct reserve *reserve, unsigned n)
 {
-	char path[SEGMENT_PATH], spare[SEGMENT_PATH];
+	char path[SEGMENT_PATH];
 	int fd, result, saved;
 
-	new_path(path, sizeof path, reserve);
-	spare_path(spare, sizeof spare, reserve, n);
+	spare_path(path, sizeof path, reserve, n);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd == -1)
 		return -1;
-	result = make_ready(reserve, fd, 0, reserve->size);
+	result = reserve_allocate(fd, reserve->size);
+	if (result == 0)
+		result = fsync(fd);
 	saved = errno;
 	close(fd);
-	if (result == 0 && (result = rename(path, spare)) == -1)
-		saved = errno;
 	if (result == -1)
 		unlink(path);
 	errno = saved;
@@ -192,11 +155,15 @@ reserve_extend(struct reserve *reserve, int fd, size_t size)
 
 	if (fstat(fd, &info) == -1)
 		return -1;
-	if ((uint64_t)info.st_size >= size || reserve_room(reserve->state_dir) < 2 * size)
+	if ((uint64_t)info.st_size >= size || !writes_in_place(fd))
 		return 0;
-	if (make_ready(reserve, fd, (size_t)info.st_size, size) == 0)
+	/* What is allocated takes nothing from others. */
+	if ((uint64_t)info.st_blocks * 512 < size &&
+		(reserve_room(reserve->state_dir) < 2 * size || reserve_allocate(fd, size) == -1))
 		return 0;
-	return errno == EOPNOTSUPP || errno == ENOSPC ? 0 : -1;
+	if (write_zeros(reserve, fd, (size_t)info.st_size, size) == -1)
+		return errno == ENOSPC ? 0 : -1;
+	return fsync(fd);
 }
 
 size_t

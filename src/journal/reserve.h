@@ -1,15 +1,17 @@
-/* reserve.h - segments that stand ready: their blocks are allocated and hold zeros on disk.
+/* reserve.h - segments whose space is already allocated: a disk that others fill does not stop
+ * the journal before they are used up; and zeros that stand ready where frames will be.
  *
- * A disk that others fill does not stop the journal before they are used up; and a commit into
- * one changes nothing but data, so its fdatasync waits for no metadata of the file system's.
+ * STATE_DIR/journal/N.spare, empty files with blocks behind their end (FALLOC_FL_KEEP_SIZE).
+ * A new segment is a spare under another name; a missing spare is made again while the disk
+ * has room for others as well. What has been a segment is never used again, so nothing old can
+ * be taken for new.
  *
- * STATE_DIR/journal/N.spare. A new segment is a spare under another name; what has been a
- * segment is never used again, so nothing old can be taken for new. A missing spare is made
- * again while the disk has room for others as well: as spare.new, synced, then renamed. On file
- * systems that write nothing in place (btrfs, zfs, bcachefs) spares are empty files with blocks
- * behind their end.
+ * A write into blocks that were never written changes the file's metadata, and fdatasync then
+ * waits for a transaction of the file system and so for everybody's. Where zeros stand on disk
+ * it changes nothing but data. File systems that write nothing in place (btrfs, zfs, bcachefs)
+ * are spared the zeros.
  *
- * One thread fills, another one may take at the same time. */
+ * One thread fills, another one may take and extend at the same time. */
 #ifndef PW_RESERVE_H
 #define PW_RESERVE_H
 
@@ -39,8 +41,8 @@ int reserve_take(struct reserve *reserve, const char *path);
  * it from others, or cannot allocate ahead; -1 and errno. */
 int reserve_fill(struct reserve *reserve);
 size_t reserve_bytes(const struct reserve *reserve); /* in spares */
-/* Writes zeros behind the end of a segment that nobody writes yet until it has `size` bytes.
- * 0 also where the disk has no room for that, or it makes no sense; -1 and errno. */
+/* Writes zeros behind the end of a segment until it has `size` bytes, and syncs. 0 also where
+ * the disk has no room for that, or it makes no sense; -1 and errno. */
 int reserve_extend(struct reserve *reserve, int fd, size_t size);
 
 /* Allocates blocks behind the end of a file; its size stays. 0 or -1 and errno; EOPNOTSUPP is

@@ -28,6 +28,9 @@
 #define ROOM_KEPT (128u << 10)
 #define RESERVE 4
 #define RETIRED_MOST 4
+/* So much is made ready at a time where no segment stood ready as a whole, and when less than
+ * a half of it is left. */
+#define READY_PIECE (256u << 10)
 
 /* A segment that stands ready under its own number, and nothing is in it. */
 struct ready {
@@ -100,6 +103,7 @@ struct writer {
 	uint64_t segment;      /* number of the current file; made when fd != -1 */
 	uint64_t segment_told; /* the loop's copy */
 	size_t length;         /* committed bytes in it */
+	size_t ready_size;     /* bytes that zeros were written for, and more behind them are not */
 	bool poisoned;         /* what lies behind `length` cannot be taken back: go on in a new one */
 	bool first_batch;
 	int64_t wall;          /* when the batch was handed over */
@@ -208,11 +212,8 @@ open_segment(struct writer *writer, const char *path)
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	}
 	/* Where that fails it is written as far as it goes. */
-	if (fd != -1 && writer->options.reserve > 0) {
+	if (fd != -1 && writer->options.reserve > 0)
 		reserve_allocate(fd, writer->options.segment_size);
-		if (writer->first_batch)
-			reserve_extend(&writer->reserve, fd, writer->options.segment_size);
-	}
 	return fd;
 }
 
@@ -268,12 +269,28 @@ next_segment(struct writer *writer)
 	/* What a failed sync left behind `length` may have been read by the store. */
 	if (writer->fd != -1)
 		writer->left = (struct retired){ writer->fd, writer->poisoned ? 0 : writer->length };
+	writer->ready_size = writer->given.fd != -1 ? writer->options.segment_size : 0;
 	writer->given.fd = -1;
 	writer->fd = next.fd;
 	writer->segment = next.number;
 	writer->length = RECORD_SEGMENT_HEADER;
 	writer->poisoned = writer->first_batch = false;
 	return 0;
+}
+
+/* Where that fails the file grows with each batch. */
+static void
+keep_ready(struct writer *writer)
+{
+	size_t size = writer->options.segment_size;
+
+	if (writer->options.reserve == 0 || writer->length + READY_PIECE / 2 < writer->ready_size ||
+		writer->ready_size >= size)
+		return;
+	if (size > writer->length + READY_PIECE)
+		size = writer->length + READY_PIECE;
+	writer->ready_size = size;
+	reserve_extend(&writer->reserve, writer->fd, size);
 }
 
 static int
@@ -307,11 +324,13 @@ write_batch(struct writer *writer)
 	if (writer->fd == -1 || writer->back->new_segment || writer->poisoned) {
 		if (next_segment(writer) == -1)
 			return false;
+		keep_ready(writer);
 		writer->back->new_segment = false;
 		writer->looks = writer->options.look_interval > 0 || writer->options.reserve > 0;
 	}
 	if (append_batch(writer) == 0) {
 		writer->length += writer->back->records.used;
+		keep_ready(writer);
 		return true;
 	}
 	segment_path(path, sizeof path, writer->state_dir, writer->segment);
@@ -444,6 +463,12 @@ settle_ready(struct writer *writer)
 	ready->fd = -1;
 }
 
+static bool
+is_half_full(const struct writer *writer)
+{
+	return writer->segment_told > 0 && writer->written > segment_limit(writer) / 2;
+}
+
 static void
 prepare_more(struct writer *writer)
 {
@@ -454,7 +479,7 @@ prepare_more(struct writer *writer)
 	writer->preparation = (struct ready){ -1, 0 };
 	if (writer->retired_count > 0)
 		writer->retiring = writer->retired[--writer->retired_count];
-	else if (writer->ready.fd == -1 && writer->segment_told > 0) {
+	else if (writer->ready.fd == -1 && is_half_full(writer)) {
 		writer->preparation.number = writer->segment_told + 1;
 		writer->preparation_size = segment_limit(writer);
 		writer->preparation_wall = loop_wall(writer->loop);
@@ -750,6 +775,7 @@ static void
 batch_done(void *arg)
 {
 	struct writer *writer = arg;
+	size_t before = writer->written;
 
 	writer->busy = false;
 	writer->segment_told = writer->segment;
@@ -767,7 +793,8 @@ batch_done(void *arg)
 		loop_timer_in(writer->loop, &writer->commit, RETRY_INTERVAL);
 	else if (writer->front->records.used > 0 && !writer->commit.armed)
 		loop_timer_in(writer->loop, &writer->commit, time_to_commit(writer));
-	writer->wants |= writer->looks;
+	if (writer->looks || (before <= segment_limit(writer) / 2 && is_half_full(writer)))
+		writer->wants = true;
 	prepare_more(writer);
 }
 

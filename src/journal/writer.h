@@ -4,9 +4,10 @@
  * are they committed, and `committed` is told. Nothing here ever blocks the loop. Half of the
  * commit interval is for gathering, the other half for the sync, and a batch that has waited
  * for another one's sync goes at once: a power cut loses one interval of records as long as
- * the disk syncs within half of it, and two syncs where it does not. Segments stand ready with
- * zeros (reserve.h), the next one under its name, so that this sync is one of data only and
- * waits for no one else's files; a second worker sees to that.
+ * the disk syncs within half of it, and two syncs where it does not. Zeros stand on disk where
+ * frames will be (reserve.h), so that this sync is one of data only and waits for no one else's
+ * files. When half of a segment is full a second worker makes the next one ready, as a whole and
+ * under its name; in the first one of a process that is done in pieces.
  *
  * A disk that others fill is no matter until the reserve (reserve.h) is used up. When the disk
  * refuses, the batch stays in memory and is tried again each second; transitions, for which

@@ -94,7 +94,7 @@ head -c 24m /dev/zero >"$work/state/filler" 2>/dev/null
 seconds status_is degraded
 check "full: degraded after $took s" [ "$took" -le 10 ]
 check "full: the notice of it goes out" wait_for 15 noticed 1 "$raised"
-reserve=$(find "$work/state/journal" -name '*.spare' | wc -l)
+reserve=$(find "$work/state/journal" -name '*.spare' -size 0 | wc -l)
 check "full: segments are in reserve ($reserve of 256 KiB)" [ "$reserve" -ge 1 ]
 check "full: polling goes on" good p1/oil_temp
 device_lost stop
