@@ -42,17 +42,31 @@
 #define AHEAD (3600 * SECOND)
 /* Over a gap like that librrd would write unknown over all that the file holds: it is kept. */
 #define KEEP_HISTORY (366 * 86400 * SECOND)
-/* Files whose heads are made safe by one sync; a FLUSH waits for so many times this. */
+/* Files whose heads are made safe by one sync. */
 #define BATCH 256
 #define ROUND_BATCHES 4
+/* Work on many files is left for the next call after that: a FLUSH waits for a few of these. */
+#define SLICE (20 * SECOND / 1000)
 /* What is made in one call of keeper_make_files, ten times a second: at most so many files,
  * and no more once they have so many octets. A plant's first start is 100,000 files and
  * hundreds of GB with long profiles; updates and FLUSH go on meanwhile. */
 #define MAKE_FILES 25
 #define MAKE_BYTES (INT64_C(6) << 20)
 
+/* Files that have left the turns, on their way: heads first, then rows. */
+struct batch {
+	struct pending_file *files[BATCH];
+	size_t count, prepared, written;
+	uint64_t heads; /* the checkpoints that `prepared` is about */
+};
+
 struct keeper {
 	struct store_options options;
+	int64_t (*clock)(void *arg); /* NULL: no call ends early */
+	void *clock_arg;
+	int64_t slice_end; /* by that clock */
+	bool goes_on;      /* the last call ended early */
+	struct batch batch;
 	bool draining; /* nothing more will come: no row is waited for */
 	char *state_dir, *rrd_dir;
 	struct series_catalogue *catalogue;
@@ -62,7 +76,9 @@ struct keeper {
 	struct pending_file *missing, **missing_end; /* in line to be made */
 	/* With a file that has rows and is not there. */
 	enum { MISSING_MAKE, MISSING_LINE_UP, MISSING_LEAVE } when_missing;
-	int64_t made_bytes; /* of the files made in this call of keeper_make_files */
+	bool making; /* keeper_make_files ended early, after so many: */
+	int made_files;
+	int64_t made_bytes;
 	struct ledger *ledger;
 	struct reader *reader;
 	struct undo *undo;
@@ -207,6 +223,35 @@ keeper_now(struct keeper *keeper, int64_t mono, int64_t wall)
 	keeper->wall = wall;
 	if (keeper->checkpoint_at == 0)
 		keeper->checkpoint_at = mono + CHECKPOINT_INTERVAL;
+}
+
+void
+keeper_clock(struct keeper *keeper, int64_t (*now)(void *arg), void *arg)
+{
+	keeper->clock = now;
+	keeper->clock_arg = arg;
+}
+
+static void
+begin_slice(struct keeper *keeper)
+{
+	keeper->goes_on = false;
+	if (keeper->clock != NULL)
+		keeper->slice_end = keeper->clock(keeper->clock_arg) + SLICE;
+}
+
+static bool
+slice_is_over(struct keeper *keeper)
+{
+	keeper->goes_on = keeper->clock != NULL &&
+		keeper->clock(keeper->clock_arg) >= keeper->slice_end;
+	return keeper->goes_on;
+}
+
+bool
+keeper_goes_on(const struct keeper *keeper)
+{
+	return keeper->goes_on;
 }
 
 /* ---- trouble ---- */
@@ -532,6 +577,7 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	struct rrd_shape shape;
 	enum rrd_result result = undo_late(keeper->undo, file->name, why);
 
+	file->in_order = false;
 	if (result != RRD_DONE)
 		return result;
 	/* Power may have failed between the file's getting its name and the end of its folder. */
@@ -560,8 +606,8 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	enum rrd_result result = RRD_DONE;
 
 	while (result == RRD_DONE && sheet_fill(sheet, keeper->pending, file, upto) > 0) {
-		result = rrd_file_update(place_of(keeper, file), sheet->names, sheet->rows,
-			sheet->count, why);
+		result = rrd_file_update(place_of(keeper, file), file->in_order ? NULL : sheet->names,
+			sheet->rows, sheet->count, why);
 		if (result == RRD_DONE) {
 			keeper->updates += sheet->count;
 			keeper->dirty = true;
@@ -582,11 +628,29 @@ slot_limit(const struct keeper *keeper, const struct pending_file *file)
 	return complete < believed ? complete : believed;
 }
 
-/* Its head is noted for all checkpoints that may be the newest one after a crash. */
+/* For those checkpoints heads are noted now: all that may be the newest one after a crash. */
+static uint64_t
+heads_wanted(const struct keeper *keeper)
+{
+	return keeper->generation + 1 + keeper->checkpointing;
+}
+
 static bool
 is_kept(const struct keeper *keeper, const struct pending_file *file)
 {
-	return file->kept == keeper->generation + 1 + keeper->checkpointing;
+	return file->kept == heads_wanted(keeper);
+}
+
+static bool
+stands_in_order(const struct pending_file *file, const struct rrd_head *head)
+{
+	for (size_t i = 0; i < file->ds_count; i++) {
+		const char *name = rrd_head_ds(head, i);
+
+		if (name == NULL || strcmp(name, file->ds[i].name) != 0)
+			return false;
+	}
+	return rrd_head_ds(head, file->ds_count) == NULL;
 }
 
 /* Notes the head as it stands before the first update, and sees that no page is without room. */
@@ -603,6 +667,7 @@ keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		file->open = result != RRD_DONE && file->open;
 		return result == RRD_DONE ? RRD_LATER : result;
 	}
+	file->in_order = stands_in_order(file, &head);
 	if (head.has_holes)
 		result = rrd_file_fill(place_of(keeper, file), why);
 	if (result == RRD_DONE) {
@@ -771,53 +836,81 @@ write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	return result == RRD_DONE;
 }
 
-/* Opens them and notes their heads, so that one sync of the undo log does for all. What cannot
- * be prepared says so when it is to be written; what is not there is made then. */
+/* Opens it and notes its head, so that one sync of the undo log does for many. What cannot be
+ * prepared says so when it is to be written; what is not there is made then. */
 static void
-prepare_files(struct keeper *keeper, struct pending_file **files, size_t count)
+prepare_ahead(struct keeper *keeper, struct pending_file *file)
 {
 	bool making = keeper->when_missing == MISSING_MAKE;
+	int64_t upto = slot_limit(keeper, file);
 	struct fail why;
 
+	if (file->quarantined || quarantine_holds(keeper->quarantine, file->name) ||
+		is_suspect(keeper, file) || file->retry_at > keeper->mono ||
+		(file->open && (is_kept(keeper, file) || file->written >= upto)) ||
+		!may_begin(keeper, file, upto))
+		return;
 	if (making)
 		keeper->when_missing = MISSING_LEAVE;
-	for (size_t i = 0; i < count; i++) {
-		struct pending_file *file = files[i];
-		int64_t upto = slot_limit(keeper, file);
-
-		if (file->quarantined || quarantine_holds(keeper->quarantine, file->name) ||
-			is_suspect(keeper, file) || file->retry_at > keeper->mono ||
-			(file->open && (is_kept(keeper, file) || file->written >= upto)) ||
-			!may_begin(keeper, file, upto))
-			continue;
-		whereabouts_enter_file(file->name);
-		prepare_file(keeper, file, &why);
-		whereabouts_leave_file();
-	}
+	whereabouts_enter_file(file->name);
+	prepare_file(keeper, file, &why);
+	whereabouts_leave_file();
 	if (making)
 		keeper->when_missing = MISSING_MAKE;
 }
 
-/* Writes files that have left the turns; those with more to write get a new one. False when
- * the folder refuses. */
-static bool
-write_files(struct keeper *keeper, struct pending_file **files, size_t count)
+/* Writes a file that has left the turns; with more to write it gets a new one. */
+static void
+write_in_turn(struct keeper *keeper, struct pending_file *file)
 {
 	struct fail why;
 
-	prepare_files(keeper, files, count);
-	for (size_t i = 0; i < count; i++) {
-		struct pending_file *file = files[i];
+	/* Written meanwhile by somebody's FLUSH, or in line to be made. */
+	if (file->missing || !file->touched)
+		return;
+	/* What the whole folder holds up is still due when the folder is back. */
+	if (!folder_is_shut(keeper) && file->retry_at <= keeper->mono &&
+		write_file(keeper, file, &why) != -1)
+		take_turn(keeper, file);
+	else if (!file->quarantined)
+		put_back(keeper, file);
+}
 
-		if (file->missing)
-			continue;
-		/* What the whole folder holds up is still due when the folder is back. */
-		if (!folder_is_shut(keeper) && file->retry_at <= keeper->mono &&
-			write_file(keeper, file, &why) != -1)
-			take_turn(keeper, file);
-		else if (!file->quarantined)
-			put_back(keeper, file);
+/* The next ones that are due by then, when no batch is under way. False: there are none. */
+static bool
+begin_batch(struct keeper *keeper, int64_t mono)
+{
+	struct batch *batch = &keeper->batch;
+
+	if (batch->count > 0)
+		return true;
+	batch->prepared = batch->written = 0;
+	batch->heads = heads_wanted(keeper);
+	batch->count = take_due(keeper, mono, batch->files);
+	return batch->count > 0;
+}
+
+/* False when the slice is over before the batch, or the folder refuses. */
+static bool
+go_on_with_batch(struct keeper *keeper)
+{
+	struct batch *batch = &keeper->batch;
+
+	/* A checkpoint was begun in between: what is not yet written needs its head noted for it. */
+	if (batch->heads != heads_wanted(keeper))
+		batch->prepared = batch->written;
+	batch->heads = heads_wanted(keeper);
+	for (; batch->prepared < batch->count; batch->prepared++) {
+		if (slice_is_over(keeper))
+			return false;
+		prepare_ahead(keeper, batch->files[batch->prepared]);
 	}
+	while (batch->written < batch->count) {
+		if (slice_is_over(keeper))
+			return false;
+		write_in_turn(keeper, batch->files[batch->written++]);
+	}
+	batch->count = 0;
 	return !keeper->refused;
 }
 
@@ -846,15 +939,30 @@ make_first_missing(struct keeper *keeper)
 	return !keeper->refused;
 }
 
-void
-keeper_make_files(struct keeper *keeper)
+static void
+make_files(struct keeper *keeper)
 {
 	if (folder_is_shut(keeper))
 		return;
-	keeper->made_bytes = 0;
-	for (int i = 0; i < MAKE_FILES && keeper->made_bytes < MAKE_BYTES; i++)
-		if (keeper->missing == NULL || !make_first_missing(keeper))
+	if (!keeper->making)
+		keeper->made_files = 0;
+	if (!keeper->making)
+		keeper->made_bytes = 0;
+	keeper->making = false;
+	for (; keeper->made_files < MAKE_FILES && keeper->made_bytes < MAKE_BYTES; keeper->made_files++) {
+		if (keeper->missing == NULL)
 			break;
+		keeper->making = slice_is_over(keeper);
+		if (keeper->making || !make_first_missing(keeper))
+			break;
+	}
+}
+
+void
+keeper_make_files(struct keeper *keeper)
+{
+	begin_slice(keeper);
+	make_files(keeper);
 }
 
 /* ---- reading ---- */
@@ -978,19 +1086,22 @@ static void
 make_room(struct keeper *keeper)
 {
 	size_t enough = (size_t)keeper->options.memory / 16 * 15, left = keeper->turns.count;
-	struct pending_file *files[BATCH];
 
 	if (folder_is_shut(keeper))
 		return;
+	left += keeper->batch.count;
 	while (left > 0 && pending_bytes(keeper->pending) > enough) {
-		size_t count = take_due(keeper, INT64_MAX, files);
+		size_t count;
 
-		if (count == 0 || !write_files(keeper, files, count))
+		if (!begin_batch(keeper, INT64_MAX))
+			break;
+		count = keeper->batch.count;
+		if (!go_on_with_batch(keeper))
 			break;
 		left -= count < left ? count : left;
 	}
 	for (; keeper->missing != NULL && pending_bytes(keeper->pending) > enough;)
-		if (!make_first_missing(keeper))
+		if (slice_is_over(keeper) || !make_first_missing(keeper))
 			break;
 }
 
@@ -1001,6 +1112,7 @@ keeper_read(struct keeper *keeper, unsigned records)
 	struct fail why;
 	int got = 0;
 
+	begin_slice(keeper);
 	while (records-- > 0) {
 		struct reader_position before = reader_at(keeper->reader);
 
@@ -1013,6 +1125,8 @@ keeper_read(struct keeper *keeper, unsigned records)
 		if (got != 1)
 			break;
 		take_record(keeper, &record, before);
+		if (slice_is_over(keeper))
+			return keeper->caught_up = false;
 	}
 	if (got == -1 && !keeper->reader_failing)
 		log_error("%s", why.text);
@@ -1150,20 +1264,25 @@ keeper_checkpoint(struct keeper *keeper, struct filesync *sync)
 
 /* ---- what the role asks for ---- */
 
-/* What is due, but no more than FLUSH may have to wait for. */
+/* What is due, but not all of it at once. */
 static void
 write_due(struct keeper *keeper)
 {
-	struct pending_file *files[BATCH];
-	size_t count;
-
+	keeper->when_missing = MISSING_LINE_UP;
 	for (int i = 0; i < ROUND_BATCHES; i++) {
-		if (!keeper->caught_up || folder_is_shut(keeper))
+		if (keeper->batch.count == 0 && (!keeper->caught_up || folder_is_shut(keeper)))
 			break;
-		count = take_due(keeper, keeper->mono, files);
-		if (count == 0 || !write_files(keeper, files, count))
+		if (!begin_batch(keeper, keeper->mono) || !go_on_with_batch(keeper))
 			break;
 	}
+	keeper->when_missing = MISSING_MAKE;
+}
+
+void
+keeper_write(struct keeper *keeper)
+{
+	begin_slice(keeper);
+	write_due(keeper);
 }
 
 static struct filesync *
@@ -1203,18 +1322,17 @@ struct filesync *
 keeper_round(struct keeper *keeper)
 {
 	look_after_ledger(keeper);
-	keeper->when_missing = MISSING_LINE_UP;
+	begin_slice(keeper);
 	write_due(keeper);
-	keeper->when_missing = MISSING_MAKE;
-	keeper_make_files(keeper);
+	make_files(keeper);
 	return checkpoint_when_due(keeper);
 }
 
 bool
 keeper_has_more(const struct keeper *keeper)
 {
-	return keeper->caught_up && !folder_is_shut(keeper) &&
-		turns_is_due(&keeper->turns, keeper->mono);
+	return keeper->batch.count > 0 || (keeper->caught_up && !folder_is_shut(keeper) &&
+		turns_is_due(&keeper->turns, keeper->mono));
 }
 
 static void
@@ -1254,7 +1372,8 @@ keeper_flush_all(struct keeper *keeper, struct fail *why)
 		for (; file != NULL && count < BATCH; file = file->hh.next)
 			if (file->touched)
 				files[count++] = file;
-		prepare_files(keeper, files, count);
+		for (size_t i = 0; i < count; i++)
+			prepare_ahead(keeper, files[i]);
 		for (size_t i = 0; i < count; i++) {
 			int done = write_file(keeper, files[i], why);
 

@@ -34,13 +34,18 @@ void keeper_close(struct keeper *keeper); /* writes nothing: keeper_finish does 
 
 /* The clock for all calls that follow. */
 void keeper_now(struct keeper *keeper, int64_t mono, int64_t wall);
+/* With a clock, calls that would work on many files end after some 20 ms, so that a FLUSH is
+ * answered in between; keeper_goes_on says that the last one did, and wants to go on at once. */
+void keeper_clock(struct keeper *keeper, int64_t (*now)(void *arg), void *arg); /* ns */
+bool keeper_goes_on(const struct keeper *keeper);
 /* Takes up to that many records; true when there is nothing more for now. */
 bool keeper_read(struct keeper *keeper, unsigned records);
 /* Writes what is due. Not NULL: a checkpoint is begun and takes this sync, which is to be run
  * and given to keeper_checkpoint; all other calls may be made in between. */
 struct filesync *keeper_round(struct keeper *keeper) __attribute__((warn_unused_result));
-/* More was due than one round may take: the next one should follow soon. */
+/* More was due than one round may take: keeper_write should follow soon. */
 bool keeper_has_more(const struct keeper *keeper);
+void keeper_write(struct keeper *keeper);
 /* Makes some of the files that are due and do not exist yet; to be called ten times a second. */
 void keeper_make_files(struct keeper *keeper);
 int keeper_checkpoint(struct keeper *keeper, struct filesync *sync); /* -1: none was made */

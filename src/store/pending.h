@@ -61,6 +61,7 @@ struct pending_file {
 	bool missing;    /* waits to be made, in line before `next_missing` */
 	struct pending_file *next_missing;
 	bool open;       /* the file is there, has our shape, and `written` is right */
+	bool in_order;   /* its data sources stood as ours do when its head was noted */
 	int64_t written; /* last slot in the file, when open */
 	uint64_t kept;   /* undo_keep's: its head is noted up to there; 0 never */
 	bool quarantined;

@@ -673,6 +673,14 @@ rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why)
 	return result;
 }
 
+const char *
+rrd_head_ds(const struct rrd_head *head, size_t i)
+{
+	if (i >= offsets_number(head->bytes, OFFSETS_DS_COUNT))
+		return NULL;
+	return name_at(head->bytes, OFFSETS_STATIC + OFFSETS_DEFINITION * i);
+}
+
 /* Is that file still the one, of that shape, and not older than the head? */
 static bool
 head_fits(const struct rrd_head *head, const struct rrd_head *now)

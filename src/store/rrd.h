@@ -44,7 +44,8 @@ enum rrd_result rrd_file_create(struct rrd_place place, const struct layout *lay
 	int64_t first, const char *const *ds, size_t ds_count, struct fail *why);
 /* A new DS, unknown up to now. The file is a new one after that, replaced when it is synced. */
 enum rrd_result rrd_file_add(struct rrd_place place, const char *ds, int64_t step, struct fail *why);
-/* rows are librrd's "TIME:VALUE:U:.."; names "DS:DS:..". Of a call that fails any number of
+/* rows are librrd's "TIME:VALUE:U:.."; names "DS:DS:..", or NULL: all, in the file's order,
+ * which saves librrd from looking them up. Of a call that fails any number of
  * the first rows may be in the file: look at its shape. */
 enum rrd_result rrd_file_update(struct rrd_place place, const char *names,
 	const char *const *rows, size_t count, struct fail *why);
@@ -62,6 +63,8 @@ struct rrd_head {
 /* Of the file that bears that name now; 0: there is none, or the disk does not tell. */
 uint64_t rrd_file_inode(struct rrd_place place);
 int rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why); /* -1 */
+/* Name of its data source number i, NULL behind the last one. */
+const char *rrd_head_ds(const struct rrd_head *head, size_t i);
 /* Puts a head back. RRD_MISSING: the file is gone, or is not that one, of that shape, or is
  * older than the head. RRD_LATER, RRD_REFUSED and why: the disk does not let us. */
 enum rrd_result rrd_file_restore(struct rrd_place place, const struct rrd_head *head,

@@ -32,6 +32,7 @@ struct store {
 	struct root *root;
 	struct service *service; /* NULL: nobody can ask */
 	struct loop_timer read_timer, round_timer;
+	int64_t round_at; /* mono of the next whole round; between two of them there is only writing */
 	struct loop_worker *syncer;
 	struct filesync *sync; /* the syncer's; NULL while it rests */
 };
@@ -73,6 +74,14 @@ write_health(const struct store *store)
 
 /* ---- the role ---- */
 
+static int64_t
+mono_now(void *arg)
+{
+	const struct store *store = arg;
+
+	return loop_mono(store->loop);
+}
+
 /* A state_dir that is full or read-only at the start is no reason to end: FLUSH and health
  * then have somebody who says so. */
 static bool
@@ -86,8 +95,10 @@ try_open(struct store *store)
 		log_error("%s: nothing is stored, tried again each 5 s", store->refusal.text);
 	else if (store->keeper != NULL && said)
 		log_info("%s: no longer so, everything is stored again", store->refusal.text);
-	if (store->keeper != NULL)
+	if (store->keeper != NULL) {
 		store->refusal.text[0] = '\0';
+		keeper_clock(store->keeper, mono_now, store);
+	}
 	return store->keeper != NULL;
 }
 
@@ -143,18 +154,19 @@ static void
 read_journal(void *arg)
 {
 	struct store *store = arg;
-	bool all;
+	int64_t delay = READ_INTERVAL;
 
 	if (store->keeper == NULL && !try_open(store)) {
 		loop_timer_in(store->loop, &store->read_timer, RETRY_INTERVAL);
 		return;
 	}
 	tell_time(store);
-	all = keeper_read(store->keeper, TURN);
-	if (all)
-		keeper_make_files(store->keeper);
 	/* Each tick while there is more, or until what fills the memory can be written. */
-	loop_timer_in(store->loop, &store->read_timer, all ? READ_INTERVAL : LOOP_TICK);
+	if (keeper_read(store->keeper, TURN))
+		keeper_make_files(store->keeper);
+	else
+		delay = LOOP_TICK;
+	loop_timer_in(store->loop, &store->read_timer, keeper_goes_on(store->keeper) ? 0 : delay);
 }
 
 /* A sync under way is waited for: its end is told first. */
@@ -170,19 +182,36 @@ look_at_root(struct store *store)
 }
 
 static void
-do_round(void *arg)
+go_round(struct store *store)
 {
-	struct store *store = arg;
-	bool more = false;
-
 	look_at_root(store);
 	if (store->keeper != NULL) {
 		tell_time(store);
 		begin_sync(store, keeper_round(store->keeper));
-		more = store->keeper != NULL && keeper_has_more(store->keeper);
 	}
 	write_health(store);
-	loop_timer_in(store->loop, &store->round_timer, more ? LOOP_TICK : ROUND_INTERVAL);
+}
+
+/* Once a second; in between what is due goes on, with room for whoever asks. */
+static void
+do_round(void *arg)
+{
+	struct store *store = arg;
+	int64_t now = loop_mono(store->loop), left;
+
+	if (now >= store->round_at) {
+		store->round_at = now + ROUND_INTERVAL;
+		go_round(store);
+	} else if (store->keeper != NULL) {
+		tell_time(store);
+		keeper_write(store->keeper);
+	}
+	left = store->round_at - loop_mono(store->loop);
+	if (store->keeper != NULL && keeper_goes_on(store->keeper))
+		left = 0;
+	else if (store->keeper != NULL && keeper_has_more(store->keeper))
+		left = LOOP_TICK;
+	loop_timer_in(store->loop, &store->round_timer, left > 0 ? left : 0);
 }
 
 static void

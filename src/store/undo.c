@@ -17,12 +17,16 @@
 #include "store/rrd.h"
 
 #define NAME_MAX_BYTES 1000
+/* What a log may hold on the disk after a busy minute; a head takes some 5 KB. */
+#define ROOM_KEPT (UINT64_C(256) << 20)
 
 struct undo_log {
 	char *path;
 	int fd;
 	struct record_buffer fresh; /* entries not yet on disk */
 	uint64_t length;            /* synced bytes */
+	uint64_t room;              /* bytes that stand there, the void ones too */
+	bool ours; /* all of them came since the start, for one generation after the other */
 };
 
 struct waiting {
@@ -52,14 +56,18 @@ log_of(struct undo *undo, uint64_t generation)
 	return &undo->logs[generation % 2];
 }
 
-/* Old entries need not be gone: their generation says that they are void. */
+/* Old entries are written over: their generation says that they are void, and a sync of what
+ * has its place on the disk already costs a fraction and waits for nobody else's. Not where
+ * they might be of the generation to come: from before a start, or of one that failed. */
 static void
 begin_log(struct undo_log *log)
 {
 	log->fresh.used = 0;
 	log->length = 0;
-	if (ftruncate(log->fd, 0) == -1)
+	if ((log->ours && log->room <= ROOM_KEPT) || ftruncate(log->fd, 0) == -1)
 		return;
+	log->room = 0;
+	log->ours = true;
 }
 
 /* ---- putting back ---- */
@@ -313,6 +321,8 @@ sync_log(struct undo_log *log, struct fail *why)
 	if (fdatasync(log->fd) == -1)
 		return fail_errno(log, why);
 	log->length += log->fresh.used;
+	if (log->length > log->room)
+		log->room = log->length;
 	log->fresh.used = 0;
 	return 0;
 }
@@ -338,6 +348,8 @@ undo_next(struct undo *undo)
 void
 undo_turn(struct undo *undo, bool made)
 {
+	if (!made)
+		log_of(undo, undo->next)->ours = false;
 	begin_log(log_of(undo, made ? undo->generation : undo->next));
 	if (made)
 		undo->generation = undo->next;

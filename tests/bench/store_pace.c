@@ -34,6 +34,7 @@
 
 #define TICK (10 * LOOP_MS)
 #define REPORT (60 * LOOP_S)
+#define ASK (5 * LOOP_S) /* for a FLUSH */
 #define CHECKED 200 /* files that are read back */
 
 /* What is counted at one moment. */
@@ -54,7 +55,7 @@ struct pace {
 	int alive;
 	struct loop *loop;
 	struct writer *writer;
-	struct loop_timer tick, report, end;
+	struct loop_timer tick, report, ask, end;
 	uint32_t *order;   /* devices by phase */
 	int64_t *phases;   /* by place in that order */
 	uint32_t next;     /* place in the order that is due next, */
@@ -125,13 +126,15 @@ health_of(const struct pace *pace)
 }
 
 static void
-ask_for_flush(struct pace *pace)
+ask_for_flush(void *arg)
 {
+	struct pace *pace = arg;
 	uint32_t file = (uint32_t)(pace->values / FLEET_DS) % pace->fleet.files;
 	char name[100];
 	struct fail why;
 	double start = now();
 
+	loop_timer_in(pace->loop, &pace->ask, ASK);
 	fleet_file(name, sizeof name, file);
 	if (store_flush_client(pace->run, name, 20 * LOOP_S, &why) == -1) {
 		printf("FLUSH %s: %s\n", name, why.text);
@@ -179,7 +182,6 @@ report(void *arg)
 		printf("the store is degraded: %s\n", health.reason);
 		pace->troubles++;
 	}
-	ask_for_flush(pace);
 }
 
 /* ---- the poller that is none ---- */
@@ -281,12 +283,14 @@ run(struct pace *pace)
 	put_in_order(pace);
 	loop_timer_init(&pace->tick, poll_due, pace);
 	loop_timer_init(&pace->report, report, pace);
+	loop_timer_init(&pace->ask, ask_for_flush, pace);
 	loop_timer_init(&pace->end, the_end, pace);
 	loop_on_signal(pace->loop, SIGINT, ended_by_signal, pace);
 	loop_on_signal(pace->loop, SIGTERM, ended_by_signal, pace);
 	pace->first = pace->slot = loop_wall(pace->loop) / pace->fleet.step + 1;
 	pace->start = pace->last = look(pace);
 	loop_timer_in(pace->loop, &pace->tick, 0);
+	loop_timer_in(pace->loop, &pace->ask, ASK);
 	loop_timer_in(pace->loop, &pace->report, REPORT);
 	loop_timer_in(pace->loop, &pace->end, pace->seconds * LOOP_S);
 	loop_run(pace->loop);

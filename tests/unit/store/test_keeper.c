@@ -416,6 +416,118 @@ many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them(void)
 	end();
 }
 
+/* A disk on which each file takes 5 ms. */
+static int64_t
+slow_clock(void *arg)
+{
+	return *(int64_t *)arg += 5 * LOOP_MS;
+}
+
+static uint64_t
+count_updates(void)
+{
+	struct store_health health;
+
+	keeper_health(keeper, &health);
+	return health.updates;
+}
+
+#define CROWD 60
+static void
+a_flush_is_answered_within_100_ms_while_many_files_are_written(void)
+{
+	const struct series *crowd[CROWD];
+	char path[20], file[20];
+	int64_t now = 0, before;
+	uint64_t updates;
+
+	begin();
+	for (int i = 0; i < CROWD; i++) {
+		snprintf(path, sizeof path, "c%d/v", i);
+		snprintf(file, sizeof file, "c%d/points.rrd", i);
+		crowd[i] = add_series(path, file, "v", STEP);
+		put(crowd[i], 1, 1);
+	}
+	commit();
+	CHECK(keeper_finish(keeper) == 0);
+	for (int i = 0; i < CROWD; i++)
+		put(crowd[i], 2, 100 + i);
+	commit();
+	CHECK(keeper_read(keeper, 10000));
+	advance(301 * LOOP_S);
+	updates = count_updates();
+	keeper_clock(keeper, slow_clock, &now);
+	go_round();
+	CHECK(keeper_goes_on(keeper) && keeper_has_more(keeper));
+	CHECK(now <= 50 * LOOP_MS);
+	/* Heads are noted by now; a checkpoint wants them anew. */
+	keeper_write(keeper);
+	advance(61 * LOOP_S);
+	go_round();
+	for (int i = CROWD - 1; i >= 0; i--) {
+		before = now;
+		if (i % 10 == 0) {
+			flush(file);
+			CHECK(now - before <= 50 * LOOP_MS);
+			CHECK(fetch(file, "v", 2) == 100 + CROWD - 1);
+		}
+		before = now;
+		keeper_write(keeper);
+		CHECK(now - before <= 50 * LOOP_MS);
+	}
+	while (keeper_has_more(keeper))
+		keeper_write(keeper);
+	CHECK(!keeper_goes_on(keeper));
+	CHECK_INT(count_updates() - updates, CROWD);
+	for (int i = 0; i < CROWD; i++) {
+		snprintf(file, sizeof file, "c%d/points.rrd", i);
+		CHECK(fetch(file, "v", 2) == 100 + i);
+	}
+	keeper_clock(keeper, NULL, NULL);
+	CHECK(keeper_finish(keeper) == 0);
+	end();
+}
+
+static void
+memory_is_freed_in_slices_too(void)
+{
+	const struct series *crowd[CROWD];
+	char path[20], file[20];
+	int64_t now = 0;
+	int slot = 1, turns = 0;
+
+	begin();
+	keeper_close(keeper);
+	options.memory = 20000;
+	open_keeper();
+	for (int i = 0; i < CROWD; i++) {
+		snprintf(path, sizeof path, "c%d/v", i);
+		snprintf(file, sizeof file, "c%d/points.rrd", i);
+		crowd[i] = add_series(path, file, "v", STEP);
+	}
+	keeper_clock(keeper, slow_clock, &now);
+	for (; slot <= 50; slot++)
+		for (int i = 0; i < CROWD; i++)
+			put(crowd[i], slot, slot + i);
+	commit();
+	for (bool all = false; !all; turns++) {
+		int64_t before = now;
+
+		CHECK(turns < 10000);
+		all = keeper_read(keeper, 10000);
+		CHECK(now - before <= 50 * LOOP_MS);
+	}
+	CHECK(turns > 10);
+	keeper_clock(keeper, NULL, NULL);
+	CHECK(keeper_finish(keeper) == 0);
+	CHECK_INT(count_updates(), 50 * CROWD);
+	for (int i = 0; i < CROWD; i++) {
+		snprintf(file, sizeof file, "c%d/points.rrd", i);
+		CHECK(fetch(file, "v", 50) == 50 + i);
+	}
+	end();
+}
+
 static void
 the_ledger_counts_text_points_and_no_file_is_made_for_them(void)
 {
@@ -1447,6 +1559,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(files_are_written_within_flush_without_being_asked),
 	TEST(short_memory_writes_early_and_loses_nothing),
 	TEST(many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them),
+	TEST(a_flush_is_answered_within_100_ms_while_many_files_are_written),
+	TEST(memory_is_freed_in_slices_too),
 	TEST(the_ledger_counts_text_points_and_no_file_is_made_for_them),
 	TEST(a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back),
 	TEST(a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal),
