@@ -606,8 +606,8 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	enum rrd_result result = RRD_DONE;
 
 	while (result == RRD_DONE && sheet_fill(sheet, keeper->pending, file, upto) > 0) {
-		result = rrd_file_update(place_of(keeper, file), file->in_order ? NULL : sheet->names,
-			sheet->rows, sheet->count, why);
+		result = rrd_file_update(place_of(keeper, file), sheet->names, sheet->rows,
+			sheet->count, why);
 		if (result == RRD_DONE) {
 			keeper->updates += sheet->count;
 			keeper->dirty = true;

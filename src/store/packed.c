@@ -128,6 +128,16 @@ kind_of_whole(int32_t number)
 	return zigzag < 0x100 ? WHOLE_1 : zigzag < 0x10000 ? WHOLE_2 : WHOLE_4;
 }
 
+/* True for most rates at once, by one product for all numbers of digits. Rounding moves a product
+ * below 10^12 by less than a ten-thousandth. */
+static bool
+is_no_decimal(double v)
+{
+	double scaled = fabs(v) * powers[DIGITS_MOST];
+
+	return !(scaled < 1e12) || fabs(scaled - (double)(int64_t)(scaled + 0.5)) > 2e-3;
+}
+
 /* What a value is without regard to the others; DOUBLE when nothing shorter. */
 static uint8_t
 kind_alone(double v)
@@ -138,9 +148,11 @@ kind_alone(double v)
 		return UNKNOWN;
 	if (same_bits(v, 0))
 		return ZERO;
+	if (is_no_decimal(v))
+		return fabs(v) < 1e38 && same_bits((double)(float)v, v) ? FLOAT : DOUBLE;
 	if (is_decimal(v, 0, &number))
 		return kind_of_whole(number);
-	if (fabs(v) < 1e38 && same_bits((double)(float)v, v))
+	if (same_bits((double)(float)v, v))
 		return FLOAT;
 	for (int digits = 1; digits <= DIGITS_MOST; digits++)
 		if (is_decimal(v, digits, &number))

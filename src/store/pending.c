@@ -27,6 +27,7 @@ struct pending {
 	uint64_t rows;
 	struct slab *slab;
 	struct pending_open *oldest_open, *newest_open; /* rows not packed yet */
+	struct pending_open *spare; /* the last one packed, for the next row of its width */
 	size_t open_count, open_bytes;
 	uint8_t *scratch; /* one packed row */
 	double *values;   /* of the row last read */
@@ -63,6 +64,7 @@ pending_free(struct pending *pending)
 	HASH_ITER(hh, pending->files, file, next)
 		free_file(pending, file);
 	free(pending->places);
+	free(pending->spare);
 	slab_free(pending->slab);
 	free(pending->scratch);
 	free(pending->values);
@@ -260,7 +262,16 @@ unlink_open(struct pending *pending, struct pending_open *open)
 	pending->open_count--;
 	pending->open_bytes -= open_bytes(open->width);
 	open->file->growing = NULL;
-	free(open);
+	open->newer = NULL;
+	/* Rows of one kind follow one another. */
+	if (pending->spare != NULL && pending->spare->width != open->width) {
+		free(pending->spare);
+		pending->spare = NULL;
+	}
+	if (pending->spare == NULL)
+		pending->spare = open;
+	else
+		free(open);
 }
 
 static void
@@ -285,7 +296,13 @@ begin_row(struct pending *pending, struct pending_file *file, int64_t slot,
 
 	if (pending->open_count >= OPEN_MOST)
 		pack(pending, pending->oldest_open);
-	open = mem_zero(sizeof *open + file->ds_count * sizeof(double));
+	open = pending->spare;
+	if (open != NULL && open->width == file->ds_count)
+		pending->spare = NULL;
+	else
+		open = mem_zero(sizeof *open + file->ds_count * sizeof(double));
+	open->filled = 0;
+	open->newer = NULL;
 	open->file = file;
 	open->slot = slot;
 	open->received = origin.received;

@@ -92,11 +92,13 @@ put_whole(char *to, uint64_t number)
 static bool
 put_thousandths(char **to, double size)
 {
-	uint64_t number = (uint64_t)(size * 1000 + 0.5);
+	double scaled = size * 1000;
+	uint64_t number = (uint64_t)(scaled + 0.5);
 	unsigned digits = 3, behind;
 	char *at;
 
-	if ((double)number / 1000 != size)
+	/* Most are far from any: a division is dear. */
+	if ((scaled < 1e12 && fabs(scaled - (double)number) > 2e-3) || (double)number / 1000 != size)
 		return false;
 	at = put_whole(*to, number / 1000);
 	behind = (unsigned)(number % 1000);
@@ -173,16 +175,26 @@ sheet_number(char to[SHEET_NUMBER], double value)
 
 /* ---- rows ---- */
 
+static char *
+names_of(const struct pending_file *file)
+{
+	char *names = mem_zero(file->ds_count * RRD_DS_NAME + 1), *to = names;
+
+	for (size_t i = 0; i < file->ds_count; i++) {
+		if (i > 0)
+			*to++ = ':';
+		to = stpcpy(to, file->ds[i].name);
+	}
+	return names;
+}
+
 struct sheet *
 sheet_new(const struct pending_file *file)
 {
-	struct sheet *sheet = mem_zero(sizeof *sheet);
-	size_t used = 0;
+	struct sheet *sheet = mem_grow(NULL, 1, sizeof *sheet);
 
-	sheet->names = mem_zero(file->ds_count * RRD_DS_NAME + 1);
-	for (size_t i = 0; i < file->ds_count; i++)
-		used += (size_t)snprintf(sheet->names + used, RRD_DS_NAME + 1, "%s%s",
-			i > 0 ? ":" : "", file->ds[i].name);
+	sheet->count = sheet->used = 0;
+	sheet->names = file->in_order ? NULL : names_of(file);
 	sheet->room = (TIME_TEXT + VALUE_TEXT * file->ds_count) * SHEET_ROWS;
 	sheet->text = mem_grow(NULL, sheet->room, 1);
 	return sheet;

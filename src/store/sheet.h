@@ -12,7 +12,7 @@ struct pending_file;
 
 #define SHEET_ROWS 100 /* in one call: more gains nothing */
 struct sheet {
-	char *names; /* "DS:DS:.." */
+	char *names; /* "DS:DS:..", or NULL: the file has them in our order */
 	const char *rows[SHEET_ROWS];
 	size_t count;
 	int64_t last; /* slot of the last row */
