@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "store/pending.h"
 
 #define SECOND INT64_C(1000000000)
@@ -183,7 +184,8 @@ names_of(const struct pending_file *file)
 	for (size_t i = 0; i < file->ds_count; i++) {
 		if (i > 0)
 			*to++ = ':';
-		to = stpcpy(to, file->ds[i].name);
+		str_copy(to, RRD_DS_NAME, file->ds[i].name);
+		to += strlen(to);
 	}
 	return names;
 }
