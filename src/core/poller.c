@@ -261,7 +261,7 @@ tell_next(const struct track *track, void *arg)
 {
 	struct next_slots *wanted = arg;
 
-	wanted->each(track->series->id, track->next, wanted->arg);
+	wanted->each(track->id, track->next, wanted->arg);
 }
 
 void
@@ -274,7 +274,7 @@ poller_next_slots(const struct poller *poller, void (*each)(uint32_t, int64_t, v
 		for (size_t i = 0; i < unit->task_count; i++)
 			task_each_track(unit->tasks[i], tell_next, &wanted);
 		for (int i = 0; i < UNIT_TRACKS; i++)
-			if (unit->tracks[i].series != NULL)
+			if (unit->tracks[i].id != 0)
 				tell_next(&unit->tracks[i], &wanted);
 	}
 }

@@ -25,7 +25,7 @@ struct pool {
 	char bytes[];
 };
 
-/* Open addressing; at most half of the places are taken. room is 2^n. */
+/* Open addressing; at most three of four places are taken. room is 2^n. */
 struct paths {
 	uint32_t *ids; /* of the entry with that path now; 0: free */
 	size_t count, room;
@@ -109,7 +109,7 @@ word(struct series_catalogue *catalogue, const char *text)
 
 	if (text[0] == '\0')
 		return "";
-	if (words->count * 2 >= words->room)
+	if (words->count * 4 >= words->room * 3)
 		words_grow(words);
 	place = word_place(words, text);
 	if (*place == NULL) {
@@ -209,7 +209,7 @@ new_entry(struct series_catalogue *catalogue, const char *path)
 			sizeof *catalogue->pieces);
 		catalogue->pieces[catalogue->piece_count++] = mem_array(PIECE, sizeof *entry);
 	}
-	if (catalogue->paths.count * 2 >= catalogue->paths.room)
+	if (catalogue->paths.count * 4 >= catalogue->paths.room * 3)
 		paths_grow(catalogue);
 	place = path_place(catalogue, path);
 	entry = entry_at(catalogue, ++catalogue->count);

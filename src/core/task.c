@@ -23,20 +23,27 @@
 void
 track_init(struct poller *poller, struct track *track, const struct series *wanted, int64_t first)
 {
+	const struct series *series;
 	struct fail why;
 
-	*track = (struct track){ .next = first };
-	track->series = series_add(poller->parts.catalogue, wanted, &why);
-	if (track->series == NULL) {
+	*track = (struct track){ .next = (uint32_t)first };
+	series = series_add(poller->parts.catalogue, wanted, &why);
+	if (series == NULL) {
 		log_error("%s: not stored: %s", wanted->path, why.text);
 		return;
 	}
+	track->id = series->id;
 	poller->counters.series++;
-	if (track->series->id < poller->recovered_count &&
-		poller->recovered[track->series->id] != 0) {
-		track->next = poller->recovered[track->series->id];
-		poller->recovered[track->series->id] = 0;
+	if (series->id < poller->recovered_count && poller->recovered[series->id] != 0) {
+		track->next = (uint32_t)poller->recovered[series->id];
+		poller->recovered[series->id] = 0;
 	}
+}
+
+const struct series *
+track_series(const struct poller *poller, const struct track *track)
+{
+	return series_get(poller->parts.catalogue, track->id);
 }
 
 static void
@@ -62,17 +69,17 @@ poller_recover(struct poller *poller, uint32_t series, int64_t next)
 void
 track_forget(struct poller *poller, const struct track *track)
 {
-	if (track->series == NULL)
+	if (track->id == 0)
 		return;
 	poller->counters.series--;
-	remember(poller, track->series->id, track->next);
+	remember(poller, track->id, track->next);
 }
 
 void
 track_close(struct poller *poller, struct track *track, const struct sample *sample)
 {
 	poller->counters.samples++;
-	track->next = sample->slot + 1;
+	track->next = (uint32_t)(sample->slot + 1);
 	feed_sample(poller->parts.feed, sample);
 }
 
@@ -80,13 +87,14 @@ track_close(struct poller *poller, struct track *track, const struct sample *sam
 void
 track_close_until(struct poller *poller, struct track *track, int64_t end, uint8_t reason)
 {
-	struct sample_run run = { .series = track->series, .first = track->next, .last = end - 1,
+	struct sample_run run = { .first = track->next, .last = end - 1,
 		.decided = loop_wall(poller->parts.loop), .reason = reason };
 
-	if (track->series == NULL || track->next >= end)
+	if (track->id == 0 || track->next >= end)
 		return;
+	run.series = track_series(poller, track);
 	poller->counters.runs++;
-	track->next = end;
+	track->next = (uint32_t)end;
 	feed_run(poller->parts.feed, &run);
 }
 
@@ -189,10 +197,10 @@ end_row(struct task *task, struct row *row)
 
 	row->ended = true;
 	for (size_t i = 0; i < task->group->point_count; i++) {
-		if (row->tracks[i].series == NULL)
+		if (row->tracks[i].id == 0)
 			continue;
 		if (parts->ended != NULL)
-			parts->ended(row->tracks[i].series->id, parts->ended_arg);
+			parts->ended(row->tracks[i].id, parts->ended_arg);
 		task->poller->counters.series--;
 	}
 }
@@ -246,10 +254,10 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 		.max_rate = reading->max_rate, .step = task->group->interval };
 	uint8_t reason;
 
-	step.known = latest_base_get(latest, track->series->id, &base);
+	step.known = latest_base_get(latest, track->id, &base);
 	step.former = base.count;
 	step.former_at = base.mono;
-	latest_base_set(latest, track->series->id, &now);
+	latest_base_set(latest, track->id, &now);
 	reason = rate_of(&step, rate);
 	if (reading->milli > 0)
 		*rate /= 1000;
@@ -262,12 +270,12 @@ task_reading(struct task *task, const struct reading *reading)
 	struct row *row = reading->row == TASK_SCALAR ? task->scalar : task->rows[reading->row];
 	struct track *track = &row->tracks[reading->point];
 	const struct point *point = &task->group->points[reading->point];
-	struct sample sample = { .series = track->series, .slot = task->slot,
+	struct sample sample = { .series = track_series(task->poller, track), .slot = task->slot,
 		.received = loop_wall_at(task->poller->parts.loop, reading->received), .reason = reading->reason,
 		.value = (double)NAN };
 
 	/* next > slot: told already in this poll, or the clock was behind at the start. */
-	if (track->series == NULL || !task->busy || track->next > task->slot)
+	if (track->id == 0 || !task->busy || track->next > task->slot)
 		return;
 	if (reading->reason == REASON_GOOD) {
 		sample.raw = reading->raw;
@@ -378,9 +386,10 @@ close_unread(struct task *task, struct row *row, uint8_t rest)
 	for (size_t i = 0; i < task->group->point_count; i++) {
 		struct track *track = &row->tracks[i];
 
-		sample.series = track->series;
-		if (track->series != NULL && track->next <= task->slot)
-			track_close(task->poller, track, &sample);
+		if (track->id == 0 || track->next > task->slot)
+			continue;
+		sample.series = track_series(task->poller, track);
+		track_close(task->poller, track, &sample);
 	}
 	if (row == task->scalar || row->seen == task->slot || rest != REASON_NO_SUCH_ROW)
 		return;
@@ -426,6 +435,16 @@ refuse(void *arg)
 }
 
 static void
+refuse_later(struct task *task)
+{
+	if (task->refused == NULL) {
+		task->refused = mem_zero(sizeof *task->refused);
+		loop_timer_init(task->refused, refuse, task);
+	}
+	loop_timer_in(task->poller->parts.loop, task->refused, 0);
+}
+
+static void
 begin(struct task *task, int64_t slot)
 {
 	struct poller *poller = task->poller;
@@ -443,7 +462,7 @@ begin(struct task *task, int64_t slot)
 		poller->parts.drivers[task->driver].driver->start(task->work,
 			task->unit->silent[task->driver]);
 	else
-		loop_timer_in(poller->parts.loop, &task->refused, 0);
+		refuse_later(task);
 }
 
 static int64_t
@@ -544,7 +563,6 @@ task_new(struct unit *unit, const struct group *group, uint8_t gap)
 	if (!group->align)
 		task->phase = (int64_t)(str_hash(name, strlen(name)) % (uint64_t)ticks) * LOOP_TICK;
 	loop_timer_init(&task->timer, fire, task);
-	loop_timer_init(&task->refused, refuse, task);
 	task->due = (loop_wall(task->poller->parts.loop) - task->phase) / group->interval + 1;
 	if (group->table == NULL) {
 		task->scalar = row_new(task, "");
@@ -587,7 +605,9 @@ task_free(struct task *task)
 	if (task->work != NULL)
 		poller->parts.drivers[task->driver].driver->close(task->work);
 	loop_timer_stop(poller->parts.loop, &task->timer);
-	loop_timer_stop(poller->parts.loop, &task->refused);
+	if (task->refused != NULL)
+		loop_timer_stop(poller->parts.loop, task->refused);
+	free(task->refused);
 	HASH_CLEAR(hh, task->by_key);
 	for (uint32_t i = 0; i < task->row_count; i++)
 		forget_row(task, task->rows[i]);
@@ -604,7 +624,7 @@ each_of_row(const struct task *task, const struct row *row,
 	if (row->ended)
 		return;
 	for (size_t i = 0; i < task->group->point_count; i++)
-		if (row->tracks[i].series != NULL)
+		if (row->tracks[i].id != 0)
 			each(&row->tracks[i], arg);
 }
 

@@ -13,9 +13,10 @@
 #include "core/driver.h"
 #include "core/poller.h"
 
+/* One for each point of a plant: a number and no pointer, and steps are whole seconds. */
 struct track {
-	const struct series *series; /* NULL: the catalogue refused it */
-	int64_t next;                /* slots before this one are closed */
+	uint32_t id;   /* of its series; 0: the catalogue refused it */
+	uint32_t next; /* slots before this one are closed */
 };
 
 struct row {
@@ -34,7 +35,7 @@ struct task {
 	const struct group *group;
 	int driver;                  /* index into poller->parts.drivers */
 	struct loop_timer timer;     /* the next due time */
-	struct loop_timer refused;   /* ends a poll that cannot even begin */
+	struct loop_timer *refused;  /* ends a poll that cannot even begin; NULL: all could */
 	int64_t phase;               /* ns within the interval */
 	int64_t due;                 /* the slot that `timer` stands for */
 	int64_t slot;                /* the one in work, or the last */
@@ -115,6 +116,8 @@ void task_each_track(const struct task *task,
 void track_close(struct poller *poller, struct track *track, const struct sample *sample);
 void track_close_until(struct poller *poller, struct track *track, int64_t end, uint8_t reason);
 void track_init(struct poller *poller, struct track *track, const struct series *wanted, int64_t first);
+/* NULL where the catalogue refused it. */
+const struct series *track_series(const struct poller *poller, const struct track *track);
 void track_forget(struct poller *poller, const struct track *track);
 
 /* unit.c: up, rtt and loss */

@@ -59,10 +59,10 @@ static void
 close_one(struct unit *unit, int which, uint8_t reason, double value)
 {
 	struct track *track = &unit->tracks[which];
-	struct sample sample = { .series = track->series, .slot = unit->slot, .reason = reason,
+	struct sample sample = { .series = track_series(unit->poller, track), .slot = unit->slot, .reason = reason,
 		.received = loop_wall(unit->poller->parts.loop), .value = value };
 
-	if (track->series == NULL || track->next > unit->slot)
+	if (track->id == 0 || track->next > unit->slot)
 		return;
 	track_close(unit->poller, track, &sample);
 }

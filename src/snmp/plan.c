@@ -22,12 +22,14 @@
 
 /* A point, or behind them an information. */
 struct item {
-	bool pending;      /* to be asked for in this poll */
-	uint8_t used;      /* the alternative that the agent had last */
-	uint8_t tried;     /* alternatives that failed in this poll */
+	uint8_t used;        /* the alternative that the agent had last */
+	uint8_t tried;       /* alternatives that failed in this poll */
 	uint16_t generation; /* of the last good reading */
-	int64_t absent_until;
+	unsigned pending : 1; /* to be asked for in this poll */
+	unsigned absent_until : 31; /* mono, whole seconds */
 };
+_Static_assert(sizeof(struct item) == 8, "there are as many as a plant has points");
+
 struct plan {
 	size_t point_count, count;
 	unsigned polls;
@@ -81,6 +83,12 @@ is_text(const struct plan *plan, const struct group *group, size_t i)
 	return i >= plan->point_count || group->points[i].kind == POINT_TEXT;
 }
 
+static bool
+is_absent(const struct item *item, const struct ask_context *context)
+{
+	return item->absent_until * LOOP_S > context->now;
+}
+
 void
 plan_begin(struct plan *plan, const struct ask_context *context)
 {
@@ -91,7 +99,7 @@ plan_begin(struct plan *plan, const struct ask_context *context)
 		struct item *item = &plan->items[i];
 
 		item->tried = 0;
-		item->pending = item->absent_until <= context->now &&
+		item->pending = !is_absent(item, context) &&
 			(i < plan->point_count || infos);
 	}
 }
@@ -169,7 +177,7 @@ item_missing(struct plan *plan, const struct ask_context *context, size_t i, int
 	if (i < plan->point_count)
 		tell_reason(context, i, REASON_NO_SUCH_OBJECT, received);
 	if (context->version == 1)
-		item->absent_until = context->now + ABSENT;
+		item->absent_until = (unsigned)((context->now + ABSENT) / LOOP_S) & INT32_MAX;
 }
 
 static void
@@ -232,6 +240,6 @@ void
 plan_end(struct plan *plan, const struct ask_context *context)
 {
 	for (size_t i = 0; i < plan->point_count; i++)
-		if (plan->items[i].absent_until > context->now && plan->items[i].tried == 0)
+		if (is_absent(&plan->items[i], context) && plan->items[i].tried == 0)
 			tell_reason(context, i, REASON_NO_SUCH_OBJECT, context->now);
 }

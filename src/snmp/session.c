@@ -55,14 +55,17 @@ enum session_state {
 struct session {
 	struct sessions *sessions;
 	char *name;
-	struct snmp_options options;
+	/* Of the options what is needed later. */
+	int64_t timeout;
+	double max_rate;
+	uint8_t version, retries;
 	char *community;
-	struct session_events events;
+	const struct session_events *events;
 	void *arg;
 	/* Versions 1 and 2c by the reference engine, version 3; neither: the fast engine. */
 	void *library;
 	struct v3 *v3;
-	char engine[V3_ENGINE_TEXT]; /* as told to the owner */
+	char *engine;           /* as told to the owner; V3_ENGINE_TEXT bytes, NULL without v3 */
 	int again;               /* messages that took no try */
 	struct mux_peer peer;
 	struct mux_request out;
@@ -226,7 +229,7 @@ library_open(struct session *session, struct fail *why)
 	transport->f_close = transport_close;
 
 	snmp_sess_init(&wanted);
-	wanted.version = session->options.version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
+	wanted.version = session->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
 	wanted.community = (u_char *)session->community;
 	wanted.community_len = strlen(session->community);
 	wanted.timeout = 1; /* us: the deadline is ours, see forget */
@@ -438,7 +441,7 @@ finish(struct session *session)
 	mux_close(session->sessions->mux, &session->out);
 	loop_timer_stop(session->sessions->loop, &session->timer);
 	session->state = SESSION_IDLE;
-	session->events.done(&session->answer, session->arg);
+	session->events->done(&session->answer, session->arg);
 }
 
 static void
@@ -448,7 +451,7 @@ give_up(struct session *session)
 	char *text = session->sessions->text, span[32];
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
-	str_time_span(span, sizeof span, session->options.timeout);
+	str_time_span(span, sizeof span, session->timeout);
 	snprintf(text, ANSWER_TEXT, "no answer to %d %s within %s%s",
 		session->tries, session->tries == 1 ? "request" : "requests", span,
 		session->tries == 1 ? "" : " each");
@@ -509,7 +512,7 @@ pdu_of(const struct session *session)
 static int64_t
 gap_of(const struct session *session)
 {
-	double rate = session->options.max_rate;
+	double rate = session->max_rate;
 
 	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
@@ -569,7 +572,7 @@ static void
 send_try(struct session *session)
 {
 	struct loop *loop = session->sessions->loop;
-	int64_t now = loop_mono(loop), until = full_tick(loop, now + session->options.timeout);
+	int64_t now = loop_mono(loop), until = full_tick(loop, now + session->timeout);
 
 	if (now < session->next_send) {
 		session->state = SESSION_PAUSE;
@@ -601,7 +604,7 @@ try_failed(struct session *session)
 	session->wrong_source |= session->out.wrong_source;
 	forget(session);
 	mux_close(session->sessions->mux, &session->out);
-	session->events.exchange(false, 0, session->arg);
+	session->events->exchange(false, 0, session->arg);
 	if (session->tries_left <= 0 ||
 		loop_mono(session->sessions->loop) >= session->request.deadline) {
 		give_up(session);
@@ -660,8 +663,8 @@ tell_engine(struct session *session)
 	if (strcmp(engine, session->engine) == 0)
 		return;
 	memcpy(session->engine, engine, sizeof engine);
-	if (session->events.engine != NULL)
-		session->events.engine(engine, session->arg);
+	if (session->events->engine != NULL)
+		session->events->engine(engine, session->arg);
 }
 
 static void
@@ -690,7 +693,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		mux_count_malformed(session->sessions->mux);
 		return;
 	}
-	session->events.exchange(true, mono - session->sent_at, session->arg);
+	session->events->exchange(true, mono - session->sent_at, session->arg);
 	if (said == V3_AGAIN && session->again++ < AGAIN_MAX) {
 		mux_close(session->sessions->mux, &session->out);
 		session->tries--;
@@ -746,9 +749,12 @@ session_open(struct sessions *sessions, const char *name, const struct snmp_opti
 
 	session->sessions = sessions;
 	session->name = mem_text(name);
-	session->options = *options;
+	session->timeout = options->timeout;
+	session->max_rate = options->max_rate;
+	session->version = options->version;
+	session->retries = options->retries;
 	session->community = mem_text(options->community);
-	session->events = *events;
+	session->events = events;
 	session->arg = arg;
 	session->peer = (struct mux_peer){
 		.name = session->name,
@@ -766,8 +772,8 @@ session_open(struct sessions *sessions, const char *name, const struct snmp_opti
 		.arg = session,
 	};
 	loop_timer_init(&session->timer, timer_ran, session);
-	memset(&session->options.user, 0, sizeof session->options.user); /* v3 has a copy */
-	session->options.community = NULL;
+	if (options->version == 3)
+		session->engine = mem_zero(V3_ENGINE_TEXT);
 	if (options->version == 3)
 		session->v3 = v3_open(sessions->world, session->name, &session->peer.address,
 			&options->user);
@@ -793,6 +799,7 @@ session_close(struct session *session)
 	v3_close(session->v3);
 	free(session->name);
 	free(session->community);
+	free(session->engine);
 	free(session);
 }
 
@@ -832,7 +839,7 @@ session_send(struct session *session, const struct session_request *request)
 {
 	session->request = *request;
 	session->tries = 0;
-	session->tries_left = request->tries > 0 ? request->tries : session->options.retries + 1;
+	session->tries_left = request->tries > 0 ? request->tries : session->retries + 1;
 	session->wrong_source = false;
 	session->error = 0;
 	session->again = 0;

@@ -68,7 +68,7 @@ struct session_events {
 };
 
 struct session;
-/* options and name (for messages) are copied. */
+/* options and name (for messages) are copied, events stay the caller's. */
 struct session *session_open(struct sessions *sessions, const char *name,
 	const struct snmp_options *options, const struct session_events *events, void *arg,
 	struct fail *why);

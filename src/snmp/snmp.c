@@ -57,8 +57,8 @@ struct snmp {
  * short group waiting. */
 struct snmp_device {
 	struct snmp *snmp;
-	char *name;
-	struct snmp_options options; /* but for the community */
+	const char *name;            /* these two are the inventory's, which outlives it */
+	const struct snmp_options *options;
 	struct session *session;
 	TAILQ_HEAD(, snmp_work) queue;
 	struct snmp_work *current; /* whose request is under way */
@@ -161,7 +161,7 @@ context_of(const struct snmp_work *work)
 		.now = loop_mono(work->device->snmp->loop),
 		.generation = work->device->generation,
 		.epoch = &work->device->epoch,
-		.version = work->device->options.version,
+		.version = work->device->options->version,
 	};
 }
 
@@ -176,8 +176,8 @@ most_varbinds(const struct snmp_work *work)
 		most = MESSAGE_BYTES * 16 / work->octets;
 		if (most > device->bulk)
 			most = device->bulk;
-	} else if (device->options.max_varbinds > 0)
-		most = device->options.max_varbinds;
+	} else if (device->options->max_varbinds > 0)
+		most = device->options->max_varbinds;
 	return device->varbinds > 0 && device->varbinds < most ? device->varbinds : most;
 }
 
@@ -194,7 +194,7 @@ limit_of(const struct snmp_work *work)
 	size_t most = most_varbinds(work);
 
 	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = ANSWER_BYTES,
-		.repetitions = work->device->options.max_repetitions };
+		.repetitions = work->device->options->max_repetitions };
 }
 
 static bool
@@ -628,7 +628,7 @@ engine_load(struct snmp_device *device)
 	const char *hex;
 	char key[80];
 
-	if (device->snmp->state == NULL || device->options.version != 3)
+	if (device->snmp->state == NULL || device->options->version != 3)
 		return;
 	engine_key(key, sizeof key, device);
 	hex = state_get(device->snmp->state, key);
@@ -653,7 +653,6 @@ driver_detach(void *state)
 		return;
 	session_close(device->session);
 	question_release(device);
-	free(device->name);
 	free(device);
 }
 
@@ -663,19 +662,16 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 	struct snmp_device *device = mem_zero(sizeof *device);
 
 	device->snmp = env;
-	device->name = mem_text(configured->name);
-	device->options = *(const struct snmp_options *)configured->snmp;
+	device->name = configured->name;
+	device->options = configured->snmp;
 	device->bulk = device->saved_bulk = BULK_MOST;
 	TAILQ_INIT(&device->queue);
-	device->session = session_open(device->snmp->sessions, device->name, &device->options,
+	device->session = session_open(device->snmp->sessions, device->name, device->options,
 		&session_events, device, why);
 	if (device->session == NULL) {
 		driver_detach(device);
 		return NULL;
 	}
-	/* The configuration's; the session has copies. */
-	device->options.community = NULL;
-	memset(&device->options.user, 0, sizeof device->options.user);
 	if (configured->own)
 		session_watch(device->session);
 	epoch_load(device);
