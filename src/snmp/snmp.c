@@ -48,10 +48,15 @@ struct snmp {
 	struct loop *loop;
 	struct mux *mux;
 	struct sessions *sessions;
-	struct question *questions; /* free ones */
+	struct question *questions; /* free ones, at most SPARE */
+	unsigned spare;             /* so many */
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
 };
+
+/* Questions kept for the next: more are under way at once only when all is asked at once, or
+ * nobody answers. */
+#define SPARE 256
 
 /* One device. Its works take turns, request by request, so that a long walk does not keep a
  * short group waiting. */
@@ -251,10 +256,12 @@ question_hold(struct snmp_device *device)
 	if (device->question != NULL)
 		return device->question;
 	device->question = snmp->questions;
-	if (device->question == NULL)
+	if (device->question == NULL) {
 		device->question = mem_zero(sizeof *device->question);
-	else
+	} else {
 		snmp->questions = device->question->next;
+		snmp->spare--;
+	}
 	return device->question;
 }
 
@@ -267,8 +274,13 @@ question_release(struct snmp_device *device)
 	device->prepared = NULL;
 	if (question == NULL)
 		return;
+	if (device->snmp->spare >= SPARE) {
+		free(question);
+		return;
+	}
 	question->next = device->snmp->questions;
 	device->snmp->questions = question;
+	device->snmp->spare++;
 }
 
 /* sysUpTime goes before the question, in every request: a restart between two requests of
