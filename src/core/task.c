@@ -87,12 +87,13 @@ track_close(struct poller *poller, struct track *track, const struct sample *sam
 void
 track_close_until(struct poller *poller, struct track *track, int64_t end, uint8_t reason)
 {
-	struct sample_run run = { .first = track->next, .last = end - 1,
-		.decided = loop_wall(poller->parts.loop), .reason = reason };
+	struct sample_run run;
 
+	/* Nearly always: before each poll all tracks are asked. */
 	if (track->id == 0 || track->next >= end)
 		return;
-	run.series = track_series(poller, track);
+	run = (struct sample_run){ .series = track_series(poller, track), .first = track->next,
+		.last = end - 1, .decided = loop_wall(poller->parts.loop), .reason = reason };
 	poller->counters.runs++;
 	track->next = (uint32_t)end;
 	feed_run(poller->parts.feed, &run);
@@ -179,10 +180,16 @@ uint32_t
 task_row(struct task *task, const char *key)
 {
 	char clean[KEY_SIZE];
-	struct row *row;
+	struct row *row = NULL;
 
-	clean_key(clean, sizeof clean, key);
-	row = task_make_row(task, clean);
+	/* Rows are told in the order of the last poll, and a name that equals a clean one is. */
+	if (task->next_row < task->row_count)
+		row = task->rows[task->next_row];
+	if (row == NULL || strcmp(row->key, key) != 0) {
+		clean_key(clean, sizeof clean, key);
+		row = task_make_row(task, clean);
+	}
+	task->next_row = row->number + 1;
 	if (row->ended)
 		start_row(task, row);
 	row->seen = task->slot;
@@ -376,10 +383,10 @@ close_until(struct task *task, int64_t end, uint8_t reason)
 }
 
 static void
-close_unread(struct task *task, struct row *row, uint8_t rest)
+close_unread(struct task *task, struct row *row, uint8_t rest, int64_t wall)
 {
 	struct sample sample = { .slot = task->slot, .reason = rest, .value = (double)NAN,
-		.received = loop_wall(task->poller->parts.loop) };
+		.received = wall };
 
 	if (row->ended)
 		return;
@@ -407,15 +414,17 @@ void
 task_done(struct task *task, uint8_t rest)
 {
 	struct poller *poller = task->poller;
+	int64_t wall;
 	uint8_t unread;
 
 	if (!task->busy)
 		return;
+	wall = loop_wall(poller->parts.loop);
 	/* A driver that says "good" for what it has not read would hide a gap. */
 	unread = rest == REASON_GOOD ? REASON_BAD_REPLY : rest;
-	close_unread(task, task->scalar, unread);
+	close_unread(task, task->scalar, unread, wall);
 	for (uint32_t i = 0; i < task->row_count; i++)
-		close_unread(task, task->rows[i], unread);
+		close_unread(task, task->rows[i], unread, wall);
 	task->busy = false;
 	poller->counters.finished++;
 	if (task->asked > 0)
@@ -452,7 +461,7 @@ begin(struct task *task, int64_t slot)
 	close_until(task, slot, task->gap);
 	task->gap = REASON_OVERRUN;
 	task->slot = slot;
-	task->asked = task->answered = 0;
+	task->asked = task->answered = task->next_row = 0;
 	task->unanswered = REASON_GOOD;
 	task->busy = true;
 	poller->counters.started++;

@@ -50,6 +50,7 @@ struct task {
 	struct row *scalar;
 	struct row **rows;
 	uint32_t row_count, row_room;
+	uint32_t next_row;           /* which one is probably told next */
 	struct row *by_key;
 };
 

@@ -1,8 +1,10 @@
 #include "journal/writer.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -1049,6 +1051,30 @@ frame_takes(const struct open_frame *open, size_t frame_size, const struct sampl
 		offset <= INT32_MAX && frame_size < RECORD_BODY_MAX / 2;
 }
 
+/* Each as one piece: there are many. Little endian, as all in records. */
+static void
+put_sample(struct record_buffer *records, const struct sample *sample, int64_t offset,
+	bool has_value)
+{
+	struct {
+		uint32_t series, flags, offset;
+		uint64_t numbers[2];
+	} __attribute__((packed)) packed = {
+		.series = htole32(sample->series->id),
+		.flags = htole32(sample->reason | (has_value ? RECORD_HAS_VALUE << 8 : 0u) |
+			(sample->has_raw ? RECORD_HAS_RAW << 8 : 0u)),
+		.offset = htole32((uint32_t)(int32_t)offset) };
+	size_t count = 0;
+	uint64_t bits;
+
+	memcpy(&bits, &sample->value, sizeof bits);
+	if (has_value)
+		packed.numbers[count++] = htole64(bits);
+	if (sample->has_raw)
+		packed.numbers[count++] = htole64(sample->raw);
+	record_put(records, &packed, offsetof(__typeof__(packed), numbers) + count * sizeof bits);
+}
+
 /* A series that has a note goes on in it until the notes are recorded: its slots are told in
  * order. */
 static bool
@@ -1072,16 +1098,7 @@ writer_sample(struct writer *writer, const struct sample *sample)
 		end_frame(writer);
 		begin_samples(writer, sample);
 	}
-	record_put_u32(records, sample->series->id);
-	record_put_u8(records, sample->reason);
-	record_put_u8(records, (has_value ? RECORD_HAS_VALUE : 0) |
-		(sample->has_raw ? RECORD_HAS_RAW : 0));
-	record_put_u16(records, 0);
-	record_put_u32(records, (uint32_t)(int32_t)received_offset(open, sample));
-	if (has_value)
-		record_put_f64(records, sample->value);
-	if (sample->has_raw)
-		record_put_u64(records, sample->raw);
+	put_sample(records, sample, received_offset(open, sample), has_value);
 	open->count++;
 	return writer->front->last;
 }

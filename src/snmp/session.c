@@ -563,7 +563,7 @@ put_out(struct session *session)
 static int64_t
 full_tick(struct loop *loop, int64_t mono)
 {
-	int64_t now = loop_mono(loop), wall = loop_wall(loop) + (mono - now);
+	int64_t wall = loop_wall_at(loop, mono);
 
 	return mono + LOOP_TICK - 1 - (wall + LOOP_TICK - 1) % LOOP_TICK;
 }
