@@ -138,23 +138,35 @@ fast_write(const struct fast_question *question, uint8_t *room, size_t size, siz
 typedef uint8_t uint8_x8 __attribute__((vector_size(8)));
 typedef uint32_t uint32_x8 __attribute__((vector_size(32)));
 
-/* Eight arcs of one octet each at a time, as nearly all are. Returns how many. */
-static inline size_t
-read_short_arcs(const struct span *in, uint32_t *to)
+/* Eight arcs of one octet each, false when some are longer. */
+static inline bool
+read_eight_arcs(const uint8_t *from, uint32_t *to)
 {
-	size_t done = 0, size = span_size(in);
 	uint64_t octets;
 	uint8_x8 eight;
 	uint32_x8 arcs;
 
-	for (; size - done >= 8; done += 8) {
-		memcpy(&octets, in->at + done, 8);
-		if (octets & UINT64_C(0x8080808080808080))
-			break;
-		memcpy(&eight, &octets, 8);
-		arcs = __builtin_convertvector(eight, uint32_x8);
-		memcpy(to + done, &arcs, sizeof arcs);
-	}
+	memcpy(&octets, from, 8);
+	if (octets & UINT64_C(0x8080808080808080))
+		return false;
+	memcpy(&eight, &octets, 8);
+	arcs = __builtin_convertvector(eight, uint32_x8);
+	memcpy(to, &arcs, sizeof arcs);
+	return true;
+}
+
+/* As far as arcs have one octet each, as nearly all have; the last eight may be some that are
+ * read already. Returns how many. */
+static inline size_t
+read_short_arcs(const struct span *in, uint32_t *to)
+{
+	size_t done = 0, size = span_size(in);
+
+	for (; size - done >= 8; done += 8)
+		if (!read_eight_arcs(in->at + done, to + done))
+			return done;
+	if (done > 0 && done < size && read_eight_arcs(in->end - 8, to + size - 8))
+		return size;
 	return done;
 }
 

@@ -279,8 +279,7 @@ add_present(struct rows *rows, struct row *row)
 static bool
 has_index(const struct row *row, const uint32_t *index, size_t count)
 {
-	return row != NULL && row->index_count == count && (count == 1 ? *row->index == *index :
-		memcmp(row->index, index, count * sizeof *index) == 0);
+	return row != NULL && row_is(row, index, count);
 }
 
 /* Columns are read side by side, and mostly as in the last poll: the row is the one that

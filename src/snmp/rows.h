@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <uthash.h>
 #include "snmp/counter.h"
 struct state;
@@ -23,8 +24,10 @@ struct state;
 
 enum row_listed { ROW_UNJUDGED, ROW_LISTED, ROW_UNLISTED };
 
-/* What is known of a name, whatever its index is at the moment. */
+/* What is known of a name, whatever its index is at the moment. What each poll looks at
+ * stands together. */
 struct row_history {
+	UT_hash_handle hh; /* rows.c's */
 	char key[ROW_KEY + 1]; /* as told to the task */
 	struct counter_mark mark;
 	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
@@ -40,7 +43,6 @@ struct row_history {
 	bool shared;     /* other rows had the same text */
 	bool kept;       /* was up; stands in the state */
 	int64_t up_at;
-	UT_hash_handle hh;
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };
 
@@ -64,6 +66,14 @@ struct row {
 	uint32_t few[2];  /* an index of so many arcs */
 	UT_hash_handle hh;
 };
+
+/* Is it the one with this index? */
+static inline bool
+row_is(const struct row *row, const uint32_t *index, size_t count)
+{
+	return row->index_count == count && (count == 1 ? *row->index == *index :
+		memcmp(row->index, index, count * sizeof *index) == 0);
+}
 
 struct rows;
 /* state may be NULL. prefix stands before the indexes there, "DEVICE TABLE". */

@@ -50,12 +50,18 @@ struct chain {
 	bool carries; /* octets that the interface carries: its speed is their limit */
 };
 
-/* What one row said in one column; struct value packed. */
-struct cell {
+/* When it came, and the device's generation then. */
+struct answer {
 	int64_t received;
+	uint16_t generation;
+};
+
+/* What one row said in one column; struct value packed. Small: with many polls under way they
+ * are what the processor's caches hold. */
+struct cell {
 	uint64_t bits;       /* the number of any type, or where octets or arcs lie */
+	uint32_t answer;     /* which of the table's */
 	uint16_t size;       /* up to TEXT_MAX octets, SNMP_OID_MAX arcs */
-	uint16_t generation; /* the device's, when it was read */
 	uint8_t type;        /* enum value_type; VALUE_NONE: nothing */
 };
 
@@ -87,6 +93,8 @@ struct table {
 	uint32_t *cursors;    /* SNMP_OID_MAX for each column */
 	struct cell *cells;   /* column_count for each row, by its slot */
 	size_t cells_room;    /* rows */
+	struct answer *answers;
+	size_t answer_count;
 	struct chunk *texts;
 };
 
@@ -216,7 +224,10 @@ drop_poll(struct table *table)
 		free(chunk);
 	}
 	free(table->cells);
+	free(table->answers);
 	free(table->cursors);
+	table->answers = NULL;
+	table->answer_count = 0;
 	table->cells = NULL;
 	table->cells_room = 0;
 	table->cursors = NULL;
@@ -270,11 +281,9 @@ cell_at(const struct table *table, const struct row *row, size_t column)
 }
 
 static void
-cell_put(struct table *table, struct cell *cell, const struct value *value, int64_t received,
-	uint16_t generation)
+cell_put(struct table *table, struct cell *cell, const struct value *value)
 {
-	cell->received = received;
-	cell->generation = generation;
+	cell->answer = (uint32_t)table->answer_count - 1;
 	cell->type = (uint8_t)value->type;
 	cell->size = 0;
 	switch (value->type) {
@@ -508,11 +517,11 @@ cell_for(struct table *table, struct row *row, size_t column)
 
 static void
 take_varbind(struct table *table, const struct ask_context *context, size_t i,
-	const struct varbind *varbind, int64_t received)
+	const struct varbind *varbind, struct row **newest)
 {
 	struct column *column = &table->columns[i];
 	const struct snmp_oid *oid = column->oid;
-	struct row *row;
+	struct row *row = *newest;
 	size_t same;
 
 	if (column->done)
@@ -532,8 +541,10 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 		column->done = true;
 		return;
 	}
-	row = rows_sight(table->rows, varbind->ids + oid->count, varbind->count - oid->count);
-	cell_put(table, cell_for(table, row, i), &varbind->value, received, context->generation);
+	if (row == NULL || !row_is(row, varbind->ids + oid->count, varbind->count - oid->count))
+		row = *newest = rows_sight(table->rows, varbind->ids + oid->count,
+			varbind->count - oid->count);
+	cell_put(table, cell_for(table, row, i), &varbind->value);
 	column->cells++;
 	if (column->type == VALUE_NONE && value_type_is_there(varbind->value.type))
 		column->type = (uint8_t)varbind->value.type;
@@ -543,11 +554,24 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 		stop_all(table, context);
 }
 
+static void
+note_answer(struct table *table, int64_t received, uint16_t generation)
+{
+	size_t count = table->answer_count++;
+
+	if (count % 32 == 0)
+		table->answers = mem_grow(table->answers, count + 32, sizeof *table->answers);
+	table->answers[count] = (struct answer){ received, generation };
+}
+
 /* One behind the other, as they were asked: for which column each is goes round. */
 static void
 take_varbinds(struct table *table, const struct ask_context *context, const struct ask *ask,
 	const struct session_answer *answer)
 {
+	struct row *newest = NULL;
+
+	note_answer(table, answer->received, context->generation);
 	for (size_t i = 0; i < ask->count; i++) {
 		struct snmp_oid last = where(table, ask->what[i]);
 
@@ -555,8 +579,7 @@ take_varbinds(struct table *table, const struct ask_context *context, const stru
 		table->columns[ask->what[i]].last_count = last.count;
 	}
 	for (size_t i = 0, which = 0; i < answer->count; i++) {
-		take_varbind(table, context, ask->what[which], &answer->varbinds[i],
-			answer->received);
+		take_varbind(table, context, ask->what[which], &answer->varbinds[i], &newest);
 		which = which + 1 < ask->count ? which + 1 : 0;
 	}
 	/* The answer's OIDs end with it. */
@@ -799,10 +822,11 @@ tell_point(const struct table *table, const struct ask_context *context, const s
 	static char line[TEXT_MAX + 1]; /* not cleared for each value */
 
 	if (cell != NULL) {
-		uint16_t generation = (uint16_t)(cell->generation + row->history->resets);
+		const struct answer *answer = &table->answers[cell->answer];
+		uint16_t generation = (uint16_t)(answer->generation + row->history->resets);
 
 		value = cell_value(cell);
-		reading.received = cell->received;
+		reading.received = answer->received;
 		value_read(&value, point, scale, &reading, line, sizeof line);
 		if (reading.reason == REASON_GOOD) {
 			reading.discontinuity = row->history->generations[i] != generation;
