@@ -63,6 +63,20 @@ wait_for()
 	done
 }
 
+# lost_slots: of the lines of pollwerk gaps those that lost a slot as something else than time-out
+# or overrun, which a busy machine has of its own, or more than a quarter as these.
+lost_slots()
+{
+	awk '{
+		busy = 0
+		for (i = 8; i < NF; i += 3)
+			if ($i == "timeout" || $i == "overrun")
+				busy += $(i + 1)
+		if ($3 - $6 > busy || busy * 4 > $3)
+			print
+	}'
+}
+
 # Ends the script: 1 after a failure, 77 when everything was skipped.
 finish()
 {

@@ -1,6 +1,7 @@
 /* wire.c - sends octets and shows what comes back, octet for octet.
  *
- * wire udp|tcp ADDRESS:PORT HEX MS prints what arrives within MS milliseconds:
+ * wire udp|tcp ADDRESS:PORT HEX MS [FIRST] prints what arrives within MS milliseconds; with
+ * FIRST, for which it waits that long, what comes until MS after the last of it:
  *   udp: MILLISECONDS ADDRESS:PORT HEX   for each datagram
  *   tcp: MILLISECONDS HEX                for each piece, then MILLISECONDS fin|rst|open
  * No library that could forgive a mistake sits between the test and the wire. */
@@ -50,8 +51,9 @@ show(long ms, const struct sockaddr_in *from, ssize_t n)
 }
 
 static int
-listen_to(int fd, int datagrams, long patience)
+listen_to(int fd, int datagrams, long patience, long first)
 {
+	long end = first > 0 ? first : patience;
 	struct timespec start;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -59,7 +61,7 @@ listen_to(int fd, int datagrams, long patience)
 		struct pollfd ready = { fd, POLLIN, 0 };
 		struct sockaddr_in from = { 0 };
 		socklen_t size = sizeof from;
-		long left = patience - elapsed(&start);
+		long left = end - elapsed(&start);
 		ssize_t n;
 
 		if (left <= 0 || poll(&ready, 1, (int)left) <= 0)
@@ -67,6 +69,8 @@ listen_to(int fd, int datagrams, long patience)
 		n = recvfrom(fd, octets, sizeof octets, 0, (struct sockaddr *)&from, &size);
 		if (n > 0 || (n == 0 && datagrams)) {
 			show(elapsed(&start), datagrams ? &from : NULL, n);
+			if (first > 0)
+				end = elapsed(&start) + patience;
 			continue;
 		}
 		printf("%ld %s\n", elapsed(&start), n == 0 ? "fin" : errno == ECONNRESET ? "rst" :
@@ -81,13 +85,13 @@ listen_to(int fd, int datagrams, long patience)
 int
 main(int argc, char **argv)
 {
-	char *colon = argc == 5 ? strrchr(argv[2], ':') : NULL;
+	char *colon = argc == 5 || argc == 6 ? strrchr(argv[2], ':') : NULL;
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	int datagrams, fd;
 	size_t n;
 
 	if (colon == NULL) {
-		fprintf(stderr, "usage: wire udp|tcp ADDRESS:PORT HEX MILLISECONDS\n");
+		fprintf(stderr, "usage: wire udp|tcp ADDRESS:PORT HEX MILLISECONDS [FIRST]\n");
 		return 2;
 	}
 	*colon = '\0';
@@ -103,5 +107,5 @@ main(int argc, char **argv)
 		printf("0 %s\n", errno == ECONNRESET || errno == EPIPE ? "rst" : strerror(errno));
 		return 1;
 	}
-	return listen_to(fd, datagrams, atol(argv[4]));
+	return listen_to(fd, datagrams, atol(argv[4]), argc == 6 ? atol(argv[5]) : 0);
 }

@@ -14,7 +14,7 @@ switch= press= daemon=
 trap 'kill $daemon $switch $press 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/plant.conf"
 
-ready() { wait_for 5 grep -q '^ready' "$1" && sed -n 's/^ready .*://p' "$1"; }
+ready() { wait_for 20 grep -q '^ready' "$1" && sed -n 's/^ready .*://p' "$1"; }
 # exits STATUS SENTENCE COMMAND...: what it says is in $work/out and $work/err.
 exits()
 {

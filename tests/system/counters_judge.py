@@ -12,13 +12,14 @@ import sys
 import time
 import urllib.parse
 
+sys.dont_write_bytecode = True
+from held_up import allowed, held_up
+
 ROWS = 8
 OF_OCTETS = {"octets": 1, "ucast": 500, "mcast": 5000, "bcast": 10000, "errors": 1000000,
              "discards": 500000}
 NEAR = 0.005
-# Two readings of a busy machine are half a second apart and more; counts are whole.
-APART = 0.5
-WHOLE = 2
+WHOLE = 2  # counts are whole, and two readings of a busy machine half a second apart and more
 
 
 def turns(number):
@@ -77,24 +78,6 @@ def stored(path, begin, end):
     for line in lines[2:]:
         when, _, values = line.partition(":")
         yield int(when), dict(zip(names, map(float, values.split())))
-
-
-def held_up(path):
-    """slot -> for how long the agents had to wait for their processor between looking at their
-    clock and sending, in seconds"""
-    held = {}
-    for words in map(str.split, open(path)):
-        if words[:2] == ["#", "held-up"]:
-            begin, end = int(words[2]) / 1e9, int(words[3]) / 1e9
-            for slot in range(int(begin) - 1, int(end) + 1):
-                held[slot] = max(held.get(slot, 0), end - begin)
-    return held
-
-
-def allowed(held, since, slot):
-    """Least and most part of the true rate, for one counted from a reading in `since` or later."""
-    longest = max(held.get(s, 0) for s in range(since, slot + 1))
-    return APART / (APART + longest), APART / (APART - longest) if longest < APART * 0.9 else 10
 
 
 def judge(folder, begin, end, rate, held):

@@ -70,31 +70,15 @@ files_are_there()
 {
 	[ -e "$work/disk/rrd/p1/points.rrd" ] && [ -e "$work/disk/rrd/p2/points.rrd" ]
 }
-# rows PRESS FROM TO: the stored readings of the life counter
-rows()
-{
-	rrdtool fetch "$work/disk/rrd/p$1/points.rrd" AVERAGE -r 1 -s "$2" -e "$3" | awk -v from="$2" -v to="$3" -v e="$epoch" '
-		NR == 1 { for (i = 1; i <= NF; i++) if ($i == "life") c = i + 1 }
-		/:/ && $1 + 0 > from && $1 + 0 <= to { print $1 + 0, $c == $c + 0 && $c !~ /nan/ ? $c - ($1 - e) % 65536 : "unknown" }'
-}
-# all_written FROM TO: each second is in both files, is as old as a poll of it may be, and the
-# ledger has it as good
-all_written()
-{
-	for press in 1 2; do
-		rows $press "$1" "$2" | awk -v want=$(($2 - $1)) '
-			$2 == "unknown" || $2 < 0 || $2 > 4 { print "second", $1, "is", $2; bad = 1 }
-			END { if (NR != want) { print NR, "rows instead of", want; bad = 1 }; exit bad }' || return 1
-		$pollwerk gaps --from "$1" --to "$2" p$press/life |
-			awk -v want=$(($2 - $1)) '$3 == want && $6 == want { ok = 1 } END { exit !ok }' || return 1
-	done
-}
-# Late polls of a loaded machine are overruns and no fault of the disk: seconds in which both
-# presses were good by the ledger are looked for, up to now.
+# written_since FROM: each second since then is in both files, is as old as a poll of it may be,
+# and the ledger has it as good; or it was lost by a busy machine.
 written_since()
 {
 	to=$(($(date +%s) - 2))
-	[ "$to" -gt "$1" ] && $pollwerk where p1/life >/dev/null && all_written "$1" "$to"
+	[ "$to" -gt "$1" ] || return 1
+	for press in 1 2; do
+		as_ledger p$press/life "$work/disk/rrd/p$press/points.rrd" life "$1" "$to" since:$epoch || return 1
+	done
 }
 fail_all()
 {
@@ -121,7 +105,7 @@ goes_and_comes_back()
 {
 	what=$1
 	check "$what: status says degraded within 10 s" wait_for 10 status_is degraded
-	check "$what: polling goes on" all_good
+	check "$what: polling goes on" wait_for 20 all_good
 	[ -z "$LONG" ] || hot_and_cool "$what"
 	check "$what: the disk can be unmounted beneath the daemon" wait_for 10 umount "$work/disk"
 	sleep 1
@@ -129,7 +113,7 @@ goes_and_comes_back()
 	[ -z "$2" ] || mv "$2" "$work/backing/$fs.img"
 	check "$what: and mounted again" mount -o loop "$work/backing/$fs.img" "$work/disk"
 	check "$what: status says ok again" wait_for 60 status_is ok
-	check "$what: everything is there" wait_for 15 written_since "$from"
+	check "$what: everything is there" wait_for 30 written_since "$from"
 }
 
 for fs in ext4 ${LONG:+xfs}; do
@@ -166,8 +150,7 @@ for fs in ext4 ${LONG:+xfs}; do
 		unit=$(stat -f -c %S "$work/disk")
 		truncate -s $((block * unit)) "$work/backing/$fs.img"
 		mount -o remount,size="$(du -k "$work/backing/$fs.img" | cut -f 1)k" "$work/backing"
-		wait_for 10 store_died_of_it
-		check "SIGBUS: it kills the store, and nothing else" store_died_of_it
+		check "SIGBUS: it kills the store, and nothing else" wait_for 30 store_died_of_it
 		goes_and_comes_back "SIGBUS" "$work/whole.img"
 		none "SIGBUS: no file was taken for a damaged one" "$(grep -E 'quarantin|left alone|not written any more' "$work/out")"
 	fi

@@ -10,8 +10,8 @@ if ! command -v rrdtool >/dev/null; then
 fi
 
 work=$(mktemp -d) || exit 1
-agents= plcs= daemon=
-trap 'kill $daemon $agents $plcs 2>/dev/null; wait; rm -rf "$work"' EXIT
+agents= plcs= daemon= timer=
+trap 'kill $daemon $agents $plcs $timer 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 step=2
 before=12 during=26 after=14
@@ -21,6 +21,8 @@ before=12 during=26 after=14
 # that must come, reasons that may come as well ("-": none; "good": not one slot is lost).
 # "reason<=N": of at most N slots. Names that change places inside a walk hide one row of 15 points.
 # Several lines of "do" are parted by ";", those of the end by "|".
+# A machine that wakes a bare timer 200 ms late and more has polls of its own making that do not
+# come to their end: then some slots may be lost as overrun, timeout and the like, see below.
 cat >"$work/snmp" <<'END'
 well-1       -                fault                       good  -
 drop         -                fault drop=0.3              -     timeout
@@ -124,7 +126,7 @@ tests/sim/modbus_sim --listen 127.20.77.1:0 --base 127.20.77.1 --agents "$statio
 	--units 1,3:pattern,4:pattern,5:pattern,6:pattern --epoch "$start" \
 	--control "$work/modbus.ctl" --log "$work/modbus.log" >"$work/modbus.ready" 2>&1 &
 plcs=$!
-wait_for 5 eval "grep -q '^ready' '$work/snmp.ready' && grep -q '^ready' '$work/modbus.ready'"
+wait_for 30 eval "grep -q '^ready' '$work/snmp.ready' && grep -q '^ready' '$work/modbus.ready'"
 snmp_port=$(sed -n 's/^ready .*://p' "$work/snmp.ready")
 modbus_port=$(sed -n 's/^ready .*://p' "$work/modbus.ready")
 
@@ -171,6 +173,8 @@ if ! $pollwerk check >"$work/check" 2>&1; then
 	cat "$work/check"
 	finish
 fi
+tests/bench/bare_timer "$work/timer" &
+timer=$!
 ./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
 daemon=$!
 
@@ -220,7 +224,7 @@ all_good()
 		! grep -v "^stranger/$1" "$work/values" | grep -q 'first\|timeout\|unknown'
 }
 sleep $before
-check "before anything happens all is well" wait_for 15 all_good
+check "before anything happens all is well" wait_for 40 all_good
 settled=$(($(date +%s) - 2 * step)) # a slot is polled until its end
 check "faults are set at all agents" say "$work/snmp.ctl" "$work/snmp.begin"
 check "and at all servers" say "$work/modbus.ctl" "$work/modbus.begin"
@@ -235,13 +239,18 @@ $pollwerk devices >"$work/devices" 2>&1
 check "faults are ended" eval "say '$work/snmp.ctl' '$work/snmp.end' && say '$work/modbus.ctl' '$work/modbus.end'"
 faulty_to=$(date +%s)
 sleep $after
-check "afterwards all is well again" wait_for 10 all_good '\|^m-shut/\|^m-slam/'
+check "afterwards all is well again" wait_for 40 all_good '\|^m-shut/\|^m-slam/'
 grep -v '^stranger/' "$work/values" | grep 'first\|timeout\|unknown' | sed 's/^/    /; 10q'
 end=$(date +%s)
 kill $daemon
 wait $daemon
 check "the daemon ends well" [ $? -eq 0 ]
 daemon=
+kill $timer
+wait $timer
+timer=
+busy=$(sed -n 's/^max //p' "$work/timer" | awk '{ print $1 > 200 }')
+echo "    a bare timer beside it was late by $(sed -n 's/^max //p' "$work/timer") ms at most"
 none "it had nothing to complain about itself" "$(grep -i 'assert\|sanitizer\|runtime error\|ended by signal' "$work/out")"
 
 # ---- every value against the formula ----
@@ -372,8 +381,14 @@ FILENAME == ARGV[1] { if ($1 == "reason") { got[$2] = got[$2] " " $3; n[$2 " " $
 		allowed[part[1]] = n[$1 " " part[1]] <= most
 	}
 	count = split(got[$1], word, " ")
+	own = 0
 	for (i = 1; i <= count; i++)
-		if (!allowed[word[i]])
+		if (busy && word[i] ~ /^(overrun|timeout|unreachable|breaker|bad-reply)$/ && !allowed[word[i]]) {
+			own += n[$1 " " word[i]]
+			# Of those that are well one in twenty, of the others any.
+			if ($2 == "good" && own > slots[$1] / 20)
+				bad = bad ", " own " as " word[i] " and the like on a busy machine"
+		} else if (!allowed[word[i]])
 			bad = bad ", " n[$1 " " word[i]] " lost as " word[i]
 	if (slots[$1] == 0)
 		bad = bad ", nothing was expected"
@@ -381,7 +396,7 @@ FILENAME == ARGV[1] { if ($1 == "reason") { got[$2] = got[$2] " " $3; n[$2 " " $
 		print ($2 == "good" ? "well" : "faulty") " " $1 ": " substr(bad, 3)
 }
 END
-awk -f "$work/explain.awk" "$work/reasons" "$work/wanted" >"$work/unexplained"
+awk -v busy="$busy" -f "$work/explain.awk" "$work/reasons" "$work/wanted" >"$work/unexplained"
 none "no slot was lost where nothing had to get lost" "$(sed -n 's/^well //p' "$work/unexplained")"
 none "the others have the reasons of their faults" "$(sed -n 's/^faulty //p' "$work/unexplained")"
 sort "$work/reasons" | awk '$1 == "reason" { text[$2] = text[$2] " " $3 " " $4 }

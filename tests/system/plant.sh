@@ -19,9 +19,17 @@ end_all()
 	rm -rf "$work"
 }
 
+# Below those that the kernel gives to everybody who asks for none, so that it stays free.
 free_port()
 {
-	python3 -c 'import socket; s = socket.socket(2, 2); s.bind(("127.0.0.1", 0))
+	python3 -c 'import random, socket
+while True:
+    s = socket.socket(2, 2)
+    try:
+        s.bind(("127.0.0.1", random.randint(10000, 32000)))
+        break
+    except OSError:
+        pass
 print(s.getsockname()[1])'
 }
 
@@ -36,7 +44,7 @@ begin_sim()
 	"tests/sim/$program" --log "$work/$name.log" --control "$work/$name.ctl" "$@" \
 		>"$work/$name.ready" 2>&1 &
 	started="$started $!"
-	wait_for 5 grep -q '^ready' "$work/$name.ready"
+	wait_for 30 grep -q '^ready' "$work/$name.ready"
 	port=$(sed -n 's/^ready .*://p' "$work/$name.ready")
 }
 simctl()
@@ -56,7 +64,7 @@ begin_receiver()
 	snmptrapd -f -Lf "$work/$1" -n -m '' -C -c "$work/snmptrapd.conf" -OnQ \
 		-F 'notice %v\n' "udp:127.0.0.1:$port" >"$work/$1.errors" 2>&1 &
 	started="$started $!"
-	wait_for 10 grep -q "$(printf '0100007F:%04X ' "$port")" /proc/net/udp
+	wait_for 30 grep -q "$(printf '0100007F:%04X ' "$port")" /proc/net/udp
 }
 
 # Until it answers: values are there without a daemon, too.
@@ -69,7 +77,14 @@ begin_daemon()
 {
 	./pollwerkd -c "$work/pollwerk.conf" -f >>"$work/out" 2>&1 &
 	daemon=$!
-	wait_for 10 daemon_answers
+	wait_for 30 daemon_answers
+}
+# as_ledger PATH FILE DS FROM TO VALUE: what is stored in that second and up to before this one is
+# what the ledger says, see slots.py
+as_ledger()
+{
+	$pollwerk where "$1" >/dev/null && $pollwerk --json gaps --from "$4" --to "$5" "$1" >"$work/slots.json" &&
+		python3 "$src/tests/system/slots.py" "$work/slots.json" "$@"
 }
 # Its exit status is that of the daemon.
 end_daemon()

@@ -24,6 +24,9 @@ import sys
 import time
 import uuid
 
+sys.dont_write_bytecode = True
+from held_up import allowed, held_up
+
 WORK, FS, CUTS, SEED, EPOCH = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 DISK = os.path.join(WORK, "disk")
 RUN = os.path.join(WORK, "run")
@@ -287,7 +290,8 @@ def is_right(point, second, value, usual):
         return usual - 1 <= lead(point, second, value) <= usual + 8
     agent, row = int(point[1]), int(point.split("/")[2].rstrip("]"))
     rate = 1000 * (row + 1) + agent - 1
-    return abs(value - rate) <= rate * 0.02 + 1
+    least, most = allowed(HELD, second - 10, second)
+    return rate * (least - 0.005) - 2 <= value <= rate * (most + 0.005) + 2
 
 
 def check_values(points, first, last):
@@ -413,6 +417,8 @@ def check_leftovers():
 begun, ended, cuts = campaign()
 run("mount", "-o", "loop,ro", os.path.join(WORK, FS + ".img"), DISK) if not os.path.ismount(DISK) else None
 sim("plc", "flush")
+sim("snmp", "flush")
+HELD = held_up(os.path.join(WORK, "snmp.log"))
 points = stored(begun, ended)
 check_values(points, begun, ended)
 check_ledger(points, begun, ended, cuts)

@@ -12,11 +12,11 @@ pollwerk="./pollwerk -c $work/pollwerk.conf"
 # ready FILE: the port of the simulator that writes there.
 ready()
 {
-	wait_for 5 grep -q '^ready' "$1" && sed -n 's/^ready .*://p' "$1"
+	wait_for 30 grep -q '^ready' "$1" && sed -n 's/^ready .*://p' "$1"
 }
 # 100 kB/s and up, so that a single datagram's delay stays far below a percent.
 tests/sim/snmp_sim --listen 127.0.0.1:0 --ifs 8 --rate 100000 --control "$work/control" \
-	>"$work/server" 2>&1 &
+	--log "$work/log" >"$work/server" 2>&1 &
 server=$!
 tests/sim/snmp_sim --listen 127.0.0.1:0 --ifs 4 --rate 100000 \
 	--fault "duplicate=0.2 wrong_id=0.1 junk=0.1 wrong_community=0.1 wrong_port=0.1" \
@@ -73,22 +73,28 @@ all_good()
 {
 	[ -z "$(rates good 8)" ] && [ -z "$(rates old 8)" ]
 }
-check "rates of all interfaces come within 10 s" wait_for 10 all_good
+# Rates are right at some moment: a simulator that has lost its processor is off for two polls.
+right()
+{
+	wait_for 20 eval "[ -z \"\$(rates $*)\" ]"
+	rates "$@"
+}
+check "rates of all interfaces come within 20 s" wait_for 20 all_good
 sleep 5
-none "each rate is within 1 % of its formula" "$(rates good 8)"
-none "with version 1 and 32-bit counters as well" "$(rates old 8)"
+none "each rate is within 1 % of its formula" "$(right good 8)"
+none "with version 1 and 32-bit counters as well" "$(right old 8)"
 check "a wrong community is a timeout, and the device down" eval \
 	"$pollwerk values wrong/uptime | grep -q timeout && $pollwerk devices | grep -q '^wrong  *down'"
-check "a noisy network costs no rate" wait_for 10 eval '[ -z "$(rates noisy 4)" ]'
+check "a noisy network costs no rate" wait_for 20 eval '[ -z "$(rates noisy 4)" ]'
 
 tests/sim/simctl "$work/control" "agent 1 renumber 1000"
 sleep 4
-none "a renumbered switch keeps its names and rates" "$(rates good 8)"
+none "a renumbered switch keeps its names and rates" "$(right good 8)"
 check "and has no new rows" eval "[ \$($pollwerk values 'good/if[*]/oper' | wc -l) -eq 8 ]"
 
 tests/sim/simctl "$work/control" "agent 1 reboot"
 sleep 5
-none "after a restart the rates are as before" "$(rates good 8)"
+none "after a restart the rates are as before" "$(right good 8)"
 check "the restart is in the log, once for each device" eval \
 	"[ \$(grep -c 'good: restarted [0-9]* s ago' '$work/out') -eq 1 ]"
 
@@ -96,14 +102,25 @@ kill $daemon
 wait $daemon
 check "the daemon ends well" [ $? -eq 0 ]
 daemon=
-none "no slot of the good devices was lost" "$($pollwerk gaps 'good/*' |
-	awk '{ if ($3 != $6 || $3 < 10) print }')"
+none "no slot of the good devices was lost" "$($pollwerk gaps 'good/*' | lost_slots)"
+check "and there are some" eval "$pollwerk gaps 'good/*' | awk '\$3 < 10 { few = 1 } END { exit NR == 0 || few }'"
 if command -v rrdtool >/dev/null; then
+	kill $server
+	wait $server
+	server=
+	grep '^# held-up' "$work/log" >"$work/held"
+	cat >"$work/judge.awk" <<'END'
+/:/ && $2 !~ /nan/ {
+	good++
+	held($1 - 10, $1 + 0)
+	if ($2 < 99500 * (n + 1) * least || $2 > 100500 * (n + 1) * most)
+		print "ge-1/" n ": " $2
+}
+END { if (good < 10) print "ge-1/" n ": " good + 0 " values" }
+END
 	spikes=$(for n in 1 4 8; do
 		rrdtool fetch "$work/rrd/good/if/ge-1%2F$n.rrd" AVERAGE -s -120s |
-			awk -v n=$n '/:/ && $2 !~ /nan/ { good++
-				if ($2 < 99000 * (n + 1) || $2 > 101000 * (n + 1)) print "ge-1/" n ": " $2 }
-				END { if (good < 10) print "ge-1/" n ": " good + 0 " values" }'
+			awk -v n=$n -v step=1 -f "$src/tests/system/held_up.awk" -f "$work/judge.awk" "$work/held" -
 	done)
 	none "the RRDs hold no spike and no dip" "$spikes"
 else

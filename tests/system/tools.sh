@@ -12,7 +12,7 @@ pollwerk="./pollwerk -c $work/pollwerk.conf"
 tests/sim/modbus_sim --listen 127.0.0.1:0 --units 1:press,2:meter,3:pattern \
 	--control "$work/sim.ctl" >"$work/ready" 2>&1 &
 sim=$!
-wait_for 5 grep -q '^ready' "$work/ready"
+wait_for 20 grep -q '^ready' "$work/ready"
 port=$(sed -n 's/^ready .*://p' "$work/ready")
 tell()
 {
