@@ -143,14 +143,43 @@ ask_apply(json_t *list, const struct ask_filter *filter)
 			json_array_remove(list, i);
 }
 
+static bool
+is_apart(const struct ask_table *table, const json_t *object)
+{
+	return table->apart != NULL && table->apart(object);
+}
+
+/* Prints the rows that stand apart, or the others; returns how many. */
+static size_t
+print_rows(const json_t *list, const struct ask_table *table, bool apart)
+{
+	const char *heading = apart ? table->apart_heading : table->heading;
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *object = json_array_get(list, i);
+
+		if (is_apart(table, object) != apart)
+			continue;
+		if (count++ == 0 && heading != NULL)
+			printf("%s\n", heading);
+		table->print(object);
+	}
+	return count;
+}
+
 static void
 print_table(const json_t *list, const struct ask_table *table)
 {
+	size_t count = print_rows(list, table, false);
+
+	if (count > 0 && count < json_array_size(list))
+		printf("\n");
+	if (print_rows(list, table, true) > 0 || count > 0)
+		return;
 	if (table->heading != NULL)
 		printf("%s\n", table->heading);
-	for (size_t i = 0; i < json_array_size(list); i++)
-		table->print(json_array_get(list, i));
-	if (json_array_size(list) == 0 && table->empty != NULL)
+	if (table->empty != NULL)
 		printf("%s\n", table->empty);
 }
 

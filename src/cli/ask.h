@@ -3,6 +3,7 @@
 #define PW_ASK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 struct cmd;
 struct cmd_context;
 
@@ -30,6 +31,10 @@ struct ask_table {
 	const char *heading; /* printed above the rows; NULL: none */
 	const char *empty;   /* printed instead of rows; NULL: nothing, and then CMD_NEGATIVE */
 	void (*print)(const json_t *object);
+	/* Rows for which this is true come after the others, below a heading of their own; NULL:
+	 * there are none. */
+	bool (*apart)(const json_t *object);
+	const char *apart_heading;
 };
 int ask_list(const struct cmd_context *context, const struct cmd *cmd, int argc, char **argv,
 	const struct ask_table *table);

@@ -1,5 +1,6 @@
-/* pollwerk devices: state of each device. Exit 1 when nothing matches. */
+/* pollwerk devices: state of each device, then of each line. Exit 1 when nothing matches. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/ask.h"
 #include "cli/cmd.h"
@@ -15,6 +16,12 @@ print_device(const json_t *d)
 		ask_number(age, sizeof age, d, "age", 1, " s"), ask_text(d, "last_error"));
 }
 
+static bool
+is_line(const json_t *d)
+{
+	return strcmp(ask_text(d, "protocol"), "line") == 0;
+}
+
 static int
 devices(const struct cmd_context *context, int argc, char **argv)
 {
@@ -22,10 +29,13 @@ devices(const struct cmd_context *context, int argc, char **argv)
 		.heading = "device               state     address                         rtt "
 			"   loss       age  last error",
 		.print = print_device,
+		.apart = is_line,
+		.apart_heading = "line                 state     address                         rtt "
+			"   loss       age  last error",
 	};
 
 	return ask_list(context, &cmd_devices, argc, argv, &table);
 }
 
 const struct cmd cmd_devices = { "devices", "[GLOB] [--place P] [--owner O] [--state S]",
-	"state, round trip and last error of each device", devices };
+	"state, round trip and last error of each device and line", devices };

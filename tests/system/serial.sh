@@ -93,6 +93,10 @@ check "every type and order arrives, and the neighbours of the missing register"
 none "which are those" "$(diff "$work/wanted" "$work/points")"
 check "the same from a list of registers" wait_for 15 all_right listed
 none "without a difference" "$(diff "$work/wanted" "$work/points")"
+check "devices tells of the line below them, as a line" eval "$pollwerk devices >'$work/devices' &&
+	awk '/^line  *state/ { line = 1 } /^bus-1  *up/ { there = line } /^good  *up/ { good = !line }
+		END { exit !(there && good) }' '$work/devices' &&
+	$pollwerk --json devices bus-1 | grep -q '\"protocol\":\"line\"'"
 check "a unit that is not there is a time-out" wait_for 10 quality dead/a '"timeout"\|"breaker"'
 check "the tty is locked: nobody else polls on it" eval \
 	'$pollwerk probe --beside good 100 2>&1 | grep -q "another program has it"'
