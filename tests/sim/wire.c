@@ -51,34 +51,32 @@ show(long ms, const struct sockaddr_in *from, ssize_t n)
 }
 
 static int
-listen_to(int fd, int datagrams, long patience, long first)
+listen_to(int fd, int datagrams, const struct timespec *start, long patience, long first)
 {
-	long end = first > 0 ? first : patience;
-	struct timespec start;
+	long end = elapsed(start) + (first > 0 ? first : patience);
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (;;) {
 		struct pollfd ready = { fd, POLLIN, 0 };
 		struct sockaddr_in from = { 0 };
 		socklen_t size = sizeof from;
-		long left = end - elapsed(&start);
+		long left = end - elapsed(start);
 		ssize_t n;
 
 		if (left <= 0 || poll(&ready, 1, (int)left) <= 0)
 			break;
 		n = recvfrom(fd, octets, sizeof octets, 0, (struct sockaddr *)&from, &size);
 		if (n > 0 || (n == 0 && datagrams)) {
-			show(elapsed(&start), datagrams ? &from : NULL, n);
+			show(elapsed(start), datagrams ? &from : NULL, n);
 			if (first > 0)
-				end = elapsed(&start) + patience;
+				end = elapsed(start) + patience;
 			continue;
 		}
-		printf("%ld %s\n", elapsed(&start), n == 0 ? "fin" : errno == ECONNRESET ? "rst" :
+		printf("%ld %s\n", elapsed(start), n == 0 ? "fin" : errno == ECONNRESET ? "rst" :
 			strerror(errno));
 		return 0;
 	}
 	if (!datagrams)
-		printf("%ld open\n", elapsed(&start));
+		printf("%ld open\n", elapsed(start));
 	return 0;
 }
 
@@ -87,6 +85,7 @@ main(int argc, char **argv)
 {
 	char *colon = argc == 5 || argc == 6 ? strrchr(argv[2], ':') : NULL;
 	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct timespec start;
 	int datagrams, fd;
 	size_t n;
 
@@ -100,6 +99,8 @@ main(int argc, char **argv)
 	datagrams = strcmp(argv[1], "udp") == 0;
 	fd = socket(AF_INET, datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
 	n = unhex(argv[3]);
+	/* Before it leaves: what comes back was delayed by so much at least. */
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	/* UDP stays unconnected, so that answers from elsewhere are seen as well. */
 	if ((!datagrams && connect(fd, (struct sockaddr *)&to, sizeof to) == -1) ||
 		(n > 0 && sendto(fd, octets, n, MSG_NOSIGNAL, datagrams ? (struct sockaddr *)&to :
@@ -107,5 +108,5 @@ main(int argc, char **argv)
 		printf("0 %s\n", errno == ECONNRESET || errno == EPIPE ? "rst" : strerror(errno));
 		return 1;
 	}
-	return listen_to(fd, datagrams, atol(argv[4]), argc == 6 ? atol(argv[5]) : 0);
+	return listen_to(fd, datagrams, &start, atol(argv[4]), argc == 6 ? atol(argv[5]) : 0);
 }
