@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/fail.h"
 #include "base/loop.h"
@@ -21,6 +20,7 @@
 #include "core/driver.h"
 #include "core/sample.h"
 #include "snmp/snmp.h"
+#include "meter.h"
 
 /* Polls before it is counted: tables are known then. */
 #define WARM_UP (2 * LOOP_S)
@@ -207,16 +207,6 @@ open_task(struct bench *bench, size_t i, struct fail *why)
 
 /* ---- the run ---- */
 
-static double
-cpu_us(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
 static void
 begin(void *arg)
 {
@@ -224,14 +214,14 @@ begin(void *arg)
 
 	bench->counting = true;
 	bench->requests_before = snmp_counters(bench->snmp).sent;
-	bench->cpu_before = cpu_us();
+	bench->cpu_before = meter_cpu();
 }
 
 static void
 over(void *arg)
 {
 	struct bench *bench = arg;
-	double cpu = cpu_us() - bench->cpu_before;
+	double cpu = (meter_cpu() - bench->cpu_before) * 1e6;
 	struct snmp_counters counters = snmp_counters(bench->snmp);
 
 	printf("values %llu\nrequests %llu\ncpu_us_per_value %.3f\nvalues_per_s %.0f\n"

@@ -32,6 +32,7 @@
 #include "core/driver.h"
 #include "core/sample.h"
 #include "modbus/modbus.h"
+#include "meter.h"
 
 /* Before it is counted: the lines are connected then. */
 #define WARM_UP LOOP_S
@@ -229,16 +230,6 @@ open_task(struct bench *bench, size_t i, struct fail *why)
 
 /* ---- the run ---- */
 
-static double
-cpu_s(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 /* How long this thread has been ready to run without a processor, ns; 0 where the kernel does
  * not say. */
 static int64_t
@@ -277,14 +268,14 @@ begin(void *arg)
 	struct bench *bench = arg;
 
 	bench->counting = true;
-	bench->cpu_before = cpu_s();
+	bench->cpu_before = meter_cpu();
 }
 
 static void
 over(void *arg)
 {
 	struct bench *bench = arg;
-	double cpu = cpu_s() - bench->cpu_before;
+	double cpu = meter_cpu() - bench->cpu_before;
 
 	printf("exchanges %llu\nexchanges_per_s %.0f\ncpu_s_per_100k %.3f\nvalues %llu\n"
 	       "lost %llu\nworst_late_ms %.1f\nworst_answer_ms %.1f\nhostile_lost %llu\n"

@@ -20,12 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND 1000000000LL
+#include "meter.h"
+
 #define TICK 10000000LL
 #define EVENTS 64
 
@@ -47,25 +47,6 @@ struct limit {
 	struct sockaddr_in base;
 	uint64_t exchanges, missed;
 };
-
-static int64_t
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * SECOND + t.tv_nsec;
-}
-
-static double
-cpu_s(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 static void
 ask(struct limit *limit, struct server *server)
@@ -109,7 +90,7 @@ static int
 receive_all(struct limit *limit, int64_t wait)
 {
 	struct epoll_event events[EVENTS];
-	struct timespec most = { wait / SECOND, wait % SECOND };
+	struct timespec most = { wait / METER_SECOND, wait % METER_SECOND };
 	int count = epoll_pwait2(limit->epoll, events, EVENTS, &most, NULL);
 
 	for (int i = 0; i < count; i++)
@@ -123,20 +104,20 @@ run_flat_out(struct limit *limit, int64_t end)
 	for (uint32_t i = 0; i < limit->count; i++)
 		if (!limit->servers[i].waiting)
 			ask(limit, &limit->servers[i]);
-	while (now() < end)
-		receive_all(limit, SECOND / 10);
+	while (meter_mono() < end)
+		receive_all(limit, METER_SECOND / 10);
 }
 
 /* On each tick: those whose turn it is. */
 static void
 run_paced(struct limit *limit, int64_t end)
 {
-	int64_t start = now() / TICK * TICK + TICK;
+	int64_t start = meter_mono() / TICK * TICK + TICK;
 	uint64_t turn = 0;
 
 	for (int64_t due = start; due < end; due += TICK) {
-		for (int64_t left; (left = due - now()) > 0;) {
-			struct timespec wait = { left / SECOND, left % SECOND };
+		for (int64_t left; (left = due - meter_mono()) > 0;) {
+			struct timespec wait = { left / METER_SECOND, left % METER_SECOND };
 
 			if (limit->tick)
 				nanosleep(&wait, NULL);
@@ -207,9 +188,9 @@ static void
 run_for(struct limit *limit, int64_t time)
 {
 	if (limit->interval == 0)
-		run_flat_out(limit, now() + time);
+		run_flat_out(limit, meter_mono() + time);
 	else
-		run_paced(limit, now() + time);
+		run_paced(limit, meter_mono() + time);
 }
 
 int
@@ -232,14 +213,14 @@ main(int argc, char **argv)
 		fprintf(stderr, "tcp_limit: %s\n", strerror(errno));
 		return 2;
 	}
-	run_for(&limit, SECOND);
+	run_for(&limit, METER_SECOND);
 	limit.exchanges = limit.missed = 0;
-	before = cpu_s();
-	run_for(&limit, limit.seconds * SECOND);
+	before = meter_cpu();
+	run_for(&limit, limit.seconds * METER_SECOND);
 	printf("exchanges %llu\nexchanges_per_s %.0f\ncpu_s_per_100k %.3f\nmissed %llu\n",
 		(unsigned long long)limit.exchanges,
 		(double)limit.exchanges / (double)limit.seconds,
-		limit.exchanges > 0 ? (cpu_s() - before) * 1e5 / (double)limit.exchanges : 0,
+		limit.exchanges > 0 ? (meter_cpu() - before) * 1e5 / (double)limit.exchanges : 0,
 		(unsigned long long)limit.missed);
 	return limit.exchanges > 0 ? 0 : 1;
 }

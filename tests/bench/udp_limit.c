@@ -18,11 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
-#define SECOND 1000000000LL
+#include "meter.h"
+
 #define COLUMNS 10
 #define ROWS_A_REQUEST 6
 #define AGENTS 65536
@@ -49,15 +49,6 @@ static const uint8_t columns[COLUMNS][10] = {
 	{ 0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 12 }, { 0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 13 },
 	{ 0x2b, 6, 1, 2, 1, 2, 2, 1, 14 }, { 0x2b, 6, 1, 2, 1, 2, 2, 1, 20 },
 };
-
-static int64_t
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * SECOND + t.tv_nsec;
-}
 
 /* ---- BER (X.690), written from the end of a buffer to its front ---- */
 
@@ -231,17 +222,17 @@ receive(struct limit *limit)
 static void
 run(struct limit *limit)
 {
-	int64_t start = now(), end = start + limit->seconds * SECOND, due = start;
+	int64_t start = meter_mono(), end = start + limit->seconds * METER_SECOND, due = start;
 	struct pollfd watched = { .fd = limit->fd, .events = POLLIN };
 	uint64_t turn = 0;
 
 	while (due < end) {
-		int64_t left = due - now();
-		struct timespec wait = { left / SECOND, left % SECOND };
+		int64_t left = due - meter_mono();
+		struct timespec wait = { left / METER_SECOND, left % METER_SECOND };
 
 		if (left > 0 && ppoll(&watched, 1, &wait, NULL) > 0)
 			receive(limit);
-		for (; due <= now() && due < end; turn++) {
+		for (; due <= meter_mono() && due < end; turn++) {
 			struct agent *agent = &limit->agents[turn % limit->count];
 
 			agent->next_row = 0;
@@ -258,13 +249,13 @@ run(struct limit *limit)
 static void
 run_flat_out(struct limit *limit)
 {
-	int64_t end = now() + limit->seconds * SECOND;
+	int64_t end = meter_mono() + limit->seconds * METER_SECOND;
 	struct pollfd watched = { .fd = limit->fd, .events = POLLIN };
 
-	while (now() < end) {
+	while (meter_mono() < end) {
 		for (uint32_t i = 0; i < limit->count; i++)
 			ask(limit, i);
-		while (now() < end && poll(&watched, 1, 100) > 0)
+		while (meter_mono() < end && poll(&watched, 1, 100) > 0)
 			receive(limit);
 	}
 }
@@ -295,16 +286,6 @@ read_options(struct limit *limit, int argc, char **argv)
 		limit->ifs > 0 && limit->interval >= 0 && limit->seconds > 0 ? 0 : -1;
 }
 
-static double
-cpu_us(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -331,7 +312,7 @@ main(int argc, char **argv)
 		run(&limit);
 	printf("values %llu\nrequests %llu\ncpu_us_per_value %.3f\nvalues_per_s %.0f\n",
 		(unsigned long long)limit.values, (unsigned long long)limit.requests,
-		limit.values > 0 ? cpu_us() / (double)limit.values : 0,
+		limit.values > 0 ? meter_cpu() * 1e6 / (double)limit.values : 0,
 		(double)limit.values / (double)limit.seconds);
 	free(limit.agents);
 	return limit.values > 0 ? 0 : 1;
