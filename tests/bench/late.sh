@@ -8,7 +8,7 @@
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 
-seconds=15 interval=2 devices=500 ifs=4 only=
+seconds=10 interval=2 devices=500 ifs=4 only=
 while [ $# -gt 1 ]; do
 	case $1 in
 	--seconds) seconds=$2 ;;
@@ -66,7 +66,7 @@ start_fleet()
 	tests/sim/$program --listen 127.31.0.1:0 --base 127.31.0.1 --agents "$devices" \
 		--log "$work/$program.log" --control "$work/control" "$@" >"$work/ready" &
 	sim=$!
-	if ! wait_for 10 grep -q '^ready' "$work/ready"; then
+	if ! wait_for 30 grep -q '^ready' "$work/ready"; then
 		not_ok "$program starts"
 		finish
 	fi
@@ -110,7 +110,7 @@ measure()
 	daemon=$!
 	# 1: not well, which it says because of the RRD files
 	answers() { $pollwerk --json status >"$work/status.json"; [ $? -le 1 ]; }
-	if ! wait_for 10 answers; then
+	if ! wait_for 30 answers; then
 		not_ok "$format: the daemon starts"
 		cat "$work/out"
 		finish

@@ -16,7 +16,7 @@ start()
 	tests/sim/modbus_sim --listen "$2:0" --base "$2" --agents "$3" --framing "$1" \
 		--control "$work/ctl" --log "$work/$1.log" >"$work/ready" 2>&1 &
 	sim=$!
-	wait_for 10 grep -q '^ready' "$work/ready"
+	wait_for 30 grep -q '^ready' "$work/ready"
 	port=$(sed -n 's/^ready .*://p' "$work/ready")
 }
 

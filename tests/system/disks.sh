@@ -89,7 +89,7 @@ hot_and_cool()
 {
 	before=$(told oil-hot)
 	simctl plc "agent 1 unit 1 set input 12 800"
-	check "$1: an alarm is raised and told all the same" wait_for 15 more_told oil-hot "$before"
+	check "$1: an alarm is raised and told all the same" wait_for 40 more_told oil-hot "$before"
 	simctl plc "agent 1 unit 1 set input 12 452"
 }
 # Drops what is in memory until the store has died of what is on the disk.
@@ -107,7 +107,7 @@ goes_and_comes_back()
 	check "$what: status says degraded within 10 s" wait_for 10 status_is degraded
 	check "$what: polling goes on" wait_for 20 all_good
 	[ -z "$LONG" ] || hot_and_cool "$what"
-	check "$what: the disk can be unmounted beneath the daemon" wait_for 10 umount "$work/disk"
+	check "$what: the disk can be unmounted beneath the daemon" wait_for 30 umount "$work/disk"
 	sleep 1
 	[ -z "$2" ] || mount -o remount,size=400m "$work/backing"
 	[ -z "$2" ] || mv "$2" "$work/backing/$fs.img"

@@ -104,7 +104,7 @@ next() # waits until slots were closed since
 {
 	last=$(rrdtool last "$file")
 	slots=$($pollwerk gaps "$a" | sed -n 's/.*expected \([0-9]*\).*/\1/p')
-	wait_for 10 pending $((slots + 1))
+	wait_for 30 pending $((slots + 1))
 }
 check "rrdtool fetch reads the file" grep -q '^[0-9]*: ' "$work/fetched"
 next
@@ -147,7 +147,7 @@ while os.path.exists(sys.argv[2] + '/locked'):
     time.sleep(0.1)
 END
 started="$started $!"
-check "somebody locks a file" wait_for 10 [ -e "$work/locked" ]
+check "somebody locks a file" wait_for 30 [ -e "$work/locked" ]
 wait_for 20 pending $((slots + 3))
 told() { $pollwerk where "$a" >/dev/null 2>&1; $pollwerk status | grep -q 'locked by another program'; }
 check "status says so" wait_for 20 told

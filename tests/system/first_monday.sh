@@ -50,7 +50,7 @@ ports_are_there()
 {
 	[ "$($pollwerk values 'sw/if[*]/oper' | grep -c 'good$')" -eq 8 ]
 }
-check "all ports are polled" wait_for 15 ports_are_there
+check "all ports are polled" wait_for 40 ports_are_there
 configuration standard >"$work/pollwerk.conf"
 check "plan says what would be raised" eval "$pollwerk plan | grep -q '^alarms  *6 of alarms = \"standard\" would be raised now: port-down 6; of'"
 check "reload" $pollwerk reload
@@ -58,7 +58,7 @@ six_are_listed()
 {
 	[ "$($pollwerk alarms | grep -c port-down)" -eq 6 ]
 }
-check "the six are listed" wait_for 10 six_are_listed
+check "the six are listed" wait_for 30 six_are_listed
 check "then comes one summary" wait_for 20 there_are 1 \
 	'"6 conditions were open when monitoring began: port-down 6"'
 check "then each of them" wait_for 20 there_are 6 "$raised"

@@ -15,7 +15,7 @@ kinds="source port community version id pdu duplicate late truncated longer over
 port=$(free_port)
 python3 "$src/tests/system/forge_agent.py" 127.10.10 "$port" "$work/counts" >"$work/agent" 2>&1 &
 started="$started $!"
-check "the forger serves" wait_for 10 grep -q ready "$work/agent"
+check "the forger serves" wait_for 30 grep -q ready "$work/agent"
 
 # Four devices for each kind, half of them by the engine of reference.
 {

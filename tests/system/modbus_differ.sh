@@ -17,7 +17,7 @@ check "$requests requests over TCP: pollwerk and libmodbus read the same" differ
 : >"$work/ready"
 tests/sim/pty_pair "$work/ttyA" "$work/ttyB" >"$work/ready" 2>&1 &
 pair=$!
-if wait_for 10 grep -q '^ready' "$work/ready"; then
+if wait_for 30 grep -q '^ready' "$work/ready"; then
 	check "$((requests / 10)) requests by RTU: pollwerk and libmodbus read the same" \
 		differ $((requests / 10)) "$work/ttyA" "$work/ttyB"
 else

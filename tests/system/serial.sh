@@ -17,11 +17,11 @@ plant()
 	: >"$work/server"
 	tests/sim/pty_pair "$work/ttyA" "$work/ttyB" $1 >"$work/ready" 2>&1 &
 	pair=$!
-	wait_for 10 grep -q '^ready' "$work/ready"
+	wait_for 30 grep -q '^ready' "$work/ready"
 	tests/sim/libmodbus_server --rtu "$work/ttyB" --baud 115200 --unit 3 --log "$work/log" \
 		>"$work/server" 2>&1 &
 	server=$!
-	wait_for 10 grep -q '^ready' "$work/server"
+	wait_for 30 grep -q '^ready' "$work/server"
 }
 tests/sim/libmodbus_server --list >"$work/list"
 
@@ -89,21 +89,21 @@ configure false
 check "the configuration is right" $pollwerk check
 ./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
 daemon=$!
-check "every type and order arrives, and the neighbours of the missing register" wait_for 15 all_right
+check "every type and order arrives, and the neighbours of the missing register" wait_for 40 all_right
 none "which are those" "$(diff "$work/wanted" "$work/points")"
-check "the same from a list of registers" wait_for 15 all_right listed
+check "the same from a list of registers" wait_for 40 all_right listed
 none "without a difference" "$(diff "$work/wanted" "$work/points")"
 check "devices tells of the line below them, as a line" eval "$pollwerk devices >'$work/devices' &&
 	awk '/^line  *state/ { line = 1 } /^bus-1  *up/ { there = line } /^good  *up/ { good = !line }
 		END { exit !(there && good) }' '$work/devices' &&
 	$pollwerk --json devices bus-1 | grep -q '\"protocol\":\"line\"'"
-check "a unit that is not there is a time-out" wait_for 10 quality dead/a '"timeout"\|"breaker"'
+check "a unit that is not there is a time-out" wait_for 30 quality dead/a '"timeout"\|"breaker"'
 check "the tty is locked: nobody else polls on it" eval \
 	'$pollwerk probe --beside good 100 2>&1 | grep -q "another program has it"'
 kill -USR1 $pair
-check "an adapter that was unplugged is unreachable" wait_for 15 quality good/u16_ab '"unreachable"'
+check "an adapter that was unplugged is unreachable" wait_for 40 quality good/u16_ab '"unreachable"'
 kill -USR2 $pair
-check "and back when there is a new one" wait_for 15 all_right
+check "and back when there is a new one" wait_for 40 all_right
 none "with the right values" "$(diff "$work/wanted" "$work/points" | grep '>')"
 kill $daemon
 wait $daemon
@@ -123,6 +123,6 @@ check "there is a cable whose adapter echoes" grep -q '^ready' "$work/server"
 configure true
 ./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
 daemon=$!
-check "with local_echo every value arrives as well" wait_for 15 all_right
+check "with local_echo every value arrives as well" wait_for 40 all_right
 none "which are those of the server" "$(diff "$work/wanted" "$work/points")"
 finish

@@ -326,7 +326,7 @@ opened=$(grep -c ' open ' "$dir/plc.log")
 holder=$!
 pids="$pids $holder"
 held() { control plc flush; [ "$(grep -c ' open ' "$dir/plc.log")" -gt "$opened" ]; }
-wait_for 10 held
+wait_for 30 held
 got=$(mwire 100 "")
 is "one connection too many" "fin " "$got"
 stop $holder

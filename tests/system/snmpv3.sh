@@ -188,8 +188,8 @@ check "an agent that is not there is no matter of access" eval \
 	"$pollwerk values late/uptime | grep -Eq 'refused$|timeout$'"
 agent late $engine2 3 "$port3"
 late=$pid
-check "it is polled once it has come" wait_for 10 good late
-check "the engine IDs are in the state" wait_for 15 eval \
+check "it is polled once it has come" wait_for 30 good late
+check "the engine IDs are in the state" wait_for 40 eval \
 	"grep -q 'late engine.*$engine2' '$work/state/rows'"
 
 # restart BOOTS: agent one anew, with these in its file.
@@ -202,7 +202,7 @@ restart()
 	wait_for 20 running "$port1"
 }
 restart 60
-check "boots that go on are nothing to talk about" eval 'wait_for 10 good good256 && sleep 2 &&
+check "boots that go on are nothing to talk about" eval 'wait_for 30 good good256 && sleep 2 &&
 	good good256 && ! grep -q "boots went back" "$work/out"'
 restart 5
 sleep 2
@@ -218,10 +218,10 @@ sent()
 }
 if [ -n "$nms" ]; then
 	check "an INFORM by version 3 is acknowledged" wait_for 20 eval '[ "$(sent right)" -ge 1 ]'
-	check "with a wrong auth_pass it waits, and the log says why" wait_for 10 grep -q \
+	check "with a wrong auth_pass it waits, and the log says why" wait_for 30 grep -q \
 		'receiver wrong .* not delivered after 3 tries.*wrongDigests' "$work/out"
 	check "and so it does for a receiver that is not there" eval '[ "$(sent wrong)" -eq 0 ] &&
-		wait_for 10 grep -q "receiver nobody .* not delivered after 3 tries" "$work/out"'
+		wait_for 30 grep -q "receiver nobody .* not delivered after 3 tries" "$work/out"'
 	check "its log has the notice" grep -q '32473\.7\.0\.20' "$work/nms.log"
 else
 	skip "INFORMs by version 3 (apt-get install snmptrapd)"
@@ -245,7 +245,7 @@ all()
 }
 check "how asking a device goes is points as well" wait_for 20 all own/lateness own/retries \
 	own/strays own/wrong_source
-check "and so is how the daemon is doing" wait_for 15 all test/up test/loop_lag test/late \
+check "and so is how the daemon is doing" wait_for 40 all test/up test/loop_lag test/late \
 	test/overruns test/drops test/values test/journal_backlog test/store_lag test/malformed
 check "it counts samples" eval 'number test/values | awk "{ exit !(\$1 > 20) }"'
 check "the daemon's own points have a file" eval \

@@ -80,7 +80,7 @@ device_lost()
 
 begin_daemon
 check "values come" wait_for 20 good p1/oil_temp
-wait_for 10 status_is ok
+wait_for 30 status_is ok
 from=$(($(date +%s) + 1))
 sleep 2
 
@@ -88,7 +88,7 @@ sleep 2
 head -c 24m /dev/zero >"$work/state/filler" 2>/dev/null
 seconds status_is degraded
 check "full: degraded after $took s" [ "$took" -le 10 ]
-check "full: the notice of it goes out" wait_for 15 noticed 1 "$raised"
+check "full: the notice of it goes out" wait_for 40 noticed 1 "$raised"
 reserve=$(find "$work/state/journal" -name '*.spare' -size 0 | wc -l)
 check "full: segments are in reserve ($reserve of 256 KiB)" [ "$reserve" -ge 1 ]
 check "full: polling goes on" wait_for 20 good p1/oil_temp

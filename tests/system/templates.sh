@@ -130,7 +130,7 @@ all_right()
 	return $status
 }
 sleep 7
-tries=5
+tries=15
 while ! all_right && [ $tries -gt 0 ]; do
 	tries=$((tries - 1))
 	sleep 3

@@ -52,7 +52,7 @@ polled()
 	$pollwerk --json values >"$work/values" && [ "$(grep -o '"quality":"good"' "$work/values" |
 		wc -l)" -ge 10 ]
 }
-check "three units of one connection are polled" wait_for 15 polled
+check "three units of one connection are polled" wait_for 40 polled
 $pollwerk probe --identify pattern 100 >"$work/probe" 2>&1
 check "probe reads over the daemon's connection" eval "[ $? -eq 0 ] &&
 	grep -q '^=> pdu 100 = register 101 = modicon 400101: ' '$work/probe'"
@@ -109,8 +109,8 @@ moves()
 		! $pollwerk alarms | grep -q plc-stop
 }
 tell "unit 1 set holding 110 77"
-check "a life counter that stands makes its PLC's values unknown, and an alarm" wait_for 15 frozen
-check "which ends when it counts again" wait_for 15 moves
+check "a life counter that stands makes its PLC's values unknown, and an alarm" wait_for 40 frozen
+check "which ends when it counts again" wait_for 40 moves
 kill $daemon
 wait $daemon
 check "the daemon ends well" [ $? -eq 0 ]
