@@ -19,7 +19,7 @@ before=12 during=26 after=14
 # ---- who does what ----
 # One agent a line: device, snmp settings ("-": none of its own), what is done to it, reasons
 # that must come, reasons that may come as well ("-": none; "good": not one slot is lost).
-# "reason<=N": of at most N slots. Names that change places inside a walk hide one row of 15 points.
+# "reason<=N": of at most N slots. Names that change places inside a walk hide one row of 15 points, at each of two turns.
 # Several lines of "do" are parted by ";", those of the end by "|".
 # A machine that wakes a bare timer 200 ms late and more has polls of its own making that do not
 # come to their end: then some slots may be lost as overrun, timeout and the like, see below.
@@ -56,7 +56,7 @@ quiet-reset  -                reset|quiet                 good  -
 remove       -                remove|2                    no-such-row -
 add          -                add|9                       good  -
 renumber     -                renumber                    good  -
-rotate       -                rotate                      -     no-such-row<=15
+rotate       -                rotate                      -     no-such-row<=30
 dead         -                dead                        timeout -
 v1-well      version="1";     fault                       good  -
 v1-drop      version="1";     fault drop=0.3              -     timeout
