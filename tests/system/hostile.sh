@@ -249,7 +249,7 @@ daemon=
 kill $timer
 wait $timer
 timer=
-busy=$(sed -n 's/^max //p' "$work/timer" | awk '{ print $1 > 100 }')
+busy=$(sed -n 's/^max //p' "$work/timer" | awk '{ print ($1 > 100) }')
 echo "    a bare timer beside it was late by $(sed -n 's/^max //p' "$work/timer") ms at most"
 none "it had nothing to complain about itself" "$(grep -i 'assert\|sanitizer\|runtime error\|ended by signal' "$work/out")"
 
