@@ -236,6 +236,8 @@ text_at(struct latest *latest, uint32_t place)
 {
 	size_t end = (size_t)place * TEXT_SIZE;
 
+	if (place == 0)
+		return NULL; /* of a damaged file: places begin with 1 */
 	if (end > latest->texts.size) {
 		if (latest->writer &&
 			posix_fallocate(latest->texts.fd, 0, (off_t)(end + 64 * TEXT_SIZE)) != 0)

@@ -164,6 +164,24 @@ a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one(void)
 	scratch_remove();
 }
 
+/* The last eight octets of a row are its place in the file of texts. */
+static void
+a_damaged_row_that_names_no_place_has_no_text(void)
+{
+	struct latest *latest = fresh_writer();
+	struct sample said = { .series = &text, .slot = 9, .received = 9 * S, .text = "ready" };
+	static const uint64_t nowhere;
+	FILE *file = fopen(scratch_path("latest"), "r+");
+
+	tell(latest, &said);
+	CHECK(file != NULL && fseek(file, 4096 + 48 * (long)text.id + 40, SEEK_SET) == 0);
+	CHECK(fwrite(&nowhere, sizeof nowhere, 1, file) == 1 && fclose(file) == 0);
+	CHECK_STR(row_of(latest, &text).text, "");
+	tell(latest, &said);
+	latest_close(latest);
+	scratch_remove();
+}
+
 static void
 a_gauge_without_a_whole_reading_has_none(void)
 {
@@ -183,4 +201,5 @@ RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots)
 	TEST(a_reading_that_is_not_the_base_is_not_shown_as_one),
 	TEST(bases_and_texts_survive_the_writer),
 	TEST(a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one),
+	TEST(a_damaged_row_that_names_no_place_has_no_text),
 	TEST(a_gauge_without_a_whole_reading_has_none))
