@@ -565,6 +565,7 @@ sum_lines(struct view_lines *lines, void *arg)
 	struct lines_sum sum = modbus_sum(m->modbus);
 
 	*lines = (struct view_lines){ .count = sum.count, .bad = sum.bad, .crowded = sum.crowded,
+		.released = sum.released,
 		.busiest = sum.busiest, .load = sum.load };
 }
 
@@ -643,6 +644,28 @@ cancel_exchange(void *begun, void *arg)
 }
 
 static int
+pause_line(const char *name, int seconds, struct pause_told *told, struct fail *why, void *arg)
+{
+	struct main *m = arg;
+	const struct device *device = inventory_find(m->inventory, name);
+	int64_t now = loop_mono(m->loop), until = 0;
+
+	if (device != NULL && device->modbus != NULL)
+		modbus_line_name(device->modbus, told->line, sizeof told->line);
+	else
+		str_copy(told->line, sizeof told->line, name);
+	if ((seconds >= 0 && !modbus_release(m->modbus, told->line,
+		seconds > 0 ? now + seconds * LOOP_S : 0)) ||
+		!modbus_released(m->modbus, told->line, &until, &told->released)) {
+		fail_set(why, "\"%s\": no Modbus line of this name is polled, and no device on one",
+			name);
+		return -1;
+	}
+	told->left = until > now ? until - now : 0;
+	return 0;
+}
+
+static int
 open_control(struct main *m, struct fail *why)
 {
 	struct server_options options = { .loop = m->loop, .fd = m->given->ctl_fd,
@@ -652,7 +675,7 @@ open_control(struct main *m, struct fail *why)
 		.lines = sum_lines, .worst_lag = worst_lag,
 		.each_weak = each_weak,
 		.clock_trouble = clock_trouble_now, .guard = m->guard, .exchange = begin_exchange,
-		.cancel = cancel_exchange, .reload = ask_for_reload, .arg = m };
+		.cancel = cancel_exchange, .pause = pause_line, .reload = ask_for_reload, .arg = m };
 
 	m->server = server_new(&options);
 	m->parser = loop_worker_new(m->loop, parse, parsed, m, why);

@@ -28,7 +28,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_check, cmd_plan, cmd_rrd, cmd_values, cmd_where, cmd_gaps, cmd_status, cmd_devices,
-	cmd_alarms, cmd_paths, cmd_graph, cmd_probe, cmd_walk, cmd_reload, cmd_clock, cmd_backup,
+	cmd_alarms, cmd_paths, cmd_graph, cmd_probe, cmd_walk, cmd_reload, cmd_pause, cmd_clock, cmd_backup,
 	cmd_adopt, cmd_restore, cmd_export, cmd_discover;
 
 /* "pollwerk NAME: ..." on stderr; CMD_USAGE. */

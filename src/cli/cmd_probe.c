@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/pause.h"
 #include "cli/probe_snmp.h"
 #include "cli/probe_sunspec.h"
 #include "cli/wire.h"
@@ -385,6 +386,31 @@ ask_reference(const struct request *request, const struct probe_result *result,
 	return reference_run(request->options, reference->reads, reference->count, why);
 }
 
+/* The daemon has the line. True when it has left it to us for long enough. */
+static bool
+is_left_to_us(const struct request *request, const struct inventory *inventory)
+{
+	/* three reads of ours, the pause after them, three of libmodbus's */
+	double needed = 5 + 2 * PROBE_BASES * (double)request->options->timeout / 1e9, left;
+	struct fail why;
+	json_t *said = pause_look(inventory->poller.run_dir, request->device->name, &why);
+	bool released = json_is_true(json_object_get(said, "released"));
+
+	left = json_number_value(json_object_get(said, "left"));
+	json_decref(said);
+	if (released && left >= needed)
+		return true;
+	if (said == NULL)
+		cmd_error("--reference needs the line for itself, and the daemon: %s", why.text);
+	else if (released)
+		cmd_error("--reference takes up to %.0f s, and the daemon asks on this line again in "
+			"%.0f s: pollwerk pause %s", needed, left, request->device->name);
+	else
+		cmd_error("--reference needs the line for itself, and the daemon has it: pollwerk "
+			"pause %s first, or stop the daemon", request->device->name);
+	return false;
+}
+
 static int
 ask(const struct cmd_context *context, const struct request *request,
 	const struct inventory *inventory)
@@ -407,10 +433,15 @@ ask(const struct cmd_context *context, const struct request *request,
 		return CMD_NEGATIVE;
 	}
 	if (request->reference && wire_is_daemons(wire)) {
-		cmd_error("--reference needs the line for itself, and the daemon has it: stop the "
-			"daemon first");
 		wire_close(wire);
-		return CMD_NEGATIVE;
+		if (!is_left_to_us(request, inventory))
+			return CMD_NEGATIVE;
+		open.beside = true;
+		wire = wire_open(&open, &why);
+		if (wire == NULL) {
+			cmd_error("%s", why.text);
+			return CMD_NEGATIVE;
+		}
 	}
 	options.send_arg = wire;
 	probe = probe_new(NULL, &options, on_done, &result);

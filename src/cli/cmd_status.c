@@ -35,6 +35,9 @@ print_lines(const json_t *lines)
 		ask_number(bad, sizeof bad, lines, "bad", 1, ""),
 		ask_number(crowded, sizeof crowded, lines, "crowded", 1, ""),
 		ask_text(lines, "busiest"), ask_number(load, sizeof load, lines, "load", 1, " %"));
+	if (json_number_value(json_object_get(lines, "released")) > 0)
+		printf("           %s left alone for a while (pollwerk pause)\n",
+			ask_number(count, sizeof count, lines, "released", 1, ""));
 }
 
 /* Its first line, on stderr: a program that reads the rest need not mind. */

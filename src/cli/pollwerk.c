@@ -12,12 +12,12 @@
 static const struct cmd *const commands[] = {
 	&cmd_check, &cmd_plan, &cmd_status, &cmd_devices, &cmd_values, &cmd_where, &cmd_gaps, &cmd_alarms,
 	&cmd_paths, &cmd_graph, &cmd_rrd, &cmd_probe, &cmd_adopt, &cmd_walk, &cmd_discover,
-	&cmd_reload, &cmd_clock, &cmd_backup, &cmd_restore, &cmd_export, NULL
+	&cmd_reload, &cmd_pause, &cmd_clock, &cmd_backup, &cmd_restore, &cmd_export, NULL
 };
 
 /* Names that the contract has and this version does not. */
 static const char *const later[] = {
-	"report", "maintenance", "pause", "flows", "mib", "trap-test",
+	"report", "maintenance", "flows", "mib", "trap-test",
 	"trace", "config", "top", "check-path",
 	"check-device", NULL
 };

@@ -170,7 +170,7 @@ take_answer(const json_t *said, struct wire_answer *answer, struct fail *why)
 	const char *reason = json_string_value(json_object_get(said, "why"));
 	json_int_t outcome = json_integer_value(json_object_get(said, "outcome"));
 
-	if (hex == NULL || outcome < LINE_ANSWER || outcome > LINE_OVERRUN) {
+	if (hex == NULL || outcome < LINE_ANSWER || outcome > LINE_PAUSED) {
 		fail_set(why, "the daemon says: %s", hex == NULL &&
 			json_is_string(json_object_get(said, "error")) ?
 			json_string_value(json_object_get(said, "error")) : "nothing that fits");

@@ -21,6 +21,7 @@
 /* How often it is looked whether a long answer has gone. */
 #define DRAIN (20 * LOOP_MS)
 #define RELOAD_PATIENCE (60 * LOOP_S)
+#define PAUSE_MOST 600 /* s */
 #define EXCHANGE_PATIENCE (60 * LOOP_S)
 
 struct client {
@@ -238,6 +239,27 @@ server_exchanged(void *ticket, const struct exchange_answer *got)
 		got->why != NULL ? doc_text(got->why) : json_null()));
 }
 
+static void
+pause_line(struct client *client, const json_t *request)
+{
+	const struct server_options *options = &client->server->options;
+	const char *name = json_string_value(json_object_get(request, "name"));
+	bool looks = json_object_get(request, "seconds") == NULL;
+	struct pause_told told = { "", false, 0 };
+	json_int_t seconds;
+	struct fail why;
+
+	if (name == NULL || !take_number(request, "seconds", 0, PAUSE_MOST, &seconds))
+		refuse(client, "not understood: expected name, and seconds up to 600");
+	else if (!looks && !may_operate(client))
+		refuse(client, "pausing a line needs the role operate: root, or the daemon's own user");
+	else if (options->pause(name, looks ? -1 : (int)seconds, &told, &why, options->arg) == -1)
+		refuse(client, why.text);
+	else
+		answer(client, json_pack("{s:o, s:b, s:o}", "line", doc_text(told.line), "released",
+			told.released, "left", doc_number((double)told.left / 1e9)));
+}
+
 static json_t *
 view_for(struct server *server, const char *command)
 {
@@ -280,6 +302,11 @@ serve(struct client *client)
 		snprintf(name, sizeof name, "%s", command);
 	if (strcmp(name, "exchange") == 0 && client->server->options.exchange != NULL) {
 		begin_exchange(client, request);
+		json_decref(request);
+		return;
+	}
+	if (strcmp(name, "pause") == 0 && client->server->options.pause != NULL) {
+		pause_line(client, request);
 		json_decref(request);
 		return;
 	}

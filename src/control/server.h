@@ -40,6 +40,13 @@ struct exchange_answer {
 	const char *why;           /* NULL when it was answered */
 };
 
+/* A line that is left to somebody else. */
+struct pause_told {
+	char line[64];
+	bool released;             /* and nothing of ours is there any more */
+	int64_t left;              /* ns; 0: it is not left to anybody */
+};
+
 struct server_options {
 	struct loop *loop;
 	int fd;                    /* listening; closed in server_free */
@@ -63,6 +70,10 @@ struct server_options {
 	 * Has server_exchanged(ticket) called once, unless cancelled. May be NULL. */
 	void *(*exchange)(const struct exchange *exchange, void *ticket, struct fail *why, void *arg);
 	void (*cancel)(void *begun, void *arg);
+	/* Of the line of that name, or that the device of that name is on. seconds: for which it is
+	 * left alone from now on; 0: no longer; -1: only look. -1 and why. May be NULL. */
+	int (*pause)(const char *name, int seconds, struct pause_told *told, struct fail *why,
+		void *arg);
 	/* Asks for a reload; server_reloaded tells how it went. */
 	void (*reload)(void *arg);
 	void *arg;

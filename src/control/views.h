@@ -20,6 +20,7 @@ struct view_datagrams {
 /* Modbus lines: the connections and ttys of all devices. */
 struct view_lines {
 	size_t count, bad;
+	size_t released;     /* to somebody else for a while */
 	size_t crowded;      /* have no connection to spare */
 	const char *busiest; /* "" when there is none, or NULL */
 	double load;         /* of the busiest: percent of its last minute */

@@ -78,6 +78,7 @@ struct unit {
 	uint8_t gap;
 	int up;                      /* 1, 0, -1 not known yet */
 	bool degraded;
+	bool paused;                 /* nothing was asked, on purpose */
 	uint32_t missed;             /* polls since it went down */
 	int64_t down_since, answered_at; /* wall ns */
 	double last_rtt, last_loss;

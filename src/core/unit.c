@@ -138,6 +138,7 @@ judge(struct unit *unit)
 
 	if (unit->slot == 0)
 		return;
+	unit->paused = unit->asked == 0 && unit->excuse == REASON_PAUSED;
 	if (unit->asked == 0) {
 		for (int i = 0; i < UNIT_TRACKS; i++)
 			close_one(unit, i, unit->excuse, (double)NAN);
@@ -201,6 +202,8 @@ state_word(const struct unit *unit)
 {
 	if (unit->up < 0)
 		return "unknown";
+	if (unit->paused)
+		return "paused";
 	if (unit->up == 0)
 		return "down";
 	return unit->degraded ? "degraded" : "up";

@@ -14,6 +14,7 @@
 #include "modbus/adu.h"
 #include "modbus/owed.h"
 #include "modbus/pace.h"
+#include "modbus/release.h"
 
 #define CONNECT_TIMEOUT (3 * LOOP_S)
 #define CONNECT_SPACING LOOP_S /* between two connects, whatever happened to the first */
@@ -41,6 +42,7 @@ struct lines {
 	struct loop *loop;
 	struct line *all;
 	struct pace *hosts;
+	struct release *releases;
 	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
 		void *arg);
 	void *tap_arg;
@@ -64,6 +66,7 @@ struct line {
 	uint16_t answered_tid;    /* the last one that was answered on it */
 	unsigned failures;        /* connections in a row that brought no answer */
 	int64_t next_connect;     /* mono: not before */
+	int64_t released;         /* mono: until when somebody else has it; 0: nobody */
 	bool down;                /* the last connect failed, and none stands */
 	unsigned slams;           /* connections in a row that were closed before any answer */
 	bool crowded;             /* so many of them before any question that it has no room */
@@ -140,6 +143,7 @@ lines_free(struct lines *lines)
 		return;
 	while (lines->all != NULL)
 		line_free(lines->all);
+	release_free(lines->releases);
 	free(lines);
 }
 
@@ -193,6 +197,7 @@ take_options(struct line *line, const struct line_options *options)
 		line->options.connect_timeout = CONNECT_TIMEOUT;
 	if (line->options.quiet <= 0)
 		line->options.quiet = LINE_QUIET;
+	line->released = release_until(line->lines->releases, line->name, loop_mono(line->loop));
 	pace_set(&line->turn, options->host_gap);
 }
 
@@ -327,7 +332,9 @@ set_state(struct line *line, enum line_state state)
 static void
 judge(const struct line *line, struct line_look *look)
 {
-	look->verdict = look->asked == 0 ? LINE_UNTRIED : LINE_WELL;
+	look->verdict = look->asked == 0 || line->released != 0 ? LINE_UNTRIED : LINE_WELL;
+	if (line->released != 0)
+		return;
 	if (line->down) {
 		look->verdict = LINE_BAD;
 		str_copy(look->why, sizeof look->why, line->down_why);
@@ -345,7 +352,7 @@ look_at(const struct line *line, struct line_look *look)
 
 	*look = (struct line_look){ .made = line->made, .rtt = line->rtt,
 		.busy = busy_until(line, now), .load = line->minute_load, .crowded = line->crowded,
-		.down = line->down };
+		.down = line->down, .released = line->released != 0 };
 	if (line->minute_at == line->made || now - line->minute_at >= MINUTE)
 		look->load = load_between(look->busy - line->minute_busy, line->minute_at, now);
 	DL_FOREACH(line->units, unit) {
@@ -369,6 +376,30 @@ lines_look(const struct lines *lines, const char *name, struct line_look *look)
 	return false;
 }
 
+static struct line *
+find_line(const struct lines *lines, const char *name)
+{
+	struct line *line;
+
+	DL_FOREACH(lines->all, line) {
+		if (!line->doomed && strcmp(line->name, name) == 0)
+			break;
+	}
+	return line;
+}
+
+bool
+lines_released(const struct lines *lines, const char *name, int64_t *until, bool *closed)
+{
+	const struct line *line = find_line(lines, name);
+
+	if (line == NULL)
+		return false;
+	*until = line->released;
+	*closed = line->state == LINE_RELEASED;
+	return true;
+}
+
 struct lines_sum
 lines_sum(const struct lines *lines)
 {
@@ -381,6 +412,7 @@ lines_sum(const struct lines *lines)
 		sum.count++;
 		sum.bad += look.verdict == LINE_BAD;
 		sum.crowded += line->crowded;
+		sum.released += line->released != 0;
 		if (look.load < sum.load || (look.load == 0 && sum.busiest[0] != '\0'))
 			continue;
 		sum.load = look.load;
@@ -471,6 +503,7 @@ on_refusals(void *arg)
 		[LINE_BREAKER] = "not asked, silent units have had their share of the line",
 		[LINE_OVERRUN] = "not asked, the line was busy for a whole interval",
 		[LINE_BAD_REPLY] = "not asked, no such request can be made",
+		[LINE_PAUSED] = "not asked, its line is released (pollwerk pause)",
 		[LINE_TIMEOUT] = "not asked, its last answer may still be on the way",
 	};
 	struct line *line = arg;
@@ -540,13 +573,23 @@ backoff(const struct line *line, int64_t now)
 	return wait > CONNECT_SPACING ? wait : CONNECT_SPACING;
 }
 
+static void
+refuse_all(struct line *line, enum line_outcome outcome)
+{
+	struct line_request *request, *next;
+
+	DL_FOREACH_SAFE(line->queue, request, next) {
+		DL_DELETE(line->queue, request);
+		refuse(line, request, outcome);
+	}
+}
+
 /* The connection is of no use to anybody: whoever waits hears why, and nobody knocks again
  * before the back-off is over. */
 static void
 go_down(struct line *line, const char *why)
 {
 	int64_t now = loop_mono(line->loop);
-	struct line_request *request, *next;
 
 	drop_stream(line);
 	line->failures++;
@@ -557,10 +600,53 @@ go_down(struct line *line, const char *why)
 	str_copy(line->down_why, sizeof(line->down_why), why);
 	log_debug("%s: %s, not before %lld ms again", line->name, why,
 		(long long)((line->next_connect - now) / LOOP_MS));
-	DL_FOREACH_SAFE(line->queue, request, next) {
-		DL_DELETE(line->queue, request);
-		refuse(line, request, LINE_UNREACHABLE);
+	refuse_all(line, LINE_UNREACHABLE);
+}
+
+/* Somebody else has it now. */
+static void
+give_away(struct line *line)
+{
+	drop_stream(line);
+	set_state(line, LINE_RELEASED);
+	refuse_all(line, LINE_PAUSED);
+	loop_timer_at(line->loop, &line->timer, line->released);
+}
+
+static void
+take_back(struct line *line)
+{
+	log_info("%s: asked again, it was released", line->name);
+	line->released = 0;
+	if (line->state != LINE_RELEASED)
+		return;
+	loop_timer_stop(line->loop, &line->timer);
+	set_state(line, LINE_IDLE);
+}
+
+bool
+lines_release(struct lines *lines, const char *name, int64_t until)
+{
+	struct line *line = find_line(lines, name);
+	char span[32];
+
+	if (line == NULL)
+		return false;
+	release_set(&lines->releases, name, until);
+	if (until == 0 && line->released == 0)
+		return true;
+	enter(line);
+	if (until == 0) {
+		take_back(line);
+	} else {
+		log_info("%s: released for %s, nobody is asked", line->name, str_time_span(span,
+			sizeof span, (until - loop_mono(line->loop)) / LOOP_S * LOOP_S));
+		line->released = until;
+		if (line->state == LINE_RELEASED)
+			loop_timer_at(line->loop, &line->timer, until);
 	}
+	leave(line);
+	return true;
 }
 
 /* Nothing is sent and all that comes is thrown away until the line was silent. */
@@ -1106,6 +1192,9 @@ pump(struct line *line)
 {
 	int64_t now = loop_mono(line->loop);
 
+	if (line->inside == 0 && line->released != 0 && line->state != LINE_WAITING &&
+		line->state != LINE_RELEASED)
+		give_away(line);
 	while (line->inside == 0 && line->state == LINE_READY && line->queue != NULL) {
 		struct line_request *request = line->queue;
 		bool late = request->expires != 0 && now >= request->expires;
@@ -1194,6 +1283,9 @@ on_timer(void *arg)
 		if (line->queue == NULL)
 			drop_stream(line);
 		break;
+	case LINE_RELEASED:
+		take_back(line);
+		break;
 	case LINE_WAITING:
 		timed_out(line);
 		break;
@@ -1209,6 +1301,10 @@ line_send(struct line_request *request)
 	struct line *line = request->unit->line;
 
 	request->busy = true;
+	if (line->released != 0) {
+		refuse(line, request, LINE_PAUSED);
+		return;
+	}
 	if (line->state == LINE_BACKOFF && loop_mono(line->loop) < line->next_connect) {
 		refuse(line, request, LINE_UNREACHABLE);
 		return;

@@ -71,7 +71,8 @@ enum line_outcome {
 	LINE_UNREACHABLE, /* no connection: why */
 	LINE_BAD_REPLY,   /* what came back was no answer: why; the connection was closed */
 	LINE_BREAKER,     /* not sent: silent units already take their share of the line */
-	LINE_OVERRUN      /* not sent: it waited in the queue beyond expires */
+	LINE_OVERRUN,     /* not sent: it waited in the queue beyond expires */
+	LINE_PAUSED       /* not sent: the line is released to somebody else */
 };
 
 struct line_result {
@@ -110,7 +111,7 @@ void line_send(struct line_request *request);
 void line_cancel(struct line_request *request);
 
 enum line_state { LINE_IDLE, LINE_PAUSING, LINE_CONNECTING, LINE_SETTLING, LINE_READY,
-	LINE_WAITING, LINE_DRAINING, LINE_BACKOFF };
+	LINE_WAITING, LINE_DRAINING, LINE_BACKOFF, LINE_RELEASED };
 
 /* Since the line was made, for status and tests. */
 struct line_counters {
@@ -125,7 +126,7 @@ const char *line_name(const struct line *line);
 
 /* How a line is just now. */
 enum line_verdict {
-	LINE_UNTRIED, /* nothing was asked yet */
+	LINE_UNTRIED, /* nothing was asked yet, or it is released */
 	LINE_WELL,
 	LINE_BAD      /* no connection or tty, or none of several units answers: why */
 };
@@ -136,6 +137,7 @@ struct line_look {
 	int64_t made;     /* mono: counted from then */
 	int64_t busy;     /* ns in which no question could have gone out: one was under way, the
 	                     pause after it, or a connect */
+	bool released;    /* to somebody else */
 	bool crowded;     /* the other side has no connection to spare: tried once a minute */
 	double load;      /* percent of the last full minute in which that was so */
 	int64_t rtt;      /* of the newest answer */
@@ -146,9 +148,16 @@ bool lines_look(const struct lines *lines, const char *name, struct line_look *l
 
 struct lines_sum {
 	size_t count, bad;
+	size_t released;     /* to somebody else */
 	size_t crowded;      /* accept and close at once: others have all their connections */
 	const char *busiest; /* "" when there is none; the line's */
 	double load;         /* of the busiest */
 };
+/* Leaves the line of that name to somebody else until then (mono; 0: no longer): what waits is
+ * refused, what is on the wire is waited for, then the connection or tty is closed. Also a line
+ * that is made anew meanwhile keeps to it. False: there is no line of this name. */
+bool lines_release(struct lines *lines, const char *name, int64_t until);
+/* until 0: it is not released; closed: nothing of ours is there any more. */
+bool lines_released(const struct lines *lines, const char *name, int64_t *until, bool *closed);
 struct lines_sum lines_sum(const struct lines *lines);
 #endif

@@ -62,6 +62,10 @@ look_now(void *arg)
 		task_done(dev->task, REASON_CONFIG);
 		return;
 	}
+	if (look.released) {
+		task_done(dev->task, REASON_PAUSED);
+		return;
+	}
 	tell(dev, LINEDEV_LOAD, load_since(dev, &look, now), now);
 	tell(dev, LINEDEV_SILENT, (double)look.silent, now);
 	tell(dev, LINEDEV_CROWDED, look.crowded, now);

@@ -159,6 +159,29 @@ modbus_look(const struct modbus *modbus, const char *line, struct line_look *loo
 	return lines_look(modbus->lines, line, look);
 }
 
+const char *
+modbus_line_name(const struct modbus_options *device, char *to, size_t size)
+{
+	struct line_options line;
+	char name[MODBUS_LINE_NAME];
+
+	modbus_line_options(device, &line, name);
+	str_copy(to, size, line.name);
+	return to;
+}
+
+bool
+modbus_release(struct modbus *modbus, const char *line, int64_t until)
+{
+	return lines_release(modbus->lines, line, until);
+}
+
+bool
+modbus_released(const struct modbus *modbus, const char *line, int64_t *until, bool *closed)
+{
+	return lines_released(modbus->lines, line, until, closed);
+}
+
 struct lines_sum
 modbus_sum(const struct modbus *modbus)
 {
@@ -746,7 +769,8 @@ tell_exchange(struct work *work, const struct line_result *result)
 	bool answered = result->outcome == LINE_ANSWER ||
 			(result->outcome == LINE_EXCEPTION && !gateway);
 
-	if (result->outcome == LINE_BREAKER || result->outcome == LINE_OVERRUN)
+	if (result->outcome == LINE_BREAKER || result->outcome == LINE_OVERRUN ||
+		result->outcome == LINE_PAUSED)
 		return;
 	task_exchange(work->task, answered, result->rtt);
 	if (!answered)
@@ -791,6 +815,9 @@ on_done(struct line_request *request, const struct line_result *result, void *ar
 		break;
 	case LINE_OVERRUN:
 		end(work, REASON_OVERRUN);
+		break;
+	case LINE_PAUSED:
+		end(work, REASON_PAUSED);
 		break;
 	}
 }

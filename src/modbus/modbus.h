@@ -64,6 +64,11 @@ struct modbus *modbus_new(struct loop *loop);
 void modbus_end(struct modbus *modbus);
 /* How a line is, by its name (line.h); false: no device that is polled is on it. */
 bool modbus_look(const struct modbus *modbus, const char *line, struct line_look *look);
+/* The name of the line that such a device is on; returns to. */
+const char *modbus_line_name(const struct modbus_options *device, char *to, size_t size);
+/* Leaves a line to somebody else for a while, and whether it is left (lines_release in line.h). */
+bool modbus_release(struct modbus *modbus, const char *line, int64_t until);
+bool modbus_released(const struct modbus *modbus, const char *line, int64_t *until, bool *closed);
 struct lines_sum modbus_sum(const struct modbus *modbus);
 /* Records every raw exchange; for tests and the black box. sent/received may be NULL. */
 void modbus_tap(struct modbus *modbus,

@@ -59,7 +59,19 @@ check "probe reads over the daemon's connection" eval "[ $? -eq 0 ] &&
 check "and asks who it is" grep -q '^server id (17)' "$work/probe"
 $pollwerk probe --reference pattern 100 >"$work/probe" 2>&1
 check "--reference is refused while the daemon has the line" eval \
-	"[ $? -eq 1 ] && grep -q 'stop the daemon first' '$work/probe'"
+	"[ $? -eq 1 ] && grep -q 'pollwerk pause pattern first' '$work/probe'"
+$pollwerk pause --for 120s pattern >"$work/pause" 2>&1
+check "pause makes the daemon leave the line" eval \
+	"[ $? -eq 0 ] && grep -q 'closed and left alone until' '$work/pause'"
+check "nobody is asked then, and the reason says so" wait_for 15 eval \
+	"$pollwerk --json values press/oil | grep -q '\"reason\":\"paused\"'"
+check "devices and status show it" eval "$pollwerk devices press | grep -q ' paused ' &&
+	$pollwerk status | grep -q '1 left alone for a while'"
+$pollwerk probe --reference pattern 100 >"$work/probe" 2>&1
+check "then --reference reads beside the daemon" eval \
+	"[ $? -eq 0 ] && [ \$(grep -c '^    libmodbus the same' '$work/probe') -eq 3 ]"
+$pollwerk pause --end pattern >"$work/pause" 2>&1
+check "and the daemon takes the line again" eval "[ $? -eq 0 ] && wait_for 15 polled"
 $pollwerk probe --sunspec press >"$work/probe" 2>&1
 check "a device without SunSpec says so" eval \
 	"[ $? -eq 1 ] && grep -q 'no \"SunS\" at 40000, 50000 or 0' '$work/probe'"

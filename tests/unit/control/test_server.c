@@ -101,6 +101,22 @@ cancel_exchange(void *begun, void *arg)
 	open_ticket = NULL;
 }
 
+static int paused_for;
+
+static int
+pause_line(const char *name, int seconds, struct pause_told *told, struct fail *because, void *arg)
+{
+	(void)arg;
+	if (strcmp(name, "press-3") != 0) {
+		fail_set(because, "no line \"%s\"", name);
+		return -1;
+	}
+	if (seconds >= 0)
+		paused_for = seconds;
+	*told = (struct pause_told){ "gw-7", paused_for > 0, paused_for * LOOP_S };
+	return 0;
+}
+
 static int64_t patience;
 
 static void
@@ -130,7 +146,7 @@ begin(void)
 		.name = "plant-a", .run_dir = dir, .poller = poller, .alarms = alarms,
 		.paths = paths, .notify = notify, .journal_trouble = no_trouble,
 		.datagrams = seven_dropped,
-		.exchange = take_exchange, .cancel = cancel_exchange,
+		.exchange = take_exchange, .cancel = cancel_exchange, .pause = pause_line,
 		.reload = count_reload, .patience = patience };
 	CHECK(options.fd != -1);
 	server = server_new(&options);
@@ -416,6 +432,38 @@ only_what_reads_can_be_asked_of_a_device(void)
 	finish();
 }
 
+#define PAUSE "{\"command\":\"pause\",\"name\":\"press-3\""
+
+static void
+a_line_is_paused_for_ten_minutes_at_most_and_looking_changes_nothing(void)
+{
+	static const char *const refused[] = { PAUSE ",\"seconds\":601}\n",
+		PAUSE ",\"seconds\":-1}\n", PAUSE ",\"seconds\":\"7\"}\n",
+		"{\"command\":\"pause\",\"seconds\":7}\n",
+		"{\"command\":\"pause\",\"name\":\"other\",\"seconds\":7}\n" };
+	json_t *document;
+
+	begin();
+	paused_for = 0;
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		document = ask(refused[i]);
+		CHECK(json_is_string(json_object_get(document, "error")));
+		json_decref(document);
+	}
+	CHECK_INT(paused_for, 0);
+	json_decref(ask(PAUSE ",\"seconds\":90}\n"));
+	CHECK_INT(paused_for, 90);
+	document = ask(PAUSE "}\n");
+	CHECK_STR(json_string_value(json_object_get(document, "line")), "gw-7");
+	CHECK(json_is_true(json_object_get(document, "released")));
+	CHECK_NEAR(json_number_value(json_object_get(document, "left")), 90, 0);
+	json_decref(document);
+	CHECK_INT(paused_for, 90);
+	json_decref(ask(PAUSE ",\"seconds\":0}\n"));
+	CHECK_INT(paused_for, 0);
+	finish();
+}
+
 static void
 who_does_not_read_a_long_answer_is_cut_off_in_time(void)
 {
@@ -479,5 +527,6 @@ RUN_TESTS(TEST(status_is_one_document_with_the_members_of_the_contract),
 	TEST(a_question_for_a_device_is_answered_when_the_device_has),
 	TEST(a_question_ends_with_whoever_asked_it),
 	TEST(only_what_reads_can_be_asked_of_a_device),
+	TEST(a_line_is_paused_for_ten_minutes_at_most_and_looking_changes_nothing),
 	TEST(who_does_not_read_a_long_answer_is_cut_off_in_time),
 	TEST(the_thirty_third_client_is_turned_away))

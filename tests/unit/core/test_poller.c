@@ -25,7 +25,7 @@
 static struct {
 	int64_t delay; /* from start to done */
 	uint8_t rest, unanswered;
-	bool answers, row_seen, row_unwanted, whole;
+	bool answers, unasked, row_seen, row_unwanted, whole;
 	double value;
 	uint64_t count, milli, retries, strays, drops;
 	int starts, cancels, cautious;
@@ -56,7 +56,8 @@ script_answer(void *arg)
 		.bits = 64, .row = TASK_SCALAR, .whole = script.whole };
 
 	work->busy = false;
-	task_exchange(task, script.answers, 3 * LOOP_MS);
+	if (!script.unasked)
+		task_exchange(task, script.answers, 3 * LOOP_MS);
 	if (script.unanswered != REASON_GOOD)
 		task_unanswered(task, script.unanswered);
 	if (script.answers && (!table || script.row_seen)) {
@@ -483,6 +484,38 @@ rtt_is_lost_for_the_reason_for_which_nothing_was_answered(void)
 	finish();
 }
 
+static struct device_view paused_view;
+
+static void
+keep_view(const struct device_view *view, void *arg)
+{
+	(void)arg;
+	paused_view = *view;
+}
+
+static void
+a_device_that_is_left_alone_on_purpose_is_paused_and_not_down(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	loop_sim_for(loop, 20 * LOOP_S);
+	script.unasked = true;
+	script.answers = false;
+	script.rest = REASON_PAUSED;
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PAUSED), 2);
+	CHECK_INT(count_reason(id_of("press-3/up"), REASON_PAUSED), 2);
+	CHECK_INT(count_reason(id_of("press-3/rtt"), REASON_PAUSED), 2);
+	poller_each_device(poller, keep_view, NULL);
+	CHECK_STR(paused_view.state, "paused");
+	script.unasked = false;
+	script.answers = true;
+	loop_sim_for(loop, 10 * LOOP_S);
+	poller_each_device(poller, keep_view, NULL);
+	CHECK_STR(paused_view.state, "up");
+	finish();
+}
+
 static void
 a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun(void)
 {
@@ -815,6 +848,7 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
 	TEST(rtt_is_lost_for_the_reason_for_which_nothing_was_answered),
+	TEST(a_device_that_is_left_alone_on_purpose_is_paused_and_not_down),
 	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
 	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),
