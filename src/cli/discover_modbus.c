@@ -44,6 +44,7 @@ struct answerer {
 	struct sunspec sunspec;
 	const char *templates[FITTING];
 	size_t template_count;
+	const char *watchdog;            /* of one of them: what can be retriggered by reads; or NULL */
 };
 
 struct discovery {
@@ -222,8 +223,11 @@ find_templates(struct wire *wire, const struct inventory *inventory, struct answ
 		while (held < identity->count && check_holds(wire, answerer,
 			&identity->checks[held], &silent))
 			held++;
-		if (held == identity->count && answerer->template_count < FITTING)
-			answerer->templates[answerer->template_count++] = identity->template;
+		if (held != identity->count || answerer->template_count == FITTING)
+			continue;
+		answerer->templates[answerer->template_count++] = identity->template;
+		if (identity->watchdog[0] != '\0')
+			answerer->watchdog = identity->watchdog;
 	}
 }
 
@@ -319,6 +323,16 @@ print_comments(const struct answerer *answerer)
 			sunspec_name(answerer->sunspec.models[i].id));
 }
 
+/* Nobody but who knows the plant can say it, so check refuses the device until they have. */
+static void
+print_watchdog(const char *where)
+{
+	printf("\n    # Its outputs have a watchdog that reads can retrigger: they would then stay as they"
+		"\n    # are after the controller that sets them has died. See that it is set otherwise"
+		"\n    # (%s), then take this line in:"
+		"\n    # watchdog_checked = true;\n   ", where);
+}
+
 /* Where no template is known a device has to have points of its own: a comment, then. */
 static void
 print_answerer(const struct answerer *answerer, bool *first)
@@ -339,8 +353,11 @@ print_answerer(const struct answerer *answerer, bool *first)
 		return;
 	printf("  %s{ name = \"", hash);
 	print_quoted(name);
-	printf("\"; address = \"%s\"; modbus = { port = %u; unit_id = %u; };", host,
+	printf("\"; address = \"%s\"; modbus = { port = %u; unit_id = %u;", host,
 		answerer->address.port, answerer->unit);
+	if (answerer->watchdog != NULL)
+		print_watchdog(answerer->watchdog);
+	printf(" };");
 	for (size_t i = 0; i < answerer->template_count; i++)
 		printf("%s \"%s\"", i == 0 ? "\n    templates = [" : ",", answerer->templates[i]);
 	printf("%s }%s\n", answerer->template_count > 0 ? " ];" : "",
@@ -382,13 +399,15 @@ answerer_json(const struct answerer *answerer)
 			answerer->sunspec.models[i].id, "pdu", answerer->sunspec.models[i].address));
 	for (size_t i = 0; i < answerer->template_count; i++)
 		json_array_append_new(templates, doc_text(answerer->templates[i]));
-	return json_pack("{s:o, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
+	return json_pack("{s:o, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
 		doc_text(net_addr_text(host, sizeof host, &answerer->address, false)), "port",
 		answerer->address.port, "unit_id", answerer->unit, "there", answerer->there, "error",
 		answerer->there ? json_null() : doc_text(answerer->why), "device",
 		answerer->configured != NULL ? doc_text(answerer->configured->name) : json_null(),
 		"identification", objects, "server_id", doc_text(answerer->who.server_id),
-		"sunspec_models", models, "templates", templates);
+		"sunspec_models", models, "templates", templates,
+		"output_watchdog", answerer->watchdog != NULL ? doc_text(answerer->watchdog) :
+			json_null());
 }
 
 static void

@@ -98,6 +98,17 @@ take_check(struct build *build, const struct config_setting_t *node, struct iden
 	return true;
 }
 
+/* Its own, or that of a template it inherits from. */
+static const char *
+watchdog_of(struct build *build, const struct template *tmpl)
+{
+	const char *where = "";
+
+	for (; tmpl != NULL && where[0] == '\0'; tmpl = tmpl->parent)
+		where = node_get_text(tmpl->node, "output_watchdog", "");
+	return arena_text(build->arena, where);
+}
+
 void
 build_identities(struct build *build)
 {
@@ -120,7 +131,8 @@ build_identities(struct build *build)
 			fine += take_check(build, node_at(list, k), &checks[fine]);
 		if (fine > 0)
 			identities[count++] = (struct identity){
-				arena_text(build->arena, tmpl->name), checks, fine };
+				arena_text(build->arena, tmpl->name), checks, fine,
+				watchdog_of(build, tmpl) };
 	}
 	build->inventory->identities = identities;
 	build->inventory->identity_count = count;

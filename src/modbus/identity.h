@@ -24,6 +24,7 @@ struct identity {
 	const char *template;
 	const struct identity_check *checks;
 	size_t count;
+	const char *watchdog; /* reads can retrigger its outputs' watchdog: where that is set; or "" */
 };
 
 /* Does what stands in these registers, regs_count(&check->spec) of them, fit? */

@@ -102,6 +102,15 @@ check "and proposes the template that knows it" eval \
 	"grep -q 'templates = \[ \"our-press\" \]; }' '$work/found'"
 echo 'poller: { templates = [ ]; include = [ "known.conf", "found" ]; };' >"$work/then.conf"
 check "in words that can be included" ./pollwerk -c "$work/then.conf" check
+sed -i 's/source = "the simulator";/& output_watchdog = "register 7 sets it";/' "$work/known.conf"
+./pollwerk -c "$work/without.conf" discover --modbus --rate 20 --units 3 "127.0.0.1:$port" \
+	>"$work/found" 2>"$work/silent"
+check "what reads could hold up is proposed with the why, and refused until it was looked at" eval \
+	"grep -q '^    # (register 7 sets it), then take this line in:' '$work/found' &&
+	! ./pollwerk -c '$work/then.conf' check >'$work/out2' 2>&1 &&
+	grep -q 'output watchdog that reads can retrigger' '$work/out2'"
+sed -i 's/# watchdog_checked = true;/watchdog_checked = true;/' "$work/found"
+check "then it is taken" ./pollwerk -c "$work/then.conf" check
 ./pollwerk -c "$work/without.conf" discover --modbus 127.0.0.0/24 >"$work/found" 2>&1
 check "a net is refused" [ $? -eq 2 ]
 ./pollwerk -c "$work/without.conf" discover --modbus --units 0-3 127.0.0.1 >"$work/found" 2>&1
