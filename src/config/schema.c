@@ -143,6 +143,9 @@ check_range(const struct schema_key *key, const struct config_setting_t *node, d
 	if (strcmp(key->key, "unit_id") == 0 && value == 0)
 		value_error(node, errors, " 0: is the broadcast address, nobody answers it: give "
 			"1 to 255");
+	else if (key->type == SCHEMA_INTERVAL && value < 1)
+		value_error(node, errors, "%s: must be between %s and %s: what is kept, and so all that "
+			"is asked, has whole seconds, and no key forces less", is, min, max);
 	else
 		value_error(node, errors, "%s: must be between %s and %s", is, min, max);
 	return false;

@@ -246,7 +246,8 @@ warns_of_points_that_are_never_read(void)
 	load("address = \"10.0.0.7\"; free_connections = 0;", 1, 10, "");
 	CHECK(inventory != NULL);
 	CHECK_INT(errors.warning_count, 1);
-	CHECK(strstr(errors.warnings[0].text, "its points are never read") != NULL);
+	CHECK(strstr(errors.warnings[0].text, "its points are never read; of it only a ping "
+		"(reach = { ping = true; }) and, as a hop, the port") != NULL);
 	plans = busplan_make(inventory, &count);
 	CHECK_INT(count, 0);
 	free(plans);
