@@ -100,6 +100,15 @@ check "devices tells of the line below them, as a line" eval "$pollwerk devices 
 check "a unit that is not there is a time-out" wait_for 30 quality dead/a '"timeout"\|"breaker"'
 check "the tty is locked: nobody else polls on it" eval \
 	'$pollwerk probe --beside good 100 2>&1 | grep -q "another program has it"'
+$pollwerk probe --reference good 100 >"$work/probe" 2>&1
+check "libmodbus does not get it either" eval \
+	"[ $? -eq 1 ] && grep -q 'pollwerk pause good first' '$work/probe'"
+check "unless the daemon has left it" $pollwerk pause --for 120s bus-1
+$pollwerk probe --reference good 100 >"$work/probe" 2>&1
+check "then libmodbus reads the same" eval "[ $? -eq 0 ] && grep -q 'libmodbus the same' '$work/probe'"
+check "its units are paused, not silent" wait_for 10 quality good/u16_ab '"paused"'
+check "the daemon takes the tty again" eval \
+	"$pollwerk pause --end bus-1 >'$work/pause' && wait_for 15 all_right"
 kill -USR1 $pair
 check "an adapter that was unplugged is unreachable" wait_for 40 quality good/u16_ab '"unreachable"'
 kill -USR2 $pair
@@ -110,7 +119,8 @@ wait $daemon
 check "the daemon ends well" [ $? -eq 0 ]
 daemon=
 none "it had nothing to complain about itself" "$(grep -i 'assert\|sanitizer\|runtime error\|ended by signal' "$work/out")"
-check "without a daemon the tool gets it" eval '$pollwerk probe good 100 | grep -q .'
+check "without a daemon the tool gets it, and libmodbus reads the same" eval \
+	'$pollwerk probe --reference good 100 | grep -q "libmodbus the same"'
 kill $server
 wait $server
 check "nothing but functions 1 to 4 was asked" [ $? -eq 0 ]
