@@ -46,6 +46,7 @@ struct build {
 	size_t *known_first;        /* of each device */
 	size_t known_device;        /* the one found last: rules come device by device */
 	struct scope poller;
+	struct tls_kept *tls; /* certificates.c's */
 };
 
 /* One use of a template by a device, or the device's own points. */
@@ -130,6 +131,11 @@ void build_warn_connections(struct build *build, const struct device *device);
 void build_check_lines(struct build *build);
 /* Of the inventory's devices: lines that have no time for what is asked of them. */
 void build_check_time(struct build *build);
+
+/* ---- certificates.c ---- */
+/* What a group `tls` names, read and checked; the same for the same files. */
+struct modbus_tls;
+const struct modbus_tls *build_tls(struct build *build, const struct config_setting_t *group);
 
 /* ---- rules.c, paths.c ---- */
 void build_rules(struct build *build);

@@ -62,8 +62,14 @@ check_file(int fd, enum bundle_kind kind, struct stat *st, struct fail *why)
 		fail_set(why, "everybody may write it: chmod o-w");
 		return -1;
 	}
-	if (kind != BUNDLE_SECRETS && kind != BUNDLE_CREDENTIAL)
+	if (kind != BUNDLE_SECRETS && kind != BUNDLE_CREDENTIAL && kind != BUNDLE_KEY)
 		return 0;
+	/* Debian keeps keys for a group, ssl-cert. */
+	if (kind == BUNDLE_KEY && (st->st_mode & 037) != 0) {
+		fail_set(why, "is a private key, and others than its owner and group may read it "
+			"(or its group write it): chmod 0640, or 0400");
+		return -1;
+	}
 	if (kind == BUNDLE_SECRETS && (st->st_mode & 077) != 0) {
 		fail_set(why, "others than its owner may read the secrets in it: chmod 0400");
 		return -1;
@@ -181,7 +187,7 @@ load_file(struct bundle *bundle, int fd, off_t *at)
 	char *path = NULL, *text = NULL;
 	int status = -1;
 
-	if (!get(fd, at, &head, sizeof head) || head.kind > BUNDLE_DEVICES ||
+	if (!get(fd, at, &head, sizeof head) || head.kind > BUNDLE_KEY ||
 		head.path_size > 4096 || head.text_size > FILE_MAX)
 		return -1;
 	path = mem_zero((size_t)head.path_size + 1);

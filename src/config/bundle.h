@@ -13,7 +13,9 @@ enum bundle_kind {
 	BUNDLE_MAIN, BUNDLE_INCLUDE, BUNDLE_TEMPLATE, BUNDLE_SECRETS, BUNDLE_CREDENTIAL,
 	BUNDLE_LIST, /* of registers, CSV */
 	BUNDLE_NAMES, /* what MIB names stand for (names.h): no file */
-	BUNDLE_DEVICES /* a list of them, CSV */
+	BUNDLE_DEVICES, /* a list of them, CSV */
+	BUNDLE_CERTIFICATE, /* PEM, of TLS */
+	BUNDLE_KEY /* PEM, a private key */
 };
 
 struct bundle_file {
@@ -32,7 +34,7 @@ struct bundle_file *bundle_add(struct bundle *bundle, enum bundle_kind kind, con
 	const char *text, size_t size);
 
 /* Reads a file whole: regular, at most 4 MB, and not for all to write; secrets only for their
- * owner, who is root or we. NULL and why else (without the path). */
+ * owner, who is root or we; keys for their group as well. NULL and why else (without the path). */
 char *bundle_read(const char *path, enum bundle_kind kind, size_t *size, struct fail *why);
 
 /* To and from a file descriptor that can seek; from its beginning, whatever its offset. */

@@ -263,6 +263,21 @@ list_path(const struct conf *conf, const char *name, char to[PATH_MAX])
 	return snprintf(to, PATH_MAX, "%.*s%s", directory, main, name) < PATH_MAX;
 }
 
+const struct bundle_file *
+conf_file(const struct conf *conf, enum bundle_kind kind, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (!list_path(conf, name, path))
+		return NULL;
+	for (size_t i = 0; i < conf->bundle.count; i++) {
+		if (conf->bundle.files[i]->kind == kind &&
+			strcmp(conf->bundle.files[i]->path, path) == 0)
+			return conf->bundle.files[i];
+	}
+	return NULL;
+}
+
 static const struct conf_list *
 find_list(const struct conf *conf, const char *path)
 {
@@ -350,6 +365,47 @@ read_lists(struct reader *reader)
 	}
 }
 
+/* ---- certificates ---- */
+
+/* One that many lines share is read, and complained of, once. */
+static void
+read_pem(struct reader *reader, const struct config_setting_t *tls, const char *key,
+	enum bundle_kind kind)
+{
+	const struct config_setting_t *node = node_get(tls, key);
+	char path[PATH_MAX];
+
+	if (node_text(node) == NULL || node_text(node)[0] == '\0' ||
+		!list_path(reader->conf, node_text(node), path) ||
+		conf_file(reader->conf, kind, node_text(node)) != NULL)
+		return;
+	read_file(reader, path, kind, node);
+}
+
+static void
+read_tls(struct reader *reader, const struct config_setting_t *tls)
+{
+	read_pem(reader, tls, "ca", BUNDLE_CERTIFICATE);
+	read_pem(reader, tls, "certificate", BUNDLE_CERTIFICATE);
+	if (!reader->conf->secrets.unwanted)
+		read_pem(reader, tls, "key", BUNDLE_KEY);
+}
+
+static void
+read_certificates(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->conf->tree_count; i++) {
+		const struct config_setting_t *root = tree_root(reader->conf->trees[i]);
+		const struct config_setting_t *lines = node_get(root, "lines");
+		const struct config_setting_t *devices = node_get(root, "devices");
+
+		for (int k = 0; k < node_count(lines); k++)
+			read_tls(reader, node_get(node_at(lines, k), "tls"));
+		for (int k = 0; k < node_count(devices); k++)
+			read_tls(reader, node_get(node_get(node_at(devices, k), "modbus"), "tls"));
+	}
+}
+
 static void
 read_rest(struct reader *reader)
 {
@@ -373,6 +429,7 @@ read_rest(struct reader *reader)
 	if (!named)
 		read_templates(reader, schema_find("poller", "templates")->fallback, NULL);
 	read_lists(reader);
+	read_certificates(reader);
 }
 
 /* ---- checking: from trees to an inventory ---- */
@@ -514,7 +571,8 @@ parse_bundle(struct conf *conf, struct conf_errors *errors)
 			conf->secret_tree = tree_parse(file, errors);
 		else if (file->kind == BUNDLE_LIST || file->kind == BUNDLE_DEVICES)
 			keep_list(conf, file, errors);
-		else if (file->kind != BUNDLE_CREDENTIAL && file->kind != BUNDLE_NAMES)
+		else if (file->kind != BUNDLE_CREDENTIAL && file->kind != BUNDLE_NAMES &&
+			file->kind != BUNDLE_CERTIFICATE && file->kind != BUNDLE_KEY)
 			keep_tree(conf, tree_parse(file, errors));
 	}
 	return finish(conf, NAMES_BUNDLE, errors, before);

@@ -67,6 +67,10 @@ put_modbus(FILE *to, const struct modbus_options *modbus)
 		(long long)modbus->close_after, modbus->max_regs, modbus->max_bits, modbus->max_gap);
 	fprintf(to, " %a %d %d %lld %d", modbus->max_rate, modbus->framing, modbus->local_echo,
 		(long long)modbus->quiet, modbus->never_connect);
+	if (modbus->tls != NULL) {
+		fprintf(to, " %llx ", (unsigned long long)modbus->tls->id);
+		put(to, modbus->server_name);
+	}
 	if (modbus->serial.device != NULL) {
 		put(to, modbus->serial.device);
 		fprintf(to, "%u %c %u %d", modbus->serial.baud, modbus->serial.parity,

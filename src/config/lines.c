@@ -17,7 +17,7 @@
 static const char *const line_keys[] = {
 	"transport", "port", "timeout", "connect_timeout", "connect_delay", "request_gap",
 	"max_rate", "close_after", "device", "rs485", "baud", "parity", "stop_bits", "local_echo", "gateway",
-	"turnaround", "free_connections",
+	"turnaround", "free_connections", "tls",
 };
 
 /* The entry of lines that the device names; the device's own keys of a line are then wrong. */
@@ -121,6 +121,35 @@ bus_options(const struct scope *scope, struct modbus_options *options)
 		scope_int(scope, "free_connections") == 0;
 }
 
+static bool
+is_tls(const struct scope *scope)
+{
+	return strcmp(scope_text(scope, "transport"), "tls") == 0;
+}
+
+static uint16_t
+port_of(const struct scope *scope)
+{
+	if (is_tls(scope) && scope_find(scope, "port") == NULL)
+		return 802; /* mbap-s, as IANA has it */
+	return (uint16_t)scope_int(scope, "port");
+}
+
+static void
+tls_options(struct build *build, const struct scope *scope, struct modbus_options *options)
+{
+	const struct config_setting_t *group = scope_find(scope, "tls");
+	struct scope tls = build_scope(build, "tls", group);
+
+	if (group == NULL) {
+		node_error(scope->levels[scope->count - 1], build->errors, "missing key \"tls\" "
+			"({ ca = \"..\"; certificate = \"..\"; key = \"..\"; }) of transport \"tls\"");
+		return;
+	}
+	options->tls = build_tls(build, group);
+	options->server_name = build_text(build, &tls, "server_name");
+}
+
 static void
 line_options(struct build *build, const struct scope *scope, struct modbus_options *options)
 {
@@ -138,6 +167,8 @@ line_options(struct build *build, const struct scope *scope, struct modbus_optio
 		options->request_gap = frame_gap(scope);
 	if (strcmp(scope_text(scope, "transport"), "rtu") == 0)
 		serial_line(build, scope, options);
+	if (is_tls(scope))
+		tls_options(build, scope, options);
 	outlast_gateway(build, scope, options);
 	bus_options(scope, options);
 }
@@ -162,6 +193,7 @@ check_transport(struct build *build, const struct scope *scope,
 	static const char *const bus[] = { "baud", "parity", "stop_bits", "turnaround", NULL };
 	static const char *const echo[] = { "local_echo", NULL };
 	static const char *const tty[] = { "device", "rs485", NULL };
+	static const char *const certificates[] = { "tls", NULL };
 	static const char *const net[] = { "port", "connect_timeout", "free_connections", NULL };
 	bool rtu = strcmp(scope_text(scope, "transport"), "rtu") == 0;
 
@@ -171,6 +203,8 @@ check_transport(struct build *build, const struct scope *scope,
 	if (options->framing != ADU_RTU && scope_find(scope, "gateway") == NULL)
 		refuse_keys(build, scope, bus, "only with transport \"rtu-over-tcp\" or \"rtu\", or "
 			"with a gateway");
+	if (!is_tls(scope))
+		refuse_keys(build, scope, certificates, "only with transport \"tls\"");
 	if (!rtu)
 		refuse_keys(build, scope, tty, "only with transport \"rtu\"");
 	else
@@ -190,7 +224,7 @@ find_place(struct build *build, const struct config_setting_t *device,
 	const struct config_setting_t *line, const struct scope *scope,
 	struct modbus_options *options)
 {
-	uint16_t port = (uint16_t)scope_int(scope, "port");
+	uint16_t port = port_of(scope);
 	bool rtu = options->serial.device != NULL;
 	const struct config_setting_t *node = node_get(line, "address");
 
@@ -243,6 +277,12 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 	options->file = arena_text(build->arena, node_path(line != NULL ? line : modbus));
 	options->file_line = node_line(line != NULL ? line : modbus);
 	find_place(build, device, line, &scope, options);
+	if (options->tls != NULL && options->server_name[0] == '\0') {
+		char text[64];
+
+		options->server_name = arena_text(build->arena,
+			net_addr_text(text, sizeof text, &options->address, false));
+	}
 	options->unit_id = (uint8_t)scope_int(&scope, "unit_id");
 	check_transport(build, &scope, options);
 	/* What the device's templates know about how much it takes at once. */
@@ -263,8 +303,12 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 static const char *
 contradiction(const struct modbus_options *one, const struct modbus_options *other)
 {
-	if (one->framing != other->framing)
+	if (one->framing != other->framing || (one->tls == NULL) != (other->tls == NULL))
 		return "transport";
+	if (one->tls != NULL && one->tls->id != other->tls->id)
+		return "tls";
+	if (one->tls != NULL && strcmp(one->server_name, other->server_name) != 0)
+		return "server_name";
 	if (one->serial.baud != other->serial.baud)
 		return "baud";
 	if (one->serial.parity != other->serial.parity)
@@ -360,7 +404,7 @@ shown_place(struct build *build, const struct config_setting_t *line)
 	if (scope_text(&scope, "device")[0] != '\0')
 		return build_text(build, &scope, "device");
 	return arena_format(build->arena, strchr(address, ':') != NULL ? "[%s]:%lld" : "%s:%lld",
-		address, (long long)scope_int(&scope, "port"));
+		address, (long long)port_of(&scope));
 }
 
 bool
@@ -481,7 +525,7 @@ build_check_lines(struct build *build)
 					scope_text(&other, "name"));
 			else if (scope_text(&scope, "address")[0] != '\0' &&
 				strcmp(scope_text(&scope, "address"), scope_text(&other, "address")) == 0 &&
-				scope_int(&scope, "port") == scope_int(&other, "port"))
+				port_of(&scope) == port_of(&other))
 				node_error(one, build->errors, "line \"%s\" is the same host and port",
 					scope_text(&other, "name"));
 		}

@@ -38,6 +38,10 @@ struct node_list conf_sections(const struct conf *conf, const char *key, struct 
 /* The points of a register list, named as `registers` does; NULL when it could not be read. */
 const struct config_setting_t *conf_list_points(const struct conf *conf, const char *name);
 
+/* A file that the configuration names by this name, of that kind; NULL: was not read. */
+const struct bundle_file *conf_file(const struct conf *conf, enum bundle_kind kind,
+	const char *name);
+
 /* Builds the inventory and reports what is wrong with it; NULL when something was. */
 struct inventory *inventory_build(struct conf *conf, struct conf_errors *errors);
 #endif

@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/tls.h"
 #include "modbus/adu.h"
 #include "modbus/owed.h"
 #include "modbus/pace.h"
@@ -30,7 +31,8 @@ enum {
 	TIMEOUTS_TO_RECONNECT = 3, /* in a row over all units: the connection is dead */
 	SILENCES_TO_DOUBT = 3,     /* in a row: the unit is dead, its requests are probes */
 	PROBE_SHARE = 1,           /* a silent probe of 1 s is followed by 1 s without one */
-	SLAMS = 3,                 /* in a row, the last ones before any question: no room */
+	SLAMS = 3,                 /* in a row, the last ones before any question: no room;
+	                              or handshakes of TLS that failed */
 	LATE_TIDS = 32
 };
 
@@ -61,6 +63,12 @@ struct line {
 	struct serial *serial;    /* of a line on a tty */
 	char *device;
 	struct net_stream *stream;
+	struct tls *tls;          /* of a line over TLS; NULL: they cannot be used, tls_why */
+	char *server_name;
+	char tls_why[160];
+	struct tls_stream *secure; /* in the place of stream */
+	bool renewed;             /* other certificates since it was connected */
+	int64_t peer_ends;        /* wall ns: of the certificate the server had last; 0: none */
 	uint64_t connection;      /* counts them */
 	unsigned answers_here;    /* on this connection */
 	uint16_t answered_tid;    /* the last one that was answered on it */
@@ -129,6 +137,9 @@ line_free(struct line *line)
 	loop_timer_stop(line->loop, &line->timer);
 	loop_timer_stop(line->loop, &line->refusals);
 	net_stream_close(line->stream);
+	tls_stream_close(line->secure);
+	tls_unref(line->tls);
+	free(line->server_name);
 	serial_free(line->serial);
 	owed_free(&line->owed);
 	free(line->device);
@@ -168,6 +179,8 @@ line_new(struct lines *lines, const struct line_options *options)
 	line->made = line->state_at = line->minute_at = loop_mono(lines->loop);
 	line->options.address = options->address;
 	line->options.framing = options->framing;
+	line->options.tls_id = options->tls_id;
+	line->server_name = mem_text("");
 	line->device = mem_text(options->serial.device == NULL ? "" : options->serial.device);
 	/* Random enough that a restarted poller does not ask with the tids of its forerunner. */
 	line->tid = (uint16_t)(str_hash(seed, sizeof(seed)) ^
@@ -181,16 +194,54 @@ line_new(struct lines *lines, const struct line_options *options)
 	return line;
 }
 
+/* Lines with the same certificates share what is made of them. */
+static struct tls *
+share_tls(const struct line *line, const struct line_options *options, struct fail *why)
+{
+	const struct line *other;
+
+	DL_FOREACH(line->lines->all, other) {
+		if (other != line && other->tls != NULL && other->options.tls_id == options->tls_id)
+			return tls_ref(other->tls);
+	}
+	return tls_new(options->tls, why);
+}
+
+/* Renewed certificates are for the next connection, which then is soon: the one that stands
+ * gives way once nothing is under way on it. */
+static void
+take_tls(struct line *line, const struct line_options *options)
+{
+	bool same_name = strcmp(line->server_name, options->server_name) == 0;
+	struct tls *old = line->tls;
+	struct fail why;
+
+	if (old != NULL && same_name && line->options.tls_id == options->tls_id)
+		return;
+	line->tls = share_tls(line, options, &why);
+	if (line->tls == NULL)
+		str_copy(line->tls_why, sizeof line->tls_why, why.text);
+	tls_unref(old);
+	free(line->server_name);
+	line->server_name = mem_text(options->server_name);
+	line->peer_ends = 0;
+	line->renewed = line->secure != NULL;
+}
+
 static void
 take_options(struct line *line, const struct line_options *options)
 {
 	int64_t before = line->options.retry_within;
 	int64_t within = options->retry_within > 0 ? options->retry_within : BACKOFF_MOST;
 
+	if (options->tls != NULL)
+		take_tls(line, options);
 	free(line->name);
 	line->name = mem_text(options->name);
 	line->options = *options;
 	line->options.name = line->name;
+	line->options.tls = NULL;
+	line->options.server_name = line->server_name;
 	line->options.serial.device = line->device;
 	line->options.retry_within = before > 0 && before < within ? before : within;
 	if (line->options.connect_timeout <= 0)
@@ -207,7 +258,8 @@ is_to(const struct line *line, const struct line_options *options)
 {
 	const struct serial_options *ours = &line->options.serial, *theirs = &options->serial;
 
-	if (line->doomed || line->options.framing != options->framing)
+	if (line->doomed || line->options.framing != options->framing ||
+		(line->options.tls_id != 0) != (options->tls_id != 0))
 		return false;
 	if (theirs->device == NULL || theirs->device[0] == '\0')
 		return line->device[0] == '\0' &&
@@ -293,6 +345,22 @@ is_rtu(const struct line *line)
 	return line->options.framing == ADU_RTU;
 }
 
+static bool
+has_stream(const struct line *line)
+{
+	return line->stream != NULL || line->secure != NULL;
+}
+
+/* Every phrase of its own before the stream that it is about is closed. */
+static const char *
+why_text(const struct line *line, const char *without, char to[160])
+{
+	const char *why = line->secure == NULL ? NULL : tls_stream_why(line->secure);
+
+	str_copy(to, 160, why != NULL ? why : without);
+	return to;
+}
+
 /* ---- how it is, and how busy ---- */
 
 /* Until now, the state that lasts included. */
@@ -344,6 +412,15 @@ judge(const struct line *line, struct line_look *look)
 	}
 }
 
+static int64_t
+certificate_ends(const struct line *line)
+{
+	int64_t ours = line->tls == NULL ? 0 : tls_ends(line->tls);
+
+	return ours == 0 || (line->peer_ends != 0 && line->peer_ends < ours) ? line->peer_ends :
+		ours;
+}
+
 static void
 look_at(const struct line *line, struct line_look *look)
 {
@@ -352,7 +429,8 @@ look_at(const struct line *line, struct line_look *look)
 
 	*look = (struct line_look){ .made = line->made, .rtt = line->rtt,
 		.busy = busy_until(line, now), .load = line->minute_load, .crowded = line->crowded,
-		.down = line->down, .released = line->released != 0 };
+		.down = line->down, .released = line->released != 0,
+		.certificate_ends = certificate_ends(line) };
 	if (line->minute_at == line->made || now - line->minute_at >= MINUTE)
 		look->load = load_between(look->busy - line->minute_busy, line->minute_at, now);
 	DL_FOREACH(line->units, unit) {
@@ -544,6 +622,9 @@ drop_stream(struct line *line)
 	loop_timer_stop(line->loop, &line->timer);
 	net_stream_close(line->stream);
 	line->stream = NULL;
+	tls_stream_close(line->secure);
+	line->secure = NULL;
+	line->renewed = false;
 	serial_close(line->serial);
 	line->in_size = 0;
 	line->late_count = 0; /* the old connection's answers cannot come any more */
@@ -791,7 +872,7 @@ take_answer(struct line *line, const struct adu_answer *answer, bool exception, 
 	size_t size = answer->size;
 
 	answered(line, answer, exception, mono);
-	if (line->stream == NULL || line->connection != connection)
+	if (!has_stream(line) || line->connection != connection)
 		return false;
 	take_off(line, size);
 	return true;
@@ -942,7 +1023,7 @@ on_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
 	if (line->lines->tap != NULL)
 		line->lines->tap(line->name, false, data, size, mono, line->lines->tap_arg);
 	enter(line);
-	while (size > 0 && line->stream != NULL && line->connection == connection) {
+	while (size > 0 && has_stream(line) && line->connection == connection) {
 		if (line->state == LINE_DRAINING) {
 			drained(line, size);
 			break;
@@ -970,6 +1051,8 @@ on_connected(void *arg)
 	enter(line);
 	loop_timer_stop(line->loop, &line->timer);
 	line->down = false;
+	if (line->secure != NULL)
+		line->peer_ends = tls_stream_peer_ends(line->secure);
 	delay = line->options.connect_delay;
 	if (line->slams > 0 && delay < HEARING)
 		delay = HEARING;
@@ -990,14 +1073,31 @@ stay_away(struct line *line)
 	line->crowded = true;
 }
 
+/* A handshake that failed, or a server that says so only behind it, as with TLS 1.3. What
+ * was asked meanwhile was heard by nobody. */
+static void
+tls_failed(struct line *line, const char *why)
+{
+	struct line_request *request = take_asked(line);
+
+	if (request != NULL)
+		DL_PREPEND(line->queue, request);
+	go_down(line, why);
+	if (++line->slams >= SLAMS)
+		line->next_connect = loop_mono(line->loop) + CROWDED;
+	if (line->slams == SLAMS)
+		log_warn("%s: %s, tried once a minute", line->name, line->down_why);
+}
+
 /* Closing while nothing is asked is a server's good right; many do after a minute. It may
  * cross our next question, which then is asked once more and nobody hears of it. */
 static void
 on_closed(int error, void *arg)
 {
 	struct line *line = arg;
-	const char *why = error != 0 ? strerror(error) : line->device[0] != '\0' ?
-		"the adapter has gone" : "closed by the other side";
+	char text[160];
+	const char *why = why_text(line, error != 0 ? strerror(error) : line->device[0] != '\0' ?
+		"the adapter has gone" : "closed by the other side", text);
 	struct line_result result = { .outcome = LINE_UNREACHABLE, .why = why,
 		.received = loop_mono(line->loop) };
 	enum line_state state = line->state;
@@ -1005,6 +1105,12 @@ on_closed(int error, void *arg)
 	struct line_request *request;
 
 	enter(line);
+	if (line->secure != NULL && line->answers_here == 0 &&
+		tls_stream_why(line->secure) != NULL) {
+		tls_failed(line, text);
+		leave(line);
+		return;
+	}
 	if (state == LINE_CONNECTING || (state != LINE_WAITING && line->answers_here == 0)) {
 		if (state == LINE_CONNECTING || line->device[0] != '\0' || ++line->slams < SLAMS)
 			go_down(line, why);
@@ -1070,6 +1176,29 @@ open_serial(struct line *line, struct fail *why)
 	return false;
 }
 
+static bool
+open_secure(struct line *line, struct fail *why)
+{
+	if (line->tls == NULL) {
+		fail_set(why, "%s", line->tls_why);
+		return false;
+	}
+	line->secure = tls_stream_connect(line->loop, &line->options.address, line->tls,
+		line->server_name, &events, line, why);
+	return line->secure != NULL;
+}
+
+static bool
+open_stream(struct line *line, struct fail *why)
+{
+	if (line->device[0] != '\0')
+		return open_serial(line, why);
+	if (line->options.tls_id != 0)
+		return open_secure(line, why);
+	line->stream = net_stream_connect(line->loop, &line->options.address, &events, line, why);
+	return line->stream != NULL;
+}
+
 static void
 start_connect(struct line *line)
 {
@@ -1085,18 +1214,9 @@ start_connect(struct line *line)
 	line->connection++;
 	line->counters.connects++;
 	set_state(line, LINE_CONNECTING);
-	if (line->device[0] != '\0') {
-		if (!open_serial(line, &why)) {
-			go_down(line, why.text);
-			return;
-		}
-	} else {
-		line->stream = net_stream_connect(line->loop, &line->options.address, &events,
-			line, &why);
-		if (line->stream == NULL) {
-			go_down(line, why.text);
-			return;
-		}
+	if (!open_stream(line, &why)) {
+		go_down(line, why.text);
+		return;
 	}
 	loop_timer_in(line->loop, &line->timer, line->options.connect_timeout);
 }
@@ -1183,7 +1303,10 @@ ask(struct line *line, struct line_request *request)
 		line->lines->tap(line->name, true, frame, (size_t)size, line->sent_at,
 			line->lines->tap_arg);
 	/* A stream that died meanwhile says so by closed(). */
-	net_stream_send(line->stream, frame, (size_t)size);
+	if (line->secure != NULL)
+		tls_stream_send(line->secure, frame, (size_t)size);
+	else
+		net_stream_send(line->stream, frame, (size_t)size);
 }
 
 /* Goes on with whatever the line can do now. */
@@ -1195,6 +1318,8 @@ pump(struct line *line)
 	if (line->inside == 0 && line->released != 0 && line->state != LINE_WAITING &&
 		line->state != LINE_RELEASED)
 		give_away(line);
+	if (line->inside == 0 && line->state == LINE_READY && line->renewed)
+		drop_stream(line);
 	while (line->inside == 0 && line->state == LINE_READY && line->queue != NULL) {
 		struct line_request *request = line->queue;
 		bool late = request->expires != 0 && now >= request->expires;
@@ -1266,6 +1391,7 @@ static void
 on_timer(void *arg)
 {
 	struct line *line = arg;
+	char text[160];
 
 	enter(line);
 	switch (line->state) {
@@ -1273,7 +1399,7 @@ on_timer(void *arg)
 		set_state(line, LINE_IDLE);
 		break;
 	case LINE_CONNECTING:
-		go_down(line, "no answer to the connection request");
+		go_down(line, why_text(line, "no answer to the connection request", text));
 		break;
 	case LINE_SETTLING:
 	case LINE_DRAINING:

@@ -7,7 +7,11 @@
  *
  * With RTU framing answers carry no transaction id. After anything but an answer the line is
  * left alone until it was silent, and a question that could be answered by what an older one
- * is still owed (owed.h) goes out only after a read of another shape was answered. */
+ * is still owed (owed.h) goes out only after a read of another shape was answered.
+ *
+ * Over TLS (Modbus/TCP Security) all is as over TCP; the handshake counts as connecting. One
+ * that fails does not mend itself and is work for a small controller: after the third in a
+ * row it is tried once a minute. */
 #ifndef PW_LINE_H
 #define PW_LINE_H
 
@@ -21,6 +25,7 @@
 struct line;
 struct lines;
 struct loop;
+struct tls_options;
 
 /* ns of silence that end a frame: a serial server's packets may come that far apart. */
 #define LINE_QUIET INT64_C(100000000)
@@ -38,6 +43,9 @@ struct line_options {
 	struct net_addr address;
 	struct serial_options serial; /* with a device: in the place of the address; RTU */
 	enum adu_framing framing;
+	const struct tls_options *tls; /* over TLS, else NULL; looked at during the call only */
+	uint64_t tls_id;         /* not 0: another one for other certificates */
+	const char *server_name; /* TLS: what the server's certificate bears; copied */
 	bool local_echo;         /* RTU: the adapter sends back what it is sent, first */
 	int64_t quiet;           /* ns, RTU: of silence after which a frame begins; 0: LINE_QUIET */
 	int64_t connect_timeout; /* ns; 0: 3 s */
@@ -138,6 +146,7 @@ struct line_look {
 	int64_t busy;     /* ns in which no question could have gone out: one was under way, the
 	                     pause after it, or a connect */
 	bool released;    /* to somebody else */
+	int64_t certificate_ends; /* wall ns: ours or the server's, the first; 0: none is known */
 	bool crowded;     /* the other side has no connection to spare: tried once a minute */
 	double load;      /* percent of the last full minute in which that was so */
 	int64_t rtt;      /* of the newest answer */

@@ -136,6 +136,11 @@ modbus_line_options(const struct modbus_options *device, struct line_options *li
 		.close_after = device->close_after };
 	if (device->max_rate > 0)
 		line->host_gap = (int64_t)((double)LOOP_S / device->max_rate);
+	if (device->tls != NULL) {
+		line->tls = &device->tls->pem;
+		line->tls_id = device->tls->id;
+		line->server_name = device->server_name;
+	}
 	line->name = device->line != NULL && device->line[0] != '\0' ? device->line :
 		tty ? device->serial.device :
 		    net_addr_text(name, MODBUS_LINE_NAME, &device->address, true);

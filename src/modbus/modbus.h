@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/cert.h"
 #include "base/net.h"
+#include "base/tls.h"
 #include "modbus/adu.h"
 #include "modbus/regs.h"
 #include "modbus/serial.h"
@@ -15,10 +17,20 @@ struct line_look;
 struct lines_sum;
 struct loop;
 
+/* Who we are on a line over TLS, and whom we believe. Devices with the same files share it. */
+struct modbus_tls {
+	struct tls_options pem;
+	uint64_t id;            /* of these texts, not 0 */
+	const char *certificate; /* its file as configured; "": none */
+	struct cert_look look;  /* of ours */
+};
+
 struct modbus_options {
 	const char *line;        /* name of the `lines` entry, "" for a line of its own */
 	struct net_addr address; /* of the line: all devices on one host:port share one line */
 	struct serial_options serial; /* with a device: in the place of the address */
+	const struct modbus_tls *tls; /* over TLS; else NULL */
+	const char *server_name; /* TLS: what the server's certificate has to bear */
 	enum adu_framing framing;
 	bool local_echo;         /* RTU: the adapter sends back what it is sent */
 	int64_t quiet;           /* ns, RTU: silence between frames; 0: the line's own */

@@ -124,6 +124,10 @@ reference_run(const struct modbus_options *device, struct reference_read *reads,
 		fail_set(why, "libmodbus does not speak RTU over TCP: no reference");
 		return -1;
 	}
+	if (device->tls != NULL) {
+		fail_set(why, "libmodbus does not speak TLS: no reference");
+		return -1;
+	}
 	if (count > READS_MAX) {
 		fail_set(why, "at most %d reads", READS_MAX);
 		return -1;

@@ -23,8 +23,8 @@ struct reference_read {
 	char why[80];
 };
 
-/* One connection for all of them, in order. -1 and why: no child, not connected, or a framing
- * that libmodbus does not speak (RTU over TCP). */
+/* One connection for all of them, in order. -1 and why: no child, not connected, a framing
+ * that libmodbus does not speak (RTU over TCP), or TLS. */
 int reference_run(const struct modbus_options *device, struct reference_read *reads,
 	size_t count, struct fail *why);
 #endif
