@@ -565,7 +565,7 @@ sum_lines(struct view_lines *lines, void *arg)
 	struct lines_sum sum = modbus_sum(m->modbus);
 
 	*lines = (struct view_lines){ .count = sum.count, .bad = sum.bad, .crowded = sum.crowded,
-		.released = sum.released,
+		.released = sum.released, .ending = sum.ending, .ends = sum.ends,
 		.busiest = sum.busiest, .load = sum.load };
 }
 

@@ -233,7 +233,9 @@ tls_unref(struct tls *tls)
 static void
 blame_us(struct tls_stream *stream, int alert)
 {
-	const char *text = SSL_alert_desc_string_long(alert);
+	/* 116 is of TLS 1.3, and OpenSSL 3.0 has no words for it. */
+	const char *text = alert == 116 ? "certificate required" :
+		SSL_alert_desc_string_long(alert);
 
 	switch (alert) {
 	case SSL_AD_BAD_CERTIFICATE:

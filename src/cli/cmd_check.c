@@ -1,12 +1,15 @@
 /* pollwerk check: reads the configuration as the daemon would and says everything that is
  * wrong in one run. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/doc.h"
+#include "base/str.h"
 #include "cli/bus_view.h"
 #include "cli/cmd.h"
 #include "config/conf.h"
 #include "core/device.h"
+#include "modbus/modbus.h"
 
 #define LINES_SHOWN 20
 
@@ -27,6 +30,32 @@ errors_json(const struct conf_errors *errors)
 	add(list, errors->items, errors->count, "error");
 	add(list, errors->warnings, errors->warning_count, "warning");
 	return list;
+}
+
+/* Who we are to servers over TLS: they go by the role in our certificate. */
+static void
+print_certificates(const struct inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->device_count; i++) {
+		const struct modbus_options *one = inventory->devices[i].modbus, *other;
+		bool told = one == NULL || one->tls == NULL || one->tls->certificate[0] == '\0';
+		char day[40];
+
+		for (size_t k = 0; k < i && !told; k++) {
+			other = inventory->devices[k].modbus;
+			told = other != NULL && other->tls != NULL &&
+				strcmp(other->tls->certificate, one->tls->certificate) == 0;
+		}
+		if (told)
+			continue;
+		str_utc(day, sizeof day, one->tls->look.ends);
+		printf("certificate %s (%s): ", one->tls->certificate, one->tls->look.subject);
+		if (one->tls->look.has_role)
+			printf("role \"%s\", ", one->tls->look.role);
+		else
+			printf("has no role, ");
+		printf("ends on %.10s\n", day);
+	}
 }
 
 static int
@@ -50,6 +79,8 @@ check(const struct cmd_context *context, int argc, char **argv)
 	}
 	if (inventory != NULL && !context->json)
 		bus_view_print(inventory, LINES_SHOWN);
+	if (inventory != NULL && !context->json)
+		print_certificates(inventory);
 	if (inventory != NULL && !context->json)
 		printf("%s\n", conf_summary(inventory, summary, sizeof summary));
 	inventory_unref(inventory);

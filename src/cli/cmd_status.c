@@ -40,6 +40,25 @@ print_lines(const json_t *lines)
 			ask_number(count, sizeof count, lines, "released", 1, ""));
 }
 
+/* Of a line over TLS, once less than a month is left. */
+static void
+print_ending(const json_t *lines, double now)
+{
+	const json_t *ends = json_object_get(lines, "ends");
+	double left = json_number_value(ends) - now;
+	char span[32];
+
+	if (!json_is_number(ends) || left > 30 * 24 * 3600.0)
+		return;
+	if (left <= 0)
+		printf("tls        the certificate of %s, or ours there, has expired\n",
+			ask_text(lines, "ending"));
+	else
+		printf("tls        the certificate of %s, or ours there, expires in %s\n",
+			ask_text(lines, "ending"),
+			str_time_span(span, sizeof span, (int64_t)(left / 3600) * 3600 * LOOP_S));
+}
+
 /* Its first line, on stderr: a program that reads the rest need not mind. */
 static void
 say_refused(const json_t *refused)
@@ -85,6 +104,7 @@ print_status(const json_t *s)
 		printf(": %s", ask_text(store, "reason"));
 	putchar('\n');
 	print_lines(json_object_get(s, "lines"));
+	print_ending(json_object_get(s, "lines"), json_number_value(json_object_get(s, "time")));
 	for (size_t i = 0; i < json_array_size(json_object_get(s, "receivers")); i++) {
 		const json_t *r = json_array_get(json_object_get(s, "receivers"), i);
 

@@ -81,11 +81,16 @@ lines_json(const struct view_lines *lines)
 {
 	bool any = lines->count > 0 && lines->busiest != NULL && lines->busiest[0] != '\0';
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "count", (json_int_t)lines->count,
+	bool tls = lines->ending != NULL && lines->ending[0] != '\0';
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+		"count", (json_int_t)lines->count,
 		"bad", (json_int_t)lines->bad, "crowded", (json_int_t)lines->crowded,
 		"released", (json_int_t)lines->released,
 		"busiest", any ? doc_text(lines->busiest) : json_null(),
-		"load", any ? doc_number(lines->load) : json_null());
+		"load", any ? doc_number(lines->load) : json_null(),
+		"ending", tls ? doc_text(lines->ending) : json_null(),
+		"ends", tls ? doc_seconds(lines->ends) : json_null());
 }
 
 json_t *

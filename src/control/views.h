@@ -22,6 +22,8 @@ struct view_lines {
 	size_t count, bad;
 	size_t released;     /* to somebody else for a while */
 	size_t crowded;      /* have no connection to spare */
+	const char *ending;  /* over TLS: whose certificate ends first; "" or NULL: none's */
+	int64_t ends;        /* wall ns: then */
 	const char *busiest; /* "" when there is none, or NULL */
 	double load;         /* of the busiest: percent of its last minute */
 };

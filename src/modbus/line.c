@@ -481,7 +481,7 @@ lines_released(const struct lines *lines, const char *name, int64_t *until, bool
 struct lines_sum
 lines_sum(const struct lines *lines)
 {
-	struct lines_sum sum = { .busiest = "" };
+	struct lines_sum sum = { .busiest = "", .ending = "" };
 	const struct line *line;
 	struct line_look look;
 
@@ -491,6 +491,11 @@ lines_sum(const struct lines *lines)
 		sum.bad += look.verdict == LINE_BAD;
 		sum.crowded += line->crowded;
 		sum.released += line->released != 0;
+		if (look.certificate_ends != 0 &&
+			(sum.ends == 0 || look.certificate_ends < sum.ends)) {
+			sum.ends = look.certificate_ends;
+			sum.ending = line->name;
+		}
 		if (look.load < sum.load || (look.load == 0 && sum.busiest[0] != '\0'))
 			continue;
 		sum.load = look.load;

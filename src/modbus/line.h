@@ -159,6 +159,8 @@ struct lines_sum {
 	size_t count, bad;
 	size_t released;     /* to somebody else */
 	size_t crowded;      /* accept and close at once: others have all their connections */
+	const char *ending;  /* whose certificate ends first, ours or the server's; "": none's */
+	int64_t ends;        /* wall ns: then */
 	const char *busiest; /* "" when there is none; the line's */
 	double load;         /* of the busiest */
 };
