@@ -24,8 +24,9 @@ if ! clang $flags "$work/try.c" -o "$work/try" >"$work/log" 2>&1; then
 fi
 
 line="$src/tests/fuzz/line_target.c $src/tests/fake/loop_sim.c $src/tests/fake/net_sim.c
-	$src/src/modbus/line.c $src/src/modbus/owed.c $src/src/modbus/serial.c $src/src/base/addr.c
-	$src/src/base/clock.c"
+	$src/src/modbus/line.c $src/src/modbus/owed.c $src/src/modbus/pace.c $src/src/modbus/release.c
+	$src/src/modbus/serial.c $src/src/base/addr.c $src/src/base/cert.c $src/src/base/clock.c
+	$src/src/base/tls.c"
 pure="$src/src/modbus/adu.c $src/src/modbus/regs.c $src/src/base/fail.c $src/src/base/mem.c
 	$src/src/base/log.c $src/src/base/str.c"
 for target in fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu; do
@@ -33,8 +34,8 @@ for target in fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu; do
 	fuzz_mbap | fuzz_rtu) sources="$line $pure" ;;
 	*) sources="$src/tests/fuzz/modbus_targets.c $pure" ;;
 	esac
-	if clang $flags -Wno-everything -DFUZZ_TARGET=$target "$src/tests/fuzz/entry.c" $sources -lmodbus -lm \
-		-o "$work/$target" >"$work/$target.log" 2>&1; then
+	if clang $flags -Wno-everything -DFUZZ_TARGET=$target "$src/tests/fuzz/entry.c" $sources -lmodbus -lssl -lcrypto \
+		-lm -o "$work/$target" >"$work/$target.log" 2>&1; then
 		mkdir -p "$work/new-$target" "${PW_CORPUS:-$work/found}/$target"
 		(cd "$work/new-$target" && exec "$work/$target" -max_total_time="$seconds" -timeout=60 -seed="${FUZZ_SEED:-1}" \
 			-rss_limit_mb=1500 -print_final_stats=1 "${PW_CORPUS:-$work/found}/$target" \
