@@ -459,12 +459,6 @@ set_scale(const struct regs_spec *spec, struct regs_value *value)
 	value->number = 0;
 }
 
-bool
-regs_plausible(const struct regs_spec *spec, double number)
-{
-	return !spec->bounded || (number >= spec->min && number <= spec->max);
-}
-
 /* Ends at the first NUL: what devices leave behind it is old memory. */
 static void
 set_text(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
@@ -503,8 +497,14 @@ void
 regs_read_plain(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value)
 {
 	uint64_t raw;
+	uint32_t integer;
 
 	value->text[0] = '\0';
+	if (regs_read_integer(spec, bytes, &integer, &value->number)) {
+		value->raw = integer;
+		value->kind = REGS_NUMBER;
+		return;
+	}
 	if (spec->type == REGS_STRING) {
 		set_text(spec, bytes, value);
 		return;

@@ -96,7 +96,11 @@ struct regs_value {
 };
 
 /* Is the value, scaled, between min and max? */
-bool regs_plausible(const struct regs_spec *spec, double number);
+static inline bool
+regs_plausible(const struct regs_spec *spec, double number)
+{
+	return !spec->bounded || (number >= spec->min && number <= spec->max);
+}
 
 /* bytes: regs_count(spec) registers as on the wire. NaN, infinity and the raw values in
  * spec->invalid give REGS_INVALID. */
@@ -106,4 +110,25 @@ void regs_read_bit(const struct regs_spec *spec, bool on, struct regs_value *val
 /* Without scale and offset, for a caller that has them elsewhere. */
 void regs_read_plain(const struct regs_spec *spec, const uint8_t *bytes, struct regs_value *value);
 void regs_read_plain_bit(const struct regs_spec *spec, bool on, struct regs_value *value);
+
+/* What most points are: an integer of one or two registers, all of it, that is always valid;
+ * without scale and offset. False, and nothing done, for what is more than that. Inline, since
+ * it is done a hundred times for one answer. */
+static inline bool
+regs_read_integer(const struct regs_spec *spec, const uint8_t *bytes, uint32_t *raw,
+	double *number)
+{
+	unsigned swap = spec->order.swap;
+
+	if (spec->type > REGS_U32 || spec->mask != 0 || spec->invalid_count > 0)
+		return false;
+	*raw = (uint32_t)bytes[swap] << 8 | bytes[swap ^ 1];
+	if (spec->type >= REGS_S32)
+		*raw = *raw << 16 | (uint32_t)bytes[swap ^ 2] << 8 | bytes[swap ^ 3];
+	if (spec->type == REGS_S16)
+		*number = (int16_t)*raw;
+	else
+		*number = spec->type == REGS_S32 ? (double)(int32_t)*raw : (double)*raw;
+	return true;
+}
 #endif
