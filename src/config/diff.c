@@ -166,6 +166,8 @@ put_group(FILE *to, const struct group *group)
 		put_types(to, wire->exclude_types, wire->exclude_type_count);
 		fprintf(to, " %d", wire->keep);
 		put_oids(to, &wire->status, wire->status.count > 0);
+		for (size_t i = 0; i < wire->peer_count; i++)
+			put(to, wire->peers[i].name);
 	}
 	for (size_t i = 0; i < group->point_count; i++)
 		put_point(to, &group->points[i], wire != NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "config/arena.h"
@@ -16,6 +17,7 @@
 #include "core/series.h"
 #include "modbus/modbus.h"
 #include "reach/reach.h"
+#include "snmp/peers.h"
 #include "snmp/snmp.h"
 
 struct work {
@@ -138,6 +140,50 @@ build_choices(struct work *work, const struct scope *rows, const struct scope *t
 		build_choice(work, rows, "keep", table, columns[wire->keep], &wire->status);
 }
 
+/* The table of connections that is asked for says to where they are looked for, and has
+ * nothing that another table has. */
+static void
+build_peers(struct work *work, const struct scope *rows, const struct scope *table,
+	struct snmp_group *wire)
+{
+	static const char *const others[] = { "key", "discontinuity", "type", "admin", "oper",
+		"info" };
+	const struct config_setting_t *list = scope_find(rows, "remote"), *node = table->levels[0];
+	const char *name = node_get_text(node, "name", "");
+	struct snmp_peer *peers = arena_zero(work->build->arena,
+		((size_t)node_count(list) + 1) * sizeof *peers);
+	struct fail why;
+
+	if (!scope_bool(table, "connections")) {
+		if (list != NULL)
+			node_error(list, work->build->errors, "remote: the rows of table \"%s\" are "
+				"no connections", name);
+		return;
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (node_get(node, others[i]) != NULL)
+			node_error(node, work->build->errors, "%s: a table of connections has none",
+				others[i]);
+	if (node_count(node_get(node, "points")) != 1)
+		node_error(node, work->build->errors, "points: a table of connections has one, the "
+			"state of the connection");
+	if (node_count(list) == 0)
+		node_error(rows->levels[0], work->build->errors, "remote: say to where connections are "
+			"looked for, as remote = [ \"10.1.7.20:502\" ]");
+	for (int i = 0; i < node_count(list); i++) {
+		const char *text = node_text(node_at(list, i));
+
+		if (text == NULL)
+			continue; /* the schema has told */
+		if (peer_parse(arena_text(work->build->arena, text), &peers[wire->peer_count],
+			&why) == -1)
+			node_error(list, work->build->errors, "remote: %s", why.text);
+		else
+			wire->peer_count++;
+	}
+	wire->peers = peers;
+}
+
 static const struct snmp_group *
 build_wire(struct work *work, const struct unit *unit, const struct config_setting_t *table,
 	bool with_infos)
@@ -161,6 +207,7 @@ build_wire(struct work *work, const struct unit *unit, const struct config_setti
 	build_oid(build, &scope, scope_find(&scope, "discontinuity"), &wire->discontinuity);
 	rows = build_scope(build, "row", row_options(work, node_get_text(table, "name", "")));
 	build_choices(work, &rows, &scope, wire);
+	build_peers(work, &rows, &scope, wire);
 	return arena_same(build->arena, wire, sizeof *wire);
 }
 
@@ -350,6 +397,7 @@ group_points(struct work *work, const struct unit *unit,
 		group->retire = scope_duration(&rows, "retire");
 		if (group->driver == &snmp_driver)
 			group->wire = build_wire(work, unit, table, i == first);
+		group->connections = table != NULL && scope_bool(&options, "connections");
 	}
 	free(drafts);
 }
@@ -387,6 +435,16 @@ unit_points(struct work *work, const struct unit *unit)
 	return points;
 }
 
+/* A table of connections that the device's rows say nothing of. */
+static bool
+is_unasked(struct work *work, const struct config_setting_t *table, const char *name)
+{
+	struct scope scope = build_scope(work->build, "table", table);
+
+	return scope_bool(&scope, "connections") &&
+		(name == NULL || row_options(work, name) == NULL);
+}
+
 static void
 group_unit(struct work *work, const struct unit *unit)
 {
@@ -409,6 +467,9 @@ group_unit(struct work *work, const struct unit *unit)
 					node_line(tables.items[k]));
 		}
 		points = template_members(NULL, tables.items[i], "points", build->scratch);
+		/* Reading all connections of a server is only for who wants some. */
+		if (is_unasked(work, tables.items[i], name))
+			continue;
 		if (name != NULL)
 			group_points(work, unit, tables.items[i], &points);
 	}

@@ -374,9 +374,9 @@ build_warn_unread(struct build *build, const struct device *device)
 
 	if (options->never_connect)
 		conf_warning(build->errors, options->file, options->file_line, "device \"%s\": "
-			"free_connections = 0: its points are never read; of it only %s and, as a "
-			"hop, the port of the switch it hangs on tell; whom its consumers are "
-			"connected to (TCP-MIB) is not asked in this version", device->name,
+			"free_connections = 0: its points are never read; of it only %s and, as "
+			"hops, the port of the switch it hangs on and a consumer's connection to "
+			"it (template tcp, rows.conn.remote) tell", device->name,
 			device->reach != NULL ? "its reach" : "a ping (reach = { ping = true; })");
 }
 

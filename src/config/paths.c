@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "config/tree.h"
 #include "core/severity.h"
+#include "snmp/snmp.h"
 
 static int64_t
 build_sources(struct build *build, const struct config_setting_t *node,
@@ -91,6 +92,30 @@ nearest_hop(const struct build *build, const char *name)
 	return near != NULL ? near : known_nearest(build, name);
 }
 
+/* A connection that the device's rows do not look for would never be seen. */
+static void
+check_connection(struct build *build, const struct config_setting_t *node,
+	const struct device *device, const char *name)
+{
+	for (size_t g = 0; g < device->group_count; g++) {
+		const struct snmp_group *wire = device->groups[g].wire;
+		char *table = mem_format("%s/%s[", device->name, device->groups[g].table);
+		bool is_row = device->groups[g].connections &&
+			strncmp(name, table, strlen(table)) == 0;
+		const char *key = is_row ? name + strlen(table) : "";
+		size_t length = strcspn(key, "]"), p = 0;
+
+		free(table);
+		while (is_row && p < wire->peer_count && (strlen(wire->peers[p].name) != length ||
+			strncmp(wire->peers[p].name, key, length) != 0))
+			p++;
+		if (is_row && p == wire->peer_count)
+			node_error(node, build->errors, "hop \"%s\": rows.%s.remote of \"%s\" does "
+				"not name \"%.*s\"", name, device->groups[g].table, device->name,
+				(int)length, key);
+	}
+}
+
 static void
 add_name(struct build *build, const struct config_setting_t *node, const char **names,
 	size_t *count)
@@ -109,6 +134,7 @@ add_name(struct build *build, const struct config_setting_t *node, const char **
 	device = hop_device(build, name);
 	if (device != NULL) {
 		build_warn_connections(build, device);
+		check_connection(build, node, device, name);
 		return;
 	}
 	near = nearest_hop(build, name);

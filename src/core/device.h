@@ -27,7 +27,12 @@ struct group {
 	size_t point_count;
 	const void *wire;      /* the driver's own: struct snmp_table, ...; may be NULL */
 	int64_t retire;        /* table rows: ns after which a vanished row ends, 24 h */
+	bool connections;      /* a row is a place that the device has a TCP connection to, or has
+	                        * not: its one point is the state */
 };
+/* tcpConnectionState (RFC 4022), as the point of such a row has it. */
+#define CONNECTION_CLOSED 1
+#define CONNECTION_ESTABLISHED 5
 
 struct device {
 	const char *name;

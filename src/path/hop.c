@@ -45,11 +45,23 @@ sight_verdict(const struct sight *sight)
 	return sight->bad == 1 ? HOP_SUSPECT : HOP_BAD;
 }
 
+static enum hop_verdict
+connection_verdict(const struct member *member)
+{
+	if (!member->oper_known || member->data.bad > 0 || member->data.unmeasured)
+		return HOP_UNSEEN;
+	if (member->unwell == 0)
+		return HOP_FINE;
+	return member->unwell == 1 ? HOP_SUSPECT : HOP_BAD;
+}
+
 enum hop_verdict
 member_verdict(const struct member *member)
 {
 	enum hop_verdict device = sight_verdict(&member->node->up);
 
+	if (member->is_connection)
+		return connection_verdict(member);
 	if (member->is_device || device == HOP_BAD || device == HOP_SUSPECT)
 		return device;
 	if (member->oper_known && member->data.bad == 0)
@@ -109,7 +121,12 @@ member_evidence(const struct member *member, int64_t now, char *to, size_t size)
 	const struct node *node = member->node;
 	char why[160], span[32], number[32];
 
-	if (member->is_device || node->up.bad > 0) {
+	if (member->is_connection) {
+		span_text(span, sizeof span, now - member->oper_since);
+		snprintf(to, size, "%s: connection is %s for %s", member->name,
+			state_word(member->oper, member->oper_value, number, sizeof number),
+			span);
+	} else if (member->is_device || node->up.bad > 0) {
 		sight_evidence(&node->up, "no answer", node->reason, now, why, sizeof why);
 		snprintf(to, size, "%s: %s", node->name, why);
 	} else if (member->oper_known && member->data.bad == 0) {

@@ -2,7 +2,9 @@
  *
  * Pure state: fed with closed slots, asked for a verdict. A single lost slot makes a hop
  * suspect, two in a row make it bad; an interface that says itself that it is not up is bad
- * at once. What we did not measure says nothing. */
+ * at once. A connection that is not there in one poll may be on its way, in two it is bad; of
+ * it an agent that is silent, or hides its connections, says nothing. What we did not measure
+ * says nothing. */
 #ifndef PW_HOP_H
 #define PW_HOP_H
 
@@ -43,10 +45,12 @@ struct member {
 	const char *name;
 	struct node *node;          /* the device it is, or is on */
 	bool is_device;
-	const struct point *oper;   /* the interface's state point, when configured; else NULL */
+	bool is_connection;         /* of the device to somebody else, as its agent says */
+	const struct point *oper;   /* the row's state point, when configured; else NULL */
 	bool oper_known;
-	double oper_value;          /* ifOperStatus: 1 is up */
-	int64_t oper_since;         /* wall ns when it took this value */
+	double oper_value;          /* ifOperStatus: 1 is up; tcpConnectionState: 5 established */
+	int64_t oper_since;         /* wall ns when it took this value, or ceased to be well */
+	uint32_t unwell;            /* polls in a row that saw the connection not established */
 	struct sight data;          /* all series of the point or row */
 };
 enum hop_verdict member_verdict(const struct member *member);

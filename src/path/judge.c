@@ -21,9 +21,19 @@ path_state_word(enum path_state state)
 	return words[state];
 }
 
-/* The state point of the row that a hop names: "sw-hall3/if[ge-1/5]" -> point oper of if. */
+/* "sw-hall3/if[ge-1/5]" -> point oper of if; of a connection the one point that there is. */
 static const struct point *
-oper_point(const struct device *device, const char *name)
+state_point(const struct group *group)
+{
+	for (size_t p = 0; p < group->point_count; p++)
+		if (group->connections || strcmp(group->points[p].name, "oper") == 0)
+			return &group->points[p];
+	return NULL;
+}
+
+/* The table of the row that a hop names. */
+static const struct group *
+row_group(const struct device *device, const char *name)
 {
 	const char *table = strchr(name, '/'), *key = strchr(name, '[');
 
@@ -36,9 +46,8 @@ oper_point(const struct device *device, const char *name)
 		if (group->table == NULL || strlen(group->table) != (size_t)(key - table) ||
 				strncmp(group->table, table, (size_t)(key - table)) != 0)
 			continue;
-		for (size_t p = 0; p < group->point_count; p++)
-			if (strcmp(group->points[p].name, "oper") == 0)
-				return &group->points[p];
+		if (group->connections || state_point(group) != NULL)
+			return group;
 	}
 	return NULL;
 }
@@ -47,6 +56,7 @@ static void
 member_open(struct member *member, const char *name,
 	struct node *(*node)(void *arg, const char *name), void *arg)
 {
+	const struct group *group;
 	char device[41];
 	size_t length = strcspn(name, "/");
 
@@ -54,7 +64,9 @@ member_open(struct member *member, const char *name,
 	member->name = name;
 	member->node = node(arg, device);
 	member->is_device = name[length] == '\0';
-	member->oper = oper_point(member->node->device, name);
+	group = row_group(member->node->device, name);
+	member->is_connection = group != NULL && group->connections;
+	member->oper = group == NULL ? NULL : state_point(group);
 }
 
 void
@@ -212,7 +224,7 @@ explain(struct path *path, const struct findings *findings, enum path_state stat
 	path->root[0] = path->evidence[0] = '\0';
 	if (root != NULL) {
 		str_copy(path->root, sizeof path->root, root->is_device ||
-			root->node->up.bad == 0 ? root->name : root->node->name);
+			root->is_connection || root->node->up.bad == 0 ? root->name : root->node->name);
 		member_evidence(root, context->now, path->evidence, sizeof path->evidence);
 	} else if (findings->late != NULL) {
 		sight_evidence(&findings->late->sight, "no data", findings->late->sight.reason,

@@ -146,6 +146,13 @@ ends_in(const char *text, const char *end)
 	return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+/* Does the series say whether the member is up? */
+static bool
+is_oper(const struct member *member, const char *name)
+{
+	return member->is_connection || ends_in(name, "/oper");
+}
+
 static void
 match_path(struct paths *paths, struct seen *seen, size_t p)
 {
@@ -165,7 +172,7 @@ match_path(struct paths *paths, struct seen *seen, size_t p)
 			const struct member *member = &path->hops[h].members[m];
 
 			if (!member->is_device && is_under(name, member->name))
-				add_use(seen, ends_in(name, "/oper") ? USE_OPER : USE_DATA, p, h, m);
+				add_use(seen, is_oper(member, name) ? USE_OPER : USE_DATA, p, h, m);
 		}
 	}
 }
@@ -214,10 +221,15 @@ struct told {
 static void
 tell_oper(struct member *member, const struct told *told, int64_t at)
 {
+	bool well = told->value == CONNECTION_ESTABLISHED;
+
 	if (told->reason != REASON_GOOD)
 		return;
-	if (!member->oper_known || member->oper_value != told->value)
+	if (!member->oper_known || (member->is_connection ? well != (member->unwell == 0) :
+			member->oper_value != told->value))
 		member->oper_since = at;
+	if (member->is_connection)
+		member->unwell = well ? 0 : member->unwell + 1;
 	member->oper_known = true;
 	member->oper_value = told->value;
 }
@@ -427,6 +439,7 @@ take_over(struct path *path, struct path *old)
 			to->oper_known = old->hops[h].members[m].oper_known;
 			to->oper_value = old->hops[h].members[m].oper_value;
 			to->oper_since = old->hops[h].members[m].oper_since;
+			to->unwell = old->hops[h].members[m].unwell;
 		}
 	}
 }

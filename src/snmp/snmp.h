@@ -96,6 +96,11 @@ struct snmp_info {
 /* Which rows are told: all, those that are up administratively (and until they have been down
  * for group->retire), those that were up at least once. */
 enum snmp_keep { SNMP_KEEP_ALL, SNMP_KEEP_ADMIN_UP, SNMP_KEEP_ONCE_UP };
+/* A place that connections of the device are looked for to. */
+struct snmp_peer {
+	const char *name;  /* "10.1.7.20:502": what the row is called */
+	uint32_t index[5]; /* four octets and the port: the index by which it is known */
+};
 /* group->wire: for scalars only infos count; for a table also its key. */
 struct snmp_group {
 	const struct snmp_oid *keys; /* first column that has a text names the row */
@@ -109,6 +114,9 @@ struct snmp_group {
 	size_t type_count, exclude_type_count; /* 0 types: all */
 	enum snmp_keep keep;
 	struct snmp_oid status;        /* column in which 1 is up; not of SNMP_KEEP_ALL */
+	/* Rows are connections, and what is told are these, each once (peers.h). */
+	const struct snmp_peer *peers;
+	size_t peer_count;
 };
 
 extern const struct driver snmp_driver;

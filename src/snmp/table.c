@@ -12,6 +12,7 @@
 #include "core/sample.h"
 #include "journal/state.h"
 #include "snmp/oid.h"
+#include "snmp/peers.h"
 #include "snmp/rows.h"
 
 /* GETBULK's repetitions where the configuration says nothing. */
@@ -353,6 +354,10 @@ chain_lacks(const struct table *table, const struct chain *chain)
 {
 	size_t rows = rows_present(table->rows);
 
+	/* Of connections none may be there to where one is looked for. */
+	for (size_t i = 0; table->wire->peer_count > 0 && i < chain->next; i++)
+		if (table->columns[chain->first + i].cells > 0)
+			return false;
 	for (size_t slot = 0; slot < rows; slot++) {
 		const struct row *row = rows_at(table->rows, slot);
 		bool has = false;
@@ -515,6 +520,28 @@ cell_for(struct table *table, struct row *row, size_t column)
 	return cell_at(table, row, column);
 }
 
+/* The row of the place that a connection goes to, if that is looked for. Several connections
+ * to one place are one. */
+static void
+take_connection(struct table *table, const struct ask_context *context, size_t i,
+	const struct varbind *varbind)
+{
+	struct column *column = &table->columns[i];
+	const struct snmp_peer *peer = peer_find(table->wire->peers, table->wire->peer_count,
+		varbind->ids + column->oid->count, varbind->count - column->oid->count);
+
+	if (peer != NULL) {
+		struct cell *cell = cell_for(table, rows_sight(table->rows, peer->index,
+			sizeof peer->index / sizeof *peer->index), i);
+
+		if (!cell_is_there(cell) ||
+			peer_state_counts_more(varbind->value.count, cell->bits))
+			cell_put(table, cell, &varbind->value);
+	}
+	if (column->cells + 1 >= TABLE_ROWS_MAX)
+		stop_all(table, context);
+}
+
 static void
 take_varbind(struct table *table, const struct ask_context *context, size_t i,
 	const struct varbind *varbind, struct row **newest)
@@ -541,16 +568,21 @@ take_varbind(struct table *table, const struct ask_context *context, size_t i,
 		column->done = true;
 		return;
 	}
-	if (row == NULL || !row_is(row, varbind->ids + oid->count, varbind->count - oid->count))
-		row = *newest = rows_sight(table->rows, varbind->ids + oid->count,
-			varbind->count - oid->count);
-	cell_put(table, cell_for(table, row, i), &varbind->value);
+	if (table->wire->peer_count > 0) {
+		take_connection(table, context, i, varbind);
+	} else {
+		if (row == NULL ||
+			!row_is(row, varbind->ids + oid->count, varbind->count - oid->count))
+			row = *newest = rows_sight(table->rows, varbind->ids + oid->count,
+				varbind->count - oid->count);
+		cell_put(table, cell_for(table, row, i), &varbind->value);
+	}
 	column->cells++;
 	if (column->type == VALUE_NONE && value_type_is_there(varbind->value.type))
 		column->type = (uint8_t)varbind->value.type;
 	column->last = varbind->ids;
 	column->last_count = varbind->count;
-	if (row->slot >= TABLE_ROWS_MAX)
+	if (row != NULL && row->slot >= TABLE_ROWS_MAX)
 		stop_all(table, context);
 }
 
@@ -644,6 +676,10 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 	const struct chain *keys = &table->chains[0];
 	char text[ROW_KEY + 1];
 
+	for (size_t i = 0; i < table->wire->peer_count; i++)
+		if (row_is(row, table->wire->peers[i].index,
+			sizeof table->wire->peers[i].index / sizeof *row->index))
+			row->text = table->wire->peers[i].name;
 	for (size_t i = keys->first; i < keys->first + keys->count; i++) {
 		const struct column *column = &table->columns[i];
 		const struct cell *cell = cell_at(table, row, i);
@@ -908,11 +944,50 @@ learn_columns(struct table *table)
 	}
 }
 
+/* A place to which there is no connection in a column that was read to its end: there is
+ * none, which is as good as closed. A column without any connection at all proves nothing:
+ * the agent may hide it. */
+static void
+add_closed(struct table *table)
+{
+	const struct snmp_group *wire = table->wire;
+	const struct value closed = { .type = VALUE_INTEGER, .count = CONNECTION_CLOSED };
+	size_t i = 0;
+
+	while (i < table->column_count && (table->columns[i].role != ROLE_POINT ||
+		!table->columns[i].done || table->columns[i].broken != REASON_GOOD ||
+		table->columns[i].cells == 0))
+		i++;
+	for (size_t p = 0; i < table->column_count && p < wire->peer_count; p++) {
+		struct row *row = rows_sight(table->rows, wire->peers[p].index,
+			sizeof wire->peers[p].index / sizeof *wire->peers[p].index);
+		struct cell *cell = cell_for(table, row, i);
+
+		if (!cell_is_there(cell))
+			cell_put(table, cell, &closed);
+	}
+}
+
+/* How many rows the longest column has: so many are asked for at once in the next poll. */
+static size_t
+longest_column(const struct table *table)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].cells > most)
+			most = table->columns[i].cells;
+	return most;
+}
+
 uint8_t
 table_end(struct table *table, const struct ask_context *context, bool complete)
 {
-	size_t rows = rows_present(table->rows);
+	size_t rows;
 
+	if (table->wire->peer_count > 0)
+		add_closed(table);
+	rows = rows_present(table->rows);
 	for (size_t slot = 0; slot < rows; slot++) {
 		struct row *row = rows_at(table->rows, slot);
 
@@ -939,7 +1014,7 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 	rows_end(table->rows);
 	if (complete) {
 		table->infos_due |= rows != table->expected;
-		table->expected = rows;
+		table->expected = table->wire->peer_count > 0 ? longest_column(table) : rows;
 		learn_columns(table);
 		if (rows == 0 && !table->broken)
 			task_error(context->task, "table \"%s\": the agent has no rows",

@@ -7,6 +7,7 @@
 #include "core/device.h"
 #include "modbus/busplan.h"
 #include "modbus/modbus.h"
+#include "snmp/snmp.h"
 #include "../check.h"
 #include "../scratch.h"
 
@@ -247,14 +248,82 @@ warns_of_points_that_are_never_read(void)
 	CHECK(inventory != NULL);
 	CHECK_INT(errors.warning_count, 1);
 	CHECK(strstr(errors.warnings[0].text, "its points are never read; of it only a ping "
-		"(reach = { ping = true; }) and, as a hop, the port") != NULL);
+		"(reach = { ping = true; }) and, as hops, the port") != NULL);
 	plans = busplan_make(inventory, &count);
 	CHECK_INT(count, 0);
 	free(plans);
 	end();
 }
 
-RUN_TESTS(TEST(sums_what_all_units_of_a_line_take),
+#define CONN_TEMPLATE "templates: ( { name = \"tcp\"; protocol = \"snmp\"; points = ( { name = " \
+	"\"resets\"; oid = \"1.3.6.1.2.1.6.8.0\"; } );\n tables = ( { name = \"conn\"; " \
+	"connections = true; points = ( { name = \"state\"; oid = \"1.3.6.1.2.1.6.19.1.7\"; } ); " \
+	"} ); } );\n"
+
+/* A server with these rows, and a path with that hop. */
+static void
+load_consumer(const char *rows, const char *hop)
+{
+	FILE *file;
+	struct conf *conf;
+
+	scratch_make();
+	file = fopen(scratch_path("main.conf"), "w");
+	CHECK(file != NULL);
+	fprintf(file, "poller: { templates = [ ]; state_dir = \"%s\"; };\ndevices: (\n"
+		"{ name = \"mes-db\"; address = \"10.0.0.9\"; templates = [ \"tcp\" ]; %s } );\n"
+		"paths: ( { name = \"x\"; source = [ \"mes-db/up\" ]; hops = ( \"%s\" ); } );\n"
+		CONN_TEMPLATE, scratch_path("state"), rows, hop);
+	fclose(file);
+	errors = (struct conf_errors){ 0 };
+	conf = conf_load(scratch_path("main.conf"), &errors);
+	inventory = conf == NULL ? NULL : conf_inventory(conf);
+	conf_free(conf);
+}
+
+static void
+a_consumer_is_asked_for_the_connections_that_its_rows_name(void)
+{
+	const struct snmp_group *wire;
+
+	load_consumer("rows = { conn = { remote = [ \"10.0.0.7:502\", \"10.0.0.8:502\" ]; }; };",
+		"mes-db/conn[10.0.0.8:502]");
+	CHECK(inventory != NULL);
+	CHECK_INT(inventory->devices[0].group_count, 2);
+	CHECK(inventory->devices[0].groups[1].connections);
+	wire = inventory->devices[0].groups[1].wire;
+	CHECK_INT(wire->peer_count, 2);
+	CHECK_STR(wire->peers[1].name, "10.0.0.8:502");
+	CHECK_INT(wire->peers[1].index[3], 8);
+	end();
+	load_consumer("", "mes-db");
+	CHECK(inventory != NULL);
+	CHECK_INT(inventory->devices[0].group_count, 1); /* all connections of a server: not unasked */
+	end();
+}
+
+static void
+refuses_connections_that_nobody_looks_for(void)
+{
+	load_consumer("rows = { conn = { remote = [ \"10.0.0.7:502\" ]; }; };",
+		"mes-db/conn[10.0.0.8:502]");
+	CHECK(inventory == NULL);
+	CHECK_STR(errors.items[0].text, "path \"x\": hop \"mes-db/conn[10.0.0.8:502]\": rows.conn.remote of "
+		"\"mes-db\" does not name \"10.0.0.8:502\"");
+	end();
+	load_consumer("rows = { conn = { include = \"x\"; }; };", "mes-db");
+	CHECK(inventory == NULL);
+	CHECK(strstr(errors.items[0].text, "remote: say to where connections are looked for") != NULL);
+	end();
+	load_consumer("rows = { conn = { remote = [ \"plc-7:502\" ]; }; };", "mes-db");
+	CHECK(inventory == NULL);
+	CHECK(strstr(errors.items[0].text, "remote: \"plc-7\" is not an IP address") != NULL);
+	end();
+}
+
+RUN_TESTS(TEST(a_consumer_is_asked_for_the_connections_that_its_rows_name),
+	TEST(refuses_connections_that_nobody_looks_for),
+	TEST(sums_what_all_units_of_a_line_take),
 	TEST(refuses_what_does_not_fit_by_file_and_line),
 	TEST(refuses_what_does_not_fit_into_max_rate),
 	TEST(all_lines_to_a_host_share_its_max_rate),

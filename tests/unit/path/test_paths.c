@@ -25,6 +25,29 @@ static const struct path_options options[] = { {
 static const struct inventory inventory = { .devices = devices, .device_count = 5,
 	.paths = options, .path_count = 1 };
 
+/* A controller that nobody connects to, and the consumer's connection to it. */
+static const struct point state_points[] = {
+	{ .name = "state", .unit = "", .text = "", .kind = POINT_STATE,
+		.states = (const struct point_state[]){ { 1, "closed" }, { 5, "established" } },
+		.state_count = 2 },
+};
+static const struct group conn_groups[] = { { .name = "tcp", .table = "conn", .suffix = "",
+	.interval = S5, .points = state_points, .point_count = 1, .connections = true } };
+static const struct device consumer[] = {
+	PLANT_DEVICE("plc-7", S5),
+	PLANT_DEVICE("mes-db", S5, .groups = conn_groups, .group_count = 1),
+};
+static const struct path_hop consumer_hops[] = {
+	{ (const char *const[]){ "mes-db/conn[10.1.7.20:502]" }, 1 } };
+static const struct path_options consumer_path[] = { {
+	.name = "plc-7-mes", .sources = (const char *const[]){ "plc-7/up" }, .source_count = 1,
+	.hops = consumer_hops, .hop_count = 1, .max_age = 15 * LOOP_S, .window = 86400 * LOOP_S,
+	.severity = SEVERITY_MAJOR, .place = "", .owner = "", .asset = "", .text = "",
+	.help = "" } };
+static const struct inventory consumer_inventory = { .devices = consumer, .device_count = 2,
+	.paths = consumer_path, .path_count = 1 };
+static const struct inventory *plan = &inventory;
+
 static struct loop *loop;
 static struct paths *paths;
 static struct plant_journal journal;
@@ -53,7 +76,7 @@ start(void)
 
 	loop = loop_new(NULL);
 	parts.loop = loop;
-	paths = paths_new(&parts, &inventory);
+	paths = paths_new(&parts, plan);
 	paths_on_change(paths, on_change, NULL);
 	plant_replay(&journal, replay, paths);
 	paths_begin(paths);
@@ -325,7 +348,59 @@ the_worst_path_of_a_device_is_found(void)
 	end();
 }
 
-RUN_TESTS(TEST(is_unknown_before_the_first_slot_and_up_after_it),
+/* The state of the consumer's connection in this round; 0: its agent is silent. */
+static void
+consumer_round(int state)
+{
+	loop_sim_for(loop, S5);
+	plant_good(&journal, loop, "plc-7/up", S5, 1);
+	plant_good(&journal, loop, "mes-db/up", S5, state != 0);
+	if (state != 0)
+		plant_good(&journal, loop, "mes-db/conn[10.1.7.20:502]/state", S5, state);
+	else
+		plant_lost(&journal, loop, "mes-db/conn[10.1.7.20:502]/state", S5, REASON_TIMEOUT);
+}
+
+static void
+a_connection_that_two_polls_miss_is_the_root(void)
+{
+	plan = &consumer_inventory;
+	start();
+	consumer_round(5);
+	CHECK_INT(view().state, PATH_UP);
+	consumer_round(11); /* on its way back, perhaps */
+	CHECK_INT(view().state, PATH_UP);
+	consumer_round(1);
+	CHECK_INT(view().state, PATH_IMPAIRED);
+	CHECK_STR(seen_root, "mes-db/conn[10.1.7.20:502]");
+	CHECK_STR(view().evidence, "mes-db/conn[10.1.7.20:502]: connection is closed for 5s");
+	consumer_round(5);
+	CHECK_INT(view().state, PATH_UP);
+	for (int i = 0; i < 3; i++) {
+		consumer_round(1);
+		CHECK_INT(view().state, i == 0 ? PATH_UP : PATH_IMPAIRED);
+	}
+	end();
+	plan = &inventory;
+}
+
+static void
+an_agent_that_is_silent_says_nothing_of_its_connections(void)
+{
+	plan = &consumer_inventory;
+	start();
+	consumer_round(5);
+	for (int i = 0; i < 4; i++)
+		consumer_round(0);
+	CHECK_INT(view().state, PATH_UP);
+	CHECK_STR(seen_root, "");
+	end();
+	plan = &inventory;
+}
+
+RUN_TESTS(TEST(a_connection_that_two_polls_miss_is_the_root),
+	TEST(an_agent_that_is_silent_says_nothing_of_its_connections),
+	TEST(is_unknown_before_the_first_slot_and_up_after_it),
 	TEST(one_dead_alternative_degrades_and_two_impair),
 	TEST(a_hop_behind_our_back_impairs_although_data_flow_to_us),
 	TEST(names_the_switch_and_not_the_press_that_is_only_behind_it),

@@ -11,6 +11,7 @@
 #include "core/sample.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
+#include "snmp/peers.h"
 #include "snmp/table.h"
 #include "../check.h"
 
@@ -852,7 +853,120 @@ the_length_of_answers_that_come_through_outlives_the_process(void)
 	CHECK(rmdir(dir) == 0);
 }
 
-RUN_TESTS(TEST(joins_the_columns_of_both_interface_tables_by_row),
+/* ---- connections ---- */
+
+#define NEW_TABLE "1.3.6.1.2.1.6.19.1.7"
+#define OLD_TABLE "1.3.6.1.2.1.6.13.1.1"
+#define FROM(port) ".1.4.10.1.0.9." #port ".1.4."
+static const char *const states[] = { "state=" NEW_TABLE "," OLD_TABLE " state", NULL };
+static struct snmp_peer peers[2];
+
+static struct table *
+open_connections(void)
+{
+	struct fail why;
+
+	bed.task = calloc(1, sizeof *bed.task);
+	bed.group = bed_group("conn", 60 * LOOP_S, states, NULL, NULL);
+	bed.group->connections = true;
+	bed.task->group = bed.group;
+	CHECK(peer_parse("10.1.7.20:502", &peers[0], &why) == 0);
+	CHECK(peer_parse("10.1.7.21:502", &peers[1], &why) == 0);
+	bed_wire(bed.group)->peers = peers;
+	bed_wire(bed.group)->peer_count = 2;
+	context = (struct ask_context){ .task = bed.task, .group = bed.group, .now = 5,
+		.version = 2 };
+	return table_new("mes-db", bed.group, NULL, &why);
+}
+
+static void
+several_connections_to_one_place_are_one_and_none_is_closed(void)
+{
+	static const struct line lines[] = {
+		{ NEW_TABLE FROM(40001) "10.1.7.20.502", NULL, 11 },
+		{ NEW_TABLE FROM(40002) "10.1.7.20.502", NULL, 5 },
+		{ NEW_TABLE FROM(40003) "10.1.7.20.502", NULL, 3 },
+		{ NEW_TABLE FROM(40004) "10.1.7.99.502", NULL, 5 },
+		{ NEW_TABLE FROM(40005) "10.1.7.21.503", NULL, 5 },
+		{ OLD_TABLE ".10.1.0.9.40006.10.1.7.21.502", NULL, 5 }, { NULL, NULL, 0 } };
+	static const struct line later[] = {
+		{ NEW_TABLE FROM(40001) "10.1.7.99.502", NULL, 5 },
+		{ NEW_TABLE FROM(40009) "10.1.7.21.502", NULL, 5 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(open_connections(), lines);
+
+	CHECK_INT(bed.task->row_count, 2);
+	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 5, 0);
+	CHECK_NEAR(reading_of("10.1.7.21:502", "state").number, 1, 0);
+	CHECK_INT(reading_of("10.1.7.21:502", "state").reason, REASON_GOOD);
+	CHECK_INT(reading_of("10.1.7.21:502", "state").received, 5);
+	walk_lines(table, later);
+	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 1, 0);
+	CHECK_NEAR(reading_of("10.1.7.21:502", "state").number, 5, 0);
+	CHECK_INT(bed.task->row_count, 2);
+	end_lines(table);
+}
+
+static void
+an_agent_with_the_old_table_only_tells_by_that(void)
+{
+	static const struct line lines[] = {
+		{ OLD_TABLE ".0.0.0.0.22.0.0.0.0.0", NULL, 2 },
+		{ OLD_TABLE ".10.1.0.9.40006.10.1.7.21.502", NULL, 5 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(open_connections(), lines);
+
+	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 1, 0);
+	CHECK_NEAR(reading_of("10.1.7.21:502", "state").number, 5, 0);
+	end_lines(table);
+}
+
+static void
+an_agent_that_hides_its_connections_proves_nothing(void)
+{
+	static const struct line lines[] = { { IF_TABLE "8.1", NULL, 1 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(open_connections(), lines);
+
+	CHECK_INT(bed.task->told_count, 0);
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	CHECK_STR(bed.task->error, "table \"conn\": the agent has no rows");
+	end_lines(table);
+}
+
+static void
+a_list_that_was_not_read_to_its_end_proves_no_absence(void)
+{
+	static const struct line lines[] = {
+		{ NEW_TABLE FROM(40002) "10.1.7.20.502", NULL, 5 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(open_connections(), lines);
+	struct varbind varbind = { .value = { .type = VALUE_INTEGER, .integer = 5 } };
+	struct session_answer answer = { .reason = REASON_GOOD, .text = "", .received = 9,
+		.varbinds = &varbind, .count = 1 };
+	uint32_t ids[SNMP_OID_MAX];
+	struct fail why;
+	struct ask ask;
+	uint32_t port = 0;
+
+	CHECK(snmp_oid_parse(NEW_TABLE FROM(1) "10.1.7.20.502", ids, &varbind.count, &why) == 0);
+	varbind.ids = ids;
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	while (table_next(table, &context, &limit, &ask)) {
+		CHECK(++port <= TABLE_ROWS_MAX);
+		ids[10 + 6] = port;
+		table_feed(table, &context, &ask, &answer);
+	}
+	CHECK_INT(port, TABLE_ROWS_MAX);
+	CHECK_INT(table_end(table, &context, true), REASON_BAD_REPLY);
+	CHECK(strstr(bed.task->error, "stopped, the table does not end") != NULL);
+	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 5, 0);
+	CHECK(bed_reading(bed.task, "10.1.7.21:502", "state") == NULL);
+	end_lines(table);
+}
+
+RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
+	TEST(an_agent_with_the_old_table_only_tells_by_that),
+	TEST(an_agent_that_hides_its_connections_proves_nothing),
+	TEST(a_list_that_was_not_read_to_its_end_proves_no_absence),
+	TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(a_second_walk_asks_no_more_than_it_needs),
 	TEST(an_old_agent_is_walked_row_by_row_with_32_bit_counters),
 	TEST(a_renumbered_switch_keeps_its_names_and_values),
