@@ -1,12 +1,16 @@
 #!/bin/sh
 # snmp.sh - the daemon against simulated switches: rates are those of the formula, also over a
-# renumbering and a restart; wrong communities, old agents and noise stay where they are.
+# renumbering and a restart; wrong communities, old agents and noise stay where they are. And
+# against Debian's snmpd: whom its machine is connected to is a hop of a path.
+if [ -z "$PW_OWN_NET" ] && [ "$(id -u)" -eq 0 ] && unshare -n ip link set lo up 2>/dev/null; then
+	PW_OWN_NET=yes exec unshare -n sh -c 'ip link set lo up && exec "$0"' "$0"
+fi
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 
 work=$(mktemp -d) || exit 1
-server= noisy= daemon=
-trap 'kill $daemon $server $noisy 2>/dev/null; wait; rm -rf "$work"' EXIT
+server= noisy= daemon= agent= consumer=
+trap 'kill $daemon $server $noisy $agent $consumer 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 
 # ready FILE: the port of the simulator that writes there.
@@ -126,4 +130,96 @@ END
 else
 	skip "the RRDs hold no spike and no dip (apt-get install rrdtool)"
 fi
+
+# ---- a controller that is never connected, by its consumer's list of connections ----
+PATH=$PATH:/usr/sbin
+sentence="the connection of a consumer is a hop"
+for tool in snmpd snmpset python3; do
+	command -v $tool >/dev/null && continue
+	skip "$sentence (apt-get install snmpd snmp python3)"
+	finish
+done
+# Elsewhere there are thousands of connections that other tests left behind.
+if [ -z "$PW_OWN_NET" ]; then
+	skip "$sentence (as root, with unshare and ip, for a network of its own)"
+	finish
+fi
+cat >"$work/consumer.py" <<'END'
+import select, socket, sys
+controller = socket.create_server(("127.0.0.77", 0))
+consumer = socket.create_connection(controller.getsockname())
+peer = controller.accept()[0]
+print("ready", controller.getsockname()[1], flush=True)
+while True:
+    for one in select.select([sys.stdin, controller], [], [])[0]:
+        if one is controller:
+            controller.accept()
+            print("another", flush=True)
+        elif sys.stdin.readline() == "":
+            sys.exit()
+        else:
+            consumer.close()
+            peer.close()
+            print("closed", flush=True)
+END
+mkfifo "$work/orders"
+python3 "$work/consumer.py" <"$work/orders" >"$work/consumer" 2>&1 &
+consumer=$!
+exec 9>"$work/orders"
+if ! wait_for 30 grep -q '^ready' "$work/consumer"; then
+	not_ok "$sentence ($(tail -1 "$work/consumer"))"
+	finish
+fi
+plc=$(sed -n 's/^ready //p' "$work/consumer")
+
+# The first port that nobody has.
+port=$((20000 + $$ % 20000))
+while grep -q ":$(printf %04X $port) " /proc/net/udp; do port=$((port + 1)); done
+printf 'rocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\n' >"$work/agent.conf"
+SNMP_PERSISTENT_DIR="$work/agent" SNMPCONFPATH=/nonexistent MIBS="" \
+	snmpd -f -Lf "$work/agent.log" -C -c "$work/agent.conf" -I -smux,mteTrigger,mteTriggerConf \
+	"udp:127.0.0.1:$port" >/dev/null 2>&1 9>&- &
+agent=$!
+# It keeps its list for a minute unless told otherwise (nsCacheTimeout).
+set_cache()
+{
+	MIBS="" snmpset -v2c -c private -t 1 -r 1 "127.0.0.1:$port" \
+		1.3.6.1.4.1.8072.1.5.3.1.2.1.3.6.1.2.1.6.19 i 1
+}
+if ! wait_for 30 set_cache; then
+	not_ok "snmpd starts ($(tail -1 "$work/agent.log"))"
+	finish
+fi
+mkdir "$work/two"
+cat >"$work/pollwerk.conf" <<END
+poller: { name = "test"; interval = "1s"; state_dir = "$work/two/state"; run_dir = "$work/two/run";
+          rrd_dir = "$work/two/rrd"; templates = [ "$src/conf/templates" ]; };
+store: { flush = "1s"; profile = "short"; };
+devices: (
+  { name = "plc"; address = "127.0.0.77"; modbus = { port = $plc; unit_id = 1; free_connections = 0; };
+    points = ( { name = "pieces"; function = 3; pdu = 0; type = "u16"; } ); },
+  { name = "mes"; address = "127.0.0.1"; snmp = { port = $port; max_repetitions = 40; };
+    templates = [ "tcp" ]; rows = { conn = { remote = [ "127.0.0.77:$plc" ]; }; }; } );
+paths: ( { name = "plc-mes"; source = [ "mes/resets" ]; max_age = "30s";
+           hops = ( "plc", "mes/conn[127.0.0.77:$plc]" ); } );
+END
+check "check tells what tells of a controller that is never connected" eval \
+	"$pollwerk check 2>&1 | grep -q 'a consumer.s connection to it (template tcp'"
+./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 9>&- &
+daemon=$!
+check "its consumer's connection is seen in the list of the consumer's agent" wait_for 40 eval \
+	"$pollwerk values 'mes/conn[127.0.0.77:$plc]/state' | grep -q 'established.*good'"
+check "the path is up" wait_for 40 eval "$pollwerk --json paths | grep -q '\"state\": *\"up\"'"
+echo close >&9
+wait_for 30 grep -q '^closed' "$work/consumer"
+check "without it the path is impaired there, in these words" wait_for 40 eval \
+	"$pollwerk --json paths >'$work/paths' && grep -q '\"state\": *\"impaired\"' '$work/paths' &&
+	grep -qF 'mes/conn[127.0.0.77:$plc]: connection is ' '$work/paths'"
+sed 's/^/# /' "$work/paths"
+kill $daemon
+wait $daemon
+check "the daemon ends well here, too" [ $? -eq 0 ]
+daemon=
+check "and has not connected to the controller" eval "! grep -q another '$work/consumer'"
+exec 9>&-
 finish
