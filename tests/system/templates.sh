@@ -102,9 +102,12 @@ fi
 			names="$names${names:+, }\"${use%%,*}\""
 			[ "$use" = "${use#*,}" ] || parameters="$parameters ${use#*,};"
 		done
+		rows=
+		[ "$device" != linux ] ||
+			rows='rows = { conn = { remote = [ "194.67.1.250:993", "194.67.1.250:994" ]; }; };'
 		echo "$comma{ name = \"$device\"; address = \"127.0.0.1\"; snmp = { version = \"2c\";
 port = $port; community = \"$recording\"; }; templates = [ $names ]; alarms = \"standard\";
-parameters = { $parameters }; }"
+parameters = { $parameters }; $rows }"
 		comma=,
 	done <"$work/devices"
 	echo ",{ name = \"broken\"; address = \"127.0.0.1\"; snmp = { version = \"2c\"; port = $port;
@@ -191,6 +194,8 @@ janitza/frequency 50
 rittal/var[Temperature.Value]/value 20.9
 linux/load[Load-1]/average 0.05
 linux/established 9
+linux/conn[194.67.1.250:993]/state 5
+linux/conn[194.67.1.250:994]/state 1
 printer/supply[Black~Cartridge~HP~CF217A]/level 28
 printer/tray[Tray~1]/level invalid-value
 ring/mrp[1]/ring 2

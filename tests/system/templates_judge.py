@@ -221,6 +221,8 @@ def wanted_points(templates, name, objects, given):
     for point in members(templates, template, 'points').values():
         wanted[point['name']] = expected(point, objects, '', parameters)
     for table in members(templates, template, 'tables').values():
+        if table.get('connections'):
+            continue  # asked only for the remote ends that a device names
         for key, suffix in rows_of(table, objects, parameters).items():
             for point in table['points']:
                 wanted['%s[%s]/%s' % (table['name'], key, point['name'])] = \
