@@ -409,10 +409,12 @@ check "the agents saw no forbidden request" [ $? -eq 0 ]
 wait $plcs
 check "the servers saw nothing but reading" [ $? -eq 0 ]
 agents= plcs=
-# A server that has to wait for its processor may send what is left of a late answer before it
-# sees that it was given up: then its own octets meet a closed connection.
+# A server that dribbles, or answers late, may send the rest of an answer in the very moment in
+# which it is given up: then its own octets meet a closed connection. Without a busy machine that
+# is rare, or it is ours.
 grep 'close rst$' "$work/modbus.log" >"$work/torn"
-[ "$busy" = 0 ] || sed -i -E '/^[0-9]+ [0-9]+ (12|13|15|32) /d' "$work/torn"
+late='^[0-9]+ [0-9]+ (12|13|15|32) '
+[ "$busy" = 0 ] && [ "$(grep -cE "$late" "$work/torn")" -gt 3 ] || sed -i -E "/$late/d" "$work/torn"
 none "no connection was torn down by RST" "$(cat "$work/torn")"
 # Where an answer comes after its time was up, the next question is on its way already.
 none "no request was sent before the last was answered or given up" "$(grep 'pipelined$' "$work/modbus.log" |
