@@ -155,7 +155,8 @@ static int
 sync_predecessor(struct writer *writer)
 {
 	char path[SEGMENT_PATH];
-	uint64_t *numbers, begun = 0;
+	/* With none begun there is nothing to be made safe, and no end to look for. */
+	uint64_t *numbers, begun = writer->segment;
 	size_t count;
 	int result = 0;
 

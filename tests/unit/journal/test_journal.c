@@ -15,6 +15,7 @@
 #include "fake/loop_sim.h"
 #include "journal/aside.h"
 #include "journal/reader.h"
+#include "journal/segment.h"
 #include "journal/writer.h"
 
 static struct loop *loop;
@@ -732,6 +733,29 @@ a_number_that_only_stood_ready_is_not_used_by_the_next_poller(void)
 }
 
 static void
+a_number_that_stands_ready_alone_is_followed_at_once_however_high_it_is(void)
+{
+	char path[512], head[RECORD_SEGMENT_HEADER];
+	FILE *file;
+
+	begin(0);
+	CHECK(writer_close(writer));
+	CHECK(remove(newest_segment()) == 0);
+	snprintf(path, sizeof path, "%s/journal/%016llx.seg", scratch, 1ULL << 40);
+	segment_header((uint8_t *)head, UINT64_C(1) << 40, 0);
+	file = fopen(path, "w");
+	CHECK(file != NULL && fwrite(head, sizeof head, 1, file) == 1 && fclose(file) == 0);
+	start_writer(0, 10);
+	put_alarm(1);
+	loop_sim_for(loop, 200 * LOOP_MS);
+	CHECK(committed == writer_last_sequence(writer));
+	CHECK(writer_segment(writer) == (UINT64_C(1) << 40) + 1);
+	CHECK_INT(count_records(KIND_ALARM, NULL), 1);
+	CHECK(writer_close(writer));
+	end();
+}
+
+static void
 a_record_that_ends_in_zeros_survives_a_kill_and_the_trimming_after_it(void)
 {
 	static const uint8_t zeros[9000];
@@ -791,5 +815,6 @@ RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_
 	TEST(a_commit_changes_no_metadata_of_its_segment_and_closing_cuts_it_to_what_is_in_it),
 	TEST(a_reader_follows_over_segments_that_stood_ready),
 	TEST(a_number_that_only_stood_ready_is_not_used_by_the_next_poller),
+	TEST(a_number_that_stands_ready_alone_is_followed_at_once_however_high_it_is),
 	TEST(a_record_that_ends_in_zeros_survives_a_kill_and_the_trimming_after_it),
 	TEST(a_journal_that_does_not_exist_is_empty))
