@@ -45,8 +45,8 @@ print_line(const struct busplan *plan)
 static bool
 is_worth_a_line(const struct busplan *plan)
 {
-	return plan->host.max_rate > 0 || plan->units > 1 || plan->options->baud > 0 || plan->with[0].load >= 0.5 ||
-		plan->bearable == -1;
+	return plan->host.max_rate > 0 || plan->units > 1 || plan->options->baud > 0 ||
+		plan->with[0].load >= 0.5 || plan->bearable == -1;
 }
 
 void

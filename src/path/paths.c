@@ -19,7 +19,8 @@ struct node_entry {
 	UT_hash_handle hh;
 };
 
-/* What one series means to the paths: it is part of one, or a device's own. Indexes, since the arrays they point into grow. */
+/* What one series means to the paths: it is part of one, or a device's own. Indexes, since the
+ * arrays they point into grow. */
 enum use_kind { USE_SOURCE, USE_OPER, USE_DATA };
 struct use {
 	enum use_kind kind;

@@ -81,7 +81,8 @@ peer_of_index(const uint32_t *index, size_t count, struct net_addr *remote)
 		return take_end(arcs, 7, remote) == 7;
 	}
 	local = take_end(index, count, remote);
-	return local > 0 && local < count && take_end(index + local, count - local, remote) == count - local;
+	return local > 0 && local < count &&
+		take_end(index + local, count - local, remote) == count - local;
 }
 
 const struct snmp_peer *

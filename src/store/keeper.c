@@ -949,7 +949,8 @@ make_files(struct keeper *keeper)
 	if (!keeper->making)
 		keeper->made_bytes = 0;
 	keeper->making = false;
-	for (; keeper->made_files < MAKE_FILES && keeper->made_bytes < MAKE_BYTES; keeper->made_files++) {
+	for (; keeper->made_files < MAKE_FILES && keeper->made_bytes < MAKE_BYTES;
+		keeper->made_files++) {
 		if (keeper->missing == NULL)
 			break;
 		keeper->making = slice_is_over(keeper);
