@@ -6,10 +6,26 @@
 
 #include "base/str.h"
 #include "config/arena.h"
+#include "config/bundle.h"
 #include "config/errors.h"
 #include "config/tree.h"
 
 enum { INHERIT_MAX = 8 };
+
+/* Directories of templates are what was delivered: who writes a template of the same name into
+ * the configuration, or into a directory that is named earlier, wants that one. */
+static bool
+hides(const struct config_setting_t *one, const struct config_setting_t *other)
+{
+	const char *path = node_path(one), *slash = strrchr(path, '/');
+	size_t directory = slash == NULL ? 0 : (size_t)(slash - path + 1);
+
+	if (node_file(other)->kind != BUNDLE_TEMPLATE)
+		return false;
+	return node_file(one)->kind != BUNDLE_TEMPLATE ||
+		strncmp(path, node_path(other), directory) != 0 ||
+		strchr(node_path(other) + directory, '/') != NULL;
+}
 
 static void
 add(struct templates *templates, const struct config_setting_t *node,
@@ -22,8 +38,9 @@ add(struct templates *templates, const struct config_setting_t *node,
 		return;
 	other = templates_find(templates, name);
 	if (other != NULL) {
-		node_error(node, errors, "there is another of this name in %s:%d",
-			node_path(other->node), node_line(other->node));
+		if (!hides(other->node, node))
+			node_error(node, errors, "there is another of this name in %s:%d",
+				node_path(other->node), node_line(other->node));
 		return;
 	}
 	if (strcmp(name, "points") == 0 || strcmp(name, "device") == 0) {

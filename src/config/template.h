@@ -21,8 +21,10 @@ struct templates {
 	size_t count;
 };
 
-/* From all `templates` lists (nodes) of the configuration. Reports repeated names, unknown or
- * circular inheritance, unknown parameters, a missing protocol. Lives in the arena. */
+/* From all `templates` lists (nodes) of the configuration, its own files first. One of them
+ * hides another of its name in a directory of templates, as one in an earlier directory does.
+ * Reports names that are repeated otherwise, unknown or circular inheritance, unknown
+ * parameters, a missing protocol. Lives in the arena. */
 void templates_build(struct templates *templates, const struct config_setting_t *const *lists,
 	size_t count, struct arena *arena, struct conf_errors *errors);
 const struct template *templates_find(const struct templates *templates, const char *name);

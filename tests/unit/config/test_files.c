@@ -260,6 +260,58 @@ appends_the_sections_of_included_files(void)
 	conf_free(conf);
 }
 
+#define ONE_POINT(name, oid) "templates: ( { name = \"" name "\"; protocol = \"snmp\";\n" \
+	"  points = ( { name = \"p\"; oid = \"" oid "\"; } ); } );\n"
+
+static uint32_t
+last_arc_of_p(struct conf *conf)
+{
+	struct inventory *inventory = conf_inventory(conf);
+	const struct snmp_point *point = inventory->devices[0].groups[0].points[0].wire;
+	uint32_t arc = point->oids[0].ids[point->oids[0].count - 1];
+
+	inventory_free(inventory);
+	return arc;
+}
+
+static void
+a_template_of_the_configuration_hides_one_of_a_directory_and_an_earlier_directory_a_later_one(void)
+{
+	static const char devices[] = "devices: ( { name = \"d\"; address = \"10.0.0.1\"; "
+		"templates = [ \"t\" ]; } );\n";
+	char *one = mem_format("%s/one", directory), *two = mem_format("%s/two", directory), *text;
+	char *first, *second, *third;
+	struct conf *conf;
+
+	CHECK(mkdir(one, 0755) == 0 && mkdir(two, 0755) == 0);
+	first = put("one/a.conf", 0644, ONE_POINT("t", "1.3.6.1.4.1.1"));
+	second = put("two/a.conf", 0644, ONE_POINT("t", "1.3.6.1.4.1.2"));
+	text = mem_format("poller: { state_dir = \"/nonexistent\"; templates = [ \"two\", \"one\" ]; };\n%s",
+		devices);
+	CHECK_STR(load(text, &conf), "");
+	CHECK_INT(last_arc_of_p(conf), 2);
+	conf_free(conf);
+	free(text);
+	text = mem_format("poller: { state_dir = \"/nonexistent\"; templates = [ \"one\" ]; };\n%s"
+		ONE_POINT("t", "1.3.6.1.4.1.3"), devices);
+	CHECK_STR(load(text, &conf), "");
+	CHECK_INT(last_arc_of_p(conf), 3);
+	conf_free(conf);
+	third = put("one/b.conf", 0644, ONE_POINT("t", "1.3.6.1.4.1.4"));
+	check_refused("poller: { state_dir = \"/nonexistent\"; templates = [ \"one\" ]; };\n",
+		"template \"t\": there is another of this name in");
+	unlink(first);
+	unlink(second);
+	unlink(third);
+	CHECK(rmdir(one) == 0 && rmdir(two) == 0);
+	free(first);
+	free(second);
+	free(third);
+	free(one);
+	free(two);
+	free(text);
+}
+
 static void
 refuses_files_that_are_none_or_too_big_or_for_all_to_write(void)
 {
@@ -390,6 +442,7 @@ main(void)
 		TEST(refuses_a_bundle_that_was_cut_off),
 		TEST(never_shows_a_secret),
 		TEST(appends_the_sections_of_included_files),
+		TEST(a_template_of_the_configuration_hides_one_of_a_directory_and_an_earlier_directory_a_later_one),
 		TEST(refuses_files_that_are_none_or_too_big_or_for_all_to_write),
 		TEST(refuses_utf_16_and_binary_files),
 		TEST(refuses_another_interval_than_was_stored),
