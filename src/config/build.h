@@ -83,6 +83,9 @@ struct scope build_scope(struct build *build, const char *section,
 /* The secret of that key; "" when it is not to be had, which is reported. */
 const char *build_secret(struct build *build, const struct scope *scope, const char *key);
 const char *build_text(struct build *build, const struct scope *scope, const char *key);
+/* What a key of words (SCHEMA_WORDS) has, numbers as texts; how many. */
+size_t build_words(struct build *build, const struct config_setting_t *node,
+	const char *const **words);
 
 /* store.profile: how long RRD files keep what unless somebody nearer says it. */
 const char *build_retention(struct build *build);

@@ -31,6 +31,24 @@ build_text(struct build *build, const struct scope *scope, const char *key)
 	return arena_text(build->arena, scope_text(scope, key));
 }
 
+size_t
+build_words(struct build *build, const struct config_setting_t *node, const char *const **words)
+{
+	bool one = node_text(node) != NULL || node_is_number(node);
+	size_t count = one ? 1 : (size_t)node_count(node);
+	const char **texts = arena_zero(build->arena, (count + 1) * sizeof *texts);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct config_setting_t *at = one ? node : node_at(node, (int)i);
+
+		texts[i] = node_is_number(at) ?
+			arena_format(build->arena, "%lld", node_integer(at)) :
+			arena_text(build->arena, node_text(at) == NULL ? "" : node_text(at));
+	}
+	*words = texts;
+	return count;
+}
+
 const char *
 build_secret(struct build *build, const struct scope *scope, const char *key)
 {

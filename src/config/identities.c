@@ -10,24 +10,15 @@
 #include "config/errors.h"
 #include "config/tree.h"
 
-/* One text, or each of a list. */
-static const char *
-wanted_at(const struct config_setting_t *is, size_t i)
-{
-	const char *text = node_text(is) != NULL ? node_text(is) : node_text(node_at(is, (int)i));
-
-	return text == NULL ? "" : text;
-}
-
 static bool
 take_numbers(struct build *build, const struct config_setting_t *node,
-	const struct config_setting_t *is, struct identity_check *check)
+	const char *const *is, struct identity_check *check)
 {
 	struct regs_range *ranges = arena_zero(build->arena, check->count * sizeof *ranges);
 	struct fail why;
 
 	for (size_t i = 0; i < check->count; i++)
-		if (regs_range_parse(wanted_at(is, i), check->spec.type, &ranges[i], &why) == -1) {
+		if (regs_range_parse(is[i], check->spec.type, &ranges[i], &why) == -1) {
 			node_error(node, build->errors, "is: %s", why.text);
 			return false;
 		}
@@ -35,19 +26,9 @@ take_numbers(struct build *build, const struct config_setting_t *node,
 	return true;
 }
 
-static void
-take_texts(struct build *build, const struct config_setting_t *is, struct identity_check *check)
-{
-	const char **texts = arena_zero(build->arena, check->count * sizeof *texts);
-
-	for (size_t i = 0; i < check->count; i++)
-		texts[i] = arena_text(build->arena, wanted_at(is, i));
-	check->texts = texts;
-}
-
 static bool
-take_registers(struct build *build, const struct scope *scope,
-	const struct config_setting_t *is, struct identity_check *check)
+take_registers(struct build *build, const struct scope *scope, const char *const *is,
+	struct identity_check *check)
 {
 	const struct config_setting_t *node = scope->levels[0];
 	const char *order = scope_text(scope, "order");
@@ -73,7 +54,7 @@ take_registers(struct build *build, const struct scope *scope,
 	}
 	if (check->spec.type != REGS_STRING)
 		return take_numbers(build, node, is, check);
-	take_texts(build, is, check);
+	check->texts = is;
 	return true;
 }
 
@@ -83,18 +64,20 @@ take_check(struct build *build, const struct config_setting_t *node, struct iden
 	struct scope scope = build_scope(build, "identify", node);
 	const struct config_setting_t *is = scope_find(&scope, "is");
 
+	const char *const *words;
+
 	*check = (struct identity_check){ .object = -1 };
 	if (is == NULL)
 		return false; /* the schema has told */
-	check->count = node_text(is) != NULL ? 1 : (size_t)node_count(is);
+	check->count = build_words(build, is, &words);
 	if (check->count == 0) {
 		node_error(node, build->errors, "is: needs at least one number or text");
 		return false;
 	}
 	if (node_get(node, "object") == NULL)
-		return take_registers(build, &scope, is, check);
+		return take_registers(build, &scope, words, check);
 	check->object = (int)scope_int(&scope, "object");
-	take_texts(build, is, check);
+	check->texts = words;
 	return true;
 }
 

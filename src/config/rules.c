@@ -206,14 +206,12 @@ take_words(struct build *build, const struct scope *scope, struct rule_options *
 {
 	const struct config_setting_t *node =
 		scope_find(scope, rule->kind == RULE_IS ? "is" : "is_not");
-	size_t count = node_text(node) != NULL ? 1 : (size_t)node_count(node);
+	const char *const *words;
+	size_t count = build_words(build, node, &words);
 	struct point_state *states = arena_zero(build->arena, (count + 1) * sizeof *states);
 
-	for (size_t i = 0; i < count; i++) {
-		const char *word = node_text(node_text(node) != NULL ? node : node_at(node, (int)i));
-
-		states[i].word = arena_text(build->arena, word == NULL ? "" : word);
-	}
+	for (size_t i = 0; i < count; i++)
+		states[i].word = words[i];
 	if (count == 0)
 		node_error(node, build->errors, "%s: needs at least one state", node_name(node));
 	rule->states = states;

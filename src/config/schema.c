@@ -29,7 +29,8 @@ static const char *const type_words[] = {
 	[SCHEMA_OID] = "an OID like \"1.3.6.1.2.1.1.3.0\" or \"IF-MIB::ifInOctets\"",
 	[SCHEMA_OIDS] = "an OID like \"1.3.6.1.2.1.1.3.0\" or \"IF-MIB::ifInOctets\", or [ ] of them",
 	[SCHEMA_TEXTS] = "[ ] of texts in quotes",
-	[SCHEMA_WORDS] = "a text in quotes, or [ ] of them",
+	[SCHEMA_WORD] = "a text in quotes, or an integer",
+	[SCHEMA_WORDS] = "a text in quotes or an integer, or [ ] of them",
 	[SCHEMA_NAMES] = "[ ] of names in quotes",
 	[SCHEMA_INTS] = "[ ] of integers",
 	[SCHEMA_FLOATS] = "a number, or [ ] of them",
@@ -136,6 +137,9 @@ check_range(const struct schema_key *key, const struct config_setting_t *node, d
 	if (key->type == SCHEMA_DURATION || key->type == SCHEMA_INTERVAL) {
 		str_time_span(min, sizeof min, (int64_t)(key->min * 1e9));
 		str_time_span(max, sizeof max, (int64_t)(key->max * 1e9));
+	} else if (key->type == SCHEMA_SIZE) {
+		snprintf(min, sizeof min, "%.0fM", key->min / (1 << 20));
+		snprintf(max, sizeof max, "%.0fG", key->max / (1 << 30));
 	} else {
 		str_number(min, sizeof min, key->min);
 		str_number(max, sizeof max, key->max);
@@ -205,11 +209,26 @@ check_choice(const struct schema_key *key, const struct config_setting_t *node,
 	return false;
 }
 
+/* Why nobody has this address, or NULL. A question to 0.0.0.0 would go to this machine itself. */
+static const char *
+nobodys(const struct net_addr *addr)
+{
+	static const uint8_t zero[16];
+
+	if (memcmp(addr->bytes, zero, addr->family == 4 ? 4 : 16) == 0)
+		return "is no address of a device, it stands for none";
+	if (addr->family == 4 ? addr->bytes[0] >= 224 && addr->bytes[0] < 240 : addr->bytes[0] == 0xff)
+		return "is a group of receivers (multicast), not one device";
+	if (addr->family == 4 && memcmp(addr->bytes, "\xff\xff\xff\xff", 4) == 0)
+		return "is everybody's (broadcast), not one device's";
+	return NULL;
+}
+
 static bool
 check_address(const struct schema_key *key, const struct config_setting_t *node,
 	struct conf_errors *errors)
 {
-	const char *text = node_text(node);
+	const char *text = node_text(node), *whose = NULL;
 	struct net_addr addr;
 	struct fail why;
 	char host[80];
@@ -221,8 +240,12 @@ check_address(const struct schema_key *key, const struct config_setting_t *node,
 		status = schema_endpoint(text, 162, &addr, &why);
 	else
 		status = net_addr_parse(text, 0, &addr, &why);
+	if (status == 0 && key->type == SCHEMA_ADDRESS)
+		whose = nobodys(&addr);
+	if (whose != NULL)
+		value_error(node, errors, " \"%.80s\": %s", text, whose);
 	if (status == 0)
-		return true;
+		return whose == NULL;
 	str_copy(host, sizeof host, text);
 	if (key->type == SCHEMA_ENDPOINT)
 		host[strcspn(host, ":")] = '\0';
@@ -347,7 +370,7 @@ check_each(const struct schema_key *key, enum schema_type type,
 
 	one.type = type;
 	if (!config_setting_is_array(node) && !config_setting_is_list(node)) {
-		if (type == SCHEMA_OID || type == SCHEMA_FLOAT || key->type == SCHEMA_WORDS)
+		if (type == SCHEMA_OID || type == SCHEMA_FLOAT || type == SCHEMA_WORD)
 			return schema_check_value(&one, node, parameters, errors);
 		return wrong(key, node, errors);
 	}
@@ -418,6 +441,9 @@ schema_check_value(const struct schema_key *key, const struct config_setting_t *
 	case SCHEMA_SECRET:
 	case SCHEMA_NAME:
 		return check_text(key, node, errors);
+	case SCHEMA_WORD:
+		return (node_is_number(node) && config_setting_type(node) != CONFIG_TYPE_FLOAT) ||
+			check_text(key, node, errors);
 	case SCHEMA_CHOICE:
 		return check_choice(key, node, errors);
 	case SCHEMA_BOOL:
@@ -437,8 +463,9 @@ schema_check_value(const struct schema_key *key, const struct config_setting_t *
 	case SCHEMA_OIDS:
 		return check_each(key, SCHEMA_OID, node, parameters, errors);
 	case SCHEMA_TEXTS:
-	case SCHEMA_WORDS:
 		return check_each(key, SCHEMA_TEXT, node, parameters, errors);
+	case SCHEMA_WORDS:
+		return check_each(key, SCHEMA_WORD, node, parameters, errors);
 	case SCHEMA_NAMES:
 		return check_each(key, SCHEMA_NAME, node, parameters, errors);
 	case SCHEMA_INTS:

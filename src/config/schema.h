@@ -29,7 +29,8 @@ enum schema_type {
 	SCHEMA_OID,      /* dotted numbers */
 	SCHEMA_OIDS,     /* one, or [ ] of them: the first that is there is used */
 	SCHEMA_TEXTS,    /* [ ] of text */
-	SCHEMA_WORDS,    /* text, or [ ] of text */
+	SCHEMA_WORD,     /* text or an integer */
+	SCHEMA_WORDS,    /* one, or [ ] of them */
 	SCHEMA_NAMES,    /* [ ] of names */
 	SCHEMA_INTS,     /* [ ] of integers, each min..max */
 	SCHEMA_FLOATS,   /* one number, or [ ] of them */

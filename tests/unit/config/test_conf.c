@@ -365,7 +365,9 @@ static const char stateful[] =
 	"  { name = \"b\"; address = \"10.0.0.2\"; templates = [ \"psu\" ]; alarms = \"standard\"; } );\n"
 	"thresholds: ( { name = \"t\"; on = \"*/psu\"; is = [ \"failed\", \"absent\", \"9\" ]; },\n"
 	"  { name = \"f\"; on = \"*/up\"; changes = 4; within = \"10m\"; },\n"
-	"  { name = \"d\"; on = \"a/up\"; is = \"down\"; } );\n";
+	"  { name = \"d\"; on = \"a/up\"; is = \"down\"; },\n"
+	"  { name = \"n\"; on = \"b/up\"; is = 0; },\n"
+	"  { name = \"m\"; on = \"b/psu\"; is_not = [ 1, 0x04 ]; } );\n";
 
 static void
 words_of_states_become_the_numbers_that_the_points_give_them(void)
@@ -374,7 +376,7 @@ words_of_states_become_the_numbers_that_the_points_give_them(void)
 	const struct rule_options *rules = inventory->thresholds;
 
 	/* Templates' rules are only for the device that asks for them. */
-	CHECK_INT(inventory->threshold_count, 4);
+	CHECK_INT(inventory->threshold_count, 6);
 	CHECK_STR(rules[0].on, "b/psu");
 	CHECK_INT(rules[0].kind, RULE_IS_NOT);
 	CHECK_INT(rules[0].states[0].value, 1);
@@ -386,6 +388,11 @@ words_of_states_become_the_numbers_that_the_points_give_them(void)
 	CHECK_INT(rules[2].changes, 4);
 	CHECK_INT(rules[2].within, INT64_C(600000000000));
 	CHECK_INT(rules[3].states[0].value, 0);
+	/* Numbers need no quotes. */
+	CHECK_INT(rules[4].state_count, 1);
+	CHECK_INT(rules[4].states[0].value, 0);
+	CHECK_INT(rules[5].state_count, 2);
+	CHECK_INT(rules[5].states[1].value, 4);
 	inventory_free(inventory);
 }
 
