@@ -1,5 +1,6 @@
 #include "cli/ask.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +144,28 @@ ask_apply(json_t *list, const struct ask_filter *filter)
 			json_array_remove(list, i);
 }
 
+/* A word that nothing ever has would be "nothing is wrong" to a script. */
+static int
+check_word(const struct cmd *cmd, const char *option, const char *word,
+	const char *const *words)
+{
+	char list[120] = "";
+
+	if (word == NULL)
+		return CMD_OK;
+	if (words == NULL)
+		return cmd_usage(cmd, "unknown argument \"%s\"", option);
+	for (size_t i = 0; words[i] != NULL; i++) {
+		size_t used = strlen(list);
+
+		if (strcmp(words[i], word) == 0)
+			return CMD_OK;
+		snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" :
+			words[i + 1] == NULL ? " or " : ", ", words[i]);
+	}
+	return cmd_usage(cmd, "%s %s: expected %s", option, word, list);
+}
+
 static bool
 is_apart(const struct ask_table *table, const json_t *object)
 {
@@ -177,10 +200,15 @@ print_table(const json_t *list, const struct ask_table *table)
 		printf("\n");
 	if (print_rows(list, table, true) > 0 || count > 0)
 		return;
-	if (table->heading != NULL)
-		printf("%s\n", table->heading);
 	if (table->empty != NULL)
 		printf("%s\n", table->empty);
+}
+
+static bool
+is_filtered(const struct ask_filter *filter)
+{
+	return filter->glob != NULL || filter->place != NULL || filter->owner != NULL ||
+		filter->state != NULL || filter->severity != NULL;
 }
 
 int
@@ -193,11 +221,18 @@ ask_list(const struct cmd_context *context, const struct cmd *cmd, int argc, cha
 	int result = ask_filter(cmd, argc, argv, &filter);
 
 	if (result == CMD_OK)
+		result = check_word(cmd, "--state", filter.state, table->states);
+	if (result == CMD_OK)
+		result = check_word(cmd, "--severity", filter.severity, table->severities);
+	if (result == CMD_OK)
 		result = ask(context, cmd->name, 5, &list);
 	if (result != CMD_OK)
 		return result;
 	ask_apply(list, &filter);
 	any = json_array_size(list) > 0;
+	if (!any && table->empty == NULL)
+		cmd_error("%s: %s", cmd->name, is_filtered(&filter) ? "nothing matches" :
+			"there are none");
 	if (context->json) {
 		cmd_print_json(list);
 	} else {
@@ -215,6 +250,22 @@ ask_text(const json_t *object, const char *member)
 	return value == NULL || *value == '\0' ? "-" : value;
 }
 
+/* As many digits as somebody reads: four behind the point of a share, three of a time, but all
+ * in front of the point; of a count all. */
+static double
+rounded(double value, const char *unit)
+{
+	double factor = 1;
+
+	if (*unit == '\0' || value == 0)
+		return value;
+	if (strcmp(unit, " %") == 0)
+		factor = 1e4;
+	else if (fabs(value) < 100)
+		factor = pow(10, 2 - floor(log10(fabs(value))));
+	return round(value * factor) / factor;
+}
+
 const char *
 ask_number(char *to, size_t size, const json_t *object, const char *member, double factor,
 	const char *unit)
@@ -224,6 +275,6 @@ ask_number(char *to, size_t size, const json_t *object, const char *member, doub
 	if (!json_is_number(value))
 		snprintf(to, size, "-");
 	else
-		snprintf(to, size, "%.6g%s", json_number_value(value) * factor, unit);
+		snprintf(to, size, "%.9g%s", rounded(json_number_value(value) * factor, unit), unit);
 	return to;
 }

@@ -35,6 +35,9 @@ struct ask_table {
 	 * there are none. */
 	bool (*apart)(const json_t *object);
 	const char *apart_heading;
+	/* The words of --state and of --severity, up to a NULL; NULL: there is no such option. */
+	const char *const *states;
+	const char *const *severities;
 };
 int ask_list(const struct cmd_context *context, const struct cmd *cmd, int argc, char **argv,
 	const struct ask_table *table);

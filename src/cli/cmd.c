@@ -38,6 +38,14 @@ cmd_usage(const struct cmd *cmd, const char *format, ...)
 	return CMD_USAGE;
 }
 
+int
+cmd_one_glob(const struct cmd *cmd, const char *what, const char *argument)
+{
+	if (argument[0] == '-')
+		return cmd_usage(cmd, "%sunknown option %s", what, argument);
+	return cmd_usage(cmd, "%sone glob at most; quote it for the shell", what);
+}
+
 struct inventory *
 cmd_inventory(const struct cmd_context *context)
 {

@@ -34,6 +34,9 @@ extern const struct cmd cmd_check, cmd_plan, cmd_rrd, cmd_values, cmd_where, cmd
 /* "pollwerk NAME: ..." on stderr; CMD_USAGE. */
 int cmd_usage(const struct cmd *cmd, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same about what stands beside the one glob that the command takes. what: of which part of
+ * the command, as "check: ", or "". */
+int cmd_one_glob(const struct cmd *cmd, const char *what, const char *argument);
 void cmd_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The checked configuration; NULL after its mistakes were printed. inventory_unref it. */

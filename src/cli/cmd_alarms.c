@@ -19,7 +19,10 @@ print_alarm(const json_t *a)
 static int
 alarms(const struct cmd_context *context, int argc, char **argv)
 {
-	static const struct ask_table table = { .empty = "no open alarms", .print = print_alarm };
+	static const char *const severities[] = { "critical", "major", "minor", "warning",
+		"indeterminate", NULL };
+	static const struct ask_table table = { .empty = "no open alarms", .print = print_alarm,
+		.severities = severities };
 
 	return ask_list(context, &cmd_alarms, argc, argv, &table);
 }

@@ -67,7 +67,8 @@ check(const struct cmd_context *context, int argc, char **argv)
 	char summary[200];
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return cmd_usage(&cmd_check, "one file at most");
+		return argv[1][0] == '-' ? cmd_usage(&cmd_check, "unknown option %s", argv[1]) :
+			cmd_usage(&cmd_check, "one file at most");
 	conf = conf_load(argc == 2 ? argv[1] : context->config, &errors);
 	if (conf != NULL)
 		inventory = conf_inventory(conf);

@@ -25,7 +25,9 @@ is_line(const json_t *d)
 static int
 devices(const struct cmd_context *context, int argc, char **argv)
 {
+	static const char *const states[] = { "up", "degraded", "down", "unknown", "paused", NULL };
 	static const struct ask_table table = {
+		.states = states,
 		.heading = "device               state     address                         rtt "
 			"   loss       age  last error",
 		.print = print_device,

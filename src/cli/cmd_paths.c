@@ -21,7 +21,9 @@ print_path(const json_t *p)
 static int
 paths(const struct cmd_context *context, int argc, char **argv)
 {
+	static const char *const states[] = { "up", "degraded", "impaired", "unknown", NULL };
 	static const struct ask_table table = {
+		.states = states,
 		.heading = "path                 state     root hop                    avail. "
 			" coverage     worst       age  evidence",
 		.print = print_path,

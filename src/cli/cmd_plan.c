@@ -185,7 +185,10 @@ print_plan(const struct plan *plan)
 	const struct estimate *e = &plan->estimate;
 	char bytes[TEXT], there[TEXT], span[TEXT], rate[TEXT];
 
-	printf("devices     %zu\n", e->devices);
+	printf("devices     %zu", e->devices);
+	if (e->lines > 0)
+		printf(", and %zu %s", e->lines, e->lines == 1 ? "line" : "lines");
+	printf("\n");
 	printf("points      %zu, and %zu rows of %zu tables", e->points, e->rows, e->tables);
 	if (e->assumed_tables > 0)
 		printf(" (%zu of the tables never asked: %zu rows assumed, see --rows)",

@@ -169,7 +169,7 @@ values(const struct cmd_context *context, int argc, char **argv)
 	size_t count, shown = 0;
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return cmd_usage(&cmd_values, "one glob at most; quote it for the shell");
+		return cmd_one_glob(&cmd_values, "", argv[1]);
 	if (place_open(&place, context, true) == -1)
 		return CMD_NEGATIVE;
 	document = json_array();

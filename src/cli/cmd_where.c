@@ -23,7 +23,7 @@ where(const struct cmd_context *context, int argc, char **argv)
 		if (strcmp(argv[i], "--no-flush") == 0)
 			flush = false;
 		else if (argv[i][0] == '-' || glob != NULL)
-			return cmd_usage(&cmd_where, "one glob, please; quote it for the shell");
+			return cmd_one_glob(&cmd_where, "", argv[i]);
 		else
 			glob = argv[i];
 	}

@@ -406,10 +406,18 @@ estimate_make(struct estimate *estimate, const struct inventory *inventory,
 {
 	struct work work = { .estimate = estimate, .inventory = inventory, .assumed_rows = rows };
 
-	*estimate = (struct estimate){ .devices = inventory->device_count };
+	*estimate = (struct estimate){ .devices = 0 };
 	learn_rows(&work, catalogue);
-	for (size_t i = 0; i < inventory->device_count; i++)
-		add_device(&work, &inventory->devices[i]);
+	for (size_t i = 0; i < inventory->device_count; i++) {
+		const struct device *device = &inventory->devices[i];
+
+		/* Lines of the configuration have points of their own, as devices have. */
+		if (device->group_count > 0 && device->groups[0].driver == &linedev_driver)
+			estimate->lines++;
+		else
+			estimate->devices++;
+		add_device(&work, device);
+	}
 	sum_files(&work);
 	if (estimate->kind_count > 1)
 		qsort(estimate->kinds, estimate->kind_count, sizeof *estimate->kinds, by_size);

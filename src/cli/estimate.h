@@ -21,6 +21,7 @@ struct estimate_kind {
 
 struct estimate {
 	size_t devices, points, tables; /* points: scalars */
+	size_t lines; /* of the configuration, with points of their own */
 	size_t rows, assumed_tables;    /* rows of all tables; tables whose rows are assumed */
 	size_t series, files;
 	double requests, values;        /* per second; values without texts */

@@ -121,7 +121,7 @@ rrd_check(const struct cmd_context *context, int argc, char **argv)
 	size_t count, bad;
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return cmd_usage(&cmd_rrd, "check: one glob at most; quote it for the shell");
+		return cmd_one_glob(&cmd_rrd, "check: ", argv[1]);
 	if (place_open(&place, context, false) == -1)
 		return CMD_NEGATIVE;
 	check.place = &place;

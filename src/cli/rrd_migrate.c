@@ -543,7 +543,7 @@ rrd_migrate(const struct cmd_context *context, int argc, char **argv)
 		if (strcmp(argv[i], "--dry-run") == 0)
 			m.dry_run = true;
 		else if (argv[i][0] == '-' || m.glob != NULL)
-			return cmd_usage(&cmd_rrd, "migrate: one glob at most; quote it for the shell");
+			return cmd_one_glob(&cmd_rrd, "migrate: ", argv[i]);
 		else
 			m.glob = argv[i];
 	}

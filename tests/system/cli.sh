@@ -92,6 +92,10 @@ says "and the nearest one is named" 'did you mean "values"'
 exits 2 "a command of later versions is refused by name" $pollwerk flows
 says "in these words" '^pollwerk flows: not in this version yet$'
 exits 2 "an unknown option is wrong usage" $pollwerk where --frobnicate
+says "and is told from a second glob" 'unknown option --frobnicate$'
+exits 2 "a severity that there is not is wrong usage" $pollwerk alarms --severity bad
+says "and those that there are are told" 'bad: expected critical, major, minor, warning or indeterminate$'
+exits 2 "an option of other lists is wrong usage" $pollwerk devices --severity major
 exits 2 "graph without points is wrong usage" $pollwerk graph
 exits 0 "--version" ./pollwerk --version
 shows "tells it" '^pollwerk [0-9]'
