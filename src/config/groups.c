@@ -152,6 +152,7 @@ build_peers(struct work *work, const struct scope *rows, const struct scope *tab
 	const char *name = node_get_text(node, "name", "");
 	struct snmp_peer *peers = arena_zero(work->build->arena,
 		((size_t)node_count(list) + 1) * sizeof *peers);
+	struct snmp_peer *peer = peers;
 	struct fail why;
 
 	if (!scope_bool(table, "connections")) {
@@ -175,12 +176,17 @@ build_peers(struct work *work, const struct scope *rows, const struct scope *tab
 
 		if (text == NULL)
 			continue; /* the schema has told */
-		if (peer_parse(arena_text(work->build->arena, text), &peers[wire->peer_count],
-			&why) == -1)
+		if (peer_parse(arena_text(work->build->arena, text), peer, &why) == -1) {
 			node_error(list, work->build->errors, "remote: %s", why.text);
-		else
-			wire->peer_count++;
+			continue;
+		}
+		for (const struct snmp_peer *former = peers; former < peer; former++)
+			if (peer_same(former, peer))
+				node_error(list, work->build->errors, "remote: \"%s\" and \"%s\" are one "
+					"place", former->name, peer->name);
+		peer++;
 	}
+	wire->peer_count = (size_t)(peer - peers);
 	wire->peers = peers;
 }
 

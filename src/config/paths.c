@@ -103,7 +103,8 @@ check_connection(struct build *build, const struct config_setting_t *node,
 		bool is_row = device->groups[g].connections &&
 			strncmp(name, table, strlen(table)) == 0;
 		const char *key = is_row ? name + strlen(table) : "";
-		size_t length = strcspn(key, "]"), p = 0;
+		const char *end = strrchr(key, ']'); /* "mes/conn[[2001:db8::20]:502]" */
+		size_t length = end == NULL ? strlen(key) : (size_t)(end - key), p = 0;
 
 		free(table);
 		while (is_row && p < wire->peer_count && (strlen(wire->peers[p].name) != length ||

@@ -244,7 +244,8 @@ const struct schema_key schema_keys[] = {
 		.help = "a row that is gone so long is given up"),
 	S("row", "retention", CHOICE, .of = RETENTIONS, .help = "of these rows; default: the device's"),
 	S("row", "remote", TEXTS,
-		.help = "table of connections: the remote ends to look for, as \"10.1.7.20:502\"; each is a row"),
+		.help = "table of connections: the remote ends to look for, as \"10.1.7.20:502\" or "
+			"\"[2001:db8::20]:502\"; each is a row"),
 	S("row", "types", INTS, 0, 2147483647,
 		.help = "only rows of these types (ifType: 6 Ethernet, 24 loopback, 53 VLAN)"),
 	S("row", "exclude_types", INTS, 0, 2147483647, .help = "and not those"),

@@ -13,13 +13,16 @@ struct fail;
 struct net_addr;
 struct snmp_peer;
 
-/* "10.1.7.20:502"; IPv4, with a port. Returns -1 and fills why else. name is kept. */
+/* "10.1.7.20:502" or "[2001:db8::20]:502". Returns -1 and fills why for anything else: a port
+ * has to be there, and no zone, which is another number on each machine. name is kept. */
 int peer_parse(const char *name, struct snmp_peer *peer, struct fail *why);
 /* The remote end of an index of either table (RFC 4022: type, length, octets and port of both
  * ends, InetAddress as in RFC 4001; or four octets and a port of both ends). IPv4 mapped into
  * IPv6, as of sockets that are open for both, becomes IPv4; a zone is left out. False: the
  * index is none of these. */
 bool peer_of_index(const uint32_t *index, size_t count, struct net_addr *remote);
+/* Do both stand for one place, however it is written? */
+bool peer_same(const struct snmp_peer *one, const struct snmp_peer *other);
 /* The one of peers that the index belongs to, or NULL. */
 const struct snmp_peer *peer_find(const struct snmp_peer *peers, size_t peer_count,
 	const uint32_t *index, size_t count);

@@ -98,8 +98,9 @@ struct snmp_info {
 enum snmp_keep { SNMP_KEEP_ALL, SNMP_KEEP_ADMIN_UP, SNMP_KEEP_ONCE_UP };
 /* A place that connections of the device are looked for to. */
 struct snmp_peer {
-	const char *name;  /* "10.1.7.20:502": what the row is called */
-	uint32_t index[5]; /* four octets and the port: the index by which it is known */
+	const char *name;    /* "10.1.7.20:502", "[2001:db8::20]:502": what the row is called */
+	uint32_t index[17];  /* its octets and the port: the index by which it is known */
+	size_t index_count;  /* 5, or 17 for IPv6 */
 };
 /* group->wire: for scalars only infos count; for a table also its key. */
 struct snmp_group {

@@ -532,7 +532,7 @@ take_connection(struct table *table, const struct ask_context *context, size_t i
 
 	if (peer != NULL) {
 		struct cell *cell = cell_for(table, rows_sight(table->rows, peer->index,
-			sizeof peer->index / sizeof *peer->index), i);
+			peer->index_count), i);
 
 		if (!cell_is_there(cell) ||
 			peer_state_counts_more(varbind->value.count, cell->bits))
@@ -677,8 +677,7 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 	char text[ROW_KEY + 1];
 
 	for (size_t i = 0; i < table->wire->peer_count; i++)
-		if (row_is(row, table->wire->peers[i].index,
-			sizeof table->wire->peers[i].index / sizeof *row->index))
+		if (row_is(row, table->wire->peers[i].index, table->wire->peers[i].index_count))
 			row->text = table->wire->peers[i].name;
 	for (size_t i = keys->first; i < keys->first + keys->count; i++) {
 		const struct column *column = &table->columns[i];
@@ -960,7 +959,7 @@ add_closed(struct table *table)
 		i++;
 	for (size_t p = 0; i < table->column_count && p < wire->peer_count; p++) {
 		struct row *row = rows_sight(table->rows, wire->peers[p].index,
-			sizeof wire->peers[p].index / sizeof *wire->peers[p].index);
+			wire->peers[p].index_count);
 		struct cell *cell = cell_for(table, row, i);
 
 		if (!cell_is_there(cell))

@@ -149,7 +149,14 @@ import select, socket, sys
 controller = socket.create_server(("127.0.0.77", 0))
 consumer = socket.create_connection(controller.getsockname())
 peer = controller.accept()[0]
-print("ready", controller.getsockname()[1], flush=True)
+port6 = 0
+try:
+    other = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    port6 = other.getsockname()[1]
+    held = (socket.create_connection(("::1", port6)), other.accept()[0])
+except OSError:
+    pass  # a machine without IPv6
+print("ready", controller.getsockname()[1], port6, flush=True)
 while True:
     for one in select.select([sys.stdin, controller], [], [])[0]:
         if one is controller:
@@ -170,7 +177,9 @@ if ! wait_for 30 grep -q '^ready' "$work/consumer"; then
 	not_ok "$sentence ($(tail -1 "$work/consumer"))"
 	finish
 fi
-plc=$(sed -n 's/^ready //p' "$work/consumer")
+read -r _ plc plc6 <"$work/consumer"
+remote="\"127.0.0.77:$plc\""
+[ "$plc6" -eq 0 ] || remote="$remote, \"[::1]:$plc6\""
 
 # The first port that nobody has.
 port=$((20000 + $$ % 20000))
@@ -199,7 +208,7 @@ devices: (
   { name = "plc"; address = "127.0.0.77"; modbus = { port = $plc; unit_id = 1; free_connections = 0; };
     points = ( { name = "pieces"; function = 3; pdu = 0; type = "u16"; } ); },
   { name = "mes"; address = "127.0.0.1"; snmp = { port = $port; max_repetitions = 40; };
-    templates = [ "tcp" ]; rows = { conn = { remote = [ "127.0.0.77:$plc" ]; }; }; } );
+    templates = [ "tcp" ]; rows = { conn = { remote = [ $remote ]; }; }; } );
 paths: ( { name = "plc-mes"; source = [ "mes/resets" ]; max_age = "30s";
            hops = ( "plc", "mes/conn[127.0.0.77:$plc]" ); } );
 END
@@ -209,6 +218,16 @@ check "check tells what tells of a controller that is never connected" eval \
 daemon=$!
 check "its consumer's connection is seen in the list of the consumer's agent" wait_for 40 eval \
 	"$pollwerk values 'mes/conn[127.0.0.77:$plc]/state' | grep -q 'established.*good'"
+sentence="and another by IPv6, as [::1] in brackets of its own"
+if [ "$plc6" -eq 0 ]; then
+	skip "$sentence (this machine has no IPv6)"
+else
+	check "$sentence" wait_for 40 eval \
+		"$pollwerk values 'mes/conn[[::1]:$plc6]/state' | grep -q 'established.*good'"
+	check "whose file is there, too" eval \
+		"[ -s \"\$($pollwerk --json where 'mes/conn[[::1]:$plc6]/state' |
+		sed 's/.*\"file\": *\"\([^\"]*\)\".*/\1/')\" ]"
+fi
 check "the path is up" wait_for 40 eval "$pollwerk --json paths | grep -q '\"state\": *\"up\"'"
 echo close >&9
 wait_for 30 grep -q '^closed' "$work/consumer"

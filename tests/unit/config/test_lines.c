@@ -296,6 +296,13 @@ a_consumer_is_asked_for_the_connections_that_its_rows_name(void)
 	CHECK_STR(wire->peers[1].name, "10.0.0.8:502");
 	CHECK_INT(wire->peers[1].index[3], 8);
 	end();
+	load_consumer("rows = { conn = { remote = [ \"10.0.0.7:502\", \"[2001:db8::8]:502\" ]; }; };",
+		"mes-db/conn[[2001:db8::8]:502]");
+	CHECK(inventory != NULL);
+	wire = inventory->devices[0].groups[1].wire;
+	CHECK_STR(wire->peers[1].name, "[2001:db8::8]:502");
+	CHECK_INT(wire->peers[1].index_count, 17);
+	end();
 	load_consumer("", "mes-db");
 	CHECK(inventory != NULL);
 	CHECK_INT(inventory->devices[0].group_count, 1); /* all connections of a server: not unasked */
@@ -318,6 +325,14 @@ refuses_connections_that_nobody_looks_for(void)
 	load_consumer("rows = { conn = { remote = [ \"plc-7:502\" ]; }; };", "mes-db");
 	CHECK(inventory == NULL);
 	CHECK(strstr(errors.items[0].text, "remote: \"plc-7\" is not an IP address") != NULL);
+	end();
+	load_consumer("rows = { conn = { remote = [ \"[2001:db8::8]:502\", \"10.0.0.8:502\", "
+		"\"[2001:DB8::8]:502\" ]; }; };", "mes-db/conn[[2001:db8::9]:502]");
+	CHECK(inventory == NULL);
+	CHECK_INT(errors.count, 2);
+	CHECK(strstr(errors.items[0].text, "remote: \"[2001:db8::8]:502\" and "
+		"\"[2001:DB8::8]:502\" are one place") != NULL);
+	CHECK(strstr(errors.items[1].text, "does not name \"[2001:db8::9]:502\"") != NULL);
 	end();
 }
 

@@ -83,6 +83,46 @@ finds_the_place_that_is_looked_for_and_no_other(void)
 	CHECK(peer_find(peers, 2, reply, 10) == NULL); /* served by the device itself */
 }
 
+static const struct snmp_peer *
+find(const struct snmp_peer *peers, size_t count, const char *index)
+{
+	uint32_t ids[SNMP_OID_MAX];
+	struct fail why;
+	size_t length;
+	char oid[256];
+
+	snprintf(oid, sizeof oid, "1.3.%s", index);
+	CHECK(snmp_oid_parse(oid, ids, &length, &why) == 0);
+	return peer_find(peers, count, ids + 2, length - 2);
+}
+
+#define FROM_IPV6 "2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.9.50000."
+
+static void
+finds_a_place_by_ipv6_however_it_is_written(void)
+{
+	struct snmp_peer peers[4];
+	struct fail why;
+
+	CHECK(peer_parse("[2001:DB8:0:0::20]:502", &peers[0], &why) == 0);
+	CHECK(peer_parse("[2001:db8::20]:502", &peers[1], &why) == 0);
+	CHECK(peer_same(&peers[0], &peers[1]));
+	CHECK(peer_parse("[2001:db8::20]:503", &peers[1], &why) == 0);
+	CHECK(!peer_same(&peers[0], &peers[1]));
+	CHECK(peer_parse("[::ffff:10.1.7.20]:502", &peers[2], &why) == 0);
+	CHECK(peer_parse("[fe80::9]:502", &peers[3], &why) == 0);
+	CHECK(find(peers, 4, FROM_IPV6 "2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.32.502") ==
+		&peers[0]);
+	CHECK(find(peers, 4, FROM_IPV6 "2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.32.503") ==
+		&peers[1]);
+	CHECK(find(peers, 4, FROM_IPV6 "2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.33.502") == NULL);
+	CHECK(find(peers, 4, "10.1.0.9.40112.10.1.7.20.502") == &peers[2]);
+	CHECK(find(peers, 4, "4.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.2.1."
+		"4.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.9.0.0.0.2.502") == &peers[3]);
+	/* The same octets as an IPv4 end and its port are not the same place. */
+	CHECK(find(peers, 4, FROM_IPV6 "1.4.32.1.13.184.502") == NULL);
+}
+
 static void
 says_what_is_wrong_with_a_place(void)
 {
@@ -90,12 +130,21 @@ says_what_is_wrong_with_a_place(void)
 	struct fail why;
 
 	CHECK(peer_parse("10.1.7.20", &peer, &why) == -1);
-	CHECK(strstr(why.text, "an IPv4 address and a port") != NULL);
+	CHECK(strstr(why.text, "give an address and a port") != NULL);
 	CHECK(peer_parse("10.1.7.20:0", &peer, &why) == -1);
 	CHECK(peer_parse("plc-7:502", &peer, &why) == -1);
 	CHECK(strstr(why.text, "is not an IP address") != NULL);
 	CHECK(peer_parse("2001:db8::2:502", &peer, &why) == -1);
-	CHECK(strstr(why.text, "only connections to IPv4") != NULL);
+	CHECK(strstr(why.text, "\"[2001:db8::20]:502\"") != NULL);
+	CHECK(peer_parse("[2001:db8::2]", &peer, &why) == -1);
+	CHECK(peer_parse("[2001:db8::2]502", &peer, &why) == -1);
+	CHECK(peer_parse("[2001:db8::2:502", &peer, &why) == -1);
+	CHECK(peer_parse("[]:502", &peer, &why) == -1);
+	CHECK(peer_parse("", &peer, &why) == -1);
+	CHECK(peer_parse("[:1", &peer, &why) == -1);
+	CHECK(peer_parse(":502", &peer, &why) == -1);
+	CHECK(peer_parse("[fe80::9%lo]:502", &peer, &why) == -1);
+	CHECK(strstr(why.text, "leave the interface out") != NULL);
 }
 
 static void
@@ -111,5 +160,6 @@ RUN_TESTS(TEST(reads_the_remote_end_of_the_table_of_rfc_4022),
 	TEST(takes_ipv4_out_of_sockets_for_both_and_leaves_zones_out),
 	TEST(refuses_what_is_no_index_of_a_connection),
 	TEST(finds_the_place_that_is_looked_for_and_no_other),
+	TEST(finds_a_place_by_ipv6_however_it_is_written),
 	TEST(says_what_is_wrong_with_a_place),
 	TEST(the_established_connection_counts_then_the_one_on_its_way))

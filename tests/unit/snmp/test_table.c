@@ -907,6 +907,30 @@ several_connections_to_one_place_are_one_and_none_is_closed(void)
 }
 
 static void
+places_by_ipv6_are_found_beside_those_by_ipv4(void)
+{
+	static const struct line lines[] = {
+		{ NEW_TABLE FROM(40001) "10.1.7.20.502", NULL, 5 },
+		{ NEW_TABLE ".2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.9.50000."
+			"2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.32.502", NULL, 8 },
+		{ NEW_TABLE ".2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.9.50001."
+			"2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.32.502", NULL, 5 }, { NULL, NULL, 0 } };
+	static const struct line later[] = {
+		{ NEW_TABLE FROM(40001) "10.1.7.20.502", NULL, 5 }, { NULL, NULL, 0 } };
+	struct table *table = open_connections();
+	struct fail why;
+
+	CHECK(peer_parse("[2001:db8::20]:502", &peers[1], &why) == 0);
+	walk_lines(table, lines);
+	CHECK_INT(bed.task->row_count, 2);
+	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 5, 0);
+	CHECK_NEAR(reading_of("[2001:db8::20]:502", "state").number, 5, 0);
+	walk_lines(table, later);
+	CHECK_NEAR(reading_of("[2001:db8::20]:502", "state").number, 1, 0);
+	end_lines(table);
+}
+
+static void
 an_agent_with_the_old_table_only_tells_by_that(void)
 {
 	static const struct line lines[] = {
@@ -963,6 +987,7 @@ a_list_that_was_not_read_to_its_end_proves_no_absence(void)
 }
 
 RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
+	TEST(places_by_ipv6_are_found_beside_those_by_ipv4),
 	TEST(an_agent_with_the_old_table_only_tells_by_that),
 	TEST(an_agent_that_hides_its_connections_proves_nothing),
 	TEST(a_list_that_was_not_read_to_its_end_proves_no_absence),
