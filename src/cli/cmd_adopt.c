@@ -120,6 +120,8 @@ by_address(const void *a, const void *b)
 	const struct adopt_row *one = a, *other = b;
 	const struct modbus_point *left = one->point->wire, *right = other->point->wire;
 
+	if (left->side_effect != right->side_effect)
+		return left->side_effect ? 1 : -1;
 	if (left->function != right->function)
 		return left->function < right->function ? -1 : 1;
 	return left->pdu < right->pdu ? -1 : left->pdu > right->pdu;
@@ -145,11 +147,26 @@ take_rows(struct adopt_result *result, const struct inventory *inventory)
 struct reader {
 	const struct request *request;
 	struct wire *wire;
+	const struct adopt_result *result;
 	struct adopt_image *image;
 	struct progress progress;
 	unsigned silent; /* in a row */
 	char why[200];   /* of the last one */
 };
+
+/* Is there a register among these that reading changes? */
+static bool
+would_change(const struct adopt_result *result, unsigned function, unsigned from, unsigned count)
+{
+	for (size_t i = 0; i < result->count; i++) {
+		const struct modbus_point *wire = result->rows[i].point->wire;
+
+		if (wire->side_effect && wire->function == function && wire->pdu < from + count &&
+			wire->pdu + regs_count(&wire->spec) > from)
+			return true;
+	}
+	return false;
+}
 
 /* With --around also the register before and the one behind; where those are refused, none. */
 static void
@@ -163,6 +180,8 @@ read_row(struct reader *reader, struct adopt_row *row)
 
 	if (reader->request->around && wire->function > 2 && !wire->separate &&
 		count + before + behind <= ADU_MAX_REGS &&
+		!would_change(reader->result, wire->function, wire->pdu - before,
+			count + before + behind) &&
 		wire_registers(reader->wire, function, (uint16_t)(wire->pdu - before),
 			(uint16_t)(count + before + behind), &answer)) {
 		adopt_image_put(reader->image, wire->function, (uint16_t)(wire->pdu - before),
@@ -334,8 +353,8 @@ adopt(const struct cmd_context *context, const struct request *request,
 {
 	struct wire_options open = { inventory, device->name, device->modbus, request->beside,
 		request->rate };
-	struct reader reader = { .request = request };
 	struct adopt_result result = { 0 };
+	struct reader reader = { .request = request, .result = &result };
 	struct fail why;
 	int status;
 

@@ -121,7 +121,8 @@ void build_access(struct build *build, const struct scope *scope,
 const void *build_reach(struct build *build, const struct config_setting_t *device);
 
 /* ---- lines.c: the same for Modbus ---- */
-const void *build_modbus(struct build *build, const struct config_setting_t *device,
+const void *build_modbus(struct build *build, const struct device *asked,
+	const struct config_setting_t *device,
 	const struct unit *units, size_t count);
 /* An entry of lines as a device (modbus/linedev.h); false: no device is polled on it. */
 bool build_line_device(struct build *build, const struct config_setting_t *line,

@@ -32,6 +32,7 @@ static const struct kind devices = { "device", "devices", "device",
 static const char *const of_a_point[] = {
 	"name", "pdu", "register", "modicon", "function", "type", "order", "scale", "offset",
 	"unit", "text", "kind", "interval", "align", "bit", "length", "mask", "chars", "separate",
+	"atomic", "side_effect",
 	"states", "invalid", "min", "max", "scale_from", "wrap", NULL,
 };
 

@@ -281,7 +281,7 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 		node_error(node_get(node, "profile"), build->errors, "profile: only for devices that "
 			"are asked by SNMP");
 	if (node_get(node, "modbus") != NULL || uses(device, "modbus"))
-		device->modbus = build_modbus(build, node, units, count);
+		device->modbus = build_modbus(build, device, node, units, count);
 	if (device->modbus != NULL && uses(device, "modbus"))
 		build_warn_unread(build, device);
 	if (node_get(node, "reach") != NULL)

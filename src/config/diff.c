@@ -9,6 +9,7 @@
 #include "config/conf.h"
 #include "core/device.h"
 #include "core/driver.h"
+#include "modbus/block.h"
 #include "modbus/modbus.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"
@@ -67,6 +68,9 @@ put_modbus(FILE *to, const struct modbus_options *modbus)
 		(long long)modbus->close_after, modbus->max_regs, modbus->max_bits, modbus->max_gap);
 	fprintf(to, " %a %d %d %lld %d", modbus->max_rate, modbus->framing, modbus->local_echo,
 		(long long)modbus->quiet, modbus->never_connect);
+	fprintf(to, " %d", modbus->no_merge);
+	for (size_t i = 0; i < modbus->barrier_count; i++)
+		fprintf(to, " %u|%u", modbus->barriers[i].function, modbus->barriers[i].address);
 	if (modbus->tls != NULL) {
 		fprintf(to, " %llx ", (unsigned long long)modbus->tls->id);
 		put(to, modbus->server_name);
@@ -98,7 +102,8 @@ put_modbus_point(FILE *to, const struct modbus_point *wire)
 		spec->offset, spec->bit, spec->length);
 	fprintf(to, " %d %u %d %a %a ", spec->chars, spec->mask, spec->bounded, spec->min,
 		spec->max);
-	fprintf(to, "%llu ", (unsigned long long)wire->wrap);
+	fprintf(to, "%llu %d ", (unsigned long long)wire->wrap, wire->side_effect);
+	put(to, wire->atomic == NULL ? "" : wire->atomic);
 	put(to, wire->scale_from == NULL ? "" : wire->scale_from);
 	for (size_t i = 0; i < spec->invalid_count; i++)
 		fprintf(to, " %d %llx %llx", spec->invalid[i].kind,

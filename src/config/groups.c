@@ -268,6 +268,29 @@ check_powers(struct work *work, const struct draft *drafts, size_t count)
 	}
 }
 
+/* What is read by one request is due at one time. */
+static void
+check_atomic(struct work *work, const struct draft *drafts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct modbus_point *wire = drafts[i].point.wire, *other;
+
+		if (drafts[i].protocol != PROTOCOL_MODBUS || wire->atomic == NULL)
+			continue;
+		for (size_t k = 0; k < i; k++) {
+			other = drafts[k].point.wire;
+			if (drafts[k].protocol != PROTOCOL_MODBUS || other->atomic == NULL ||
+				strcmp(other->atomic, wire->atomic) != 0 ||
+				(drafts[k].interval == drafts[i].interval &&
+					drafts[k].retain == drafts[i].retain))
+				continue;
+			node_error(drafts[i].node, work->build->errors, "atomic \"%s\": point \"%s\" has "
+				"another interval or retain", wire->atomic, drafts[k].point.name);
+			break;
+		}
+	}
+}
+
 /* "15m": in the largest unit that holds it whole. */
 static const char *
 whole_units(struct work *work, int64_t duration)
@@ -383,6 +406,7 @@ group_points(struct work *work, const struct unit *unit,
 	}
 	check_names(work, drafts, count);
 	check_powers(work, drafts, count);
+	check_atomic(work, drafts, count);
 	for (size_t i = 0; i < count; i++)
 		find_group(work, first, &drafts[i]);
 	for (size_t i = first; i < work->count; i++) {

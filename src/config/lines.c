@@ -4,15 +4,23 @@
 #include <string.h>
 
 #include "base/loop.h"
+#include "base/mem.h"
 #include "base/net.h"
 #include "base/str.h"
 #include "config/arena.h"
 #include "config/build.h"
 #include "config/errors.h"
 #include "config/tree.h"
+#include "core/device.h"
+#include "core/point.h"
+#include "modbus/block.h"
 #include "modbus/busplan.h"
 #include "modbus/linedev.h"
 #include "modbus/modbus.h"
+#include "modbus/wanted.h"
+
+/* Registers that cost as much as a request and an answer of their own. */
+enum { GAP_BUS = 7, GAP_TCP = 31 };
 
 static const char *const line_keys[] = {
 	"transport", "port", "timeout", "connect_timeout", "connect_delay", "request_gap",
@@ -255,9 +263,93 @@ check_watchdog(struct build *build, const struct scope *scope, const struct temp
 		"watchdog_checked = true", tmpl->name, where);
 }
 
+/* ---- what may be asked for together ---- */
+
+static void
+add_barriers(const struct config_setting_t *node, struct modbus_options *options,
+	struct block_barrier *barriers)
+{
+	const struct config_setting_t *list = node_get(node, "barriers");
+
+	for (int i = 0; i < node_count(list); i++)
+		barriers[options->barrier_count++].address =
+			(uint32_t)node_number(node_at(list, i));
+}
+
+/* No other request of the device may pass over a register that reading changes. */
+static void
+add_side_effects(const struct device *device, struct modbus_options *options,
+	struct block_barrier *barriers)
+{
+	for (size_t g = 0; g < device->group_count; g++) {
+		const struct group *group = &device->groups[g];
+
+		for (size_t i = 0; group->driver == &modbus_driver && i < group->point_count; i++) {
+			const struct modbus_point *wire = group->points[i].wire;
+			uint32_t end = wire->pdu + (wire->function <= ADU_DISCRETE_INPUTS ? 1u :
+				regs_count(&wire->spec));
+
+			if (!wire->side_effect)
+				continue;
+			barriers[options->barrier_count++] =
+				(struct block_barrier){ wire->function, wire->pdu };
+			barriers[options->barrier_count++] =
+				(struct block_barrier){ wire->function, end };
+		}
+	}
+}
+
+static void
+build_barriers(struct build *build, const struct device *device, const struct scope *limits,
+	struct modbus_options *options)
+{
+	struct block_barrier *barriers;
+	size_t count = 0, size;
+
+	for (size_t i = 0; i < limits->count; i++)
+		count += (size_t)node_count(node_get(limits->levels[i], "barriers"));
+	for (size_t g = 0; g < device->group_count; g++)
+		count += 2 * device->groups[g].point_count;
+	barriers = mem_array(count + 1, sizeof *barriers);
+	for (size_t i = 0; i < limits->count; i++)
+		add_barriers(limits->levels[i], options, barriers);
+	add_side_effects(device, options, barriers);
+	size = options->barrier_count * sizeof *barriers;
+	if (size > 0)
+		options->barriers = arena_same(build->arena,
+			arena_copy(build->arena, barriers, size), size);
+	free(barriers);
+}
+
+static void
+check_atomic(struct build *build, const struct config_setting_t *node,
+	const struct device *device, const struct modbus_options *options)
+{
+	for (size_t g = 0; g < device->group_count; g++) {
+		const struct group *group = &device->groups[g];
+		const struct modbus_point *wire;
+		size_t one, other;
+
+		if (group->driver != &modbus_driver || !wanted_torn(options, group, &one, &other))
+			continue;
+		wire = group->points[one].wire;
+		node_error(node, build->errors, "atomic \"%s\": points \"%s\" and \"%s\" cannot be read "
+			"by one request (max_regs, barriers, function, separate, side_effect)",
+			wire->atomic, group->points[one].name, group->points[other].name);
+	}
+}
+
+static int
+gap_of(int64_t given, const struct modbus_options *options)
+{
+	if (given >= 0)
+		return (int)given;
+	return options->framing == ADU_RTU || options->baud > 0 ? GAP_BUS : GAP_TCP;
+}
+
 const void *
-build_modbus(struct build *build, const struct config_setting_t *device,
-	const struct unit *units, size_t count)
+build_modbus(struct build *build, const struct device *asked,
+	const struct config_setting_t *device, const struct unit *units, size_t count)
 {
 	struct modbus_options *options = arena_zero(build->arena, sizeof *options);
 	const struct config_setting_t *modbus = node_get(device, "modbus"), *line;
@@ -296,7 +388,10 @@ build_modbus(struct build *build, const struct config_setting_t *device,
 	}
 	options->max_regs = (uint16_t)scope_int(&limits, "max_regs");
 	options->max_bits = (uint16_t)scope_int(&limits, "max_bits");
-	options->max_gap = (uint16_t)scope_int(&limits, "max_gap");
+	options->max_gap = (uint16_t)gap_of(scope_int(&limits, "max_gap"), options);
+	options->no_merge = scope_bool(&limits, "no_merge");
+	build_barriers(build, asked, &limits, options);
+	check_atomic(build, modbus, asked, options);
 	return options;
 }
 

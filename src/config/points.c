@@ -17,7 +17,8 @@
 #define WRAP_MAX UINT64_C(10000000000000000)
 
 static const char *const modbus_keys[] = {
-	"function", "pdu", "register", "modicon", "type", "order", "length", "separate", "mask", "chars", "min", "max", "scale_from", "wrap",
+	"function", "pdu", "register", "modicon", "type", "order", "length", "separate", "atomic",
+	"side_effect", "mask", "chars", "min", "max", "scale_from", "wrap",
 };
 
 /* ---- what all points have ---- */
@@ -584,6 +585,8 @@ build_modbus_point(struct build *build, const struct unit *unit, const struct sc
 		return false;
 	}
 	wire->separate = scope_bool(scope, "separate");
+	wire->side_effect = scope_bool(scope, "side_effect");
+	wire->atomic = scope_find(scope, "atomic") == NULL ? NULL : build_text(build, scope, "atomic");
 	wire->spec.scale = draft->point.scale;
 	wire->spec.offset = draft->point.offset;
 	width = wire->function <= 2 ? 1 : regs_count(&wire->spec);

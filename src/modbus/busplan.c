@@ -11,6 +11,7 @@
 #include "modbus/block.h"
 #include "modbus/line.h"
 #include "modbus/modbus.h"
+#include "modbus/wanted.h"
 
 #define SECOND 1e9
 #define GIVEN_UP 2 /* time-outs in one poll of a group, as modbus.c does */
@@ -34,21 +35,12 @@ size_t
 busplan_blocks(const struct modbus_options *options, const struct group *group,
 	struct block *blocks)
 {
-	struct block_limits limits = { options->max_regs, options->max_bits, options->max_gap };
+	struct block_limits limits = wanted_limits(options);
 	struct block_point *points = mem_array(group->point_count, sizeof *points);
 	size_t count = 0;
 
-	for (size_t i = 0; i < group->point_count; i++) {
-		const struct modbus_point *wire = group->points[i].wire;
-		struct block_point *point = &points[count];
-
-		*point = (struct block_point){ .function = (enum adu_function)wire->function,
-			.address = wire->pdu, .separate = wire->separate,
-			.width = wire->function <= ADU_DISCRETE_INPUTS ? 1 :
-				(uint16_t)regs_count(&wire->spec) };
-		if (block_point_check(point, &limits, NULL) == 0)
-			count++;
-	}
+	for (size_t i = 0; i < group->point_count; i++)
+		count += wanted_point(options, group, i, &points[count], NULL) == 0;
 	count = block_plan(points, count, &limits, blocks);
 	free(points);
 	return count;

@@ -18,6 +18,7 @@
 #include "modbus/block.h"
 #include "modbus/line.h"
 #include "modbus/modbus_parts.h"
+#include "modbus/wanted.h"
 
 #define HOPELESS (3600 * LOOP_S) /* devices get new firmware, but not every minute */
 #define HOLE (600 * LOOP_S)      /* the longest for which a missing register is not asked for */
@@ -254,7 +255,7 @@ stands_alone(const struct work *work, const struct block_point *point)
 {
 	const struct modbus_point *wire = work->group->points[point->tag].wire;
 
-	return wire->separate || work->holes[point->tag].again;
+	return wanted_alone(work->meter->options, wire) || work->holes[point->tag].again;
 }
 
 static void
@@ -501,11 +502,14 @@ ask(struct work *work)
 {
 	const struct block *block = asked_block(work);
 	struct line_request *request = &work->request;
+	uint32_t end = block->address + (uint32_t)block->count;
 
 	request->function = block->function;
 	request->address = block->address;
 	request->count = block->count;
-	request->alone = work->points[block->first].separate;
+	/* A line without transaction ids may read one register more or fewer after a time-out. */
+	request->alone = work->points[block->first].separate ||
+		block_barred(&work->limits, block->function, end, end);
 	line_send(request);
 }
 
@@ -527,15 +531,17 @@ push_piece(struct work *work, size_t first, size_t count)
 	piece->count = (uint16_t)(end - piece->address);
 }
 
+/* Are the two asked for together, whatever happens? */
 static bool
-same_registers(const struct block_point *one, const struct block_point *other)
+belong_together(const struct block_point *one, const struct block_point *other)
 {
-	return one->address == other->address && one->width == other->width;
+	return one->atomic != 0 || other->atomic != 0 ? one->atomic == other->atomic :
+		one->address == other->address && one->width == other->width;
 }
 
 /* One address that the device does not have makes it refuse all of them. So it is asked for
  * each half, at once: the neighbours stay good, and of 60 registers the missing one is found
- * in a dozen requests. Points of the very same registers stay together. */
+ * in a dozen requests. Points of the very same registers or of an atomic group stay together. */
 static bool
 halve(struct work *work, struct block block)
 {
@@ -543,11 +549,11 @@ halve(struct work *work, struct block block)
 	size_t middle = block.first + block.points / 2, end = block.first + block.points;
 
 	while (middle < end && middle > block.first &&
-		same_registers(&points[middle], &points[middle - 1]))
+		belong_together(&points[middle], &points[middle - 1]))
 		middle++;
 	if (middle == end) {
 		middle = block.first + block.points / 2;
-		while (middle > block.first && same_registers(&points[middle], &points[middle - 1]))
+		while (middle > block.first && belong_together(&points[middle], &points[middle - 1]))
 			middle--;
 	}
 	if (middle == block.first || middle == end)
@@ -876,15 +882,10 @@ take_points(struct work *work)
 	const struct group *group = work->group;
 
 	for (size_t i = 0; i < group->point_count; i++) {
-		const struct modbus_point *wire = group->points[i].wire;
-		struct block_point *point = &work->points[work->point_count];
 		struct fail why;
 
-		*point = (struct block_point){ .function = (enum adu_function)wire->function,
-			.address = wire->pdu, .tag = (uint32_t)i };
-		point->width = is_bits(point->function) ? 1 :
-			       (uint16_t)regs_count(&wire->spec);
-		if (block_point_check(point, &work->limits, &why) == 0)
+		if (wanted_point(work->meter->options, group, i,
+			&work->points[work->point_count], &why) == 0)
 			work->point_count++;
 		else
 			log_error("%s: point \"%s\": %s", work->meter->device->name,
@@ -930,9 +931,7 @@ open_group(void *state, struct task *task)
 	work->meter = state;
 	work->task = task;
 	work->group = task_group(task);
-	work->limits = (struct block_limits){ .max_regs = work->meter->options->max_regs,
-		.max_bits = work->meter->options->max_bits,
-		.max_gap = work->meter->options->max_gap };
+	work->limits = wanted_limits(work->meter->options);
 	count = work->group->point_count;
 	work->points = mem_array(count, sizeof(work->points[0]));
 	work->holes = mem_array(count, sizeof(work->holes[0]));

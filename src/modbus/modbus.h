@@ -12,6 +12,7 @@
 #include "modbus/adu.h"
 #include "modbus/regs.h"
 #include "modbus/serial.h"
+struct block_barrier;
 struct driver;
 struct line_look;
 struct lines_sum;
@@ -44,6 +45,9 @@ struct modbus_options {
 	uint16_t max_regs;       /* 1..125 */
 	uint16_t max_bits;       /* 1..2000 */
 	uint16_t max_gap;        /* registers nobody asked for that may fill a block; 0 */
+	bool no_merge;           /* each point has a request of its own */
+	const struct block_barrier *barriers; /* also those around points with a side effect */
+	size_t barrier_count;
 	bool connections_known;  /* free_connections was given: it is known how many it has */
 	bool never_connect;      /* ... and it has none to spare */
 	/* For the estimate of what its line takes (busplan.h). */
@@ -60,6 +64,8 @@ struct modbus_point {
 	uint8_t function; /* 1..4 */
 	uint16_t pdu;
 	bool separate;    /* never shares a request */
+	bool side_effect; /* reading it changes the device: alone, last, and by no other request */
+	const char *atomic; /* points of the group with this name are read by one request; or NULL */
 	struct regs_spec spec;
 	uint8_t bits;     /* counters: 8, 16, 32 or 64 */
 	/* Name of the point of the same group that holds the power of ten of this one's value

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "core/device.h"
 #include "core/driver.h"
+#include "modbus/block.h"
 #include "modbus/modbus.h"
 #include "notify/receiver.h"
 #include "path/path.h"
@@ -558,6 +559,40 @@ inherits_points_and_replaces_those_of_the_same_name(void)
 	inventory_free(inventory);
 }
 
+static void
+knows_what_may_be_asked_for_together(void)
+{
+	struct inventory *inventory = load(
+		"poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
+		"lines: ( { name = \"bus\"; address = \"10.0.0.9\"; baud = 9600;\n"
+		"  transport = \"rtu-over-tcp\"; } );\n"
+		"devices: ( { name = \"m\"; address = \"10.0.0.1\"; modbus = { unit_id = 1; barriers = [ 40 ]; };\n"
+		"  templates = [ \"new\" ]; points = ( { name = \"s\"; pdu = 602; function = 4; type = \"u32\";\n"
+		"    side_effect = true; interval = \"5m\"; } ); },\n"
+		"  { name = \"n\"; modbus = { line = \"bus\"; unit_id = 1; max_gap = -1; no_merge = false; };\n"
+		"  templates = [ \"new\" ]; } );\n"
+		"templates: ( { name = \"new\"; protocol = \"modbus\"; function = 4; barriers = [ 10, 20 ];\n"
+		"    max_gap = -1; no_merge = true; points = (\n"
+		"      { name = \"p\"; pdu = 4; type = \"f32\"; atomic = \"x\"; },\n"
+		"      { name = \"r\"; pdu = 6; type = \"s16\"; atomic = \"x\"; } ); } );\n");
+	const struct modbus_options *m = device(inventory, "m")->modbus;
+	const struct modbus_options *n = device(inventory, "n")->modbus;
+	const struct modbus_point *p = device(inventory, "n")->groups[0].points[0].wire;
+
+	CHECK_INT(m->barrier_count, 5);
+	CHECK(block_barred(&(struct block_limits){ .barriers = m->barriers, .barrier_count = 5 },
+		ADU_INPUT_REGISTERS, 604, 604));
+	CHECK_INT(m->barriers[3].address, 602);
+	CHECK_INT(m->barriers[0].function, 0);
+	CHECK_INT(n->barrier_count, 2);
+	CHECK_INT(m->max_gap, 31);
+	CHECK_INT(n->max_gap, 7);
+	CHECK(m->no_merge && !n->no_merge);
+	CHECK_STR(p->atomic, "x");
+	CHECK(!p->side_effect);
+	inventory_free(inventory);
+}
+
 /* A maker who gives each model an arc of its own: one template for all of them. */
 static const char arcs[] =
 	"poller: { state_dir = \"/nonexistent/state\"; templates = [ ]; };\n"
@@ -631,6 +666,7 @@ main(void)
 		TEST(gives_the_same_inventory_from_its_bundle),
 		TEST(tells_what_a_new_configuration_changes),
 		TEST(counts_what_is_configured),
+		TEST(knows_what_may_be_asked_for_together),
 		TEST(inherits_points_and_replaces_those_of_the_same_name),
 		TEST(parameters_stand_in_the_place_of_arcs),
 	};

@@ -11,6 +11,7 @@
 #include "core/driver.h"
 #include "core/self.h"
 #include "fake/loop_sim.h"
+#include "modbus/block.h"
 #include "server.h"
 
 enum { POINTS = 40 };
@@ -437,6 +438,85 @@ keeps_the_neighbours_of_a_missing_register_good(void)
 		CHECK(task->exchanges == 2 || alone > 0);
 	}
 	CHECK(alone >= 10 && alone <= 30);
+	server.special = NULL;
+	loop_sim_for(loop, 600 * LOOP_S);
+	check_points(polled(plant, false), 0, 7, REASON_GOOD);
+	check_points(polled(plant, false), 0, 7, REASON_GOOD);
+	CHECK_STR(server.log, "u2:f3@100+8");
+	plant_close(plant);
+	finish();
+}
+
+/* Danfoss MCD 600 (its manual, Modbus registers): reading 603 clears what 602 and 604 tell. */
+static void
+reads_last_and_alone_what_changes_the_device(void)
+{
+	static const struct block_barrier around[] = { { 4, 602 }, { 4, 603 } };
+	struct plant *plant;
+
+	begin();
+	plant = plant_new(2);
+	plant->options.max_gap = 20;
+	plant->options.barriers = around;
+	plant->options.barrier_count = 2;
+	add(plant, 4, 601, REGS_U16);
+	add(plant, 4, 602, REGS_U16)->side_effect = true;
+	add(plant, 4, 603, REGS_U16);
+	add(plant, 4, 608, REGS_U16);
+	plant_open(plant);
+	check_points(polled(plant, false), 0, 3, REASON_GOOD);
+	CHECK_STR(server.log, "u2:f4@601+1 u2:f4@603+6 u2:f4@602+1");
+	plant_close(plant);
+	finish();
+}
+
+static void
+asks_each_point_by_itself_when_told_to(void)
+{
+	struct plant *plant;
+
+	begin();
+	plant = plant_new(2);
+	plant->options.no_merge = true;
+	plant->options.max_gap = 20;
+	add(plant, 3, 100, REGS_U16);
+	add(plant, 3, 101, REGS_U32);
+	add(plant, 3, 103, REGS_U16)->atomic = "a";
+	add(plant, 3, 105, REGS_U16)->atomic = "a";
+	plant_open(plant);
+	polled(plant, false);
+	CHECK_STR(server.log, "u2:f3@100+1 u2:f3@101+2 u2:f3@103+3");
+	plant_close(plant);
+	finish();
+}
+
+/* Counter and status of one moment: never one from before and one from after. */
+static void
+an_atomic_group_is_lost_as_a_whole_and_comes_back_as_a_whole(void)
+{
+	struct plant *plant;
+	struct task *task;
+
+	begin();
+	server.special = without_103;
+	plant = plant_new(2);
+	for (uint16_t i = 0; i < 8; i++)
+		add(plant, 3, (uint16_t)(100 + i), REGS_U16);
+	plant->wires[2].atomic = plant->wires[3].atomic = plant->wires[6].atomic = "cycle";
+	plant_open(plant);
+	task = polled(plant, false);
+	check_points(task, 0, 1, REASON_GOOD);
+	check_points(task, 2, 3, REASON_EXCEPTION + 2);
+	check_points(task, 4, 5, REASON_GOOD);
+	check_points(task, 6, 6, REASON_EXCEPTION + 2);
+	check_points(task, 7, 7, REASON_GOOD);
+	for (int i = 0; i < 100; i++) {
+		task = polled(plant, false);
+		CHECK(strstr(server.log, "@102+5") != NULL || task->exchanges == 3);
+		CHECK(strstr(server.log, "@103") == NULL && strstr(server.log, "@106") == NULL &&
+			strstr(server.log, "@102+1") == NULL && strstr(server.log, "@102+2") == NULL);
+		check_points(task, 4, 5, REASON_GOOD);
+	}
 	server.special = NULL;
 	loop_sim_for(loop, 600 * LOOP_S);
 	check_points(polled(plant, false), 0, 7, REASON_GOOD);
@@ -919,6 +999,9 @@ RUN_TESTS(TEST(never_connects_where_no_connection_is_free),
 	TEST(does_not_believe_what_lies_beyond_its_bounds),
 	TEST(keeps_the_fraction_of_a_count_that_is_a_float),
 	TEST(keeps_the_neighbours_of_a_missing_register_good),
+	TEST(reads_last_and_alone_what_changes_the_device),
+	TEST(asks_each_point_by_itself_when_told_to),
+	TEST(an_atomic_group_is_lost_as_a_whole_and_comes_back_as_a_whole),
 	TEST(finds_a_missing_register_in_few_requests), TEST(asks_a_busy_device_again_gently),
 	TEST(does_not_break_up_for_ever_what_is_refused_altogether),
 	TEST(learns_how_much_a_device_can_take), TEST(stops_filling_gaps_when_that_is_refused),
