@@ -26,7 +26,7 @@ static const struct kind registers = { "point", "points", "register",
 	"and other keys of a point" };
 static const struct kind devices = { "device", "devices", "device",
 	"name, address, profile, templates, place, owner, parents, interval, modbus.unit_id, "
-	"parameters.NAME and other keys of a device" };
+	"parameters, parameters.NAME and other keys of a device" };
 
 /* What of a point a list may say. */
 static const char *const of_a_point[] = {
@@ -235,7 +235,7 @@ find_nested(struct column *column)
 		bool last = i + 1 == column->depth;
 
 		key = find_key(section, column->parts[i]);
-		if (key == NULL || (last && !is_simple(key->type)))
+		if (key == NULL || (last && !is_simple(key->type) && key->type != SCHEMA_VALUES))
 			return;
 		memcpy(column->parts[i], key->key, strlen(key->key)); /* the case may differ */
 		if (last)
@@ -439,6 +439,43 @@ put_number_or_text(struct list *list, const struct schema_key *key, const char *
 		put_text(list, cell);
 }
 
+/* "ct=2,5 vt=20": a comma parts two only when another name follows it. */
+static void
+put_parameters(struct list *list, const struct schema_key *key, char *cell)
+{
+	fputs("{", list->to);
+	while (*cell != '\0') {
+		size_t length = strcspn(cell, "| ");
+		char *value, *comma;
+
+		if (length == 0) {
+			cell++;
+			continue;
+		}
+		comma = memchr(cell, ',', length);
+		while (comma != NULL && comma[1] != '\0' && comma[1] != ' ' && comma[1] != '|' &&
+			strcspn(comma + 1, "=") >= strcspn(comma + 1, "|, "))
+			comma = memchr(comma + 1, ',', length - (size_t)(comma + 1 - cell));
+		if (comma != NULL)
+			length = (size_t)(comma - cell);
+		if (cell[length] != '\0')
+			cell[length++] = '\0';
+		value = strchr(cell, '=');
+		if (value != NULL)
+			*value++ = '\0';
+		if (value == NULL || !is_setting_name(cell)) {
+			WRONG(list, "%s \"%.40s\": expected NAME=VALUE, several with a blank between",
+				key->key, cell);
+		} else {
+			fprintf(list->to, " %s = ", cell);
+			put_number_or_text(list, key, value);
+			fputc(';', list->to);
+		}
+		cell += length;
+	}
+	fputs(" }", list->to);
+}
+
 static void
 put_bool(struct list *list, const struct schema_key *key, const char *cell)
 {
@@ -479,6 +516,9 @@ put_value(struct list *list, const struct column *column, char *cell)
 		break;
 	case SCHEMA_VALUE:
 		put_number_or_text(list, key, cell);
+		break;
+	case SCHEMA_VALUES:
+		put_parameters(list, key, cell);
 		break;
 	default:
 		put_text(list, cell);

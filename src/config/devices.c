@@ -277,7 +277,8 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 	build_groups(build, device, units, count, &scope);
 	if (node_get(node, "snmp") != NULL || uses(device, "snmp"))
 		device->snmp = build_snmp(build, node);
-	else if (node_text(node_get(node, "profile")) != NULL)
+	else if (node_text(node_get(node, "profile")) != NULL &&
+		count >= (size_t)node_count(node_get(node, "templates"))) /* all are known */
 		node_error(node_get(node, "profile"), build->errors, "profile: only for devices that "
 			"are asked by SNMP");
 	if (node_get(node, "modbus") != NULL || uses(device, "modbus"))

@@ -1,6 +1,7 @@
 /* The groups of a device: what is asked for together, and which file its history lies in. */
 #include <libconfig.h>
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -522,26 +523,67 @@ check_own(struct work *work, const struct group *group)
 	}
 }
 
-/* Two templates of one device: the same path twice, or the same table. */
+/* What two units have both: paths of the device that would mean two things. */
+struct clash {
+	const char *what, *name; /* the first */
+	size_t count;
+};
+
 static void
-check_pair(struct work *work, const struct group *one, const struct group *other)
+add_clash(struct clash *clash, const char *what, const char *name)
 {
-	if (strcmp(one->name, other->name) == 0)
-		return; /* check_names has looked */
+	if (clash->count++ > 0)
+		return;
+	clash->what = what;
+	clash->name = name;
+}
+
+static void
+compare_groups(const struct group *one, const struct group *other, struct clash *clash)
+{
 	if (one->table != NULL && other->table != NULL && strcmp(one->table, other->table) == 0)
-		node_error(work->node, work->build->errors,
-			"templates \"%s\" and \"%s\" both have a table \"%s\"", other->name, one->name,
-			one->table);
+		add_clash(clash, "table", one->table);
 	if (one->table != NULL || other->table != NULL)
 		return;
 	for (size_t p = 0; p < one->point_count; p++) {
 		for (size_t q = 0; q < other->point_count; q++) {
 			if (strcmp(one->points[p].name, other->points[q].name) == 0)
-				node_error(work->node, work->build->errors,
-					"\"%s\" and \"%s\" both have a point \"%s\"", other->name,
-					one->name, one->points[p].name);
+				add_clash(clash, "point", one->points[p].name);
 		}
 	}
+}
+
+/* Of two templates, or of one and the device's own points; check_names looks within each. */
+static void
+check_units(struct work *work, const char *one, const char *other)
+{
+	bool templates = strcmp(one, "points") != 0 && strcmp(one, SELF_GROUP) != 0 &&
+		strcmp(other, "points") != 0;
+	struct clash clash = { 0 };
+	char more[40] = "";
+
+	for (size_t i = 0; i < work->count; i++)
+		for (size_t k = 0; k < work->count; k++)
+			if (strcmp(work->groups[i].name, one) == 0 &&
+				strcmp(work->groups[k].name, other) == 0)
+				compare_groups(&work->groups[i], &work->groups[k], &clash);
+	if (clash.count == 0)
+		return;
+	if (clash.count > 1)
+		snprintf(more, sizeof more, " and %zu more in common", clash.count - 1);
+	node_error(work->node, work->build->errors, "\"%s\" and \"%s\" both have a %s \"%s\"%s%s",
+		other, one, clash.what, clash.name, more, !templates ? "" :
+		": give the device one of them, or a template that inherits one and adds what it lacks");
+}
+
+/* The first group of its unit. */
+static bool
+is_first(const struct work *work, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (strcmp(work->groups[i].name, work->groups[at].name) == 0)
+			return false;
+	return true;
 }
 
 static void
@@ -549,8 +591,9 @@ check_clashes(struct work *work)
 {
 	for (size_t i = 0; i < work->count; i++) {
 		check_own(work, &work->groups[i]);
-		for (size_t j = 0; j < i; j++)
-			check_pair(work, &work->groups[i], &work->groups[j]);
+		for (size_t k = 0; k < i; k++)
+			if (is_first(work, i) && is_first(work, k))
+				check_units(work, work->groups[i].name, work->groups[k].name);
 	}
 }
 

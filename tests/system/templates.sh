@@ -58,7 +58,7 @@ opengear opengear-console-server opengear ucd tcp
 wut wut-web-thermograph-57605 wut-thermograph
 teltonika teltonika-rut956 teltonika ucd
 apc apc-smtl1000-nmc3 apc tcp
-eaton eaton-93e eaton
+eaton eaton-93e eaton-ups-mib
 ups eaton-93e ups-mib
 delta delta-ups-minisnmp delta-ups
 janitza janitza-umg96 janitza-umg96-snmp
@@ -180,6 +180,10 @@ eaton/time_left invalid-value
 eaton/input[1]/voltage 227
 eaton/in_frequency 50
 eaton/source 3
+eaton/on_battery 0
+eaton/minutes_left 1092
+eaton/input[1]/frequency 50
+eaton/output[1]/load 21
 ups/minutes_left 1092
 ups/battery_voltage 521
 delta/input[1]/voltage 236

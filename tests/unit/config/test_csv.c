@@ -115,6 +115,9 @@ makes_a_device_of_each_row_and_groups_of_dotted_headings(void)
 	gives("name,parameters.ct,parameters.base,parameters.oid\na,\"2,5\",100,1.3.6\n",
 		"devices = (\n{ name = \"a\"; parameters = { ct = 2.5; base = 100; oid = \"1.3.6\"; }; }"
 		"\n );");
+	gives("name;parameters\na;ct=2,5 base=100\nb;ct=1,oid=1.3.6| x=y, z=1\n",
+		"devices = (\n{ name = \"a\"; parameters = { ct = 2.5; base = 100; }; }"
+		"\n,{ name = \"b\"; parameters = { ct = 1; oid = \"1.3.6\"; x = \"y\"; z = 1; }; }\n );");
 	reader = csv_points;
 }
 
@@ -126,10 +129,14 @@ says_what_is_wrong_with_a_list_of_devices(void)
 	complains("name;template;templates\na;b;c\n", 1, "column \"templates\" stands there twice");
 	complains("name;modbus.unit_id\na;x\n", 2, "unit_id \"x\": expected an integer");
 	complains("name;address\n", 2, "a list of devices without a device");
+	complains("name;parameters\na;2,5\n", 2, "parameters \"2,5\": expected NAME=VALUE, several "
+		"with a blank between");
+	complains("name;parameters\na;a{}=5\n", 2, "parameters \"a{}\": expected NAME=VALUE, several "
+		"with a blank between");
 	/* No heading makes anything but a key: its text stands in the language unquoted. */
 	complains("name;parameters.a={};b\n", 1, "column \"parameters.a={}\": unknown: expected "
 		"name, address, profile, templates, place, owner, parents, interval, modbus.unit_id, "
-		"parameters.NAME and other keys of a device");
+		"parameters, parameters.NAME and other keys of a device");
 	reader = csv_points;
 }
 
