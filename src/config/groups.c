@@ -560,7 +560,7 @@ check_units(struct work *work, const char *one, const char *other)
 	bool templates = strcmp(one, "points") != 0 && strcmp(one, SELF_GROUP) != 0 &&
 		strcmp(other, "points") != 0;
 	struct clash clash = { 0 };
-	char more[40] = "";
+	char more[60] = "";
 
 	for (size_t i = 0; i < work->count; i++)
 		for (size_t k = 0; k < work->count; k++)
