@@ -235,8 +235,8 @@ record_samples_open(const struct record *record, struct record_samples *walk)
 
 #define SAMPLE_HEAD 12
 
-bool
-record_samples_next(struct record_samples *walk, struct record_sample *sample)
+static inline bool
+take_sample(struct record_samples *walk, struct record_sample *sample)
 {
 	struct record_cursor *cursor = &walk->cursor;
 	const uint8_t *at = cursor->at;
@@ -263,6 +263,22 @@ record_samples_next(struct record_samples *walk, struct record_sample *sample)
 	sample->raw = sample->has_raw ? load_number(at + size - 8, 8) : 0;
 	cursor->at += size;
 	return true;
+}
+
+bool
+record_samples_next(struct record_samples *walk, struct record_sample *sample)
+{
+	return take_sample(walk, sample);
+}
+
+size_t
+record_samples_take(struct record_samples *walk, struct record_sample *samples, size_t most)
+{
+	size_t count = 0;
+
+	while (count < most && take_sample(walk, &samples[count]))
+		count++;
+	return count;
 }
 
 int

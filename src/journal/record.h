@@ -117,6 +117,8 @@ struct record_samples {
 };
 int record_samples_open(const struct record *record, struct record_samples *walk); /* -1 damaged */
 bool record_samples_next(struct record_samples *walk, struct record_sample *sample);
+/* The next ones, at most so many; 0 at the end. */
+size_t record_samples_take(struct record_samples *walk, struct record_sample *samples, size_t most);
 
 struct record_run {
 	uint32_t series;

@@ -72,6 +72,7 @@ struct keeper {
 	struct series_catalogue *catalogue;
 	uint32_t registered; /* catalogue ids up to here are in pending */
 	struct pending *pending;
+	struct sheet *sheet;
 	struct turns turns;
 	struct pending_file *missing, **missing_end; /* in line to be made */
 	/* With a file that has rows and is not there. */
@@ -188,6 +189,7 @@ keeper_open(const struct store_options *options, struct fail *why)
 	keeper->state_dir = mem_text(options->state_dir);
 	keeper->rrd_dir = mem_text(options->rrd_dir);
 	keeper->pending = pending_new();
+	keeper->sheet = sheet_new();
 	keeper->missing_end = &keeper->missing;
 	keeper->quarantine = quarantine_open(options->state_dir, options->rrd_dir);
 	if (restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
@@ -204,6 +206,7 @@ keeper_close(struct keeper *keeper)
 	if (keeper == NULL)
 		return;
 	pending_free(keeper->pending);
+	sheet_free(keeper->sheet);
 	turns_free(&keeper->turns);
 	reader_close(keeper->reader);
 	ledger_close(keeper->ledger);
@@ -501,8 +504,6 @@ create_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	free(names);
 	if (result != RRD_DONE)
 		return result;
-	for (size_t i = 0; i < file->ds_count; i++)
-		file->ds[i].in_file = true;
 	file->written = first - 1;
 	file->open = true;
 	file->missing = false;
@@ -561,11 +562,9 @@ take_shape(struct keeper *keeper, struct pending_file *file, const struct rrd_sh
 		return RRD_BAD;
 	}
 	file->written = shape->last / shape->step;
-	for (size_t i = 0; i < file->ds_count && result == RRD_DONE; i++) {
+	for (size_t i = 0; i < file->ds_count && result == RRD_DONE; i++)
 		if (!shape_has(shape, file->ds[i].name))
 			result = add_ds(keeper, file, file->ds[i].name, why);
-		file->ds[i].in_file = result == RRD_DONE;
-	}
 	return result;
 }
 
@@ -602,9 +601,10 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 static enum rrd_result
 write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
 {
-	struct sheet *sheet = sheet_new(file);
+	struct sheet *sheet = keeper->sheet;
 	enum rrd_result result = RRD_DONE;
 
+	sheet_begin(sheet, file);
 	while (result == RRD_DONE && sheet_fill(sheet, keeper->pending, file, upto) > 0) {
 		result = rrd_file_update(place_of(keeper, file), sheet->names, sheet->rows,
 			sheet->count, why);
@@ -615,7 +615,6 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 			pending_forget(keeper->pending, file, sheet->last);
 		}
 	}
-	sheet_free(sheet);
 	return result;
 }
 
@@ -1009,6 +1008,16 @@ is_registered(struct keeper *keeper, uint32_t series)
 	return false;
 }
 
+/* Something of it was closed for the first time since it was written. */
+static void
+touch_file(struct keeper *keeper, struct pending_file *file)
+{
+	if (file->touched || file->quarantined)
+		return;
+	file->touched = true;
+	take_turn(keeper, file);
+}
+
 static void
 close_slot(struct keeper *keeper, uint32_t series, int64_t last, double value,
 	struct pending_origin origin)
@@ -1018,27 +1027,42 @@ close_slot(struct keeper *keeper, uint32_t series, int64_t last, double value,
 	if (!is_registered(keeper, series))
 		return;
 	file = pending_close(keeper->pending, series, last, value, origin);
-	if (file == NULL || file->touched || file->quarantined)
-		return;
-	file->touched = true;
-	take_turn(keeper, file);
+	if (file != NULL)
+		touch_file(keeper, file);
+}
+
+static void
+close_samples(struct keeper *keeper, const struct record_sample *samples, size_t count,
+	uint64_t segment)
+{
+	size_t done = 0;
+
+	while (done < count) {
+		struct pending_file *file = pending_close_samples(keeper->pending, samples, count,
+			segment, &done);
+
+		if (file != NULL)
+			touch_file(keeper, file);
+		else if (done < count && !is_registered(keeper, samples[done].series))
+			done++;
+	}
 }
 
 /* Ledger and rows in one walk: both take each sample. -1: damaged. */
 static int
 take_samples(struct keeper *keeper, const struct record *record, struct reader_position at)
 {
+	struct record_sample samples[64];
 	struct record_samples walk;
-	struct record_sample sample;
+	size_t count;
 
 	if (record_samples_open(record, &walk) == -1)
 		return -1;
 	if (walk.received > keeper->received)
 		keeper->received = walk.received;
-	while (record_samples_next(&walk, &sample)) {
-		ledger_add(keeper->ledger, sample.series, sample.reason, sample.slot, sample.slot);
-		close_slot(keeper, sample.series, sample.slot, sample.value,
-			(struct pending_origin){ sample.received, at.segment });
+	while ((count = record_samples_take(&walk, samples, 64)) > 0) {
+		ledger_add_samples(keeper->ledger, samples, count);
+		close_samples(keeper, samples, count, at.segment);
 	}
 	return walk.cursor.failed ? -1 : 0;
 }
@@ -1145,12 +1169,9 @@ collect_open_runs(const struct ledger *ledger, struct checkpoint *checkpoint)
 	uint32_t last = ledger_last_id(ledger);
 
 	checkpoint->open = mem_array((size_t)last + 1, sizeof *checkpoint->open);
-	for (uint32_t id = 1; id <= last; id++) {
-		const struct ledger_run *run = ledger_open_run(ledger, id);
-
-		if (run != NULL)
-			checkpoint->open[checkpoint->open_count++] = *run;
-	}
+	for (uint32_t id = 1; id <= last; id++)
+		checkpoint->open_count += ledger_open_run(ledger, id,
+			&checkpoint->open[checkpoint->open_count]);
 }
 
 static void

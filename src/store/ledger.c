@@ -59,11 +59,12 @@ ledger_run_get(const uint8_t from[LEDGER_RUN_SIZE], struct ledger_run *run)
 
 /* ---- the fold: what is closed, once and in order ---- */
 
+/* By the million: what stands in it is used up. */
 struct track {
-	struct ledger_run run; /* the open one; empty (first > last) when none is open, series 0
-	                        * when nothing is known of the series */
+	int64_t first; /* of the open run; behind `last` when none is open */
+	int64_t last;  /* of the open run, and closed up to here */
+	uint8_t reason;
 	bool known;
-	int64_t last; /* closed up to here */
 };
 
 struct ledger {
@@ -118,37 +119,60 @@ is_wanted(const struct ledger *ledger, uint32_t series)
 		(series < ledger->wanted_size && ledger->wanted[series]);
 }
 
-void
-ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last)
+static struct ledger_run
+run_of(uint32_t series, const struct track *track)
+{
+	return (struct ledger_run){ series, track->reason, track->first, track->last };
+}
+
+/* Slots first..last, of which some may be known. */
+static inline void
+close_slots(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last)
 {
 	struct track *track;
 
 	if (series == 0 || series == UINT32_MAX || !is_wanted(ledger, series))
 		return;
-	track = track_of(ledger, series);
+	track = series < ledger->room ? &ledger->tracks[series] : track_of(ledger, series);
 	if (track->known && first <= track->last)
 		first = track->last + 1;
 	if (first > last)
 		return;
-	if (track->run.series != 0 && track->run.reason == reason && track->run.last + 1 == first) {
-		track->run.last = last;
-	} else {
-		if (track->run.first <= track->run.last && track->run.series != 0)
-			push_closed(ledger, &track->run);
-		track->run = (struct ledger_run){ series, reason, first, last };
+	if (!track->known || track->reason != reason || track->last + 1 != first) {
+		struct ledger_run run = run_of(series, track);
+
+		if (track->known && run.first <= run.last)
+			push_closed(ledger, &run);
+		track->reason = reason;
+		track->first = first;
+		track->known = true;
 	}
-	track->known = true;
 	track->last = last;
+}
+
+void
+ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last)
+{
+	close_slots(ledger, series, reason, first, last);
+}
+
+void
+ledger_add_samples(struct ledger *ledger, const struct record_sample *samples, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		close_slots(ledger, samples[i].series, samples[i].reason, samples[i].slot,
+			samples[i].slot);
 }
 
 void
 ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last)
 {
 	struct track *track = track_of(ledger, series);
-	struct ledger_run amended = { series, reason, first, last }, before = track->run;
+	struct ledger_run amended = { series, reason, first, last };
+	struct ledger_run before = run_of(series, track);
 
 	ledger->amended = true;
-	if (track->run.series == 0 || last < track->run.first) {
+	if (!track->known || last < track->first) {
 		push_closed(ledger, &amended);
 		return;
 	}
@@ -156,12 +180,14 @@ ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t fir
 	before.last = first - 1;
 	if (before.first <= before.last)
 		push_closed(ledger, &before);
-	if (last >= track->run.last) {
-		track->run = amended;
+	if (last < track->last) {
+		push_closed(ledger, &amended);
+		track->first = last + 1;
 		return;
 	}
-	push_closed(ledger, &amended);
-	track->run.first = last + 1;
+	track->reason = reason;
+	track->first = first;
+	track->last = last;
 }
 
 /* A run that was open at the checkpoint may be closed on disk by now. */
@@ -169,17 +195,16 @@ void
 ledger_restore(struct ledger *ledger, const struct ledger_run *open)
 {
 	struct track *track;
+	int64_t first = open->first;
 
 	if (!is_wanted(ledger, open->series))
 		return;
 	track = track_of(ledger, open->series);
 	if (track->known && track->last >= open->last)
 		return;
-	track->run = *open;
 	if (track->known && track->last >= open->first)
-		track->run.first = track->last + 1;
-	track->known = true;
-	track->last = open->last;
+		first = track->last + 1;
+	*track = (struct track){ first, open->last, open->reason, true };
 }
 
 void
@@ -192,10 +217,8 @@ ledger_note(struct ledger *ledger, const struct ledger_run *run)
 	track = track_of(ledger, run->series);
 	if (track->known && track->last > run->last)
 		return;
-	track->known = true;
-	track->last = run->last;
 	/* Empty, so that the next checkpoint knows it too. */
-	track->run = (struct ledger_run){ run->series, run->reason, run->last + 1, run->last };
+	*track = (struct track){ run->last + 1, run->last, run->reason, true };
 }
 
 int
@@ -219,12 +242,13 @@ ledger_take(struct ledger *ledger, const struct record *record)
 	return 0;
 }
 
-const struct ledger_run *
-ledger_open_run(const struct ledger *ledger, uint32_t series)
+bool
+ledger_open_run(const struct ledger *ledger, uint32_t series, struct ledger_run *run)
 {
-	if (series >= ledger->room || ledger->tracks[series].run.series == 0)
-		return NULL;
-	return &ledger->tracks[series].run;
+	if (series >= ledger->room || !ledger->tracks[series].known)
+		return false;
+	*run = run_of(series, &ledger->tracks[series]);
+	return true;
 }
 
 uint32_t
@@ -429,15 +453,15 @@ static void
 cut_open_runs(struct ledger *ledger, const struct series_catalogue *catalogue)
 {
 	for (uint32_t id = 1; id < ledger->room; id++) {
-		struct ledger_run *run = &ledger->tracks[id].run;
-		const struct series *series = run->series != 0 ? series_get(catalogue, id) : NULL;
+		struct track *track = &ledger->tracks[id];
+		const struct series *series = track->known ? series_get(catalogue, id) : NULL;
 		int64_t retain = series != NULL ? series_retain(series) : 0, first;
 
 		if (retain == 0)
 			continue;
 		first = fold_slot_from(ledger->wall - retain, series->step);
-		if (first > run->first)
-			run->first = first <= run->last ? first : run->last + 1;
+		if (first > track->first)
+			track->first = first <= track->last ? first : track->last + 1;
 	}
 }
 

@@ -26,6 +26,7 @@
 #include <stdint.h>
 struct fail;
 struct record;
+struct record_sample;
 struct series_catalogue;
 
 struct ledger_run {
@@ -52,6 +53,7 @@ void ledger_close(struct ledger *ledger);
 void ledger_restore(struct ledger *ledger, const struct ledger_run *open);
 /* Slots first..last are closed; what is known already is ignored. */
 void ledger_add(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first, int64_t last);
+void ledger_add_samples(struct ledger *ledger, const struct record_sample *samples, size_t count);
 /* What became of slots that are closed was found to be otherwise: they count with this reason.
  * That is one more run, which stands for its slots in the place of earlier ones. */
 void ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first,
@@ -71,9 +73,9 @@ void ledger_checkpointed(struct ledger *ledger, uint64_t length);
 bool ledger_age(struct ledger *ledger, const struct series_catalogue *catalogue, int64_t mono,
 	int64_t wall);
 /* The open run of a series, to be restored from a checkpoint; it may be empty (first > last):
- * then nothing is open, and slots up to `last` are known. NULL when nothing is known. Ids up to
- * ledger_last_id. */
-const struct ledger_run *ledger_open_run(const struct ledger *ledger, uint32_t series);
+ * then nothing is open, and slots up to `last` are known. False when nothing is known. Ids up
+ * to ledger_last_id. */
+bool ledger_open_run(const struct ledger *ledger, uint32_t series, struct ledger_run *run);
 uint32_t ledger_last_id(const struct ledger *ledger);
 
 /* ---- for readers, that have no files of their own ---- */

@@ -133,13 +133,11 @@ take_rest(struct ledger_view *view, const struct ledger *ledger)
 		fold_push(&view->recent, &span);
 	}
 	for (uint32_t id = 1; id <= ledger_last_id(ledger); id++) {
-		const struct ledger_run *run = ledger_open_run(ledger, id);
 		struct ledger_span span = { 0 };
 
-		if (run == NULL || run->first > run->last)
+		if (!ledger_open_run(ledger, id, &span.run) || span.run.first > span.run.last)
 			continue;
-		span.run = *run;
-		span.n = (uint64_t)(run->last - run->first) + 1;
+		span.n = (uint64_t)(span.run.last - span.run.first) + 1;
 		fold_push(&view->recent, &span);
 	}
 }

@@ -1,5 +1,6 @@
 #include "store/packed.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -55,22 +56,22 @@ packed_get_number(const uint8_t *from, uint64_t *number)
 	return used;
 }
 
-static size_t
+static inline size_t
 put_octets(uint8_t *to, uint64_t number, unsigned octets)
 {
-	for (unsigned i = 0; i < octets; i++, number >>= 8)
-		to[i] = (uint8_t)number;
+	number = htole64(number);
+	memcpy(to, &number, sizeof number);
 	return octets;
 }
 
-static uint64_t
+/* At most 8; reads 8. */
+static inline uint64_t
 get_octets(const uint8_t *from, unsigned octets)
 {
-	uint64_t number = 0;
+	uint64_t number;
 
-	while (octets-- > 0)
-		number = number << 8 | from[octets];
-	return number;
+	memcpy(&number, from, sizeof number);
+	return le64toh(number) & (UINT64_MAX >> (64 - 8 * octets));
 }
 
 static bool

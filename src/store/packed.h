@@ -15,13 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Most that a row can take. */
-#define PACKED_MAX(width) (((width) + 1) / 2 + 10 + 8 * (width))
+/* Most that a row can take, with a word behind it: octets are put and read by words. */
+#define PACKED_MAX(width) (((width) + 1) / 2 + 10 + 8 * (width) + 8)
 
 /* span: ns between this row's answer and the former one, as far as known; 0 = not at all. It
  * need not be exact. near: what a span is usually near to. Returns the octets put. */
 size_t packed_put(uint8_t *to, const double *values, size_t width, int64_t span, int64_t near);
-/* Reads what packed_put wrote; the octets taken. NaN for unknown. */
+/* Reads what packed_put wrote, and up to a word behind it; the octets taken. NaN for unknown. */
 size_t packed_get(const uint8_t *from, double *values, size_t width, int64_t near);
 
 /* Unsigned LEB128; at most 10 octets. */

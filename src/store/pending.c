@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/series.h"
+#include "journal/record.h"
 #include "store/packed.h"
 
 #define BEHIND 3 /* slots */
@@ -16,7 +17,7 @@
 
 struct place {
 	struct pending_file *file; /* NULL: no file, or not stored */
-	size_t ds;
+	uint32_t ds;
 	bool known;
 };
 
@@ -49,6 +50,7 @@ free_file(struct pending *pending, struct pending_file *file)
 	pending_forget(pending, file, INT64_MAX);
 	HASH_DEL(pending->files, file);
 	free(file->ds);
+	free(file->last);
 	free(file->name);
 	free(file->profile);
 	free(file);
@@ -135,11 +137,13 @@ pending_register(struct pending *pending, const struct series *series, struct fa
 		return -1;
 	}
 	file->ds = mem_grow(file->ds, file->ds_count + 1, sizeof *file->ds);
+	file->last = mem_grow(file->last, file->ds_count + 1, sizeof *file->last);
 	ds = &file->ds[file->ds_count];
-	*ds = (struct pending_ds){ .last = INT64_MIN, .series = series->id };
+	*ds = (struct pending_ds){ .series = series->id };
 	str_copy(ds->name, sizeof ds->name, series->ds);
+	file->last[file->ds_count] = INT64_MIN;
 	place->file = file;
-	place->ds = file->ds_count++;
+	place->ds = (uint32_t)file->ds_count++;
 	/* A new data source may have to be added to the file. */
 	file->open = false;
 	return 0;
@@ -184,8 +188,8 @@ put_packed(struct pending *pending, struct pending_file *file, const struct pend
 	int64_t span)
 {
 	struct pending_packed *packed = &file->packed;
-	uint8_t *octets = scratch_of(pending, row->width), length[LENGTH_MOST];
-	size_t used;
+	uint8_t *octets = scratch_of(pending, row->width) + LENGTH_MOST, length[LENGTH_MOST];
+	size_t used, before;
 
 	if (packed->octets.first == 0) {
 		packed->slot_before = packed->last_slot = row->slot - 1;
@@ -195,8 +199,9 @@ put_packed(struct pending *pending, struct pending_file *file, const struct pend
 	used += packed_put_number(octets + used, row->segment - packed->last_segment);
 	used += packed_put_number(octets + used, row->width);
 	used += packed_put(octets + used, row->values, row->width, span, file->step);
-	slab_put(pending->slab, &packed->octets, length, packed_put_number(length, used));
-	slab_put(pending->slab, &packed->octets, octets, used);
+	before = packed_put_number(length, used);
+	memcpy(octets - before, length, before);
+	slab_put(pending->slab, &packed->octets, octets - before, before + used);
 	packed->last_slot = row->slot;
 	packed->last_segment = row->segment;
 }
@@ -324,7 +329,7 @@ begin_row(struct pending *pending, struct pending_file *file, int64_t slot,
 	return open;
 }
 
-static void
+static inline void
 put_growing(struct pending *pending, struct pending_open *open, size_t ds, double value)
 {
 	open->filled += isnan(open->values[ds]);
@@ -382,22 +387,36 @@ put_late(struct pending *pending, struct pending_file *file, int64_t slot, size_
 }
 
 static void
-put_value(struct pending *pending, struct pending_file *file, int64_t slot, size_t ds,
+put_elsewhere(struct pending *pending, struct pending_file *file, int64_t slot, size_t ds,
 	double value, struct pending_origin origin)
 {
 	struct pending_open *open = file->growing;
 
 	/* A data source that was added meanwhile has no place in it. */
-	if (open != NULL && (open->slot != slot || ds >= open->width)) {
-		pack(pending, open);
-		open = NULL;
-	}
-	if (open == NULL && (file->row_count == 0 || slot > file->packed.last_slot))
-		open = begin_row(pending, file, slot, origin);
 	if (open != NULL)
-		put_growing(pending, open, ds, value);
+		pack(pending, open);
+	if (file->row_count == 0 || slot > file->packed.last_slot)
+		put_growing(pending, begin_row(pending, file, slot, origin), ds, value);
 	else
 		put_late(pending, file, slot, ds, value, origin);
+}
+
+static inline void
+close_one(struct pending *pending, struct pending_file *file, size_t ds, int64_t slot,
+	double value, struct pending_origin origin)
+{
+	struct pending_open *open = file->growing;
+
+	if (slot > file->last[ds])
+		file->last[ds] = slot;
+	if (slot > file->newest)
+		file->newest = slot;
+	if (!isfinite(value) || file->quarantined || (file->open && slot <= file->written))
+		return;
+	if (open != NULL && open->slot == slot && ds < open->width)
+		put_growing(pending, open, ds, value);
+	else
+		put_elsewhere(pending, file, slot, ds, value, origin);
 }
 
 struct pending_file *
@@ -405,20 +424,32 @@ pending_close(struct pending *pending, uint32_t series, int64_t last, double val
 	struct pending_origin origin)
 {
 	struct place *place = place_of(pending, series);
-	struct pending_file *file = place->file;
-	struct pending_ds *ds;
 
-	if (file == NULL)
-		return NULL;
-	ds = &file->ds[place->ds];
-	if (!ds->seen || last > ds->last)
-		ds->last = last;
-	ds->seen = true;
-	if (last > file->newest)
-		file->newest = last;
-	if (isfinite(value) && !file->quarantined && !(file->open && last <= file->written))
-		put_value(pending, file, last, place->ds, value, origin);
-	return file;
+	if (place->file != NULL)
+		close_one(pending, place->file, place->ds, last, value, origin);
+	return place->file;
+}
+
+struct pending_file *
+pending_close_samples(struct pending *pending, const struct record_sample *samples, size_t count,
+	uint64_t segment, size_t *done)
+{
+	while (*done < count) {
+		const struct record_sample *sample = &samples[*done];
+		struct pending_file *file;
+
+		if (!pending_knows(pending, sample->series))
+			return NULL;
+		++*done;
+		file = pending->places[sample->series].file;
+		if (file == NULL)
+			continue;
+		close_one(pending, file, pending->places[sample->series].ds, sample->slot,
+			sample->value, (struct pending_origin){ sample->received, segment });
+		if (!file->touched && !file->quarantined)
+			return file;
+	}
+	return NULL;
 }
 
 int64_t
@@ -427,10 +458,10 @@ pending_complete(const struct pending_file *file)
 	int64_t complete = INT64_MAX;
 
 	for (size_t i = 0; i < file->ds_count; i++) {
-		const struct pending_ds *ds = &file->ds[i];
+		int64_t last = file->last[i];
 
-		if (ds->seen && ds->last >= file->newest - BEHIND && ds->last < complete)
-			complete = ds->last;
+		if (last != INT64_MIN && last >= file->newest - BEHIND && last < complete)
+			complete = last;
 	}
 	return complete == INT64_MAX ? INT64_MIN : complete;
 }

@@ -24,9 +24,6 @@ struct series;
 struct pending_ds {
 	char name[RRD_DS_NAME];
 	uint32_t series;
-	bool seen;    /* some slot was closed */
-	int64_t last; /* closed up to here */
-	bool in_file;
 };
 
 struct pending_row {
@@ -44,27 +41,29 @@ struct pending_packed {
 	uint64_t segment_before, last_segment;
 };
 
+/* What each row needs comes first and stands together. */
 struct pending_file {
-	char *name;    /* below RRD_DIR */
-	char *profile;
 	int64_t step;  /* ns */
-	struct pending_ds *ds;
+	int64_t *last; /* by data source: closed up to here; INT64_MIN: no slot was */
 	size_t ds_count;
 	struct pending_packed packed;
 	struct pending_open *growing; /* the newest row, not yet packed, or NULL */
 	size_t row_count;
 	int64_t received; /* of the last row's first value, wall ns */
 	int64_t newest;  /* highest slot closed in any data source */
-	bool touched;    /* something was closed since the last write */
-	bool has_turn;   /* turns.h */
-	int64_t due;     /* mono; not changed while it has a turn */
-	bool missing;    /* waits to be made, in line before `next_missing` */
-	struct pending_file *next_missing;
-	bool open;       /* the file is there, has our shape, and `written` is right */
-	bool in_order;   /* its data sources stood as ours do when its head was noted */
 	int64_t written; /* last slot in the file, when open */
-	uint64_t kept;   /* undo_keep's: its head is noted up to there; 0 never */
+	bool open;       /* the file is there, has our shape, and `written` is right */
+	bool touched;    /* something was closed since the last write */
 	bool quarantined;
+	bool has_turn;   /* turns.h */
+	bool missing;    /* waits to be made, in line before `next_missing` */
+	bool in_order;   /* its data sources stood as ours do when its head was noted */
+	int64_t due;     /* mono; not changed while it has a turn */
+	uint64_t kept;   /* undo_keep's: its head is noted up to there; 0 never */
+	struct pending_ds *ds;
+	char *name;    /* below RRD_DIR */
+	char *profile;
+	struct pending_file *next_missing;
 	uint64_t inode;  /* when quarantined: of the file that is left alone */
 	int64_t retry_at, waits_since; /* mono; 0 when it does not wait for somebody's lock */
 	UT_hash_handle hh;
@@ -89,6 +88,12 @@ struct pending_origin {
  * Slots that are in the file already are ignored. The file, or NULL for a series without. */
 struct pending_file *pending_close(struct pending *pending, uint32_t series, int64_t last,
 	double value, struct pending_origin origin);
+/* Samples of one record in their order, from *done on, each as by pending_close; *done moves
+ * behind them. Stops behind one of a file that is neither touched nor quarantined, which it
+ * returns; with NULL before one whose series is not known, or at the end. */
+struct record_sample;
+struct pending_file *pending_close_samples(struct pending *pending,
+	const struct record_sample *samples, size_t count, uint64_t segment, size_t *done);
 
 /* The slot up to which all data sources that still move are closed: rows up to there are
  * whole. INT64_MIN when there is none. A data source that is three slots behind is not

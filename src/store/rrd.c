@@ -173,8 +173,8 @@ head_size(const uint8_t start[OFFSETS_STATIC])
 	return offsets_head(ds, rra);
 }
 
-/* What is read first: a page, as each page that is touched costs. */
-#define HEAD_BEGIN 4096
+/* What is read first: mostly all of it. */
+#define HEAD_BEGIN 6144
 
 /* The head of an open file; 0, or -1 when it has none. */
 static int

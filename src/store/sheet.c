@@ -50,7 +50,7 @@ put_pair(char *to, uint32_t number)
 }
 
 /* Below 10^8, with zeros in front. */
-static void
+static inline void
 put_eight(char *to, uint32_t number)
 {
 	uint32_t high = number / 10000, low = number % 10000;
@@ -62,7 +62,7 @@ put_eight(char *to, uint32_t number)
 }
 
 /* Below 10^17, with zeros in front. */
-static void
+static inline void
 put_digits(char to[SIGNIFICANT], uint64_t number)
 {
 	uint64_t high = number / 100000000;
@@ -129,18 +129,23 @@ times_power_of_ten(double size, int n)
 	return (uint64_t)((product + ((unsigned __int128)1 << (shift - 1))) >> shift);
 }
 
+/* Copied at once, as a call for as many as there are takes longer: what is too much is written
+ * over or lies behind the end. */
+#define AT_ONCE 16
+
 /* 17 digits of a number from 1e-9 up to 1e15 that is not whole, without zeros at the end. */
-static char *
+static inline char *
 put_fraction(char *to, double size)
 {
 	/* 77/256 is a little less than the logarithm of 2: that of size, or one less. */
 	int exponent = exponent_of(bits_of(size)) * 77 >> 8, count = SIGNIFICANT;
 	uint64_t number = times_power_of_ten(size, SIGNIFICANT - 1 - exponent);
-	char digits[SIGNIFICANT];
+	char digits[SIGNIFICANT + AT_ONCE];
 
 	if (number >= POWER_17)
 		number = times_power_of_ten(size, SIGNIFICANT - 1 - ++exponent);
 	put_digits(digits, number);
+	memset(digits + SIGNIFICANT, '0', AT_ONCE);
 	while (digits[count - 1] == '0')
 		count--;
 	if (exponent < 0) {
@@ -150,28 +155,36 @@ put_fraction(char *to, double size)
 		memcpy(to, digits, SIGNIFICANT);
 		return to + count;
 	}
-	memcpy(to, digits, SIGNIFICANT);
-	memcpy(to + exponent + 2, digits + exponent + 1, (size_t)(SIGNIFICANT - 1 - exponent));
+	memcpy(to, digits, AT_ONCE);
+	memcpy(to + exponent + 2, digits + exponent + 1, AT_ONCE);
 	to[exponent + 1] = '.';
 	return to + count + 1;
+}
+
+/* Its end; without a 0 behind it. */
+static inline char *
+put_number(char *to, double value)
+{
+	double size = fabs(value);
+
+	if (size != 0 && (size < 1e-3 || size >= 1e15))
+		return to + snprintf(to, SHEET_NUMBER, "%.*g", SIGNIFICANT, value);
+	if (value < 0)
+		*to++ = '-';
+	if (size == (double)(int64_t)size)
+		return put_whole(to, (uint64_t)size);
+	if (size < 1e12 && put_thousandths(&to, size))
+		return to;
+	return put_fraction(to, size);
 }
 
 size_t
 sheet_number(char to[SHEET_NUMBER], double value)
 {
-	double size = fabs(value);
-	char *at = to;
+	char *end = put_number(to, value);
 
-	if (size != 0 && (size < 1e-3 || size >= 1e15))
-		return (size_t)snprintf(to, SHEET_NUMBER, "%.*g", SIGNIFICANT, value);
-	if (value < 0)
-		*at++ = '-';
-	if (size == (double)(int64_t)size)
-		at = put_whole(at, (uint64_t)size);
-	else if (!(size < 1e12 && put_thousandths(&at, size)))
-		at = put_fraction(at, size);
-	*at = '\0';
-	return (size_t)(at - to);
+	*end = '\0';
+	return (size_t)(end - to);
 }
 
 /* ---- rows ---- */
@@ -191,15 +204,9 @@ names_of(const struct pending_file *file)
 }
 
 struct sheet *
-sheet_new(const struct pending_file *file)
+sheet_new(void)
 {
-	struct sheet *sheet = mem_grow(NULL, 1, sizeof *sheet);
-
-	sheet->count = sheet->used = 0;
-	sheet->names = file->in_order ? NULL : names_of(file);
-	sheet->room = (TIME_TEXT + VALUE_TEXT * file->ds_count) * SHEET_ROWS;
-	sheet->text = mem_grow(NULL, sheet->room, 1);
-	return sheet;
+	return mem_zero(sizeof(struct sheet));
 }
 
 void
@@ -210,6 +217,21 @@ sheet_free(struct sheet *sheet)
 	free(sheet->names);
 	free(sheet->text);
 	free(sheet);
+}
+
+void
+sheet_begin(struct sheet *sheet, const struct pending_file *file)
+{
+	size_t room = (TIME_TEXT + VALUE_TEXT * file->ds_count) * SHEET_ROWS;
+
+	free(sheet->names);
+	sheet->names = file->in_order ? NULL : names_of(file);
+	sheet->count = sheet->used = 0;
+	if (room <= sheet->room)
+		return;
+	free(sheet->text);
+	sheet->text = mem_grow(NULL, room, 1);
+	sheet->room = room;
 }
 
 /* row NULL: unknown in all data sources. */
@@ -225,7 +247,7 @@ add_row(struct sheet *sheet, const struct pending_file *file, int64_t slot,
 	for (size_t i = 0; i < file->ds_count; i++) {
 		*to++ = ':';
 		if (row != NULL && i < row->width && !isnan(row->values[i]))
-			to += sheet_number(to, row->values[i]);
+			to = put_number(to, row->values[i]);
 		else
 			*to++ = 'U';
 	}

@@ -20,13 +20,15 @@ struct sheet {
 	size_t used, room;
 };
 
-struct sheet *sheet_new(const struct pending_file *file);
+/* One does for all files, one after the other. */
+struct sheet *sheet_new(void);
 void sheet_free(struct sheet *sheet);
+void sheet_begin(struct sheet *sheet, const struct pending_file *file);
 /* Puts down the slots behind file->written up to `upto`, as many as fit; how many rows. */
 size_t sheet_fill(struct sheet *sheet, struct pending *pending, struct pending_file *file,
 	int64_t upto);
 
-#define SHEET_NUMBER 26 /* "-1.2345678901234567e-308" and the end */
+#define SHEET_NUMBER 40 /* "-1.2345678901234567e-308" and the end; what lies behind it is written, too */
 /* A finite number with all digits that tell it from its neighbours; how many characters. */
 size_t sheet_number(char to[SHEET_NUMBER], double value);
 #endif

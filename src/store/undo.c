@@ -17,7 +17,10 @@
 #include "store/rrd.h"
 
 #define NAME_MAX_BYTES 1000
-/* What a log may hold on the disk after a busy minute; a head takes some 5 KB. */
+/* In the size of an entry: its head stands there without its zeros. */
+#define PACKED (UINT32_C(1) << 31)
+#define HEAD_MOST (64u << 20) /* no file of ours has as many data sources */
+/* What a log may hold on the disk after a busy minute; a head takes some 2 KB. */
 #define ROOM_KEPT (UINT64_C(256) << 20)
 
 struct undo_log {
@@ -41,6 +44,7 @@ struct undo {
 	struct undo_log logs[2];   /* by generation modulo 2 */
 	struct waiting *waiting;
 	struct record_buffer entry; /* the one that is being noted */
+	struct record_buffer head;  /* the one that is being put back */
 };
 
 static int
@@ -70,6 +74,78 @@ begin_log(struct undo_log *log)
 	log->ours = true;
 }
 
+static uint8_t *
+room_behind(struct record_buffer *buffer, size_t size)
+{
+	if (buffer->room - buffer->used < size) {
+		buffer->room = buffer->used + size;
+		buffer->bytes = mem_grow(buffer->bytes, buffer->room, 1);
+	}
+	return buffer->bytes + buffer->used;
+}
+
+/* ---- heads, without their zeros ---- */
+
+/* Two of three words of a head are 0: what librrd keeps room for and does not use. Words of 8
+ * octets; first a bit for each that is not 0, then those; then what is less than a word. */
+#define WORD 8
+
+static size_t
+packed_most(size_t size)
+{
+	return size + (size / WORD + 7) / 8;
+}
+
+/* How many octets, at most packed_most(size). */
+static size_t
+pack_head(uint8_t *to, const uint8_t *head, size_t size)
+{
+	size_t words = size / WORD, used = (words + 7) / 8;
+
+	for (size_t i = 0; i < words; i += 8) {
+		size_t count = words - i < 8 ? words - i : 8;
+		unsigned bits = 0;
+
+		for (size_t k = 0; k < count; k++) {
+			uint64_t word;
+
+			memcpy(&word, head + (i + k) * WORD, WORD);
+			memcpy(to + used, &word, WORD);
+			used += word != 0 ? WORD : 0;
+			bits |= (unsigned)(word != 0) << k;
+		}
+		to[i / 8] = (uint8_t)bits;
+	}
+	memcpy(to + used, head + words * WORD, size % WORD);
+	return used + size % WORD;
+}
+
+/* -1: what is there makes no head of that size. */
+static int
+unpack_head(uint8_t *head, size_t size, const uint8_t *from, const uint8_t *end)
+{
+	size_t words = size / WORD;
+	const uint8_t *bits = from;
+
+	if ((size_t)(end - from) < (words + 7) / 8)
+		return -1;
+	from += (words + 7) / 8;
+	for (size_t i = 0; i < words; i++) {
+		bool is_there = (bits[i / 8] >> i % 8 & 1) != 0;
+
+		if (is_there && end - from < WORD)
+			return -1;
+		memset(head + i * WORD, 0, WORD);
+		if (is_there)
+			memcpy(head + i * WORD, from, WORD);
+		from += is_there ? WORD : 0;
+	}
+	if ((size_t)(end - from) != size % WORD)
+		return -1;
+	memcpy(head + words * WORD, from, size % WORD);
+	return 0;
+}
+
 /* ---- putting back ---- */
 
 static void
@@ -97,9 +173,25 @@ wait_no_more(struct undo *undo, struct waiting *waiting)
 	free(waiting);
 }
 
+/* Points into the entry, or is unpacked; false when it is none. */
+static bool
+take_head(struct undo *undo, struct record_cursor *at, bool packed, struct rrd_head *head)
+{
+	head->bytes = (uint8_t *)at->at;
+	head->size = (size_t)(at->end - at->at);
+	if (!packed)
+		return !at->failed;
+	head->size = record_get_u32(at);
+	if (at->failed || head->size > HEAD_MOST)
+		return false;
+	undo->head.used = 0;
+	head->bytes = room_behind(&undo->head, head->size);
+	return unpack_head(head->bytes, head->size, at->at, at->end) == 0;
+}
+
 /* True when the head was put back. */
 static bool
-restore_entry(struct undo *undo, const uint8_t *bytes, size_t size, bool sync)
+restore_entry(struct undo *undo, const uint8_t *bytes, size_t size, bool packed, bool sync)
 {
 	struct rrd_place place = { .root = undo->rrd_dir };
 	struct record_cursor at = { bytes, bytes + size, false };
@@ -111,10 +203,8 @@ restore_entry(struct undo *undo, const uint8_t *bytes, size_t size, bool sync)
 
 	head.inode = record_get_u64(&at);
 	record_get_text(&at, name, sizeof name);
-	if (at.failed || generation != undo->generation)
+	if (at.failed || generation != undo->generation || !take_head(undo, &at, packed, &head))
 		return false;
-	head.bytes = (uint8_t *)at.at;
-	head.size = (size_t)(at.end - at.at);
 	place.file = name;
 	result = rrd_file_restore(place, &head, &why);
 	if (result == RRD_DONE && sync)
@@ -133,10 +223,13 @@ restore_all(struct undo *undo, const uint8_t *bytes, size_t size)
 	while (size - at >= 8) {
 		struct record_cursor head = { bytes + at, bytes + at + 8, false };
 		uint32_t rest = record_get_u32(&head), crc = record_get_u32(&head);
+		bool packed = (rest & PACKED) != 0;
 
+		rest &= ~PACKED;
 		if (rest > size - at - 8 || str_crc32c(0, bytes + at + 8, rest) != crc)
 			break;
-		restored += restore_entry(undo, bytes + at + 8, rest, restored < UNDO_SYNCED);
+		restored += restore_entry(undo, bytes + at + 8, rest, packed,
+			restored < UNDO_SYNCED);
 		at += 8 + rest;
 	}
 	/* Entries to come are put behind the good ones. */
@@ -220,6 +313,7 @@ undo_close(struct undo *undo)
 	while (undo->waiting != NULL)
 		wait_no_more(undo, undo->waiting);
 	record_buffer_free(&undo->entry);
+	record_buffer_free(&undo->head);
 	free(undo->rrd_dir);
 	free(undo);
 }
@@ -279,8 +373,9 @@ note(struct undo *undo, uint64_t generation, const char *file, const struct rrd_
 	record_put_u64(entry, generation);
 	record_put_u64(entry, head->inode);
 	record_put_text(entry, file);
-	record_put(entry, head->bytes, head->size);
-	record_put_u32(fresh, (uint32_t)entry->used);
+	record_put_u32(entry, (uint32_t)head->size);
+	entry->used += pack_head(room_behind(entry, packed_most(head->size)), head->bytes, head->size);
+	record_put_u32(fresh, (uint32_t)entry->used | PACKED);
 	record_put_u32(fresh, str_crc32c(0, entry->bytes, entry->used));
 	record_put(fresh, entry->bytes, entry->used);
 }

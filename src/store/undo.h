@@ -12,8 +12,11 @@
  * checkpoint, rows go on being written. What is written then is newer than both, so its head
  * is noted for both: whichever of them is on disk after a crash finds its own.
  *
- * Entry: u32 size of the rest, u32 crc32c over the rest, u64 generation, u64 inode, u32
- * length of the name, name, head. Little-endian. */
+ * Entry: u32 size of the rest with its highest bit set, u32 crc32c over the rest, u64
+ * generation, u64 inode, u32 length of the name, name, u32 size of the head, a bit for each of
+ * its words of 8 octets that is not 0 (filled up to an octet), those words, what is less than
+ * a word. Little-endian. In an entry without the highest bit, of a former store, the head itself
+ * follows the name. */
 #ifndef PW_UNDO_H
 #define PW_UNDO_H
 

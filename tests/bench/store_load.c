@@ -251,6 +251,8 @@ run_both(struct load *load, double ratios[ROUNDS])
 		struct part part = part_of(load, round);
 		struct cost cost = { 0 };
 
+		if (round == ROUNDS - 1)
+			fleet_sync_rrds(&load->fleet, "bare");
 		if (round % 2 == 0)
 			run_store(load, keeper, part, &cost);
 		run_bare(load, part, &cost);

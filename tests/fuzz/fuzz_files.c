@@ -164,8 +164,8 @@ make_ledger(void)
 	CHECK(record_count > 400);
 	CHECK(ledger_sync(ledger, &checkpoint.ledger_length, NULL) == 0);
 	for (uint32_t id = 1; id <= SERIES; id++)
-		if (ledger_open_run(ledger, id) != NULL)
-			checkpoint.open[checkpoint.open_count++] = *ledger_open_run(ledger, id);
+		checkpoint.open_count += ledger_open_run(ledger, id,
+			&checkpoint.open[checkpoint.open_count]);
 	checkpoint.generation = 7;
 	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
 	ledger_close(ledger);

@@ -64,8 +64,7 @@ make_checkpoint(void)
 
 	CHECK(ledger_sync(ledger, &checkpoint.ledger_length, NULL) == 0);
 	for (uint32_t id = 1; id <= SERIES; id++)
-		if (ledger_open_run(ledger, id) != NULL)
-			open[checkpoint.open_count++] = *ledger_open_run(ledger, id);
+		checkpoint.open_count += ledger_open_run(ledger, id, &open[checkpoint.open_count]);
 	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
 	ledger_checkpointed(ledger, checkpoint.ledger_length);
 }

@@ -4,8 +4,11 @@
 
 #include "../scratch.h"
 #include "base/fail.h"
+#include "base/str.h"
+#include "journal/record.h"
 #include "store/layout.h"
 #include "store/rrd.h"
+#include "store/undo.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -212,7 +215,68 @@ a_file_tells_its_shape_and_one_that_was_cut_off_does_not(void)
 	scratch_remove();
 }
 
-RUN_TESTS(TEST(no_row_is_older_than_a_point_may_be_kept),
+/* As a store wrote it that did not leave out the zeros. */
+static void
+write_former_log(const char *file, const struct rrd_head *head)
+{
+	struct record_buffer entry = { 0 }, log = { 0 };
+	FILE *to = fopen(scratch_path("undo.0"), "w");
+
+	record_put_u64(&entry, 0);
+	record_put_u64(&entry, head->inode);
+	record_put_text(&entry, file);
+	record_put(&entry, head->bytes, head->size);
+	record_put_u32(&log, (uint32_t)entry.used);
+	record_put_u32(&log, str_crc32c(0, entry.bytes, entry.used));
+	record_put(&log, entry.bytes, entry.used);
+	CHECK(fwrite(log.bytes, 1, log.used, to) == log.used && fclose(to) == 0);
+	record_buffer_free(&entry);
+	record_buffer_free(&log);
+}
+
+static void
+write_log(const char *file, const struct rrd_head *head)
+{
+	size_t restored;
+	struct undo *undo = undo_open(scratch, scratch, 0, &restored, NULL);
+
+	CHECK(undo_keep(undo, file, head, 0, NULL) == 1 && undo_sync(undo, NULL) == 0);
+	undo_close(undo);
+}
+
+static void
+a_head_comes_back_from_its_log_and_from_that_of_a_former_store(void)
+{
+	static void (*const ways[])(const char *, const struct rrd_head *) = { write_log,
+		write_former_log };
+	static const char *const names[] = { "a", "b", "c" }, *const rows[] = { "1700006460:1:2:U" };
+	struct rrd_place place;
+	struct rrd_head before, after;
+	size_t restored;
+
+	for (size_t i = 0; i < 2; i++) {
+		scratch_make();
+		place = (struct rrd_place){ scratch, "points.rrd" };
+		CHECK(layout_make(&layout, 60 * SECOND, "short", NULL) == 0);
+		CHECK(rrd_file_create(place, &layout, 1700006400, names, 3, NULL) == RRD_DONE);
+		CHECK(rrd_file_head(place, &before, NULL) == 0);
+		ways[i](place.file, &before);
+		CHECK(rrd_file_update(place, NULL, rows, 1, NULL) == RRD_DONE);
+		CHECK(rrd_file_head(place, &after, NULL) == 0);
+		CHECK(memcmp(after.bytes, before.bytes, before.size) != 0);
+		free(after.bytes);
+		undo_close(undo_open(scratch, scratch, 0, &restored, NULL));
+		CHECK_INT(restored, 1);
+		CHECK(rrd_file_head(place, &after, NULL) == 0);
+		CHECK(after.size == before.size && memcmp(after.bytes, before.bytes, before.size) == 0);
+		free(before.bytes);
+		free(after.bytes);
+		scratch_remove();
+	}
+}
+
+RUN_TESTS(TEST(a_head_comes_back_from_its_log_and_from_that_of_a_former_store),
+	TEST(no_row_is_older_than_a_point_may_be_kept),
 	TEST(standard_at_a_minute_keeps_what_the_manual_says),
 	TEST(other_intervals_reach_as_far_back_with_whole_slots),
 	TEST(tiny_has_a_hundred_and_eighty_rows_at_every_interval),

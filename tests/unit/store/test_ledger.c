@@ -111,14 +111,14 @@ static void
 small_amend(struct small *store)
 {
 	uint32_t id = 1 + random_below(SERIES);
-	const struct ledger_run *open = ledger_open_run(store->ledger, id);
+	struct ledger_run open;
 	int64_t first, last;
 
-	if (open == NULL)
+	if (!ledger_open_run(store->ledger, id, &open))
 		return;
-	first = random_below((unsigned)open->last + 1);
+	first = random_below((unsigned)open.last + 1);
 	last = first + random_below(40);
-	last = last > open->last ? open->last : last;
+	last = last > open.last ? open.last : last;
 	ledger_amend(store->ledger, id, REASON_STORE_FULL, first, last);
 	memset(&model[id][first], REASON_STORE_FULL, (size_t)(last - first + 1));
 }
@@ -129,13 +129,11 @@ small_checkpoint(struct small *store, struct reader_position *back)
 {
 	struct checkpoint checkpoint = { .position = *back };
 	struct ledger_run open[SERIES + 1];
-	const struct ledger_run *run;
 
 	CHECK(ledger_sync(store->ledger, &checkpoint.ledger_length, NULL) == 0);
 	checkpoint.open = open;
 	for (uint32_t id = 1; id <= SERIES; id++)
-		if ((run = ledger_open_run(store->ledger, id)) != NULL)
-			open[checkpoint.open_count++] = *run;
+		checkpoint.open_count += ledger_open_run(store->ledger, id, &open[checkpoint.open_count]);
 	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
 	*back = reader_at(store->reader);
 }
@@ -263,6 +261,7 @@ play_many(void)
 static void
 runs_of_one_reason_are_one_run_and_duplicates_change_nothing(void)
 {
+	struct ledger_run open;
 	struct ledger *ledger;
 	uint64_t length;
 
@@ -271,10 +270,10 @@ runs_of_one_reason_are_one_run_and_duplicates_change_nothing(void)
 	for (int64_t slot = 10; slot < 1000; slot++)
 		ledger_add(ledger, 7, REASON_GOOD, slot, slot);
 	ledger_add(ledger, 7, REASON_TIMEOUT, 5, 999);
-	CHECK(ledger_open_run(ledger, 7)->first == 10 && ledger_open_run(ledger, 7)->last == 999);
+	CHECK(ledger_open_run(ledger, 7, &open) && open.first == 10 && open.last == 999);
 	CHECK(ledger_sync(ledger, &length, NULL) == 0 && length == 0);
 	ledger_add(ledger, 7, REASON_TIMEOUT, 990, 1005);
-	CHECK(ledger_open_run(ledger, 7)->first == 1000);
+	CHECK(ledger_open_run(ledger, 7, &open) && open.first == 1000);
 	CHECK(ledger_sync(ledger, &length, NULL) == 0 && length == LEDGER_RUN_SIZE);
 	ledger_close(ledger);
 	scratch_remove();
@@ -297,7 +296,7 @@ first_and_discontinuity_stay_apart_from_good(void)
 	ledger_add(ledger, 1, REASON_DISCONTINUITY, 10, 10);
 	ledger_add(ledger, 1, REASON_AUTH, 11, 12);
 	CHECK(ledger_sync(ledger, &checkpoint.ledger_length, NULL) == 0);
-	open = *ledger_open_run(ledger, 1);
+	CHECK(ledger_open_run(ledger, 1, &open));
 	checkpoint.open = &open;
 	ledger_close(ledger);
 	CHECK(checkpoint_write(scratch, &checkpoint, NULL) == 0);
