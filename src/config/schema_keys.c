@@ -178,7 +178,7 @@ const struct schema_key schema_keys[] = {
 	S("snmp", "source", CHOICE, .of = "same|any", .fallback = "same",
 		.help = "any: answers may come from another address"),
 	S("snmp", "engine", CHOICE, .of = "fast|netsnmp", .fallback = "fast",
-		.help = "which code speaks versions \"1\" and \"2c\"; \"3\" is always Net-SNMP's"),
+		.help = "which code speaks; DES is always Net-SNMP's"),
 	S("snmp", "user", TEXT, .fallback = "", .help = "user of version \"3\"; up to 32 bytes"),
 	S("snmp", "context", TEXT, .fallback = "", .help = "context of version \"3\""),
 	S("snmp", "level", CHOICE, .of = "noAuthNoPriv|authNoPriv|authPriv", .fallback = "authPriv",

@@ -69,7 +69,7 @@ open_v3(struct receiver *receiver, struct fail *why)
 	}
 	receiver->peer.version = BER_V3;
 	receiver->v3 = v3_open(receiver->parts.world, receiver->name, &receiver->peer.address,
-		&receiver->options.user);
+		&receiver->options.user, true);
 	if (!receiver->options.inform)
 		v3_be(receiver->v3, engine_id(engine), engine_boots(engine), engine_began(engine));
 	receiver->sender.v3 = receiver->v3;

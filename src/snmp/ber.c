@@ -120,10 +120,10 @@ varbinds_are_sound(struct ber_peek *peek)
 
 /* ---- version 3 ---- */
 
-enum flag { FLAG_AUTH = 1, FLAG_PRIV = 2 };
 #define MODEL_USM 3
 #define USER_MAX 32
 #define DIGEST_MAX 48 /* of HMAC-SHA-512, RFC 7860 */
+#define PADDING_MAX 15 /* to whole blocks of AES, which asks for none, but some agents.. */
 
 static bool
 take_octets(struct span *from, size_t most, struct span *into)
@@ -131,9 +131,15 @@ take_octets(struct span *from, size_t most, struct span *into)
 	return take_tagged(from, TAG_OCTETS, into) && span_size(into) <= most;
 }
 
+static struct ber_octets
+octets_of(const struct span *span)
+{
+	return (struct ber_octets){ span->at, span_size(span) };
+}
+
 /* msgGlobalData, RFC 3412 section 6. */
 static bool
-header_is_sound(struct span *message, struct ber_peek *peek, uint8_t *flags)
+header_is_sound(struct span *message, struct ber_peek *peek)
 {
 	struct span header, octets;
 	int32_t largest, model;
@@ -144,13 +150,13 @@ header_is_sound(struct span *message, struct ber_peek *peek, uint8_t *flags)
 		!take_octets(&header, 1, &octets) || span_size(&octets) != 1 ||
 		!take_integer(&header, &model) || header.at != header.end)
 		return false;
-	*flags = octets.at[0];
-	return model == MODEL_USM && (*flags & (FLAG_AUTH | FLAG_PRIV)) != FLAG_PRIV;
+	peek->flags = octets.at[0];
+	return model == MODEL_USM && (peek->flags & (BER_AUTH | BER_PRIV)) != BER_PRIV;
 }
 
 /* UsmSecurityParameters, RFC 3414 section 2.4: a message within an octet string. */
 static bool
-usm_is_sound(struct span *message, struct ber_peek *peek, uint8_t flags)
+usm_is_sound(struct span *message, struct ber_peek *peek)
 {
 	struct span outer, usm, engine, user, digest, salt;
 	int32_t boots, time;
@@ -166,26 +172,52 @@ usm_is_sound(struct span *message, struct ber_peek *peek, uint8_t flags)
 	peek->engine_size = span_size(&engine);
 	peek->engine_boots = (uint32_t)boots;
 	peek->engine_time = (uint32_t)time;
-	return (span_size(&digest) >= 12 || !(flags & FLAG_AUTH)) &&
-		(span_size(&salt) == 8 || !(flags & FLAG_PRIV));
+	peek->user = octets_of(&user);
+	peek->digest = octets_of(&digest);
+	peek->salt = octets_of(&salt);
+	return (span_size(&digest) >= 12 || !(peek->flags & BER_AUTH)) &&
+		(span_size(&salt) == 8 || !(peek->flags & BER_PRIV));
+}
+
+/* The scoped PDU but for its varbinds, RFC 3412 section 6. */
+static bool
+scoped_head_is_sound(struct span *from, struct ber_peek *peek)
+{
+	struct span scoped, engine, context;
+
+	if (!take_tagged(from, TAG_SEQUENCE, &scoped) ||
+		!take_octets(&scoped, BER_ENGINE_MAX, &engine) ||
+		!take_octets(&scoped, 255, &context) ||
+		!pdu_head_is_sound(&scoped, peek, &peek->scoped_id))
+		return false;
+	peek->context_engine = octets_of(&engine);
+	peek->context = octets_of(&context);
+	return true;
 }
 
 static bool
 secure_is_sound(struct span *message, struct ber_peek *peek)
 {
-	struct span scoped, octets;
-	int32_t request_id;
-	uint8_t flags;
+	struct span sealed;
 
-	if (!header_is_sound(message, peek, &flags) || !usm_is_sound(message, peek, flags))
+	if (!header_is_sound(message, peek) || !usm_is_sound(message, peek))
 		return false;
-	if (flags & FLAG_PRIV) {
-		peek->pdu = 0;
-		return take_tagged(message, TAG_OCTETS, &octets) && message->at == message->end;
+	if (peek->flags & BER_PRIV) {
+		if (!take_tagged(message, TAG_OCTETS, &sealed))
+			return false;
+		peek->sealed = octets_of(&sealed);
+		return message->at == message->end;
 	}
-	return take_tagged(message, TAG_SEQUENCE, &scoped) && message->at == message->end &&
-		take_octets(&scoped, BER_ENGINE_MAX, &octets) && take_octets(&scoped, 255, &octets) &&
-		pdu_head_is_sound(&scoped, peek, &request_id) && varbinds_are_sound(peek);
+	return scoped_head_is_sound(message, peek) && message->at == message->end &&
+		varbinds_are_sound(peek);
+}
+
+int
+ber_peek_scoped(const uint8_t *data, size_t size, struct ber_peek *peek)
+{
+	struct span all = { data, data + size };
+
+	return scoped_head_is_sound(&all, peek) && span_size(&all) <= PADDING_MAX ? 0 : -1;
 }
 
 int

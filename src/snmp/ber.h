@@ -3,7 +3,7 @@
  * Everything that comes from the network passes here before a library sees it: definite
  * lengths, everything nested exactly, nothing behind the end, numbers within their range,
  * OIDs of at most 128 arcs. Stricter than Net-SNMP's own parser, never looser. Does not
- * decode values, does not decrypt. Pure. X.690, RFC 1157, RFC 3412, RFC 3414, RFC 3416. */
+ * decode values, does not decrypt, proves nothing. Pure. X.690, RFC 1157, RFC 3412, RFC 3414, RFC 3416. */
 #ifndef PW_BER_H
 #define PW_BER_H
 
@@ -21,6 +21,12 @@ enum ber_pdu {
 	BER_REPORT = 0xa8, /* version 3 only */
 };
 enum { BER_ENGINE_MAX = 32 };
+enum ber_flag { BER_AUTH = 1, BER_PRIV = 2, BER_REPORTABLE = 4 }; /* RFC 3412 section 6.4 */
+
+struct ber_octets {
+	const uint8_t *at; /* within the datagram */
+	size_t size;
+};
 
 struct ber_peek {
 	uint8_t version;
@@ -38,10 +44,19 @@ struct ber_peek {
 	const uint8_t *engine; /* within the datagram; up to BER_ENGINE_MAX */
 	size_t engine_size;
 	uint32_t engine_boots, engine_time;
+	uint8_t flags;
+	struct ber_octets user, digest, salt;
+	struct ber_octets sealed; /* the scoped PDU while it is encrypted */
+	/* Of the scoped PDU, once it is plain. */
+	struct ber_octets context_engine, context;
+	int32_t scoped_id; /* the PDU's own */
 };
 
 /* 0, or -1 when it is anything else: a v1 trap, cut, too long, trailing bytes.. */
 int ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek);
 /* The same without a look at the varbinds of versions 1 and 2c: for who reads them anyway. */
 int ber_peek_head(const uint8_t *data, size_t size, struct ber_peek *peek);
+/* A scoped PDU of version 3 that has been decrypted goes to what ber_peek has said of its message,
+ * without a look at the varbinds. Fewer than 16 octets behind its end are padding. */
+int ber_peek_scoped(const uint8_t *data, size_t size, struct ber_peek *peek);
 #endif

@@ -7,95 +7,10 @@
 #include "base/mem.h"
 #include "snmp/ber.h"
 #include "snmp/ber_in.h"
+#include "snmp/ber_out.h"
 #include "snmp/snmp.h"
 
-/* ---- questions, written from the end to the front: lengths are known when they are due ---- */
-
-/* What is free lies before `at`; at is NULL once something did not fit. */
-struct pen {
-	uint8_t *begin, *at;
-};
-
-static void
-put_byte(struct pen *pen, uint8_t byte)
-{
-	if (pen->at == NULL || pen->at == pen->begin) {
-		pen->at = NULL;
-		return;
-	}
-	*--pen->at = byte;
-}
-
-static void
-put_bytes(struct pen *pen, const void *bytes, size_t size)
-{
-	if (pen->at == NULL || (size_t)(pen->at - pen->begin) < size) {
-		pen->at = NULL;
-		return;
-	}
-	pen->at -= size;
-	if (size > 0)
-		memcpy(pen->at, bytes, size);
-}
-
-/* Tag and length of all that was written since the pen stood at `end`. */
-static void
-put_head(struct pen *pen, const uint8_t *end, uint8_t tag)
-{
-	size_t size = pen->at == NULL ? 0 : (size_t)(end - pen->at);
-	unsigned octets = 0;
-
-	for (size_t rest = size; size > 0x7f && rest > 0; rest >>= 8, octets++)
-		put_byte(pen, (uint8_t)rest);
-	put_byte(pen, octets > 0 ? (uint8_t)(0x80 | octets) : (uint8_t)size);
-	put_byte(pen, tag);
-}
-
-/* The shortest two's complement, X.690 section 8.3. */
-static void
-put_integer(struct pen *pen, int32_t number)
-{
-	const uint8_t *end = pen->at;
-	int32_t rest = number;
-	uint8_t octet;
-
-	do {
-		octet = (uint8_t)rest;
-		put_byte(pen, octet);
-		rest = (int32_t)(rest >> 8);
-	} while (!(rest == 0 && octet < 0x80) && !(rest == -1 && octet >= 0x80));
-	put_head(pen, end, TAG_INTEGER);
-}
-
-static void
-put_arc(struct pen *pen, uint64_t arc)
-{
-	put_byte(pen, arc & 0x7f);
-	while ((arc >>= 7) > 0)
-		put_byte(pen, (uint8_t)(0x80 | (arc & 0x7f)));
-}
-
-/* The first two arcs share a number, X.690 section 8.19.4. Most others take one octet. */
-static void
-put_name(struct pen *pen, const struct snmp_oid *oid)
-{
-	const uint8_t *end = pen->at, *begin = pen->begin;
-	uint8_t *at = pen->at;
-
-	for (size_t i = oid->count; i > 2; i--) {
-		if (oid->ids[i - 1] < 0x80 && at > begin) {
-			*--at = (uint8_t)oid->ids[i - 1];
-			continue;
-		}
-		pen->at = at;
-		put_arc(pen, oid->ids[i - 1]);
-		at = pen->at;
-	}
-	pen->at = at;
-	put_arc(pen, (oid->count > 0 ? UINT64_C(40) * oid->ids[0] : 0) +
-		(oid->count > 1 ? oid->ids[1] : 0));
-	put_head(pen, end, TAG_OID);
-}
+/* ---- questions ---- */
 
 static void
 put_varbind(struct pen *pen, const struct snmp_oid *oid)
@@ -107,26 +22,31 @@ put_varbind(struct pen *pen, const struct snmp_oid *oid)
 	put_head(pen, end, TAG_SEQUENCE);
 }
 
-uint8_t *
-fast_write(const struct fast_question *question, uint8_t *room, size_t size, size_t *written)
+void
+fast_put_pdu(struct pen *pen, int32_t id, const struct session_request *request)
 {
 	static const uint8_t tags[] = { [SESSION_GET] = BER_GET, [SESSION_GETNEXT] = BER_GETNEXT,
 		[SESSION_GETBULK] = BER_GETBULK };
-	const struct session_request *request = question->request;
-	struct pen pen = { room, room + size };
-	const uint8_t *end = room + size, *community;
+	const uint8_t *end = pen->at;
 	bool bulk = request->op == SESSION_GETBULK;
 
 	for (size_t i = request->count; i > 0; i--)
-		put_varbind(&pen, &request->oids[i - 1]);
-	put_head(&pen, end, TAG_SEQUENCE);
-	put_integer(&pen, bulk ? request->max_repetitions : 0);
-	put_integer(&pen, bulk ? request->non_repeaters : 0);
-	put_integer(&pen, question->id);
-	put_head(&pen, end, tags[request->op]);
-	community = pen.at;
-	put_bytes(&pen, question->community, strlen(question->community));
-	put_head(&pen, community, TAG_OCTETS);
+		put_varbind(pen, &request->oids[i - 1]);
+	put_head(pen, end, TAG_SEQUENCE);
+	put_integer(pen, bulk ? request->max_repetitions : 0);
+	put_integer(pen, bulk ? request->non_repeaters : 0);
+	put_integer(pen, id);
+	put_head(pen, end, tags[request->op]);
+}
+
+uint8_t *
+fast_write(const struct fast_question *question, uint8_t *room, size_t size, size_t *written)
+{
+	struct pen pen = { room, room + size };
+	const uint8_t *end = room + size;
+
+	fast_put_pdu(&pen, question->id, question->request);
+	put_octets(&pen, question->community, strlen(question->community));
 	put_integer(&pen, question->version);
 	put_head(&pen, end, TAG_SEQUENCE);
 	*written = pen.at != NULL ? (size_t)(end - pen.at) : 0;

@@ -1,4 +1,5 @@
-/* fast.h - SNMP versions 1 and 2c on the wire: writes requests, reads answers, in place.
+/* fast.h - SNMP versions 1 and 2c on the wire: writes requests, reads answers, in place; and the
+ * PDU of version 3, whose messages are in seal.h.
  *
  * The engine of most devices; session.c's other one is Net-SNMP, which remains the reference.
  * Knows nothing of sockets, tries and devices. Allocates only the room that an answer is read
@@ -11,6 +12,7 @@
 #include "snmp/session.h"
 #include "snmp/value.h"
 struct ber_peek;
+struct pen;
 
 /* The community and the request's OIDs are the caller's. */
 struct fast_question {
@@ -23,6 +25,9 @@ struct fast_question {
  * when it does not fit. Lengths and numbers are the shortest possible. */
 uint8_t *fast_write(const struct fast_question *question, uint8_t *room, size_t size,
 	size_t *written);
+
+/* The PDU alone, before what the pen has written already. */
+void fast_put_pdu(struct pen *pen, int32_t id, const struct session_request *request);
 
 /* What is read into; zeroed at first, reused from answer to answer. */
 struct fast_room {

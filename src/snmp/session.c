@@ -162,7 +162,7 @@ sessions_answered(const struct sessions *sessions)
 static bool
 is_fast(const struct session *session)
 {
-	return session->library == NULL && session->v3 == NULL;
+	return session->library == NULL && (session->v3 == NULL || v3_is_fast(session->v3));
 }
 
 /* ---- what goes out ---- */
@@ -524,10 +524,12 @@ fast_put_out(struct session *session)
 		.community = session->community, .id = (int32_t)session->out.id,
 		.request = &session->request };
 	static uint8_t room[DATAGRAM_MAX];
-	uint8_t *bytes;
+	const uint8_t *bytes;
 	size_t size;
 
-	bytes = fast_write(&question, room, sizeof room, &size);
+	bytes = session->v3 != NULL ?
+		v3_ask(session->v3, &session->request, session->out.id, &size) :
+		fast_write(&question, room, sizeof room, &size);
 	if (bytes != NULL)
 		put_datagram(session, bytes, size);
 	return bytes != NULL;
@@ -654,6 +656,31 @@ fast_answer(struct session *session, const struct ber_peek *peek)
 	return true;
 }
 
+/* Of version 3; text is filled unless it is an answer. */
+static enum v3_said
+secure_answer(struct session *session, const uint8_t *data, size_t size,
+	const struct ber_peek *peek, char *text)
+{
+	struct v3_answer answer = { .room = &session->sessions->room };
+	netsnmp_pdu *pdu = NULL;
+	enum v3_said said;
+
+	if (is_fast(session)) {
+		said = v3_hear(session->v3, data, size, peek, session->out.id, &answer, text,
+			ANSWER_TEXT);
+		if (said == V3_ANSWER)
+			set_answer(session, answer.error_status, answer.error_index,
+				answer.room->varbinds, answer.count);
+		return said;
+	}
+	said = v3_read(session->v3, data, size, peek, session->out.id, &pdu, text, ANSWER_TEXT);
+	if (said == V3_ANSWER) {
+		copy_answer(session, pdu);
+		snmp_free_pdu(pdu);
+	}
+	return said;
+}
+
 static void
 tell_engine(struct session *session)
 {
@@ -680,12 +707,10 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 {
 	struct session *session = arg;
 	enum v3_said said = V3_ANSWER;
-	netsnmp_pdu *pdu = NULL;
 	char *text = session->sessions->text;
 
 	if (session->v3 != NULL)
-		said = v3_read(session->v3, data, size, peek, session->out.id, &pdu, text,
-			ANSWER_TEXT);
+		said = secure_answer(session, data, size, peek, text);
 	else if (is_fast(session) ? !fast_answer(session, peek) :
 		!library_read(session, data, size))
 		said = V3_NOISE;
@@ -709,11 +734,8 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		finish(session);
 		return;
 	}
-	if (pdu != NULL) {
+	if (session->v3 != NULL)
 		tell_engine(session);
-		copy_answer(session, pdu);
-		snmp_free_pdu(pdu);
-	}
 	session->sessions->answered++;
 	session->answer.received = mono;
 	session->answer.size = size;
@@ -776,11 +798,11 @@ session_open(struct sessions *sessions, const char *name, const struct snmp_opti
 		session->engine = mem_zero(V3_ENGINE_TEXT);
 	if (options->version == 3)
 		session->v3 = v3_open(sessions->world, session->name, &session->peer.address,
-			&options->user);
+			&options->user, options->netsnmp);
 	else if (options->netsnmp)
 		session->library = library_open(session, why);
 	session->out.reads_varbinds = is_fast(session);
-	if (is_fast(session) && (options->version == 3 || options->netsnmp)) {
+	if (options->version != 3 && options->netsnmp && session->library == NULL) {
 		session_close(session);
 		return NULL;
 	}

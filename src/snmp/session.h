@@ -1,10 +1,10 @@
 /* session.h - asks one device one question at a time, over the mux.
  *
- * Owns tries, deadlines and the gap between requests. Versions 1 and 2c are written and read
- * by fast.h or, with options.netsnmp, by Net-SNMP's single-session API, whose own sockets and
- * timers are not used: the reference. Checks that an answer fits its question; what the
- * objects mean is the caller's. With v3.c, which does the same for version 3, the only file
- * that knows Net-SNMP. */
+ * Owns tries, deadlines and the gap between requests. Messages are written and read by
+ * fast.h, of version 3 by v3.h; with options.netsnmp by Net-SNMP's single-session API, whose own
+ * sockets and timers are not used: the reference. Checks that an answer fits its question; what
+ * the objects mean is the caller's. With v3_library.c, which does the same for version 3, the
+ * only file that knows Net-SNMP. */
 #ifndef PW_SESSION_H
 #define PW_SESSION_H
 

@@ -54,7 +54,7 @@ struct snmp_options {
 	int64_t timeout;       /* ns, of one try */
 	uint8_t retries;       /* tries = retries + 1 */
 	double max_rate;       /* requests per second, 0 = no limit */
-	bool netsnmp;          /* by the reference engine; version 3 always is */
+	bool netsnmp;          /* by the reference engine; what has DES always is */
 	bool any_source;       /* answers may come from another address */
 	uint16_t max_varbinds; /* of one GET; 0 = as many as fit 1,400 bytes */
 	uint16_t max_repetitions; /* of GETBULK; 0 = 10 */

@@ -1,13 +1,9 @@
-#include <net-snmp/net-snmp-config.h>
-#include <net-snmp/net-snmp-includes.h>
-#include <net-snmp/library/lcd_time.h>
-
 #include "snmp/v3.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+#include <sys/random.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -15,102 +11,20 @@
 #include "base/mem.h"
 #include "base/net.h"
 #include "snmp/ber.h"
+#include "snmp/fast.h"
+#include "snmp/oid.h"
+#include "snmp/seal.h"
 #include "snmp/snmp.h"
+#include "snmp/usm.h"
+#include "snmp/v3_parts.h"
 
 /* A clock that goes back more often is not followed: two agents may stand behind one address. */
 #define CLOCK_PAUSE (60 * LOOP_S)
 /* Requests in silence after which an engine is asked anew who it is. */
 #define SILENT_MAX 2
 #define MESSAGE_MAX 65507
-
-/* A pass phrase as a key for any engine (Ku, RFC 3414 section 2.6), one for all devices. */
-struct secret {
-	char *label; /* hash and pass phrase */
-	enum snmp_auth hash;
-	const char *pass; /* within label */
-	u_char key[USM_AUTH_KU_LEN];
-	size_t key_size; /* 0: not made yet */
-	unsigned uses;
-	UT_hash_handle hh;
-};
-
-struct v3_world {
-	struct loop *loop;
-	struct secret *secrets;  /* by label */
-	struct v3 *owners;       /* by engine ID: who had it first */
-	int64_t next_key;        /* mono: no key is made before */
-};
-
-struct v3 {
-	struct v3_world *world;
-	const char *name;
-	const struct net_addr *address;
-	char *user_name, *context;
-	enum snmp_auth auth;
-	enum snmp_priv priv;
-	struct secret *auth_secret, *priv_secret;
-	u_char engine[BER_ENGINE_MAX];
-	size_t engine_size;      /* 0: not known */
-	struct usmUser *user;    /* with the keys for this engine; in no list */
-	bool clocked;            /* the clock below was proved by the user's key */
-	u_int boots, time;       /* seconds */
-	int64_t clock_at;        /* mono */
-	int64_t clock_back;      /* mono: when it last went back; 0 never */
-	bool heard, answered;    /* anything in this request; anything good, ever */
-	unsigned silent;         /* requests in a row */
-	bool owner;
-	UT_hash_handle hh;
-};
-
-/* ---- algorithms ---- */
-
-struct algorithm {
-	const char *name;
-	const oid *id;
-	size_t id_count;
-};
-
-static struct algorithm
-auth_of(enum snmp_auth auth)
-{
-	switch (auth) {
-	case SNMP_AUTH_MD5: return (struct algorithm){ "MD5", usmHMACMD5AuthProtocol, 10 };
-	case SNMP_AUTH_SHA: return (struct algorithm){ "SHA", usmHMACSHA1AuthProtocol, 10 };
-	case SNMP_AUTH_SHA224:
-		return (struct algorithm){ "SHA-224", usmHMAC128SHA224AuthProtocol, 10 };
-	case SNMP_AUTH_SHA256:
-		return (struct algorithm){ "SHA-256", usmHMAC192SHA256AuthProtocol, 10 };
-	case SNMP_AUTH_SHA384:
-		return (struct algorithm){ "SHA-384", usmHMAC256SHA384AuthProtocol, 10 };
-	case SNMP_AUTH_SHA512:
-		return (struct algorithm){ "SHA-512", usmHMAC384SHA512AuthProtocol, 10 };
-	default: return (struct algorithm){ "none", usmNoAuthProtocol, 10 };
-	}
-}
-
-/* AES-192 and AES-256 with the keys prolonged as in draft-blumenthal-aes-usm-04, section
- * 3.1.2.1, which is what agents mean by these names unless they say Cisco. */
-static struct algorithm
-priv_of(enum snmp_priv priv)
-{
-	switch (priv) {
-	case SNMP_PRIV_DES: return (struct algorithm){ "DES", usmDESPrivProtocol, 10 };
-	case SNMP_PRIV_AES: return (struct algorithm){ "AES", usmAESPrivProtocol, 10 };
-	case SNMP_PRIV_AES192:
-		return (struct algorithm){ "AES-192", usmAES192PrivProtocol, 9 };
-	case SNMP_PRIV_AES256:
-		return (struct algorithm){ "AES-256", usmAES256PrivProtocol, 9 };
-	default: return (struct algorithm){ "none", usmNoPrivProtocol, 10 };
-	}
-}
-
-static int
-level_of(const struct v3 *v3)
-{
-	if (v3->auth == SNMP_AUTH_NONE)
-		return SNMP_SEC_LEVEL_NOAUTH;
-	return v3->priv == SNMP_PRIV_NONE ? SNMP_SEC_LEVEL_AUTHNOPRIV : SNMP_SEC_LEVEL_AUTHPRIV;
-}
+#define WINDOW 150 /* seconds, RFC 3414 section 2.2.3 */
+#define BOOTS_END INT32_MAX /* an engine that has come to this is in no window any more */
 
 /* ---- keys ---- */
 
@@ -150,7 +64,6 @@ secret_leave(struct v3_world *world, struct secret *secret)
 static bool
 secret_ready(struct v3_world *world, struct secret *secret)
 {
-	struct algorithm hash;
 	int64_t now;
 
 	if (secret == NULL || secret->key_size > 0)
@@ -159,11 +72,8 @@ secret_ready(struct v3_world *world, struct secret *secret)
 	if (now < world->next_key)
 		return false;
 	world->next_key = now + LOOP_TICK;
-	hash = auth_of(secret->hash);
-	secret->key_size = sizeof secret->key;
-	if (generate_Ku(hash.id, (u_int)hash.id_count, (const u_char *)secret->pass,
-		    strlen(secret->pass), secret->key, &secret->key_size) != SNMPERR_SUCCESS)
-		secret->key_size = 0;
+	if (usm_phrase_key(world->usm, secret->hash, secret->pass, secret->key) == 0)
+		secret->key_size = usm_key_size(secret->hash);
 	return secret->key_size > 0;
 }
 
@@ -177,11 +87,13 @@ v3_ready(struct v3 *v3)
 /* ---- the engine ---- */
 
 static void
-user_drop(struct v3 *v3)
+keys_drop(struct v3 *v3)
 {
-	if (v3->user != NULL)
-		usm_free_user(v3->user);
-	v3->user = NULL;
+	v3_library_drop(v3);
+	if (v3->keys != NULL)
+		explicit_bzero(v3->keys, sizeof *v3->keys);
+	free(v3->keys);
+	v3->keys = NULL;
 }
 
 static void
@@ -195,7 +107,7 @@ owner_leave(struct v3 *v3)
 static void
 engine_forget(struct v3 *v3)
 {
-	user_drop(v3);
+	keys_drop(v3);
 	owner_leave(v3);
 	v3->engine_size = 0;
 	v3->clocked = false;
@@ -223,8 +135,8 @@ owner_enter(struct v3 *v3)
 	}
 }
 
-static bool
-engine_is(const struct v3 *v3, const uint8_t *engine, size_t size)
+bool
+v3_engine_is(const struct v3 *v3, const uint8_t *engine, size_t size)
 {
 	return size == v3->engine_size && memcmp(engine, v3->engine, size) == 0;
 }
@@ -240,7 +152,7 @@ engine_learn(struct v3 *v3, const uint8_t *engine, size_t size)
 
 /* Its size, or 0 when it is none. */
 static size_t
-engine_parse(const char *hex, u_char engine[BER_ENGINE_MAX])
+engine_parse(const char *hex, uint8_t engine[BER_ENGINE_MAX])
 {
 	size_t size = strlen(hex) / 2;
 
@@ -255,7 +167,7 @@ engine_parse(const char *hex, u_char engine[BER_ENGINE_MAX])
 void
 v3_engine_set(struct v3 *v3, const char *hex)
 {
-	u_char engine[BER_ENGINE_MAX];
+	uint8_t engine[BER_ENGINE_MAX];
 	size_t size = engine_parse(hex, engine);
 
 	if (size > 0)
@@ -283,193 +195,64 @@ v3_engine(const struct v3 *v3, char *to)
 	return to;
 }
 
-/* ---- what Net-SNMP sees during a call ---- */
-
-/* A session that was never opened: USM wants no more of it than this. */
-static void
-bare_session(const struct v3 *v3, netsnmp_session *session)
-{
-	*session = (netsnmp_session){
-		.version = SNMP_VERSION_3,
-		.securityModel = SNMP_SEC_MODEL_USM,
-		.securityLevel = level_of(v3),
-		.rcvMsgMaxSize = MESSAGE_MAX,
-		.sndMsgMaxSize = MESSAGE_MAX,
-		.isAuthoritative = SNMP_SESS_NONAUTHORITATIVE,
-	};
-}
+/* ---- what is sent ---- */
 
 static int
-user_make(struct v3 *v3)
+keys_make(struct v3 *v3)
 {
-	struct algorithm auth = auth_of(v3->auth), priv = priv_of(v3->priv);
-	netsnmp_session session;
-	int result;
-
-	if (v3->user != NULL)
+	if (v3->keys != NULL)
 		return 0;
-	bare_session(v3, &session);
-	session.securityName = v3->user_name;
-	session.securityNameLen = strlen(v3->user_name);
-	session.securityEngineID = v3->engine;
-	session.securityEngineIDLen = v3->engine_size;
-	session.securityAuthProto = (oid *)(uintptr_t)auth.id;
-	session.securityAuthProtoLen = auth.id_count;
-	session.securityPrivProto = (oid *)(uintptr_t)priv.id;
-	session.securityPrivProtoLen = priv.id_count;
-	if (v3->auth_secret != NULL) {
-		session.securityAuthKeyLen = v3->auth_secret->key_size;
-		memcpy(session.securityAuthKey, v3->auth_secret->key, v3->auth_secret->key_size);
-	}
-	if (v3->priv_secret != NULL) {
-		session.securityPrivKeyLen = v3->priv_secret->key_size;
-		memcpy(session.securityPrivKey, v3->priv_secret->key, v3->priv_secret->key_size);
-	}
-	result = usm_create_user_from_session(&session);
-	explicit_bzero(&session, sizeof session);
-	if (result != SNMPERR_SUCCESS)
-		return -1;
-	v3->user = usm_get_user(v3->engine, v3->engine_size, v3->user_name);
-	if (v3->user == NULL)
-		return -1;
-	usm_remove_user(v3->user);
-	v3->user->next = v3->user->prev = NULL;
-	return 0;
-}
-
-/* Puts this device's user and clock where Net-SNMP looks for them. */
-static void
-enter(struct v3 *v3)
-{
-	int64_t passed = (loop_mono(v3->world->loop) - v3->clock_at) / LOOP_S;
-
-	if (v3->user == NULL)
-		return;
-	usm_add_user(v3->user);
-	set_enginetime(v3->engine, (u_int)v3->engine_size, v3->clocked ? v3->boots : 0,
-		v3->clocked ? v3->time + (u_int)passed : 0, v3->clocked);
-}
-
-/* And takes them away again; what an authenticated message has changed is kept. */
-static void
-leave(struct v3 *v3)
-{
-	u_int boots = 0, time = 0;
-
-	if (v3->user == NULL)
-		return;
-	get_enginetime(v3->engine, (u_int)v3->engine_size, &boots, &time, TRUE);
-	if (boots > 0 || time > 0) {
-		v3->clocked = true;
-		v3->boots = boots;
-		v3->time = time;
-		v3->clock_at = loop_mono(v3->world->loop);
-	}
-	free_enginetime(v3->engine, v3->engine_size);
-	usm_remove_user(v3->user);
-	v3->user->next = v3->user->prev = NULL;
-}
-
-/* ---- writing ---- */
-
-/* Who are you? RFC 3414 section 4: nobody asks nobody, the agent reports its engine ID. */
-static netsnmp_pdu *
-discovery(void)
-{
-	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_GET);
-
-	if (pdu == NULL)
-		return NULL;
-	pdu->securityName = mem_text("");
-	pdu->contextName = mem_text("");
-	pdu->securityLevel = SNMP_SEC_LEVEL_NOAUTH;
-	return pdu;
-}
-
-static void
-address_pdu(const struct v3 *v3, netsnmp_pdu *pdu)
-{
-	pdu->securityName = mem_text(v3->user_name);
-	pdu->securityNameLen = strlen(v3->user_name);
-	pdu->securityLevel = level_of(v3);
-	pdu->securityEngineID = mem_copy(v3->engine, v3->engine_size);
-	pdu->securityEngineIDLen = v3->engine_size;
-	pdu->contextEngineID = mem_copy(v3->engine, v3->engine_size);
-	pdu->contextEngineIDLen = v3->engine_size;
-	pdu->contextName = mem_text(v3->context);
-	pdu->contextNameLen = strlen(v3->context);
-}
-
-uint8_t *
-v3_write(struct v3 *v3, struct snmp_pdu *pdu, uint32_t id, size_t *size)
-{
-	size_t room = 2048, used = 0;
-	u_char *buffer = mem_zero(room);
-	netsnmp_session session;
-	int result = -1;
-
-	if (v3->engine_size == 0) {
-		snmp_free_pdu(pdu);
-		pdu = discovery();
-	} else if (pdu != NULL) {
-		address_pdu(v3, pdu);
-	}
-	if (pdu != NULL && (v3->engine_size == 0 || user_make(v3) == 0)) {
-		pdu->version = SNMP_VERSION_3;
-		pdu->securityModel = SNMP_SEC_MODEL_USM;
-		pdu->msgid = pdu->reqid = id;
-		if (pdu->command != SNMP_MSG_TRAP2)
-			pdu->flags |= UCD_MSG_FLAG_EXPECT_RESPONSE;
-		bare_session(v3, &session);
-		enter(v3);
-		result = snmp_build(&buffer, &room, &used, &session, pdu);
-		leave(v3);
-	}
-	snmp_free_pdu(pdu);
-	if (result != 0) {
-		free(buffer);
-		return NULL;
-	}
-	/* Built from its end. */
-	memmove(buffer, buffer + room - used, used);
-	*size = used;
-	return buffer;
-}
-
-/* ---- reading ---- */
-
-enum { USM_LEVELS = 1, USM_TIME, USM_USERS, USM_ENGINES, USM_DIGESTS, USM_DECRYPTION };
-
-/* RFC 3414 section 5, usmStats; 0 for a report of something else. */
-static unsigned
-usm_report(const netsnmp_variable_list *varbind)
-{
-	static const oid stats[] = { 1, 3, 6, 1, 6, 3, 15, 1, 1 };
-	const size_t count = sizeof stats / sizeof stats[0];
-
-	if (varbind == NULL || varbind->name_length != count + 2 ||
-		snmp_oid_compare(varbind->name, count, stats, count) != 0)
+	v3->keys = mem_zero(sizeof *v3->keys);
+	v3->keys->auth = v3->auth;
+	v3->keys->priv = v3->priv;
+	if (usm_keys_make(v3->world->usm, v3->keys,
+			v3->auth_secret != NULL ? v3->auth_secret->key : NULL,
+			v3->priv_secret != NULL ? v3->priv_secret->key : NULL, v3->engine,
+			v3->engine_size) == 0)
 		return 0;
-	return varbind->name[count] <= USM_DECRYPTION ? (unsigned)varbind->name[count] : 0;
+	keys_drop(v3);
+	return -1;
 }
 
-/* SNMP-TARGET-MIB's snmpUnavailableContexts and snmpUnknownContexts. */
-static bool
-is_context_report(const netsnmp_variable_list *varbind)
+/* The engine's time by our clock. */
+static int64_t
+time_now(const struct v3 *v3)
 {
-	static const oid contexts[] = { 1, 3, 6, 1, 6, 3, 12, 1 };
-	const size_t count = sizeof contexts / sizeof contexts[0];
-
-	return varbind != NULL && varbind->name_length == count + 2 &&
-		snmp_oid_compare(varbind->name, count, contexts, count) == 0;
+	return v3->time + (loop_mono(v3->world->loop) - v3->clock_at) / LOOP_S;
 }
+
+const uint8_t *
+v3_ask(struct v3 *v3, const struct session_request *request, uint32_t id, size_t *size)
+{
+	/* Who are you? RFC 3414 section 4: nobody asks nobody, the agent reports its engine ID. */
+	static const struct session_request nothing = { .op = SESSION_GET };
+	static const struct usm_keys nobody = { .auth = SNMP_AUTH_NONE, .priv = SNMP_PRIV_NONE };
+	struct v3_world *world = v3->world;
+	struct seal seal = { .usm = world->usm, .keys = &nobody, .engine = v3->engine,
+		.engine_size = v3->engine_size, .user = "", .context = "", .id = (int32_t)id };
+	int64_t time = v3->clocked ? time_now(v3) : 0;
+
+	if (v3->engine_size == 0)
+		return seal_write(&seal, &nothing, world->sent, MESSAGE_MAX, size);
+	if (keys_make(v3) == -1)
+		return NULL;
+	seal.keys = v3->keys;
+	seal.user = v3->user_name;
+	seal.context = v3->context;
+	seal.boots = v3->clocked ? v3->boots : 0;
+	seal.time = time < INT32_MAX ? (uint32_t)time : INT32_MAX;
+	seal.salt = ++world->salt;
+	return seal_write(&seal, request, world->sent, MESSAGE_MAX, size);
+}
+
+/* ---- what comes back ---- */
 
 static enum v3_said
-refused(const struct v3 *v3, unsigned report, bool context, char *text, size_t size)
+refused(const struct v3 *v3, const struct v3_report *report, char *text, size_t size)
 {
-	const char *auth = auth_of(v3->auth).name, *priv = priv_of(v3->priv).name;
+	const char *auth = usm_auth_name(v3->auth), *priv = usm_priv_name(v3->priv);
 
-	switch (report) {
+	switch (report->usm) {
 	case USM_LEVELS:
 		snprintf(text, size, "the agent does not do auth %s with priv %s for user \"%s\" "
 			"(unsupportedSecLevels)", auth, priv, v3->user_name);
@@ -494,7 +277,7 @@ refused(const struct v3 *v3, unsigned report, bool context, char *text, size_t s
 			"(decryptionErrors)", v3->user_name, priv);
 		break;
 	default:
-		if (context)
+		if (report->context)
 			snprintf(text, size, "the agent has no context \"%s\"", v3->context);
 		else
 			snprintf(text, size, "user \"%s\": the agent reports something else instead of "
@@ -505,32 +288,31 @@ refused(const struct v3 *v3, unsigned report, bool context, char *text, size_t s
 
 /* Anybody who sees the request can forge what is not authenticated: then only its engine ID
  * is taken, which is no use without the keys, and words for people. */
-static enum v3_said
-read_report(struct v3 *v3, const netsnmp_pdu *pdu, const struct ber_peek *peek, char *text,
-	size_t size)
+enum v3_said
+v3_reported(struct v3 *v3, const struct v3_report *report, const struct ber_peek *peek,
+	char *text, size_t size)
 {
-	unsigned report = usm_report(pdu->variables);
-	bool proved = v3->engine_size > 0 && pdu->securityLevel >= SNMP_SEC_LEVEL_AUTHNOPRIV;
+	static const struct v3_report lost = { .usm = USM_ENGINES };
 
-	if (v3->engine_size == 0 || report == USM_ENGINES) {
-		if (peek->engine_size < 5 || engine_is(v3, peek->engine, peek->engine_size))
-			return refused(v3, USM_ENGINES, false, text, size);
+	if (v3->engine_size == 0 || report->usm == USM_ENGINES) {
+		if (peek->engine_size < 5 || v3_engine_is(v3, peek->engine, peek->engine_size))
+			return refused(v3, &lost, text, size);
 		if (v3->engine_size > 0)
 			log_warn("%s: has another SNMP engine ID than before: replaced, or set anew",
 				v3->name);
 		engine_learn(v3, peek->engine, peek->engine_size);
 		return V3_AGAIN;
 	}
-	if (report == USM_TIME && proved)
-		return V3_AGAIN; /* the clock has been set, see leave */
-	return refused(v3, report, is_context_report(pdu->variables), text, size);
+	if (report->usm == USM_TIME && report->proved)
+		return V3_AGAIN; /* the clock has been set with it */
+	return refused(v3, report, text, size);
 }
 
 /* Its boots are below those known, or its time without another boot. The message is proved
  * by the user's key, and fresh by our random id: so the agent was reset or replaced, and
  * nobody plays an old message. */
-static enum v3_said
-clock_fell(struct v3 *v3, const struct ber_peek *peek, char *text, size_t size)
+enum v3_said
+v3_clock_fell(struct v3 *v3, const struct ber_peek *peek, char *text, size_t size)
 {
 	int64_t now = loop_mono(v3->world->loop);
 
@@ -553,72 +335,121 @@ clock_fell(struct v3 *v3, const struct ber_peek *peek, char *text, size_t size)
 	return V3_AGAIN;
 }
 
-static bool
-same_text(const char *one, size_t one_size, const char *other)
+bool
+v3_same_text(const void *one, size_t size, const char *other)
 {
-	return one_size == strlen(other) && memcmp(one, other, one_size) == 0;
+	return size == strlen(other) && memcmp(one, other, size) == 0;
 }
 
+/* RFC 3414 section 3.2, step 7b. Stricter in one thing: a time that is behind ours by more than
+ * the window is refused although it is later than the one heard last. Takes the clock up. */
 static bool
-answers_us(const struct v3 *v3, const netsnmp_pdu *pdu, uint32_t id)
+clock_agrees(struct v3 *v3, const struct ber_peek *peek)
 {
-	return pdu->command == SNMP_MSG_RESPONSE && v3->user != NULL &&
-		(uint32_t)pdu->reqid == id && pdu->securityLevel == level_of(v3) &&
-		same_text(pdu->securityName, pdu->securityNameLen, v3->user_name) &&
-		engine_is(v3, pdu->securityEngineID, pdu->securityEngineIDLen) &&
-		engine_is(v3, pdu->contextEngineID, pdu->contextEngineIDLen) &&
-		same_text(pdu->contextName, pdu->contextNameLen, v3->context);
+	bool first = !v3->clocked || peek->engine_boots > v3->boots;
+
+	if (peek->engine_boots == BOOTS_END)
+		return false;
+	if (!first && (peek->engine_boots < v3->boots || peek->engine_time + WINDOW < time_now(v3)))
+		return false;
+	if (first || peek->engine_time > v3->time) {
+		v3->clocked = true;
+		v3->boots = peek->engine_boots;
+		v3->time = peek->engine_time;
+		v3->clock_at = loop_mono(v3->world->loop);
+	}
+	return true;
 }
 
-/* What USM keeps of a message in order to answer it. */
-static void
-drop_state(netsnmp_pdu *pdu)
+/* The message names our user and the engine that its keys are for. */
+static bool
+is_ours(const struct v3 *v3, const struct ber_peek *peek)
 {
-	struct snmp_secmod_def *usm = find_sec_mod(SNMP_SEC_MODEL_USM);
+	return v3->keys != NULL && v3_engine_is(v3, peek->engine, peek->engine_size) &&
+		v3_same_text(peek->user.at, peek->user.size, v3->user_name);
+}
 
-	if (pdu->securityStateRef != NULL && usm != NULL && usm->pdu_free_state_ref != NULL)
-		usm->pdu_free_state_ref(pdu->securityStateRef);
-	pdu->securityStateRef = NULL;
+/* RFC 3414 section 3.2, steps 3 to 6. Nobody's messages can only be reports. */
+static bool
+is_from_whom_it_says(const struct v3 *v3, const uint8_t *data, size_t size,
+	const struct ber_peek *peek)
+{
+	if (!(peek->flags & BER_AUTH))
+		return peek->user.size == 0 || is_ours(v3, peek);
+	return is_ours(v3, peek) && (v3->priv != SNMP_PRIV_NONE || !(peek->flags & BER_PRIV)) &&
+		seal_is_authentic(v3->world->usm, v3->keys, data, size, peek);
+}
+
+/* Not less secure than it was asked, either. */
+static bool
+answers_us(const struct v3 *v3, const struct ber_peek *peek, uint32_t id)
+{
+	unsigned level = (v3->auth != SNMP_AUTH_NONE ? BER_AUTH : 0) |
+		(v3->priv != SNMP_PRIV_NONE ? BER_PRIV : 0);
+
+	return peek->pdu == BER_RESPONSE && is_ours(v3, peek) && (uint32_t)peek->scoped_id == id &&
+		(peek->flags & (BER_AUTH | BER_PRIV)) == level &&
+		v3_engine_is(v3, peek->context_engine.at, peek->context_engine.size) &&
+		v3_same_text(peek->context.at, peek->context.size, v3->context);
+}
+
+static struct v3_report
+report_of(const struct fast_room *room, size_t count, bool proved)
+{
+	static const uint32_t stats[] = { 1, 3, 6, 1, 6, 3, 15, 1, 1 };
+	static const uint32_t contexts[] = { 1, 3, 6, 1, 6, 3, 12, 1 };
+	const size_t stats_count = sizeof stats / sizeof stats[0];
+	const size_t contexts_count = sizeof contexts / sizeof contexts[0];
+	struct v3_report report = { .proved = proved };
+	const struct varbind *first = room->varbinds;
+
+	if (count == 0)
+		return report;
+	if (first->count == stats_count + 2 &&
+		oid_starts_with(first->ids, first->count, stats, stats_count) &&
+		first->ids[stats_count] <= USM_DECRYPTION)
+		report.usm = first->ids[stats_count];
+	report.context = first->count == contexts_count + 2 &&
+		oid_starts_with(first->ids, first->count, contexts, contexts_count);
+	return report;
+}
+
+static enum v3_said
+hear(struct v3 *v3, const uint8_t *data, size_t size, struct ber_peek *peek, uint32_t id,
+	struct v3_answer *answer, char *text, size_t text_size)
+{
+	bool proved = (peek->flags & BER_AUTH) != 0;
+	struct v3_report report;
+
+	if ((uint32_t)peek->request_id != id || !is_from_whom_it_says(v3, data, size, peek))
+		return V3_NOISE;
+	if (proved && !clock_agrees(v3, peek))
+		return v3->clocked && peek->engine_boots <= v3->boots ?
+			v3_clock_fell(v3, peek, text, text_size) : V3_NOISE;
+	if (seal_open(v3->world->usm, v3->keys, peek, v3->world->opened) == -1 ||
+		fast_read(peek, answer->room, &answer->count) == -1)
+		return V3_NOISE;
+	if (peek->pdu == BER_REPORT) {
+		report = report_of(answer->room, answer->count, proved);
+		return v3_reported(v3, &report, peek, text, text_size);
+	}
+	answer->error_status = peek->error_status;
+	answer->error_index = peek->error_index;
+	return answers_us(v3, peek, id) ? V3_ANSWER : V3_NOISE;
 }
 
 enum v3_said
-v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *peek,
-	uint32_t id, struct snmp_pdu **answer, char *text, size_t text_size)
+v3_hear(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *peek,
+	uint32_t id, struct v3_answer *answer, char *text, size_t text_size)
 {
-	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_RESPONSE);
-	uint8_t engine[BER_ENGINE_MAX], *bytes;
-	netsnmp_session session;
-	enum v3_said said = V3_NOISE;
-	int result;
+	struct ber_peek plain = *peek;
+	enum v3_said said = hear(v3, data, size, &plain, id, answer, text, text_size);
 
-	if (pdu == NULL)
-		return V3_NOISE;
-	bare_session(v3, &session);
-	bytes = mem_copy(data, size); /* the digest is blanked out in place */
-	enter(v3);
-	result = snmp_parse(NULL, &session, pdu, bytes, size);
-	leave(v3);
-	free(bytes);
-	/* Net-SNMP notes the times of whoever speaks. */
-	memcpy(engine, peek->engine, peek->engine_size);
-	free_enginetime(engine, peek->engine_size);
-	if (result != 0) {
-		if (session.s_snmp_errno == SNMPERR_USM_NOTINTIMEWINDOW && v3->clocked &&
-			peek->engine_boots <= v3->boots)
-			said = clock_fell(v3, peek, text, text_size);
-	} else if ((uint32_t)pdu->msgid == id && pdu->command == SNMP_MSG_REPORT) {
-		said = read_report(v3, pdu, peek, text, text_size);
-	} else if ((uint32_t)pdu->msgid == id && answers_us(v3, pdu, id)) {
+	v3->heard |= said != V3_NOISE;
+	if (said == V3_ANSWER) {
 		v3->answered = true;
 		v3->silent = 0;
-		said = V3_ANSWER;
 	}
-	v3->heard |= said != V3_NOISE;
-	drop_state(pdu);
-	if (said == V3_ANSWER)
-		*answer = pdu;
-	else
-		snmp_free_pdu(pdu);
 	return said;
 }
 
@@ -636,7 +467,7 @@ v3_silent(struct v3 *v3, char *text, size_t text_size)
 
 	if (deaf && v3->priv != SNMP_PRIV_NONE && v3->clocked)
 		snprintf(text, text_size, "user \"%s\": no answer to what is encrypted: wrong "
-			"priv_pass, or priv is not %s%s%s%s", v3->user_name, priv_of(v3->priv).name,
+			"priv_pass, or priv is not %s%s%s%s", v3->user_name, usm_priv_name(v3->priv),
 			in_context ? ", or no context \"" : "", v3->context, in_context ? "\"" : "");
 	else if (deaf)
 		snprintf(text, text_size, "the agent tells its engine ID, but does not answer user "
@@ -657,18 +488,29 @@ v3_world_new(struct loop *loop)
 	struct v3_world *world = mem_zero(sizeof *world);
 
 	world->loop = loop;
+	world->usm = usm_new();
+	world->sent = mem_grow(NULL, MESSAGE_MAX, 1);
+	world->opened = mem_grow(NULL, MESSAGE_MAX, 1);
+	/* Counted on from anywhere, RFC 3826 section 3.1.2.1: no run repeats another's. */
+	while (getrandom(&world->salt, sizeof world->salt, 0) != sizeof world->salt)
+		;
 	return world;
 }
 
 void
 v3_world_free(struct v3_world *world)
 {
+	if (world == NULL)
+		return;
+	usm_free(world->usm);
+	free(world->sent);
+	free(world->opened);
 	free(world);
 }
 
 struct v3 *
 v3_open(struct v3_world *world, const char *name, const struct net_addr *address,
-	const struct snmp_user *user)
+	const struct snmp_user *user, bool netsnmp)
 {
 	struct v3 *v3 = mem_zero(sizeof *v3);
 
@@ -679,12 +521,19 @@ v3_open(struct v3_world *world, const char *name, const struct net_addr *address
 	v3->context = mem_text(user->context);
 	v3->auth = user->auth;
 	v3->priv = user->priv;
+	v3->library = netsnmp || !usm_does(world->usm, user->auth, user->priv);
 	if (user->auth != SNMP_AUTH_NONE)
 		v3->auth_secret = secret_use(world, user->auth, user->auth_pass);
 	/* Also the key to encrypt by is made with the hash of authentication. */
 	if (user->priv != SNMP_PRIV_NONE)
 		v3->priv_secret = secret_use(world, user->auth, user->priv_pass);
 	return v3;
+}
+
+bool
+v3_is_fast(const struct v3 *v3)
+{
+	return !v3->library;
 }
 
 void

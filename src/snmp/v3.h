@@ -1,11 +1,12 @@
 /* v3.h - one device's half of SNMPv3: its engine, its keys, its clock.
  *
- * Makes messages and reads them by Net-SNMP's USM, which keeps users and engine times in
- * global lists that are searched one by one. Here they are empty but during a call: each
- * device has its own user and its own engine time, so the cost does not grow with the number
- * of devices, and two devices with one engine ID do not disturb each other. Sends nothing,
- * waits for nothing: engine discovery and setting the clock are messages like any other,
- * which the session carries. RFC 3412, RFC 3414, RFC 3826, RFC 7860. */
+ * Sends nothing, waits for nothing: engine discovery and setting the clock are messages like
+ * any other, which the session carries. Messages are made and read by seal.h; with DES, as the
+ * reference and for notices, by Net-SNMP's USM (v3_library.c), which keeps users and engine
+ * times in global lists that are searched one by one. Here they are empty but during a call:
+ * each device has its own user and its own engine time, so the cost does not grow with the
+ * number of devices, and two devices with one engine ID do not disturb each other. RFC 3412,
+ * RFC 3414, RFC 3826, RFC 7860. */
 #ifndef PW_V3_H
 #define PW_V3_H
 
@@ -13,8 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 struct ber_peek;
+struct fast_room;
 struct loop;
 struct net_addr;
+struct session_request;
 struct snmp_pdu;
 struct snmp_user;
 
@@ -24,9 +27,12 @@ struct v3_world *v3_world_new(struct loop *loop);
 void v3_world_free(struct v3_world *world); /* after all its devices; NULL is fine */
 
 struct v3;
-/* name and address are for messages and stay the caller's; user is copied. */
+/* name and address are for messages and stay the caller's; user is copied. netsnmp: the
+ * reference speaks, as for what v3_is_fast denies it does anyway. */
 struct v3 *v3_open(struct v3_world *world, const char *name, const struct net_addr *address,
-	const struct snmp_user *user);
+	const struct snmp_user *user, bool netsnmp);
+/* v3_ask and v3_hear are for this one; else v3_write and v3_read. */
+bool v3_is_fast(const struct v3 *v3);
 void v3_close(struct v3 *v3); /* NULL is fine */
 
 /* An engine ID from an earlier run, as v3_engine told it; what is none is ignored. */
@@ -44,17 +50,31 @@ void v3_be(struct v3 *v3, const char *hex, uint32_t boots, int64_t began);
 bool v3_ready(struct v3 *v3);
 /* A new request begins. */
 void v3_begin(struct v3 *v3);
-/* The message for that PDU, or the one that has to go first: with an unknown engine the
- * question who it is. Frees the PDU. Returns bytes to free() and their size, or NULL. */
+/* The message for that request, or the one that has to go first: with an unknown engine the
+ * question who it is. It stands until the next call of any device of this world. NULL when it
+ * cannot be made. */
+const uint8_t *v3_ask(struct v3 *v3, const struct session_request *request, uint32_t id,
+	size_t *size);
+/* The same for a PDU of Net-SNMP's, which is freed. Returns bytes to free(), or NULL. */
 uint8_t *v3_write(struct v3 *v3, struct snmp_pdu *pdu, uint32_t id, size_t *size);
 
 enum v3_said {
 	V3_NOISE,   /* not from this device's engine and user, or damaged */
-	V3_ANSWER,  /* pdu is to be freed by snmp_free_pdu() */
+	V3_ANSWER,
 	V3_AGAIN,   /* something was learned from it: write and send the request anew */
 	V3_REFUSED, /* the agent says why it gives no answer; text is filled */
 };
+/* Its varbinds are in room, which is the caller's; their octets stand until the next call. */
+struct v3_answer {
+	struct fast_room *room;
+	size_t count;
+	int32_t error_status, error_index;
+};
 /* peek is of the same datagram; id that of the message written last. */
+enum v3_said v3_hear(struct v3 *v3, const uint8_t *data, size_t size,
+	const struct ber_peek *peek, uint32_t id, struct v3_answer *answer, char *text,
+	size_t text_size);
+/* An answer's pdu is to be freed by snmp_free_pdu(). */
 enum v3_said v3_read(struct v3 *v3, const uint8_t *data, size_t size,
 	const struct ber_peek *peek, uint32_t id, struct snmp_pdu **pdu, char *text,
 	size_t text_size);

@@ -16,6 +16,7 @@
 
 #include "fuzz/mutate.h"
 #include "fuzz/rule.h"
+#include "fuzz/same.h"
 #include "snmp/ber.h"
 #include "snmp/fast.h"
 #include "snmp/snmp.h"
@@ -40,92 +41,16 @@ static struct {
 
 /* ---- comparison ---- */
 
-static uint64_t
-count_of(const netsnmp_variable_list *variable)
-{
-	return (uint64_t)variable->val.counter64->high << 32 |
-		(variable->val.counter64->low & UINT32_MAX);
-}
-
-static bool
-same_ids(const uint32_t *ids, size_t count, const oid *theirs, size_t their_count)
-{
-	if (count != their_count)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (ids[i] != theirs[i])
-			return false;
-	return true;
-}
-
-static bool
-same_octets(const struct value *value, const netsnmp_variable_list *variable)
-{
-	return value->size == variable->val_len &&
-		(value->size == 0 || memcmp(value->octets, variable->val.string, value->size) == 0);
-}
-
-static bool
-same_real(double is, double wanted)
-{
-	return memcmp(&is, &wanted, sizeof is) == 0;
-}
-
-static bool
-same_value(const struct value *value, const netsnmp_variable_list *variable)
-{
-	uint64_t number = variable->type == ASN_COUNTER || variable->type == ASN_GAUGE ||
-		variable->type == ASN_TIMETICKS || variable->type == ASN_UINTEGER ?
-		(uint64_t)*variable->val.integer & UINT32_MAX : 0;
-
-	switch (variable->type) {
-	case ASN_INTEGER:
-		return value->type == VALUE_INTEGER && value->integer == *variable->val.integer;
-	case ASN_COUNTER: return value->type == VALUE_COUNTER32 && value->count == number;
-	case ASN_GAUGE:
-	case ASN_UINTEGER: return value->type == VALUE_GAUGE && value->count == number;
-	case ASN_TIMETICKS: return value->type == VALUE_TICKS && value->count == number;
-	case ASN_COUNTER64:
-	case ASN_OPAQUE_COUNTER64:
-	case ASN_OPAQUE_U64:
-		return value->type == VALUE_COUNTER64 && value->count == count_of(variable);
-	case ASN_OPAQUE_I64:
-		return value->type == VALUE_INTEGER && value->integer == (int64_t)count_of(variable);
-	case ASN_OPAQUE_FLOAT:
-		return value->type == VALUE_REAL && same_real(value->real, *variable->val.floatVal);
-	case ASN_OPAQUE_DOUBLE:
-		return value->type == VALUE_REAL && same_real(value->real, *variable->val.doubleVal);
-	case ASN_OCTET_STR: return value->type == VALUE_OCTETS && same_octets(value, variable);
-	case ASN_OPAQUE: return value->type == VALUE_OPAQUE && same_octets(value, variable);
-	case ASN_IPADDRESS: return value->type == VALUE_ADDRESS && same_octets(value, variable);
-	case ASN_OBJECT_ID:
-		return value->type == VALUE_OID && same_ids(value->ids, value->size,
-			variable->val.objid, variable->val_len / sizeof(oid));
-	case ASN_NULL: return value->type == VALUE_NULL;
-	case SNMP_NOSUCHOBJECT: return value->type == VALUE_NO_SUCH_OBJECT;
-	case SNMP_NOSUCHINSTANCE: return value->type == VALUE_NO_SUCH_INSTANCE;
-	case SNMP_ENDOFMIBVIEW: return value->type == VALUE_END_OF_VIEW;
-	default: return false;
-	}
-}
-
 static bool
 same_message(const struct ber_peek *peek, size_t count, const netsnmp_pdu *pdu)
 {
-	const netsnmp_variable_list *variable = pdu->variables;
-
 	if (pdu->version != peek->version || pdu->command != peek->pdu ||
 		(int32_t)pdu->reqid != peek->request_id || pdu->errstat != peek->error_status ||
 		pdu->errindex != peek->error_index || pdu->community_len != peek->community_size ||
 		(peek->community_size > 0 &&
 			memcmp(pdu->community, peek->community, peek->community_size) != 0))
 		return false;
-	for (size_t i = 0; i < count; i++, variable = variable->next_variable)
-		if (variable == NULL || !same_ids(room.varbinds[i].ids, room.varbinds[i].count,
-			    variable->name, variable->name_length) ||
-			!same_value(&room.varbinds[i].value, variable))
-			return false;
-	return variable == NULL;
+	return same_varbinds(room.varbinds, count, pdu->variables);
 }
 
 static void

@@ -28,7 +28,7 @@ libraries='
 <libconfig\.h>@config/
 <modbus(/modbus)?\.h>@modbus/serial modbus/reference cli/cmd_probe
 <net-snmp/@snmp/ notify/ agentx/
-<openssl/@base/ backup/
+<openssl/@base/ backup/ snmp/usm
 <event2/http@web/
 <event2/(event|thread|buffer|util|dns|listener)@base/ web/
 <pthread\.h>@base/
