@@ -222,6 +222,14 @@ series_of(void *arg, uint32_t id)
 {
 	struct main *m = arg;
 
+	return series_show(m->catalogue, id);
+}
+
+static const struct series *
+keep_series(void *arg, uint32_t id)
+{
+	struct main *m = arg;
+
 	return series_get(m->catalogue, id);
 }
 
@@ -236,9 +244,10 @@ alarm_changed(void *arg, const struct transition *transition, uint64_t journal)
 static int
 open_alarms(struct main *m, struct fail *why)
 {
-	struct paths_options paths = { m->loop, series_of, m };
+	struct paths_options paths = { m->loop, series_of, keep_series, m };
 	struct alarms_options alarms = { .loop = m->loop, .record = record_alarm,
-		.changed = alarm_changed, .series = series_of, .arg = m, .latest = m->latest };
+		.changed = alarm_changed, .series = series_of, .keep = keep_series,
+		.arg = m, .latest = m->latest };
 	struct notify_options notify = { m->loop, record_alarm, m };
 	char *path = mem_format("%s/introduced", m->inventory->poller.state_dir);
 

@@ -48,7 +48,8 @@ struct watch {
 };
 /* A series that has rules, or is a device's own `up`. */
 struct subject {
-	const struct series *series;
+	uint32_t id;
+	const struct series *series; /* NULL: it has no rules */
 	struct host *host;           /* NULL: device not in the inventory */
 	int64_t seen_at, good_at;    /* wall ns: first told in this run; newest good sample */
 	int64_t told_at;             /* wall ns: newest slot */
@@ -433,7 +434,7 @@ match_rules(struct alarms *alarms, struct subject *subject, const char *device)
 	if (subject->stale_rules > 0) {
 		alarms->stale = mem_grow(alarms->stale, alarms->stale_count + 1,
 			sizeof *alarms->stale);
-		alarms->stale[alarms->stale_count++] = subject->series->id;
+		alarms->stale[alarms->stale_count++] = subject->id;
 	}
 	if (alarms->begun != 0)
 		attach_watches(alarms, subject);
@@ -448,11 +449,18 @@ device_of(const struct series *series, char *device, size_t size)
 	return length;
 }
 
+static const struct series *
+kept(const struct alarms *alarms, const struct series *series)
+{
+	return alarms->options.keep == NULL ? series :
+		alarms->options.keep(alarms->options.arg, series->id);
+}
+
 /* NULL: nobody watches it. */
 static struct subject *
 see(struct alarms *alarms, const struct series *series)
 {
-	struct subject found = { .series = series }, *subject = NULL;
+	struct subject found = { .id = series->id, .series = series }, *subject = NULL;
 	size_t length;
 	char device[41];
 
@@ -464,6 +472,7 @@ see(struct alarms *alarms, const struct series *series)
 	if (found.is_up || found.watch_count > 0) {
 		found.host = outages_find(&alarms->outages, device);
 		found.seen_at = loop_wall(alarms->options.loop);
+		found.series = found.watch_count == 0 ? NULL : kept(alarms, series);
 		subject = mem_copy(&found, sizeof found);
 	}
 	few_put(&alarms->subjects, series->id, subject);
@@ -868,7 +877,7 @@ look_up_times(const struct alarms *alarms, struct subject *subject)
 	/* It was met in this run. */
 	subject->told_at = least;
 	if (alarms->options.latest == NULL ||
-		!latest_read(alarms->options.latest, subject->series->id, &row))
+		!latest_read(alarms->options.latest, subject->id, &row))
 		return;
 	if (row.received > least)
 		subject->told_at = row.received;
@@ -884,8 +893,8 @@ meet_again(struct alarms *alarms, const struct few *old)
 {
 	for (uint32_t id = 0; few_next_met(old, &id); id++) {
 		struct subject *former = few_get(old, id), *subject;
-		const struct series *series = former != NULL ? former->series :
-			alarms->options.series(alarms->options.arg, id);
+		const struct series *series = former != NULL && former->series != NULL ?
+			former->series : alarms->options.series(alarms->options.arg, id);
 
 		if (series == NULL)
 			continue;

@@ -32,9 +32,11 @@ struct alarms_options {
 	/* The alarm hook: transition was given to the journal as record number `journal`.
 	 * May be NULL. */
 	void (*changed)(void *arg, const struct transition *transition, uint64_t journal);
-	/* Series by id, for what is replayed; NULL result: not known. */
+	/* Series by id, for what is replayed, until the next call; NULL result: not known. */
 	const struct series *(*series)(void *arg, uint32_t id);
-	void *arg; /* of all three */
+	/* The same for as long as there are series, for what is watched; NULL: `series` does that. */
+	const struct series *(*keep)(void *arg, uint32_t id);
+	void *arg; /* of all four */
 	struct latest *latest; /* when a series was heard that no rule was about; may be NULL */
 	struct state *state; /* which devices were introduced (alarm/intro.h); may be NULL */
 };

@@ -39,7 +39,8 @@ struct link {
 	enum role role;
 };
 struct cell {
-	const struct series *series; /* NULL: not met yet */
+	bool met;
+	char *path;                  /* of a series that a rule asks about */
 	struct watch *watches;
 	struct link *links;
 	size_t link_count;
@@ -141,7 +142,7 @@ group_of(struct frozen *frozen, const struct frozen_rule *rule, const char *path
 }
 
 static void
-add_watch(struct frozen *frozen, struct cell *cell, struct group *group)
+add_watch(struct frozen *frozen, struct cell *cell, uint32_t id, struct group *group)
 {
 	struct watch *watch = mem_zero(sizeof *watch);
 	struct latest_row row;
@@ -153,20 +154,21 @@ add_watch(struct frozen *frozen, struct cell *cell, struct group *group)
 	 * move it may have been another rule's. */
 	watch->stands = group->rule->marks_self && group->rule->moving_count == 0 &&
 		frozen->latest != NULL &&
-		latest_read(frozen->latest, cell->series->id, &row) && row.reason == REASON_FROZEN;
+		latest_read(frozen->latest, id, &row) && row.reason == REASON_FROZEN;
 	group->standing += watch->stands;
 }
 
 static void
-match(struct frozen *frozen, struct cell *cell, const struct entry *entry)
+match(struct frozen *frozen, struct cell *cell, const struct series *series,
+	const struct entry *entry)
 {
 	struct group *group;
 
-	if (!str_glob(entry->glob, cell->series->path))
+	if (!str_glob(entry->glob, series->path))
 		return;
-	group = group_of(frozen, entry->rule, cell->series->path);
+	group = group_of(frozen, entry->rule, series->path);
 	if (entry->role == -1) {
-		add_watch(frozen, cell, group);
+		add_watch(frozen, cell, series->id, group);
 		return;
 	}
 	cell->links = mem_grow(cell->links, cell->link_count + 1, sizeof *cell->links);
@@ -178,13 +180,15 @@ meet(struct frozen *frozen, struct cell *cell, const struct series *series)
 {
 	size_t length = strcspn(series->path, "/");
 
-	cell->series = series;
+	cell->met = true;
 	for (size_t i = 0; i < frozen->general; i++)
-		match(frozen, cell, &frozen->entries[i]);
+		match(frozen, cell, series, &frozen->entries[i]);
 	for (size_t i = find_device(frozen, series->path, length); i < frozen->entry_count &&
 		frozen->entries[i].length == length &&
 		memcmp(frozen->entries[i].device, series->path, length) == 0; i++)
-		match(frozen, cell, &frozen->entries[i]);
+		match(frozen, cell, series, &frozen->entries[i]);
+	if (cell->watches != NULL || cell->link_count > 0)
+		cell->path = mem_text(series->path);
 }
 
 static struct cell *
@@ -201,7 +205,7 @@ cell_of(struct frozen *frozen, const struct series *series)
 		frozen->cell_count = count;
 	}
 	cell = &frozen->cells[series->id];
-	if (cell->series == NULL)
+	if (!cell->met)
 		meet(frozen, cell, series);
 	return cell;
 }
@@ -323,6 +327,7 @@ free_cells(struct cell *cells, uint32_t count)
 			free(watch);
 		}
 		free(cells[id].links);
+		free(cells[id].path);
 	}
 	free(cells);
 }
@@ -360,9 +365,10 @@ frozen_free(struct frozen *frozen)
 
 /* The new rules meet the series that the old ones had; a watch of the same name goes on. */
 static void
-carry_over(struct frozen *frozen, const struct cell *old)
+carry_over(struct frozen *frozen, uint32_t id, const struct cell *old)
 {
-	struct cell *cell = cell_of(frozen, old->series);
+	struct series series = { .id = id, .path = old->path };
+	struct cell *cell = cell_of(frozen, &series);
 
 	cell->known = old->known;
 	cell->was_marked = old->was_marked;
@@ -407,8 +413,8 @@ frozen_configure(struct frozen *frozen, const struct frozen_rule *rules, size_t 
 		frozen->entries[frozen->general].device == NULL)
 		frozen->general++;
 	for (uint32_t id = 0; id < former.cell_count && count > 0; id++)
-		if (former.cells[id].series != NULL)
-			carry_over(frozen, &former.cells[id]);
+		if (former.cells[id].path != NULL)
+			carry_over(frozen, id, &former.cells[id]);
 	free_cells(former.cells, former.cell_count);
 	free_groups(former.groups);
 	free(former.entries);

@@ -136,7 +136,7 @@ static void
 restore_rows(struct poller *poller)
 {
 	for (uint32_t id = 1; id < poller->recovered_count; id++) {
-		const struct series *series = series_get(poller->parts.catalogue, id);
+		const struct series *series = series_show(poller->parts.catalogue, id);
 		char *path, *device, *table, *row;
 		struct unit *unit;
 

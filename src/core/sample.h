@@ -56,7 +56,7 @@ reason_counts_as_good(uint8_t reason)
 
 struct series;
 
-/* One slot closed. value is what goes into the RRD (a counter's rate); NaN unless
+/* One slot closed. series is valid during the call, in both: only its id is for keeping. value is what goes into the RRD (a counter's rate); NaN unless
  * reason is REASON_GOOD. raw is the reading itself where has_raw (counters: the count). */
 struct sample {
 	const struct series *series;

@@ -13,11 +13,39 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/few.h"
 
-/* Entries are many and small, and mostly alike: they stand in pieces that never move, their
- * strings in a pool, each text of unit, file, DS and profile once. */
+/* A plant has millions of entries, so of each only two numbers stand here. Its stem is what it
+ * has in common with those before it, of the same device or row; its shape is what it has in
+ * common with the same point of other devices and rows. */
+#define LINE_MAX_SIZE 2048
 #define PIECE 1024
 #define POOL (64 * 1024)
+
+struct entry {
+	uint32_t stem;  /* place in the pools */
+	uint32_t shape; /* index */
+};
+
+/* "press-3/" and, right behind it, "press-3/points.rrd" with its end. */
+struct stem {
+	uint16_t prefix, file; /* octets, without the end */
+	char texts[];
+};
+
+/* All texts are words, so two shapes are equal when their bytes are. */
+struct traits {
+	const char *point, *unit, *ds, *profile;
+	int64_t step;
+	uint32_t kind, filed; /* filed: the stem's file is its file, too */
+};
+#define BRIEF 32 /* octets that are copied at once: most names with their end */
+struct shape {
+	struct traits traits;
+	struct series shown; /* to be lent: path and file point to the catalogue's */
+	size_t length;       /* of point */
+	char point[];        /* ends in zeros, at least BRIEF octets */
+};
 
 struct pool {
 	struct pool *next;
@@ -26,8 +54,8 @@ struct pool {
 };
 
 /* Open addressing; at most three of four places are taken. room is 2^n. */
-struct paths {
-	uint32_t *ids; /* of the entry with that path now; 0: free */
+struct table {
+	uint32_t *items; /* paths: ids of the entries that have one now; shapes: index + 1; 0: free */
 	size_t count, room;
 };
 struct words {
@@ -35,21 +63,35 @@ struct words {
 	size_t count, room;
 };
 
+/* Entry that is lent. */
+struct lent {
+	uint32_t stem; /* whose texts stand there; 0: none */
+	size_t prefix;
+	char path[LINE_MAX_SIZE + BRIEF], file[LINE_MAX_SIZE];
+};
+
 struct series_catalogue {
 	char *path;
 	int fd;
 	bool writer;
 	off_t read;          /* up to where lines have been taken up */
-	struct series **pieces;
+	struct entry **pieces;
 	uint32_t count;      /* of entries */
 	size_t piece_count;
-	struct paths paths;
+	struct shape **shapes;
+	struct table known_shapes, paths;
 	struct words words;
-	struct pool *pool;
+	struct pool *pool;   /* of words */
+	char **stems;        /* pools */
+	size_t stem_pools;
+	uint32_t stem_used;  /* of the newest pool */
+	uint32_t newest_stem;
+	struct lent lent;
+	struct few *kept;    /* struct series that somebody holds */
 	atomic_bool dirty;
 };
 
-static struct series *
+static struct entry *
 entry_at(const struct series_catalogue *catalogue, uint32_t id)
 {
 	return &catalogue->pieces[(id - 1) / PIECE][(id - 1) % PIECE];
@@ -119,36 +161,240 @@ word(struct series_catalogue *catalogue, const char *text)
 	return *place;
 }
 
+/* ---- stems ---- */
+
+/* The place of a stem: its pool's number, from 1, and where it begins there. */
+static const struct stem *
+stem_at(const struct series_catalogue *catalogue, uint32_t place)
+{
+	return (const struct stem *)(const void *)(catalogue->stems[(place >> 16) - 1] +
+		(place & (POOL - 1)));
+}
+
+static bool
+stem_is(const struct stem *stem, const char *prefix, size_t length, const char *file)
+{
+	size_t size = strlen(file);
+
+	return stem->prefix == length && memcmp(stem->texts, prefix, length) == 0 &&
+		(size == 0 || (stem->file == size &&
+		memcmp(stem->texts + length, file, size) == 0));
+}
+
+static uint32_t
+stem_new(struct series_catalogue *catalogue, const char *prefix, size_t length, const char *file)
+{
+	size_t size = strlen(file), need = (sizeof(struct stem) + length + size + 2) & ~(size_t)1;
+	struct stem *stem;
+
+	if (catalogue->stem_pools == 0 || POOL - catalogue->stem_used < need) {
+		catalogue->stems = mem_grow(catalogue->stems, catalogue->stem_pools + 1,
+			sizeof *catalogue->stems);
+		catalogue->stems[catalogue->stem_pools++] = mem_zero(POOL);
+		catalogue->stem_used = 0;
+	}
+	stem = (struct stem *)(void *)(catalogue->stems[catalogue->stem_pools - 1] +
+		catalogue->stem_used);
+	stem->prefix = (uint16_t)length;
+	stem->file = (uint16_t)size;
+	memcpy(stem->texts, prefix, length);
+	memcpy(stem->texts + length, file, size);
+	catalogue->newest_stem = (uint32_t)catalogue->stem_pools << 16 | catalogue->stem_used;
+	catalogue->stem_used += (uint32_t)need;
+	return catalogue->newest_stem;
+}
+
+/* Entries of a device or row stand one after the other: nearly always it is the newest stem, or
+ * the one that the entry has already. file "": any will do. */
+static uint32_t
+stem_for(struct series_catalogue *catalogue, uint32_t former, const char *prefix, size_t length,
+	const char *file)
+{
+	uint32_t likely[] = { former, catalogue->newest_stem };
+
+	for (size_t i = 0; i < 2; i++)
+		if (likely[i] != 0 && stem_is(stem_at(catalogue, likely[i]), prefix, length, file))
+			return likely[i];
+	return stem_new(catalogue, prefix, length, file);
+}
+
+/* ---- shapes ---- */
+
+static uint32_t *
+shape_place(const struct series_catalogue *catalogue, const struct traits *traits)
+{
+	const struct table *table = &catalogue->known_shapes;
+	size_t at = str_hash(traits, sizeof *traits) & (table->room - 1);
+
+	while (table->items[at] != 0 && memcmp(&catalogue->shapes[table->items[at] - 1]->traits,
+		traits, sizeof *traits) != 0)
+		at = (at + 1) & (table->room - 1);
+	return &table->items[at];
+}
+
+static void
+shapes_grow(struct series_catalogue *catalogue)
+{
+	struct table *table = &catalogue->known_shapes;
+
+	free(table->items);
+	table->room = table->room == 0 ? 64 : table->room * 2;
+	table->items = mem_array(table->room, sizeof *table->items);
+	catalogue->shapes = mem_grow(catalogue->shapes, table->room, sizeof *catalogue->shapes);
+	for (uint32_t i = 0; i < table->count; i++)
+		*shape_place(catalogue, &catalogue->shapes[i]->traits) = i + 1;
+}
+
+static struct shape *
+shape_new(struct series_catalogue *catalogue, const struct traits *traits)
+{
+	size_t length = strlen(traits->point);
+	struct shape *shape = mem_zero(sizeof *shape + (length < BRIEF ? BRIEF : length + 1));
+
+	shape->traits = *traits;
+	shape->length = length;
+	memcpy(shape->point, traits->point, length);
+	shape->shown = (struct series){ .kind = (enum point_kind)traits->kind,
+		.step = traits->step, .path = catalogue->lent.path, .unit = traits->unit,
+		.file = traits->filed ? catalogue->lent.file : "", .ds = traits->ds,
+		.profile = traits->profile };
+	return shape;
+}
+
+static uint32_t
+shape_for(struct series_catalogue *catalogue, const struct traits *traits)
+{
+	struct table *table = &catalogue->known_shapes;
+	uint32_t *place;
+
+	if (table->count * 4 >= table->room * 3)
+		shapes_grow(catalogue);
+	place = shape_place(catalogue, traits);
+	if (*place == 0) {
+		catalogue->shapes[table->count++] = shape_new(catalogue, traits);
+		*place = (uint32_t)table->count;
+	}
+	return *place - 1;
+}
+
 /* ---- paths ---- */
+
+static bool
+entry_is(const struct series_catalogue *catalogue, uint32_t id, const char *path, size_t length)
+{
+	const struct entry *entry = entry_at(catalogue, id);
+	const struct shape *shape = catalogue->shapes[entry->shape];
+	const struct stem *stem = stem_at(catalogue, entry->stem);
+
+	return stem->prefix + shape->length == length &&
+		memcmp(shape->point, path + stem->prefix, shape->length) == 0 &&
+		memcmp(stem->texts, path, stem->prefix) == 0;
+}
 
 static uint32_t *
 path_place(const struct series_catalogue *catalogue, const char *path)
 {
-	const struct paths *paths = &catalogue->paths;
-	size_t at = str_hash(path, strlen(path)) & (paths->room - 1);
+	const struct table *paths = &catalogue->paths;
+	size_t length = strlen(path), at = str_hash(path, length) & (paths->room - 1);
 
-	while (paths->ids[at] != 0 && strcmp(entry_at(catalogue, paths->ids[at])->path, path) != 0)
+	while (paths->items[at] != 0 && !entry_is(catalogue, paths->items[at], path, length))
 		at = (at + 1) & (paths->room - 1);
-	return &paths->ids[at];
+	return &paths->items[at];
+}
+
+static size_t
+write_path(const struct series_catalogue *catalogue, const struct entry *entry,
+	char path[LINE_MAX_SIZE])
+{
+	const struct shape *shape = catalogue->shapes[entry->shape];
+	const struct stem *stem = stem_at(catalogue, entry->stem);
+
+	memcpy(path, stem->texts, stem->prefix);
+	memcpy(path + stem->prefix, shape->point, shape->length + 1);
+	return stem->prefix + shape->length;
 }
 
 static void
 paths_grow(struct series_catalogue *catalogue)
 {
-	struct paths *paths = &catalogue->paths, old = *paths;
+	struct table *paths = &catalogue->paths, old = *paths;
+	char path[LINE_MAX_SIZE];
 
 	paths->room = old.room == 0 ? 256 : old.room * 2;
-	paths->ids = mem_array(paths->room, sizeof *paths->ids);
+	paths->items = mem_array(paths->room, sizeof *paths->items);
 	for (size_t i = 0; i < old.room; i++)
-		if (old.ids[i] != 0)
-			*path_place(catalogue, entry_at(catalogue, old.ids[i])->path) = old.ids[i];
-	free(old.ids);
+		if (old.items[i] != 0) {
+			write_path(catalogue, entry_at(catalogue, old.items[i]), path);
+			*path_place(catalogue, path) = old.items[i];
+		}
+	free(old.items);
+}
+
+/* ---- whole entries: lent, and kept ---- */
+
+const struct series *
+series_show(struct series_catalogue *catalogue, uint32_t id)
+{
+	struct lent *lent = &catalogue->lent;
+	const struct entry *entry;
+	struct shape *shape;
+
+	if (id < 1 || id > catalogue->count)
+		return NULL;
+	entry = entry_at(catalogue, id);
+	shape = catalogue->shapes[entry->shape];
+	if (entry->stem != lent->stem) {
+		const struct stem *stem = stem_at(catalogue, entry->stem);
+
+		lent->stem = entry->stem;
+		lent->prefix = stem->prefix;
+		memcpy(lent->path, stem->texts, stem->prefix);
+		memcpy(lent->file, stem->texts + stem->prefix, stem->file + 1u);
+	}
+	memcpy(lent->path + lent->prefix, shape->point, BRIEF);
+	if (shape->length >= BRIEF)
+		memcpy(lent->path + lent->prefix, shape->point, shape->length + 1);
+	shape->shown.id = id;
+	return &shape->shown;
+}
+
+static void
+fill_kept(const struct series_catalogue *catalogue, uint32_t id, struct series *kept)
+{
+	const struct entry *entry = entry_at(catalogue, id);
+	const struct shape *shape = catalogue->shapes[entry->shape];
+	const struct stem *stem = stem_at(catalogue, entry->stem);
+
+	*kept = shape->shown;
+	kept->id = id;
+	kept->path = (char *)(kept + 1);
+	write_path(catalogue, entry, (char *)(kept + 1));
+	if (shape->traits.filed)
+		kept->file = stem->texts + stem->prefix;
+}
+
+const struct series *
+series_get(const struct series_catalogue *catalogue, uint32_t id)
+{
+	const struct entry *entry;
+	struct series *kept;
+
+	if (id < 1 || id > catalogue->count)
+		return NULL;
+	kept = few_get(catalogue->kept, id);
+	if (kept != NULL)
+		return kept;
+	entry = entry_at(catalogue, id);
+	kept = mem_zero(sizeof *kept + stem_at(catalogue, entry->stem)->prefix +
+		catalogue->shapes[entry->shape]->length + 1);
+	fill_kept(catalogue, id, kept);
+	few_put(catalogue->kept, id, kept);
+	return kept;
 }
 
 /* ---- lines ---- */
 
 #define FIELDS 9
-#define LINE_MAX_SIZE 2048
 
 /* crc TAB id TAB kind TAB step TAB profile TAB unit TAB file TAB ds TAB path NL; the checksum
  * is over what follows its TAB, without the NL. */
@@ -185,46 +431,80 @@ split_line(char *line, char *fields[FIELDS])
 	return strcmp(fields[0], crc) == 0;
 }
 
-/* All but the path, which is the same in all lines of an id. */
+/* What somebody holds of it changes as well. */
 static void
-fill_entry(struct series_catalogue *catalogue, struct series *s, char *fields[FIELDS])
+set_entry(struct series_catalogue *catalogue, uint32_t id, struct entry is)
 {
-	s->id = (uint32_t)strtoul(fields[1], NULL, 10);
-	s->kind = (enum point_kind)point_kind_parse(fields[2]);
-	s->step = strtoll(fields[3], NULL, 10);
-	s->profile = word(catalogue, fields[4]);
-	s->unit = word(catalogue, fields[5]);
-	s->file = word(catalogue, fields[6]);
-	s->ds = word(catalogue, fields[7]);
+	struct series *kept = few_get(catalogue->kept, id);
+
+	*entry_at(catalogue, id) = is;
+	if (kept != NULL)
+		fill_kept(catalogue, id, kept);
+	catalogue->lent.stem = 0;
 }
 
-static struct series *
-new_entry(struct series_catalogue *catalogue, const char *path)
+/* All but the path, which is the same in all lines of an id. */
+static void
+fill_entry(struct series_catalogue *catalogue, uint32_t id, char *fields[FIELDS])
 {
-	struct series *entry;
-	uint32_t *place;
+	const char *path = fields[8], *slash = strrchr(path, '/');
+	size_t prefix = slash == NULL ? 0 : (size_t)(slash + 1 - path);
+	struct traits traits;
+	struct entry is;
 
+	memset(&traits, 0, sizeof traits);
+	traits.kind = (uint32_t)point_kind_parse(fields[2]);
+	traits.step = strtoll(fields[3], NULL, 10);
+	traits.profile = word(catalogue, fields[4]);
+	traits.unit = word(catalogue, fields[5]);
+	traits.filed = fields[6][0] != '\0';
+	traits.ds = word(catalogue, fields[7]);
+	traits.point = word(catalogue, path + prefix);
+	is.stem = stem_for(catalogue, entry_at(catalogue, id)->stem, path, prefix, fields[6]);
+	is.shape = shape_for(catalogue, &traits);
+	set_entry(catalogue, id, is);
+}
+
+/* The same point with another step: nothing is stored under the former id any more. */
+static void
+leave_entry(struct series_catalogue *catalogue, uint32_t id)
+{
+	struct entry is = *entry_at(catalogue, id);
+	struct traits traits = catalogue->shapes[is.shape]->traits;
+
+	traits.filed = 0;
+	traits.ds = word(catalogue, "");
+	is.shape = shape_for(catalogue, &traits);
+	set_entry(catalogue, id, is);
+}
+
+static void
+make_room(struct series_catalogue *catalogue)
+{
 	if (catalogue->count == catalogue->piece_count * PIECE) {
 		catalogue->pieces = mem_grow(catalogue->pieces, catalogue->piece_count + 1,
 			sizeof *catalogue->pieces);
-		catalogue->pieces[catalogue->piece_count++] = mem_array(PIECE, sizeof *entry);
+		catalogue->pieces[catalogue->piece_count++] =
+			mem_array(PIECE, sizeof(struct entry));
 	}
 	if (catalogue->paths.count * 4 >= catalogue->paths.room * 3)
 		paths_grow(catalogue);
-	place = path_place(catalogue, path);
-	entry = entry_at(catalogue, ++catalogue->count);
-	if (*place != 0) {
-		/* The same point with another step: nothing is stored under the former id any more. */
-		struct series *old = entry_at(catalogue, *place);
+}
 
-		old->file = old->ds = "";
-		entry->path = old->path;
-	} else {
-		entry->path = pool_text(catalogue, path);
+static void
+new_entry(struct series_catalogue *catalogue, char *fields[FIELDS])
+{
+	uint32_t *place, id;
+
+	make_room(catalogue);
+	place = path_place(catalogue, fields[8]);
+	id = ++catalogue->count;
+	fill_entry(catalogue, id, fields);
+	if (*place != 0)
+		leave_entry(catalogue, *place);
+	else
 		catalogue->paths.count++;
-	}
-	*place = catalogue->count;
-	return entry;
+	*place = id;
 }
 
 /* A later line for a known id replaces what may change; the entry's address stays. Cuts the
@@ -233,21 +513,20 @@ static bool
 take_line(struct series_catalogue *catalogue, char *line)
 {
 	char *fields[FIELDS];
-	struct series *entry;
 	uint32_t id;
 
-	if (!split_line(line, fields) || point_kind_parse(fields[2]) == -1)
+	if (!split_line(line, fields) || point_kind_parse(fields[2]) == -1 ||
+		strlen(fields[6]) >= LINE_MAX_SIZE || strlen(fields[8]) >= LINE_MAX_SIZE)
 		return false;
 	id = (uint32_t)strtoul(fields[1], NULL, 10);
 	if (id < 1 || id > catalogue->count + 1)
 		return false;
 	if (id > catalogue->count)
-		entry = new_entry(catalogue, fields[8]);
+		new_entry(catalogue, fields);
+	else if (entry_is(catalogue, id, fields[8], strlen(fields[8])))
+		fill_entry(catalogue, id, fields);
 	else
-		entry = entry_at(catalogue, id);
-	if (strcmp(entry->path, fields[8]) != 0)
 		return false;
-	fill_entry(catalogue, entry, fields);
 	return true;
 }
 
@@ -305,6 +584,7 @@ series_open(const char *state_dir, bool writer, struct fail *why)
 {
 	struct series_catalogue *catalogue = mem_zero(sizeof *catalogue);
 
+	catalogue->kept = mem_zero(sizeof *catalogue->kept);
 	catalogue->path = mem_format("%s/series", state_dir);
 	catalogue->writer = writer;
 	catalogue->fd = open(catalogue->path,
@@ -322,40 +602,57 @@ fail:
 	return NULL;
 }
 
-void
-series_close(struct series_catalogue *catalogue)
+static void
+free_shared(struct series_catalogue *catalogue)
 {
 	struct pool *pool;
 
-	if (catalogue == NULL)
-		return;
-	for (size_t i = 0; i < catalogue->piece_count; i++)
-		free(catalogue->pieces[i]);
-	free(catalogue->pieces);
-	free(catalogue->paths.ids);
+	for (size_t i = 0; i < catalogue->known_shapes.count; i++)
+		free(catalogue->shapes[i]);
+	free(catalogue->shapes);
+	free(catalogue->known_shapes.items);
+	for (size_t i = 0; i < catalogue->stem_pools; i++)
+		free(catalogue->stems[i]);
+	free(catalogue->stems);
 	free(catalogue->words.texts);
 	while ((pool = catalogue->pool) != NULL) {
 		catalogue->pool = pool->next;
 		free(pool);
 	}
+}
+
+void
+series_close(struct series_catalogue *catalogue)
+{
+	struct series *kept;
+
+	if (catalogue == NULL)
+		return;
+	for (uint32_t id = 0; (kept = few_next(catalogue->kept, &id)) != NULL; id++)
+		free(kept);
+	few_free(catalogue->kept);
+	free(catalogue->kept);
+	for (size_t i = 0; i < catalogue->piece_count; i++)
+		free(catalogue->pieces[i]);
+	free(catalogue->pieces);
+	free(catalogue->paths.items);
+	free_shared(catalogue);
 	if (catalogue->fd != -1)
 		close(catalogue->fd);
 	free(catalogue->path);
 	free(catalogue);
 }
 
-const struct series *
-series_get(const struct series_catalogue *catalogue, uint32_t id)
+static uint32_t
+id_of(const struct series_catalogue *catalogue, const char *path)
 {
-	return id >= 1 && id <= catalogue->count ? entry_at(catalogue, id) : NULL;
+	return catalogue->paths.room == 0 ? 0 : *path_place(catalogue, path);
 }
 
 const struct series *
 series_find(const struct series_catalogue *catalogue, const char *path)
 {
-	uint32_t id = catalogue->paths.room == 0 ? 0 : *path_place(catalogue, path);
-
-	return series_get(catalogue, id);
+	return series_get(catalogue, id_of(catalogue, path));
 }
 
 uint32_t
@@ -391,10 +688,10 @@ append(struct series_catalogue *catalogue, const struct series *series, struct f
 	return 0;
 }
 
-const struct series *
-series_add(struct series_catalogue *catalogue, const struct series *wanted, struct fail *why)
+uint32_t
+series_enter(struct series_catalogue *catalogue, const struct series *wanted, struct fail *why)
 {
-	const struct series *old = series_find(catalogue, wanted->path);
+	const struct series *old = series_show(catalogue, id_of(catalogue, wanted->path));
 	struct series line = *wanted;
 
 	if (old == NULL) {
@@ -404,16 +701,20 @@ series_add(struct series_catalogue *catalogue, const struct series *wanted, stru
 			"that needs a migration (pollwerk rrd migrate, while pollwerkd does not run)",
 			wanted->path, (long long)(old->step / 1000000000), old->file,
 			(long long)(wanted->step / 1000000000), wanted->file);
-		return NULL;
+		return 0;
 	} else if (old->kind == wanted->kind && strcmp(old->unit, wanted->unit) == 0 &&
 		strcmp(old->profile, wanted->profile) == 0) {
-		return old;
+		return old->id;
 	} else {
 		line.id = old->id;
 	}
-	if (append(catalogue, &line, why) == -1)
-		return NULL;
-	return series_get(catalogue, line.id);
+	return append(catalogue, &line, why) == -1 ? 0 : line.id;
+}
+
+const struct series *
+series_add(struct series_catalogue *catalogue, const struct series *wanted, struct fail *why)
+{
+	return series_get(catalogue, series_enter(catalogue, wanted, why));
 }
 
 const struct series *
@@ -433,7 +734,7 @@ series_move(struct series_catalogue *catalogue, const struct series *wanted, str
 bool
 series_is_current(const struct series_catalogue *catalogue, const struct series *series)
 {
-	return series_find(catalogue, series->path) == series;
+	return id_of(catalogue, series->path) == series->id;
 }
 
 int

@@ -26,12 +26,18 @@ struct series {
 
 struct series_catalogue;
 /* writer: creates the file when missing and repairs a torn end. Readers may open it while
- * it grows. Entries live as long as the catalogue. */
+ * it grows. */
 struct series_catalogue *series_open(const char *state_dir, bool writer, struct fail *why);
 void series_close(struct series_catalogue *catalogue);
 
-const struct series *series_get(const struct series_catalogue *catalogue, uint32_t id); /* or NULL */
+/* Entries that are got live as long as the catalogue and take memory of their own (some 100
+ * octets) from the first time on; of the others there is no more than what tells them apart.
+ * Of one catalogue in one thread. NULL: there is none. */
+const struct series *series_get(const struct series_catalogue *catalogue, uint32_t id);
 const struct series *series_find(const struct series_catalogue *catalogue, const char *path);
+/* Only lent: valid until the next call that shows, adds or takes up an entry. For those who
+ * look at all of them: what the poller tells the feed of is such a one. */
+const struct series *series_show(struct series_catalogue *catalogue, uint32_t id);
 uint32_t series_last_id(const struct series_catalogue *catalogue); /* 0 when empty */
 
 /* Finds the path or appends it (id and strings of `wanted` are copied). What differs in
@@ -39,6 +45,9 @@ uint32_t series_last_id(const struct series_catalogue *catalogue); /* 0 when emp
  * an existing path is refused (NULL, why): that needs series_move. */
 const struct series *series_add(struct series_catalogue *catalogue,
 	const struct series *wanted, struct fail *why);
+/* The same, and only its id; 0 for NULL. */
+uint32_t series_enter(struct series_catalogue *catalogue, const struct series *wanted,
+	struct fail *why);
 /* After a migration, by its only owner while no daemon runs: the history of the path lies in
  * wanted->file from now on. Slots are counted in steps, so another step begins a new id; the
  * old one keeps its part of the ledger and has no file any more. */

@@ -23,27 +23,27 @@
 void
 track_init(struct poller *poller, struct track *track, const struct series *wanted, int64_t first)
 {
-	const struct series *series;
 	struct fail why;
+	uint32_t id;
 
 	*track = (struct track){ .next = (uint32_t)first };
-	series = series_add(poller->parts.catalogue, wanted, &why);
-	if (series == NULL) {
+	id = series_enter(poller->parts.catalogue, wanted, &why);
+	if (id == 0) {
 		log_error("%s: not stored: %s", wanted->path, why.text);
 		return;
 	}
-	track->id = series->id;
+	track->id = id;
 	poller->counters.series++;
-	if (series->id < poller->recovered_count && poller->recovered[series->id] != 0) {
-		track->next = (uint32_t)poller->recovered[series->id];
-		poller->recovered[series->id] = 0;
+	if (id < poller->recovered_count && poller->recovered[id] != 0) {
+		track->next = (uint32_t)poller->recovered[id];
+		poller->recovered[id] = 0;
 	}
 }
 
 const struct series *
 track_series(const struct poller *poller, const struct track *track)
 {
-	return series_get(poller->parts.catalogue, track->id);
+	return series_show(poller->parts.catalogue, track->id);
 }
 
 static void

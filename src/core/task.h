@@ -118,7 +118,7 @@ void task_each_track(const struct task *task,
 void track_close(struct poller *poller, struct track *track, const struct sample *sample);
 void track_close_until(struct poller *poller, struct track *track, int64_t end, uint8_t reason);
 void track_init(struct poller *poller, struct track *track, const struct series *wanted, int64_t first);
-/* NULL where the catalogue refused it. */
+/* NULL where the catalogue refused it; lent, see series_show. */
 const struct series *track_series(const struct poller *poller, const struct track *track);
 void track_forget(struct poller *poller, const struct track *track);
 

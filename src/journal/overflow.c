@@ -27,8 +27,8 @@ overflow_note(struct overflow *overflow, const struct series *series, int64_t fi
 		overflow->room = room;
 	}
 	span = &overflow->spans[series->id];
-	if (span->series == NULL) {
-		*span = (struct overflow_span){ series, first, first - 1 };
+	if (!span->open) {
+		*span = (struct overflow_span){ first, first - 1, true };
 		overflow->open++;
 	}
 	overflow->slots += (uint64_t)(last - first + 1);
@@ -38,7 +38,7 @@ overflow_note(struct overflow *overflow, const struct series *series, int64_t fi
 bool
 overflow_has(const struct overflow *overflow, const struct series *series)
 {
-	return series->id < overflow->room && overflow->spans[series->id].series != NULL;
+	return series->id < overflow->room && overflow->spans[series->id].open;
 }
 
 void
@@ -47,13 +47,14 @@ overflow_empty(struct overflow *overflow, int64_t decided,
 {
 	for (size_t id = 0; id < overflow->room && overflow->open > 0; id++) {
 		struct overflow_span *span = &overflow->spans[id];
-		struct sample_run run = { .series = span->series, .first = span->first,
+		struct series series = { .id = (uint32_t)id };
+		struct sample_run run = { .series = &series, .first = span->first,
 			.last = span->last, .decided = decided, .reason = REASON_STORE_FULL };
 
-		if (span->series == NULL)
+		if (!span->open)
 			continue;
 		overflow->open--;
-		*span = (struct overflow_span){ NULL, 0, 0 };
+		*span = (struct overflow_span){ 0, 0, false };
 		give(&run, arg);
 	}
 	free(overflow->spans);

@@ -12,8 +12,8 @@
 #include "core/sample.h"
 
 struct overflow_span {
-	const struct series *series; /* NULL: none */
 	int64_t first, last;
+	bool open; /* there is one */
 };
 struct overflow {
 	struct overflow_span *spans; /* by series id */

@@ -24,7 +24,7 @@ note(struct slots *slots, uint32_t series, int64_t next)
 	if (series >= slots->count) {
 		size_t count = (size_t)series + 1024;
 
-		if (series_get(slots->catalogue, series) == NULL)
+		if (series > series_last_id(slots->catalogue))
 			return;
 		slots->next = mem_grow(slots->next, count, sizeof *slots->next);
 		memset(slots->next + slots->count, 0, (count - slots->count) * sizeof *slots->next);
@@ -86,7 +86,7 @@ slots_newest(const struct slots *slots)
 
 	for (uint32_t id = 1; id < slots->count; id++) {
 		const struct series *series = slots->next[id] == 0 ? NULL :
-			series_get(slots->catalogue, id);
+			series_show(slots->catalogue, id);
 
 		if (series != NULL && (slots->next[id] - 1) * series->step > newest)
 			newest = (slots->next[id] - 1) * series->step;

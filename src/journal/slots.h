@@ -14,7 +14,7 @@ struct writer;
 
 /* All zero is a good start; the catalogue stays the caller's. */
 struct slots {
-	const struct series_catalogue *catalogue;
+	struct series_catalogue *catalogue;
 	int64_t *next; /* by series id: the next slot to close, 0 when there is none */
 	size_t count;
 };

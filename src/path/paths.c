@@ -27,7 +27,6 @@ struct use {
 	uint32_t path, hop, member; /* USE_SOURCE: member is the source's index */
 };
 struct seen {
-	const struct series *series;
 	struct node *node;
 	struct use *uses;
 	uint32_t use_count;
@@ -154,17 +153,24 @@ is_oper(const struct member *member, const char *name)
 	return member->is_connection || ends_in(name, "/oper");
 }
 
+static const struct series *
+kept(const struct paths *paths, const struct series *series)
+{
+	return paths->options.keep == NULL ? series :
+		paths->options.keep(paths->options.series_arg, series->id);
+}
+
 static void
-match_path(struct paths *paths, struct seen *seen, size_t p)
+match_path(struct paths *paths, struct seen *seen, const struct series *series, size_t p)
 {
 	struct path *path = &paths->paths[p];
 	const struct path_options *options = path->options;
-	const char *name = seen->series->path;
+	const char *name = series->path;
 
 	for (size_t s = 0; s < options->source_count; s++) {
 		if (!str_glob(options->sources[s], name))
 			continue;
-		path_source_add(path, seen->series);
+		path_source_add(path, kept(paths, series));
 		add_use(seen, USE_SOURCE, p, 0, path->source_count - 1);
 		break;
 	}
@@ -191,7 +197,7 @@ device_of(const struct series *series, char *device, size_t size)
 static struct seen *
 see(struct paths *paths, const struct series *series)
 {
-	struct seen found = { .series = series }, *seen = NULL;
+	struct seen found = { 0 }, *seen = NULL;
 	size_t length;
 	char device[41];
 
@@ -201,7 +207,7 @@ see(struct paths *paths, const struct series *series)
 	found.is_up = strcmp(series->path + length, "/up") == 0;
 	found.is_rtt = strcmp(series->path + length, "/rtt") == 0;
 	for (size_t p = 0; p < paths->count; p++)
-		match_path(paths, &found, p);
+		match_path(paths, &found, series, p);
 	if (found.is_up || found.is_rtt || found.use_count > 0) {
 		found.node = node_get(paths, device);
 		seen = mem_copy(&found, sizeof found);
@@ -213,6 +219,7 @@ see(struct paths *paths, const struct series *series)
 /* ---- closed slots ---- */
 
 struct told {
+	int64_t step;        /* ns */
 	int64_t first, last; /* slots */
 	int64_t received;    /* wall ns */
 	uint8_t reason;
@@ -236,11 +243,10 @@ tell_oper(struct member *member, const struct told *told, int64_t at)
 }
 
 static void
-tell_use(struct paths *paths, const struct seen *seen, const struct use *use,
-	const struct told *told)
+tell_use(struct paths *paths, const struct use *use, const struct told *told)
 {
 	struct path *path = &paths->paths[use->path];
-	int64_t at = told->last * seen->series->step;
+	int64_t at = told->last * told->step;
 	uint64_t slots = (uint64_t)(told->last - told->first + 1);
 	struct member *member;
 
@@ -248,8 +254,7 @@ tell_use(struct paths *paths, const struct seen *seen, const struct use *use,
 	if (use->kind == USE_SOURCE) {
 		sight_tell(&path->sources[use->member].sight, told->reason, at, told->received,
 			slots);
-		account_add(&path->account, told->first, told->last, seen->series->step,
-			told->reason);
+		account_add(&path->account, told->first, told->last, told->step, told->reason);
 		return;
 	}
 	member = &path->hops[use->hop].members[use->member];
@@ -267,7 +272,7 @@ tell_up(struct paths *paths, struct seen *seen, const struct told *told)
 	uint8_t reason = is_down ? REASON_TIMEOUT : told->reason;
 	uint32_t bad = node->up.bad;
 
-	sight_tell(&node->up, reason, told->last * seen->series->step, told->received,
+	sight_tell(&node->up, reason, told->last * told->step, told->received,
 		(uint64_t)(told->last - told->first + 1));
 	if (node->up.bad == 0)
 		node->reason = 0;
@@ -307,7 +312,7 @@ tell(struct paths *paths, const struct series *series, const struct told *told)
 	if (seen->is_up)
 		tell_up(paths, seen, told);
 	for (uint32_t i = 0; i < seen->use_count; i++)
-		tell_use(paths, seen, &seen->uses[i], told);
+		tell_use(paths, &seen->uses[i], told);
 }
 
 static void
@@ -326,7 +331,7 @@ judge(struct paths *paths, struct path *path)
 static void
 on_sample(void *arg, const struct sample *sample)
 {
-	struct told told = { .first = sample->slot, .last = sample->slot,
+	struct told told = { .step = sample->series->step, .first = sample->slot, .last = sample->slot,
 		.received = sample->received, .reason = sample->reason, .value = sample->value };
 
 	tell(arg, sample->series, &told);
@@ -335,7 +340,7 @@ on_sample(void *arg, const struct sample *sample)
 static void
 on_run(void *arg, const struct sample_run *run)
 {
-	struct told told = { .first = run->first, .last = run->last, .received = run->decided,
+	struct told told = { .step = run->series->step, .first = run->first, .last = run->last, .received = run->decided,
 		.reason = run->reason };
 
 	tell(arg, run->series, &told);
@@ -534,8 +539,10 @@ replay_samples(struct paths *paths, const struct record *record)
 			.received = sample.received, .reason = sample.reason,
 			.value = sample.value };
 
-		if (series != NULL)
-			tell(paths, series, &told);
+		if (series == NULL)
+			continue;
+		told.step = series->step;
+		tell(paths, series, &told);
 	}
 	return 0;
 }
@@ -550,7 +557,7 @@ replay_run(struct paths *paths, const struct record *record)
 		return -1;
 	series = paths->options.series(paths->options.series_arg, run.series);
 	if (series != NULL) {
-		struct told told = { .first = run.first, .last = run.last,
+		struct told told = { .step = series->step, .first = run.first, .last = run.last,
 			.received = run.decided, .reason = run.reason };
 
 		tell(paths, series, &told);

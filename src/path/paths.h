@@ -17,8 +17,10 @@ struct paths;
 
 struct paths_options {
 	struct loop *loop;
-	/* Series by id, for what is replayed; NULL result: unknown by now. */
+	/* Series by id, for what is replayed, until the next call; NULL result: unknown by now. */
 	const struct series *(*series)(void *arg, uint32_t id);
+	/* The same for as long as there are series, for sources; NULL: `series` does that. */
+	const struct series *(*keep)(void *arg, uint32_t id);
 	void *series_arg;
 };
 

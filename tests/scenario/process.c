@@ -163,7 +163,7 @@ alarm_changed(void *arg, const struct transition *transition, uint64_t journal)
 static void
 open_alarms(struct process *p)
 {
-	struct paths_options paths = { p->loop, series_of, p };
+	struct paths_options paths = { .loop = p->loop, .series = series_of, .series_arg = p };
 	struct alarms_options alarms = { .loop = p->loop, .record = record_alarm,
 		.changed = alarm_changed, .series = series_of, .arg = p };
 

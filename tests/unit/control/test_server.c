@@ -137,7 +137,7 @@ begin(void)
 	loop = loop_new(&why);
 	parts = (struct poller_parts){ .loop = loop, .feed = &feed };
 	poller = poller_new(&parts);
-	path_options = (struct paths_options){ loop, no_series, NULL };
+	path_options = (struct paths_options){ .loop = loop, .series = no_series };
 	paths = paths_new(&path_options, &inventory);
 	alarm_options.loop = notify_options.loop = loop;
 	alarms = alarms_new(&alarm_options, &inventory);

@@ -151,6 +151,116 @@ a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then(void)
 }
 
 static void
+what_is_held_of_an_entry_changes_with_it(void)
+{
+	struct series a = wanted("a/x");
+	struct series_catalogue *catalogue;
+	const struct series *held;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	held = series_add(catalogue, &a, &why);
+	a.unit = "K";
+	CHECK(series_add(catalogue, &a, &why) == held);
+	CHECK_STR(held->unit, "K");
+	a.file = "a/a_longer_name_than_before.rrd";
+	CHECK(series_move(catalogue, &a, &why) == held);
+	CHECK_STR(held->file, a.file);
+	a.step = 5000000000;
+	CHECK(series_move(catalogue, &a, &why) != held);
+	CHECK_STR(held->file, "");
+	CHECK_STR(held->ds, "");
+	CHECK_STR(held->path, "a/x");
+	CHECK_STR(held->unit, "K");
+	series_close(catalogue);
+	finish();
+}
+
+/* Devices with scalars of two files, rows, texts without a file, points whose names are short,
+ * long and longer than that, one without a device: what a plant's entries have in common, and
+ * have not. */
+static const char *const points[] = { "up", "oil_temp", "a_name_of_thirty_one_characters",
+	"a_name_that_has_thirty_two_chars", "this_one_is_longer_than_what_is_copied_at_once" };
+
+static struct series
+made(uint32_t n, char path[200], char rrd[200])
+{
+	unsigned device = n / 40, row = n / 5 % 8;
+	const char *point = points[n % 5];
+	bool text = n % 7 == 3;
+
+	if (n % 40 < 10) {
+		snprintf(path, 200, "sw-%u/%s%s", device, row == 0 ? "" : "more_", point);
+		snprintf(rrd, 200, "sw-%u/%s.rrd", device, row == 0 ? "device" : "points");
+	} else {
+		snprintf(path, 200, "sw-%u/if[ge-%u/%u]/%s", device, device % 3, row, point);
+		snprintf(rrd, 200, "sw-%u/if/ge-%u%%2F%u.rrd", device, device % 3, row);
+	}
+	if (n == 1234)
+		strcpy(path, "alone");
+	return (struct series){ .id = n + 1, .kind = text ? POINT_TEXT : POINT_GAUGE, .path = path,
+		.step = (n % 3 + 1) * INT64_C(1000000000), .unit = n % 2 == 0 ? "C" : "",
+		.file = text ? "" : rrd, .ds = text ? "" : point, .profile = "standard" };
+}
+
+static void
+check_made(const struct series *series, uint32_t n)
+{
+	char path[200], rrd[200];
+	struct series is = made(n, path, rrd);
+
+	CHECK_INT(series->id, is.id);
+	CHECK_INT(series->kind, is.kind);
+	CHECK_INT(series->step, is.step);
+	CHECK_STR(series->path, is.path);
+	CHECK_STR(series->unit, is.unit);
+	CHECK_STR(series->file, is.file);
+	CHECK_STR(series->ds, is.ds);
+	CHECK_STR(series->profile, is.profile);
+}
+
+static void
+what_is_lent_is_what_is_kept_and_what_was_added(void)
+{
+	enum { COUNT = 5000 };
+	struct series_catalogue *catalogue;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	for (uint32_t n = 0; n < COUNT; n++) {
+		char path[200], rrd[200];
+		struct series is = made(n, path, rrd);
+
+		CHECK_INT(series_enter(catalogue, &is, &why), n + 1);
+	}
+	CHECK(series_show(catalogue, 0) == NULL);
+	CHECK(series_show(catalogue, COUNT + 1) == NULL);
+	for (int again = 0; again < 2; again++) {
+		/* In the order in which they are polled, and in one that is none. */
+		for (uint32_t n = 0; n < COUNT; n++)
+			check_made(series_show(catalogue, n + 1), n);
+		for (uint32_t i = 0; i < COUNT; i++) {
+			uint32_t n = i * 2741 % COUNT;
+			char path[200], rrd[200];
+			struct series is = made(n, path, rrd);
+
+			check_made(series_show(catalogue, n + 1), n);
+			check_made(series_find(catalogue, is.path), n);
+			check_made(series_get(catalogue, n + 1), n);
+			CHECK_INT(series_enter(catalogue, &is, &why), n + 1);
+		}
+		CHECK(series_find(catalogue, "sw-1/oil_tem") == NULL);
+		CHECK(series_find(catalogue, "sw-1/") == NULL);
+		CHECK(series_find(catalogue, "") == NULL);
+		CHECK_INT(series_last_id(catalogue), COUNT);
+		series_close(catalogue);
+		catalogue = series_open(dir, again == 0, &why);
+	}
+	series_close(catalogue);
+	finish();
+}
+
+static void
 files_and_sources_have_names_that_librrd_and_a_shell_take(void)
 {
 	char text[300];
@@ -170,4 +280,6 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(a_reader_takes_up_what_is_written_later),
 	TEST(another_step_for_a_stored_point_is_refused_and_another_unit_is_not),
 	TEST(a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then),
+	TEST(what_is_held_of_an_entry_changes_with_it),
+	TEST(what_is_lent_is_what_is_kept_and_what_was_added),
 	TEST(files_and_sources_have_names_that_librrd_and_a_shell_take))
