@@ -209,6 +209,21 @@ uses(const struct device *device, const char *driver)
 	return false;
 }
 
+/* Of the profile, where it says one. */
+static const struct config_setting_t *
+profile_port(const struct build *build, const struct config_setting_t *node)
+{
+	const char *name = node_get_text(node, "profile", NULL);
+
+	for (size_t i = 0; name != NULL && i < build->profiles.count; i++) {
+		const struct config_setting_t *profile = build->profiles.items[i];
+
+		if (strcmp(node_get_text(profile, "name", ""), name) == 0)
+			return node_get(node_get(profile, "snmp"), "port");
+	}
+	return NULL;
+}
+
 static const char *
 shown_address(struct build *build, const struct config_setting_t *node)
 {
@@ -220,6 +235,8 @@ shown_address(struct build *build, const struct config_setting_t *node)
 
 	if (port == NULL)
 		port = node_get(node_get(node, "snmp"), "port");
+	if (port == NULL)
+		port = profile_port(build, node);
 	if (port == NULL || !node_is_number(port))
 		return arena_text(build->arena, address);
 	return arena_format(build->arena, strchr(address, ':') ? "[%s]:%lld" : "%s:%lld", address,

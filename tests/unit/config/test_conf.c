@@ -43,7 +43,7 @@ static const char plant[] =
 	"store: { flush = \"1m\"; memory = \"64M\"; };\n"
 	"receivers: ( { name = \"nms\"; address = \"10.1.0.5:1162\"; kind = \"inform\"; } );\n"
 	"lines: ( { name = \"gw-7\"; address = \"10.1.7.7\"; port = 4001; timeout = \"3s\"; } );\n"
-	"profiles: ( { name = \"old\"; snmp = { version = \"1\"; retries = 3; }; } );\n"
+	"profiles: ( { name = \"old\"; snmp = { version = \"1\"; retries = 3; port = 1161; }; } );\n"
 	"devices: (\n"
 	"  { name = \"press-3\"; address = \"10.1.7.20\"; place = \"werk1/hall3\"; owner = \"OT\";\n"
 	"    interval = \"5s\"; modbus = { unit_id = 1; };\n"
@@ -330,6 +330,7 @@ prefers_the_devices_snmp_settings_to_its_profiles(void)
 	const struct snmp_options *snmp = sw->snmp;
 
 	CHECK_INT(snmp->version, 1);
+	CHECK_STR(sw->address, "10.1.3.1:1161");
 	CHECK_INT(snmp->retries, 0);
 	CHECK_INT(snmp->address.port, 161);
 	CHECK_INT(snmp->timeout, INT64_C(2000000000));
