@@ -191,7 +191,8 @@ unit_end(struct unit *unit, struct task *task, uint8_t rest)
 	if (unit->silence == REASON_GOOD && task->answered == 0 &&
 		(task->asked > 0 || reason_class(rest) == CLASS_LOST))
 		unit->silence = task->unanswered != REASON_GOOD ? task->unanswered : rest;
-	if (task->answered < task->asked || task->asked == 0)
+	/* Who answers that it tells us nothing is there, but not well. */
+	if (task->answered < task->asked || task->asked == 0 || rest == REASON_AUTH)
 		unit->degraded = true;
 	if (--unit->pending == 0)
 		judge(unit);

@@ -802,6 +802,12 @@ a_device_tells_how_the_asking_goes_and_is_not_degraded_by_it(void)
 	CHECK_NEAR(seen.value[id_of("press-3/up")], 0, 0);
 	poller_each_device(poller, hear_state, NULL);
 	CHECK_STR(state_told, "down");
+	/* An answer that says no more than that we may not ask. */
+	script.answers = true;
+	script.rest = REASON_AUTH;
+	loop_sim_for(loop, 10 * LOOP_S);
+	poller_each_device(poller, hear_state, NULL);
+	CHECK_STR(state_told, "degraded");
 	finish_own();
 }
 
