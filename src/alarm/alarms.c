@@ -517,7 +517,8 @@ tell_up(struct alarms *alarms, struct subject *subject, const struct told *told)
 			told->received, alarms->begun != 0);
 }
 
-/* Why a device is down is what its other points are lost for. */
+/* Why a device is down is what its other points are lost for; one whose port is closed loses
+ * none, and is down all the same. */
 static void
 note_lost(struct alarms *alarms, const struct series *series, const struct subject *subject,
 	uint8_t reason)
@@ -540,7 +541,7 @@ tell(struct alarms *alarms, const struct series *series, const struct told *told
 {
 	struct subject *subject = see(alarms, series);
 
-	if (reason_class(told->reason) == CLASS_LOST)
+	if (reason_class(told->reason) == CLASS_LOST || told->reason == REASON_REFUSED)
 		note_lost(alarms, series, subject, told->reason);
 	if (subject == NULL)
 		return;

@@ -265,6 +265,10 @@ a_device_is_down_after_two_slots_and_back_at_the_first(void)
 	slot("sw-hall3/up", 1);
 	CHECK_INT(told_count, 2);
 	CHECK_STR(told[1].text, "CLEARED device-down sw-hall3: answers again after 10s");
+	slot("sw-hall3/up", 0);
+	plant_lost(&journal, loop, "sw-hall3/uptime", S5, REASON_REFUSED);
+	slot("sw-hall3/up", 0);
+	CHECK_STR(told[2].text, "MAJOR device-down sw-hall3: no answer to 2 polls: refused");
 	end();
 }
 
