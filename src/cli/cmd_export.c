@@ -43,7 +43,7 @@ struct export {
 	struct ledger_view *view; /* NULL: reasons are not known */
 	const char *glob, *function;
 	int64_t from, to, step; /* ns */
-	bool json, wide, unix_time, flush, reasons;
+	bool json, lines, wide, unix_time, flush, reasons; /* lines: of JSON, instead of one list */
 	uint64_t rows;
 };
 
@@ -75,7 +75,7 @@ static bool
 take_flag(struct export *e, const char *name)
 {
 	if (strcmp(name, "--json-lines") == 0)
-		e->json = true;
+		e->json = e->lines = true;
 	else if (strcmp(name, "--wide") == 0)
 		e->wide = true;
 	else if (strcmp(name, "--unix") == 0)
@@ -214,8 +214,11 @@ put_json_row(const struct export *e, const struct column *column, const struct r
 		doc_number(row->value), "reason",
 		*row->reason == '\0' ? json_null() : json_string(row->reason));
 
+	if (!e->lines)
+		fputs(e->rows == 1 ? "[\n" : ",\n", stdout);
 	doc_write(line, stdout);
-	putchar('\n');
+	if (e->lines)
+		putchar('\n');
 	json_decref(line);
 }
 
@@ -495,6 +498,8 @@ export(struct export *e)
 		place_flush(&e->place, list, count);
 	open_ledger(e);
 	failed = count == 0 ? 1 : e->wide ? print_wide(e, list, count) : print_long(e, list, count);
+	if (e->json && !e->lines)
+		puts(e->rows == 0 ? "[]" : "\n]");
 	ledger_close_reader(e->view);
 	free(list);
 	return failed == 0 ? CMD_OK : CMD_NEGATIVE;
@@ -521,4 +526,4 @@ run_export(const struct cmd_context *context, int argc, char **argv)
 
 const struct cmd cmd_export = { "export", "GLOB [--from TIME] [--to TIME] [--step DURATION] "
 	"[--cf AVERAGE|MIN|MAX|LAST] [--csv | --json-lines] [--wide] [--unix] [--no-flush] [--no-reasons]",
-	"rows of a range as CSV or JSON lines", run_export };
+	"rows of a range as CSV or JSON", run_export };

@@ -78,6 +78,11 @@ END
 check "values are those of rrdtool fetch, gaps are empty with their reason, never 0" \
 	python3 "$work/judge.py" "$work" "$asked"
 $pollwerk export --from -2m --json-lines "$a" >"$work/lines"
+$pollwerk --json export --from -2m "$a" >"$work/document"
+check "JSON is one list of what the lines of JSON are" python3 -c "import json
+rows = json.load(open('$work/document'))
+lines = [json.loads(line) for line in open('$work/lines')]
+assert [row for row in rows if row in lines], rows"
 check "JSON lines: null and a reason where nothing is known, a number elsewhere" python3 -c "import json
 rows = [json.loads(line) for line in open('$work/lines')]
 assert any(r['value'] is None and r['reason'] == 'timeout' for r in rows)
