@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,9 +55,15 @@ int
 privileges_may_write(const char *user, const char *path, struct fail *why)
 {
 	struct fail not_dropped;
+	struct stat info;
 	int status = 0;
-	pid_t pid = fork();
+	pid_t pid;
 
+	if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) {
+		fail_set(why, "%s: is no directory", path);
+		return -1;
+	}
+	pid = fork();
 	if (pid == 0)
 		_exit(privileges_drop(user, &not_dropped) == 0 &&
 			access(path, R_OK | W_OK | X_OK) == 0 ? 0 : 1);

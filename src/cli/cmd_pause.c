@@ -32,7 +32,7 @@ parse(int argc, char **argv, const char **name, int *seconds)
 				return cmd_usage(&cmd_pause, "--for %s: expected 1s to 10m", argv[i]);
 			*seconds = (int)(span / LOOP_S);
 		} else if (argv[i][0] == '-' || *name != NULL) {
-			return cmd_usage(&cmd_pause, "\"%s\"?", argv[i]);
+			return cmd_usage(&cmd_pause, "unknown argument \"%s\"", argv[i]);
 		} else {
 			*name = argv[i];
 		}
@@ -65,6 +65,7 @@ pause_line(const struct cmd_context *context, int argc, char **argv)
 	const char *name = NULL;
 	int seconds = PAUSE_USUAL, status = parse(argc, argv, &name, &seconds);
 	struct fail why;
+	bool reached;
 	json_t *said;
 
 	if (status != CMD_OK)
@@ -72,10 +73,11 @@ pause_line(const struct cmd_context *context, int argc, char **argv)
 	if (cmd_look(context, &places, &inventory) == -1)
 		return CMD_NEGATIVE;
 	inventory_unref(inventory);
-	said = pause_order(places.run_dir, name, seconds, CLOSING, &why);
+	said = pause_order(places.run_dir, name, seconds, CLOSING, &reached, &why);
 	if (said == NULL) {
-		cmd_error("%s%s", why.text, cmd_may_not(&why) ? CMD_MAY_NOT : "");
-		return CMD_NEGATIVE;
+		cmd_error("%s%s%s", reached ? "" : "daemon not reachable: ", why.text,
+			cmd_may_not(&why) ? CMD_MAY_NOT : "");
+		return reached ? CMD_NEGATIVE : CMD_NO_DAEMON;
 	}
 	if (context->json)
 		cmd_print_json(json_incref(said));

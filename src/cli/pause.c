@@ -12,11 +12,12 @@
 
 /* Takes the request. */
 static json_t *
-call(const char *run_dir, json_t *request, struct fail *why)
+call(const char *run_dir, json_t *request, bool *reached, struct fail *why)
 {
 	json_t *said = client_ask(run_dir, request, 5 * LOOP_S, why);
 	const char *error = json_string_value(json_object_get(said, "error"));
 
+	*reached = said != NULL;
 	if (error == NULL)
 		return said;
 	fail_set(why, "%s", error);
@@ -27,15 +28,18 @@ call(const char *run_dir, json_t *request, struct fail *why)
 json_t *
 pause_look(const char *run_dir, const char *name, struct fail *why)
 {
-	return call(run_dir, json_pack("{s:s, s:s}", "command", "pause", "name", name), why);
+	bool reached;
+
+	return call(run_dir, json_pack("{s:s, s:s}", "command", "pause", "name", name), &reached,
+		why);
 }
 
 json_t *
 pause_order(const char *run_dir, const char *name, int seconds, int64_t patience,
-	struct fail *why)
+	bool *reached, struct fail *why)
 {
 	json_t *said = call(run_dir, json_pack("{s:s, s:s, s:i}", "command", "pause", "name", name,
-		"seconds", seconds), why);
+		"seconds", seconds), reached, why);
 	bool released = json_is_true(json_object_get(said, "released"));
 
 	for (; said != NULL && seconds > 0 && !released && patience > 0; patience -= AGAIN) {

@@ -82,7 +82,7 @@ exits 0 "plan --json" $pollwerk --json plan --rows 3
 holds "one document" "d['devices'] == 3 and d['rows'] == 3 and d['fits'] is True and d['files'] == 9"
 exits 1 "plan of what no disk holds" $pollwerk plan --rows 1000000
 shows "says so" '^does not fit: the RRD files need more'
-for command in status devices alarms paths reload; do
+for command in status devices alarms paths reload "pause press" clock; do
 	exits 3 "$command: exit 3 without a daemon" $pollwerk $command
 	says "$command: says that it is not reachable" 'not reachable: .*ctl.sock: '
 done
