@@ -753,6 +753,39 @@ tells_a_dead_unit_from_its_gateway(void)
 	finish();
 }
 
+/* The numbers on one bus have nothing to do with those on another. */
+static void
+two_gateways_with_the_same_unit_ids_stay_apart(void)
+{
+	static struct server other;
+	struct plant *dead, *alive;
+
+	begin();
+	server.special = through_a_gateway;
+	dead = plant_new(101);
+	add(dead, 3, 0, REGS_U16);
+	memset(&other, 0, sizeof(other));
+	server_start(&other, loop, "10.1.7.21");
+	alive = plant_new(101);
+	alive->options.address = other.at;
+	add(alive, 3, 0, REGS_U16);
+	plant_open(dead);
+	plant_open(alive);
+	for (int i = 0; i < 5; i++) {
+		start(dead, i > 0);
+		check_points(polled(alive, false), 0, 0, REASON_GOOD);
+		CHECK_INT(alive->task.answered, 1);
+		check_points(&dead->task, 0, 0, REASON_GATEWAY);
+	}
+	CHECK_INT(server.accepted, 1);
+	CHECK_INT(other.accepted, 1);
+	CHECK_INT(other.requests, 5);
+	CHECK_INT(other.malformed, 0);
+	plant_close(dead);
+	plant_close(alive);
+	finish();
+}
+
 static void
 says_unreachable_when_there_is_no_connection(void)
 {
@@ -1007,6 +1040,7 @@ RUN_TESTS(TEST(never_connects_where_no_connection_is_free),
 	TEST(learns_how_much_a_device_can_take), TEST(stops_filling_gaps_when_that_is_refused),
 	TEST(costs_one_request_when_the_device_is_silent),
 	TEST(tells_a_dead_unit_from_its_gateway),
+	TEST(two_gateways_with_the_same_unit_ids_stay_apart),
 	TEST(says_unreachable_when_there_is_no_connection),
 	TEST(loses_only_the_block_that_was_answered_wrongly),
 	TEST(never_touches_a_task_that_was_cancelled),
