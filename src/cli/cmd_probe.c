@@ -378,7 +378,7 @@ ask_reference(const struct request *request, const struct probe_result *result,
 	for (int i = 0; i < PROBE_BASES; i++) {
 		const struct probe_reading *reading = &result->at[i];
 
-		if (reading->possible)
+		if (reading->possible && !reading->barred)
 			reference->reads[reference->count++] = (struct reference_read){
 				.function = request->function, .address = reading->address,
 				.count = reading->count > 0 ? reading->count : 1 };
@@ -454,8 +454,8 @@ ask(const struct cmd_context *context, const struct request *request,
 	} else if (request->reference) {
 		shown = &reference;
 		for (int i = 0; i < PROBE_BASES; i++)
-			read = read && (!result->at[i].possible || is_same(request, &result->at[i],
-				reference_of(shown, &result->at[i])));
+			read = read && (!result->at[i].possible || result->at[i].barred ||
+				is_same(request, &result->at[i], reference_of(shown, &result->at[i])));
 	}
 	if (context->json)
 		print_json(request, result, shown);

@@ -18,6 +18,7 @@
 #include "modbus/block.h"
 #include "modbus/line.h"
 #include "modbus/modbus_parts.h"
+#include "modbus/owed.h"
 #include "modbus/wanted.h"
 
 #define HOPELESS (3600 * LOOP_S) /* devices get new firmware, but not every minute */
@@ -507,9 +508,9 @@ ask(struct work *work)
 	request->function = block->function;
 	request->address = block->address;
 	request->count = block->count;
-	/* A line without transaction ids may read one register more or fewer after a time-out. */
-	request->alone = work->points[block->first].separate ||
-		block_barred(&work->limits, block->function, end, end);
+	/* After a time-out a line without transaction ids may read some beyond it. */
+	request->alone = work->points[block->first].separate || block_barred(&work->limits,
+		block->function, end, end + OWED_BEYOND * (is_bits(block->function) ? 8 : 1) - 1);
 	line_send(request);
 }
 

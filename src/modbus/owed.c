@@ -163,7 +163,7 @@ owed_other_count(const struct owed *owed, const struct adu_read *read, bool beyo
 			return (uint16_t)(fewer * step);
 	}
 	/* Nine coils are an octet more than eight: one that nobody asked for is enough. */
-	for (unsigned more = units + 1; beyond && more <= units + 4; more++) {
+	for (unsigned more = units + 1; beyond && more <= units + OWED_BEYOND; more++) {
 		unsigned count = bits_asked(read) ? (more - 1) * step + 1 : more;
 
 		if (count <= most && read->address + count <= 65536 &&

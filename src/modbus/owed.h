@@ -41,9 +41,10 @@ void owed_refused(struct owed *owed, const struct adu_expect *asked, bool probe,
  * whole answer is taken off the list. */
 enum adu_verdict owed_feed(struct owed *owed, const uint8_t *buf, size_t len,
 	struct adu_answer *answer);
+enum { OWED_BEYOND = 4 }; /* registers, or octets of bits */
 /* Another count of registers or bits, from the same address, whose answer cannot be taken for
- * one that is owed; 0 when there is none. beyond: one register that nobody configured may be
- * read with it. */
+ * one that is owed; 0 when there is none. beyond: up to OWED_BEYOND that nobody configured may
+ * be read with it. */
 uint16_t owed_other_count(const struct owed *owed, const struct adu_read *read, bool beyond);
 /* When the unit was last asked something of that; 0 never. */
 int64_t owed_since(const struct owed *owed, uint8_t unit);

@@ -8,10 +8,12 @@
 #include "base/fail.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "modbus/block.h"
 #include "modbus/line.h"
 #include "modbus/modbus.h"
 #include "modbus/modbus_parts.h"
 #include "modbus/regs.h"
+#include "modbus/wanted.h"
 
 enum { IDENTIFY_BASIC = 1, IDENTIFY_REQUESTS = 10, IDENTIFY_HEAD = 6 };
 
@@ -20,6 +22,7 @@ struct probe {
 	struct lines *lines;
 	struct line_unit unit;
 	struct line_request request;
+	struct block_limits limits; /* of its neighbours some may not be read with it */
 	unsigned base;          /* 0..2: the reading under way; 3: identification */
 	unsigned identifies;    /* requests so far */
 	struct probe_result result;
@@ -150,7 +153,8 @@ read_next(struct probe *probe, unsigned most)
 {
 	struct probe_reading *reading;
 
-	while (probe->base < PROBE_BASES && !probe->result.at[probe->base].possible)
+	while (probe->base < PROBE_BASES && (!probe->result.at[probe->base].possible ||
+		probe->result.at[probe->base].barred))
 		probe->base++;
 	if (probe->base == PROBE_BASES) {
 		if (probe->options.identify)
@@ -160,7 +164,8 @@ read_next(struct probe *probe, unsigned most)
 		return;
 	}
 	reading = &probe->result.at[probe->base];
-	while (reading->address + most > 65536)
+	while (most > 1 && (reading->address + most > 65536 || block_barred(&probe->limits,
+		probe->options.function, reading->address + 1u, reading->address + most - 1)))
 		most /= 2;
 	probe->request.address = reading->address;
 	probe->request.count = (uint16_t)most;
@@ -196,6 +201,26 @@ on_read(struct line_request *request, const struct line_result *result, void *ar
 	read_next(probe, most);
 }
 
+/* What a barrier parts from the address is not looked at: reading it may change the device. */
+static void
+find_places(struct probe *probe)
+{
+	const struct probe_options *options = &probe->options;
+
+	for (int i = 0; i < PROBE_BASES; i++) {
+		struct probe_reading *reading = &probe->result.at[i];
+		int address = options->address + i - 1;
+		uint32_t edge = options->address + (i == 0 ? 0u : 1u);
+
+		reading->possible = options->function != 0 && address >= 0 && address <= 65535;
+		reading->address = (uint16_t)address;
+		reading->barred = i != 1 && reading->possible &&
+			block_barred(&probe->limits, options->function, edge, edge);
+		if (reading->barred)
+			str_copy(reading->why, sizeof reading->why, "a barrier is in between");
+	}
+}
+
 struct probe *
 probe_new(struct loop *loop, const struct probe_options *options,
 	void (*done)(const struct probe_result *result, void *arg), void *arg)
@@ -208,12 +233,8 @@ probe_new(struct loop *loop, const struct probe_options *options,
 	probe->options = *options;
 	probe->done = done;
 	probe->arg = arg;
-	for (int i = 0; i < PROBE_BASES; i++) {
-		int address = options->address + i - 1;
-
-		probe->result.at[i].possible = options->function != 0 && address >= 0 && address <= 65535;
-		probe->result.at[i].address = (uint16_t)address;
-	}
+	probe->limits = wanted_limits(device);
+	find_places(probe);
 	probe->unit.id = device->unit_id;
 	if (options->send == NULL) {
 		probe->lines = lines_new(loop);

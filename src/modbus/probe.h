@@ -32,6 +32,7 @@ struct probe_options {
 /* What stood at address - 1, address, address + 1. */
 struct probe_reading {
 	bool possible;     /* -1 and 65536 are no addresses */
+	bool barred;       /* from the address, and so not read; why says it */
 	uint16_t address;
 	unsigned count;    /* registers or bits from there that could be read; 0: none */
 	uint8_t bytes[2 * PROBE_REGISTERS]; /* as on the wire */

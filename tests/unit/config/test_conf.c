@@ -565,7 +565,7 @@ knows_what_may_be_asked_for_together(void)
 {
 	struct inventory *inventory = load(
 		"poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
-		"lines: ( { name = \"bus\"; address = \"10.0.0.9\"; baud = 9600;\n"
+		"lines: ( { name = \"bus\"; address = \"10.0.0.9\"; baud = 1200; parity = \"even\";\n"
 		"  transport = \"rtu-over-tcp\"; } );\n"
 		"devices: ( { name = \"m\"; address = \"10.0.0.1\"; modbus = { unit_id = 1; barriers = [ 40 ]; };\n"
 		"  templates = [ \"new\" ]; points = ( { name = \"s\"; pdu = 602; function = 4; type = \"u32\";\n"
@@ -588,6 +588,8 @@ knows_what_may_be_asked_for_together(void)
 	CHECK_INT(n->barrier_count, 2);
 	CHECK_INT(m->max_gap, 31);
 	CHECK_INT(n->max_gap, 7);
+	/* 3.5 characters of 11 bits */
+	CHECK_INT(n->request_gap, INT64_C(11) * 35 * 1000000000 / 10 / 1200);
 	CHECK(m->no_merge && !n->no_merge);
 	CHECK_STR(p->atomic, "x");
 	CHECK(!p->side_effect);

@@ -718,7 +718,8 @@ through_a_gateway(struct server *self, const struct server_request *request)
 
 	if (request->unit <= 100)
 		return false;
-	server_send(self, request, answer, server_exception(request, 0x0B, answer));
+	server_send(self, request, answer, server_exception(request,
+		self->state == 0 ? 0x0B : (uint8_t)self->state, answer));
 	return true;
 }
 
@@ -747,6 +748,11 @@ tells_a_dead_unit_from_its_gateway(void)
 			"function 3, 1 registers from 0");
 		check_points(polled(alive, false), 0, 0, REASON_GOOD);
 	}
+	server.state = 0x0A;
+	task = polled(dead, true);
+	check_points(task, 0, 1, REASON_GATEWAY);
+	CHECK(strstr(task->error, "exception 10 (gateway path unavailable)") != NULL);
+	check_points(polled(alive, false), 0, 0, REASON_GOOD);
 	CHECK_INT(server.accepted, 1);
 	plant_close(dead);
 	plant_close(alive);

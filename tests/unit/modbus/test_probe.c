@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "../../fake/loop_sim.h"
 #include "../../fake/net_sim.h"
+#include "modbus/block.h"
 #include "modbus/modbus.h"
 #include "server.h"
 
@@ -71,6 +72,29 @@ reads_the_address_and_its_neighbours(void)
 		CHECK_INT(result->at[i].bytes[0] << 8 | result->at[i].bytes[1],
 			server_register(2, (uint16_t)(99 + i)));
 	}
+	finish(probe);
+}
+
+/* The register behind 602 is cleared by being read, and the one before it belongs elsewhere. */
+static void
+does_not_read_across_a_barrier(void)
+{
+	static const struct block_barrier barriers[] = { { 4, 603 }, { 4, 604 }, { 0, 600 } };
+	struct probe *probe;
+
+	begin();
+	device.barriers = barriers;
+	device.barrier_count = 3;
+	probe = probed(ADU_INPUT_REGISTERS, 602, false);
+	CHECK_STR(server.log, "u2:f4@601+2 u2:f4@602+1");
+	CHECK_STR(result->at[2].why, "a barrier is in between");
+	CHECK_INT(result->at[2].count, 0);
+	finish(probe);
+	begin();
+	device.barriers = barriers;
+	device.barrier_count = 3;
+	probe = probed(ADU_INPUT_REGISTERS, 603, false);
+	CHECK_STR(server.log, "u2:f4@603+1");
 	finish(probe);
 }
 
@@ -303,7 +327,8 @@ shows_digits_only_where_there_are_some(void)
 		CHECK(wanted[i].seen);
 }
 
-RUN_TESTS(TEST(reads_the_address_and_its_neighbours), TEST(stays_within_the_address_space),
+RUN_TESTS(TEST(reads_the_address_and_its_neighbours), TEST(does_not_read_across_a_barrier),
+	TEST(stays_within_the_address_space),
 	TEST(takes_what_it_can_get), TEST(asks_a_silent_device_once),
 	TEST(reads_the_identification_in_parts), TEST(stops_at_the_first_refusal),
 	TEST(does_not_follow_more_follows_for_ever),
