@@ -10,13 +10,63 @@
 #include "snmp/ber_out.h"
 #include "snmp/snmp.h"
 
+typedef uint8_t uint8_x8 __attribute__((vector_size(8)));
+typedef uint32_t uint32_x8 __attribute__((vector_size(32)));
+
 /* ---- questions ---- */
+
+/* Eight arcs of one octet each, false when some are longer. */
+static inline bool
+put_eight_arcs(uint8_t *to, const uint32_t *from)
+{
+	uint32_x8 arcs;
+	uint8_x8 octets;
+	uint32_t all = 0;
+
+	for (int i = 0; i < 8; i++)
+		all |= from[i];
+	if (all >= 0x80)
+		return false;
+	memcpy(&arcs, from, sizeof arcs);
+	octets = __builtin_convertvector(arcs, uint8_x8);
+	memcpy(to, &octets, sizeof octets);
+	return true;
+}
+
+/* A name of 10 to 18 arcs of one octet each, and lengths that take one, too: the usual one in
+ * a table. False: nothing was written. */
+static inline bool
+put_short_varbind(struct pen *pen, const struct snmp_oid *oid)
+{
+	size_t size = oid->count - 1;
+	uint8_t *at = pen->at;
+
+	if (oid->count < 10 || oid->count > 18 || at == NULL ||
+		(size_t)(at - pen->begin) < size + 6 || oid->ids[0] > 2 || oid->ids[1] >= 40)
+		return false;
+	at -= size + 6;
+	/* The arcs in the middle are put twice. */
+	if (!put_eight_arcs(at + 5, oid->ids + 2) ||
+		!put_eight_arcs(at + 4 + size - 8, oid->ids + oid->count - 8))
+		return false;
+	at[0] = TAG_SEQUENCE;
+	at[1] = (uint8_t)(size + 4);
+	at[2] = TAG_OID;
+	at[3] = (uint8_t)size;
+	at[4] = (uint8_t)(40 * oid->ids[0] + oid->ids[1]);
+	at[4 + size] = TAG_NULL;
+	at[5 + size] = 0;
+	pen->at = at;
+	return true;
+}
 
 static void
 put_varbind(struct pen *pen, const struct snmp_oid *oid)
 {
 	const uint8_t *end = pen->at;
 
+	if (put_short_varbind(pen, oid))
+		return;
 	put_bytes(pen, (const uint8_t[]){ TAG_NULL, 0 }, 2);
 	put_name(pen, oid);
 	put_head(pen, end, TAG_SEQUENCE);
@@ -54,9 +104,6 @@ fast_write(const struct fast_question *question, uint8_t *room, size_t size, siz
 }
 
 /* ---- answers ---- */
-
-typedef uint8_t uint8_x8 __attribute__((vector_size(8)));
-typedef uint32_t uint32_x8 __attribute__((vector_size(32)));
 
 /* Eight arcs of one octet each, false when some are longer. */
 static inline bool
@@ -267,19 +314,101 @@ read_value(uint8_t tag, const struct span *in, struct value *value, uint32_t **i
 	}
 }
 
+/* 8 to 16 octets, each an arc: nothing about them can be wrong. */
 static inline bool
-read_varbind(struct span *list, struct varbind *varbind, uint32_t **ids)
+has_short_arcs(const uint8_t *name, size_t size)
+{
+	uint64_t head, tail;
+
+	if (size - 8 > 8)
+		return false;
+	memcpy(&head, name, 8);
+	memcpy(&tail, name + size - 8, 8);
+	return ((head | tail) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* Exactly those that read_oid accepts. scratch: room as for read_oid. */
+static bool
+long_name_is_sound(const struct span *name, uint32_t *scratch)
+{
+	unsigned more = 0;
+	size_t count;
+
+	for (const uint8_t *p = name->at; p < name->end; p++) {
+		if (*p < 0x80) {
+			more = 0;
+			continue;
+		}
+		/* Five octets may be too many, and a leading zero is none. */
+		if (++more == 4 || *p == 0x80)
+			return read_oid(name, scratch, &count);
+	}
+	return more == 0 && (span_size(name) < BER_ARCS || read_oid(name, scratch, &count));
+}
+
+/* Most names are short, and of arcs of one octet each. */
+static inline bool
+name_is_sound(const struct span *name, uint32_t *scratch)
+{
+	return has_short_arcs(name->at, span_size(name)) || long_name_is_sound(name, scratch);
+}
+
+static bool
+read_varbind(struct span *list, struct varbind *varbind, uint32_t **ids, bool whole)
 {
 	struct span both, name, value;
+	size_t count = 0;
 	uint8_t tag;
 
 	if (!take_tagged(list, TAG_SEQUENCE, &both) || !take_tagged(&both, TAG_OID, &name) ||
-		name.at == name.end || !read_oid(&name, *ids, &varbind->count))
+		name.at == name.end)
 		return false;
-	varbind->ids = *ids;
-	*ids += varbind->count;
+	if (whole ? !read_oid(&name, *ids, &count) : !name_is_sound(&name, *ids))
+		return false;
+	varbind->ids = whole ? *ids : NULL;
+	varbind->count = count;
+	varbind->name = name.at;
+	varbind->name_size = (uint32_t)span_size(&name);
+	*ids += count;
 	return take(&both, &tag, &value) && both.at == both.end &&
 		read_value(tag, &value, &varbind->value, ids);
+}
+
+/* What nearly all varbinds of a table are: a counter of 1 to 8 octets under a short name, all
+ * lengths in one octet. Returns where the next one begins, or NULL: nothing was done, it may
+ * be sound all the same. */
+static inline const uint8_t *
+read_counter(const uint8_t *p, const uint8_t *end, struct varbind *varbind)
+{
+	const uint8_t *value;
+	size_t name_size, size;
+	uint64_t number;
+
+	/* 0x80 as a length would begin a longer one; here it is only a number too large. */
+	if (end - p < 20 || p[0] != TAG_SEQUENCE || p[2] != TAG_OID)
+		return NULL;
+	name_size = p[3];
+	if (!has_short_arcs(p + 4, name_size))
+		return NULL;
+	value = p + 4 + name_size;
+	if (end - value < 2)
+		return NULL;
+	size = value[1];
+	if (size - 1 > 7 || p[1] != name_size + size + 4 || (size_t)(end - value) < size + 2)
+		return NULL;
+	memcpy(&number, value + size + 2 - 8, 8);
+	number = be64toh(number) & UINT64_MAX >> (64 - 8 * size);
+	if (value[0] == TAG_COUNTER64 ? value[2] & 0x80 && size < 8 :
+		value[0] != TAG_COUNTER32 || number > UINT32_MAX || (value[2] & 0x80 && size < 4))
+		return NULL;
+	varbind->ids = NULL;
+	varbind->count = 0;
+	varbind->name = p + 4;
+	varbind->name_size = (uint32_t)name_size;
+	varbind->value.type = value[0] == TAG_COUNTER64 ? VALUE_COUNTER64 : VALUE_COUNTER32;
+	varbind->value.size = 0;
+	varbind->value.count = number;
+	return value + 2 + size;
 }
 
 /* The shortest varbind has seven octets: SEQUENCE, an OID of one octet, NULL. Each OID has
@@ -300,17 +429,33 @@ make_room(struct fast_room *room, size_t size)
 }
 
 int
-fast_read(const struct ber_peek *peek, struct fast_room *room, size_t *count)
+fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whole, size_t *count)
 {
 	struct span list = { peek->list, peek->list + peek->list_size };
+	size_t read = 0;
 	uint32_t *ids;
 
 	make_room(room, peek->list_size);
 	ids = room->ids;
-	for (*count = 0; list.at < list.end; ++*count)
-		if (!read_varbind(&list, &room->varbinds[*count], &ids))
+	for (; list.at < list.end && read < whole; read++)
+		if (!read_varbind(&list, &room->varbinds[read], &ids, true))
 			return -1;
+	for (; list.at < list.end; read++) {
+		const uint8_t *next = read_counter(list.at, list.end, &room->varbinds[read]);
+
+		if (next != NULL)
+			list.at = next;
+		else if (!read_varbind(&list, &room->varbinds[read], &ids, false))
+			return -1;
+	}
+	*count = read;
 	return 0;
+}
+
+int
+fast_read(const struct ber_peek *peek, struct fast_room *room, size_t *count)
+{
+	return fast_read_names(peek, room, SIZE_MAX, count);
 }
 
 void

@@ -41,4 +41,8 @@ void fast_room_free(struct fast_room *room);
 /* Reads the varbinds of a message that ber_peek_head has accepted, exactly those that ber_peek
  * accepts. Their octets lie in the datagram, their OIDs in room. 0 and *count, or -1. */
 int fast_read(const struct ber_peek *peek, struct fast_room *room, size_t *count);
+/* The same, but the arcs are read of the first `whole` varbinds only. The others have a name
+ * that was found sound, within the datagram: more than 16 octets stand before it. */
+int fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whole,
+	size_t *count);
 #endif

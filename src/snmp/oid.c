@@ -93,13 +93,52 @@ oid_starts_with(const uint32_t *ids, size_t count, const uint32_t *prefix, size_
 	return count >= prefix_count && memcmp(ids, prefix, prefix_count * sizeof *ids) == 0;
 }
 
+static unsigned
+arc_size(uint32_t arc)
+{
+	return arc < 1u << 7 ? 1 : arc < 1u << 14 ? 2 : arc < 1u << 21 ? 3 : arc < 1u << 28 ? 4 : 5;
+}
+
+size_t
+oid_from_wire(uint32_t *ids, const uint8_t *bytes, size_t size)
+{
+	size_t count = 1;
+
+	ids[1] = 0;
+	for (size_t i = 0; i < size && count < SNMP_OID_MAX; i++) {
+		ids[count] = ids[count] << 7 | (bytes[i] & 0x7f);
+		if (bytes[i] < 0x80 && ++count < SNMP_OID_MAX)
+			ids[count] = 0;
+	}
+	/* The first number holds two arcs: X.690 8.19.4. */
+	ids[0] = ids[1] < 40 ? 0 : ids[1] < 80 ? 1 : 2;
+	ids[1] -= ids[0] * 40;
+	return count;
+}
+
+size_t
+oid_tail_to_wire(uint8_t *bytes, size_t room, const uint32_t *ids, size_t count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned octets = arc_size(ids[i]);
+
+		if (size + octets > room)
+			return 0;
+		for (unsigned k = octets; k > 0; k--)
+			bytes[size++] = (uint8_t)((ids[i] >> 7 * (k - 1) & 0x7f) |
+				(k > 1 ? 0x80 : 0));
+	}
+	return size;
+}
+
 size_t
 oid_wire_size(const uint32_t *ids, size_t count)
 {
 	size_t size = 1;
 
 	for (size_t i = 2; i < count; i++)
-		size += ids[i] < 1u << 7 ? 1 : ids[i] < 1u << 14 ? 2 : ids[i] < 1u << 21 ? 3 :
-			ids[i] < 1u << 28 ? 4 : 5;
+		size += arc_size(ids[i]);
 	return size;
 }

@@ -31,6 +31,10 @@ oid_same(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
 		same++;
 	return same;
 }
+/* From the contents in BER, which are sound; returns the number of arcs, SNMP_OID_MAX at most. */
+size_t oid_from_wire(uint32_t *ids, const uint8_t *bytes, size_t size);
+/* The octets of arcs behind the second one, or 0 when they are more than `room`. */
+size_t oid_tail_to_wire(uint8_t *bytes, size_t room, const uint32_t *ids, size_t count);
 /* Bytes of the contents in BER, without tag and length. */
 size_t oid_wire_size(const uint32_t *ids, size_t count);
 #endif

@@ -242,6 +242,15 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 	rows->taken = 0;
 }
 
+static uint64_t
+wire_of(const uint32_t *index, size_t count)
+{
+	uint8_t bytes[8 + ROW_WIRE] = { 0 };
+	size_t size = oid_tail_to_wire(bytes + 8, ROW_WIRE, index, count);
+
+	return size > 0 ? row_wire(bytes + 8 + size, size) : 0;
+}
+
 static struct row *
 row_new(struct rows *rows, const uint32_t *index, size_t count)
 {
@@ -255,6 +264,7 @@ row_new(struct rows *rows, const uint32_t *index, size_t count)
 	row->index_count = (uint16_t)count;
 	row->key = row->known = no_name;
 	row->place = str_hash((const char *)row->index, count * sizeof *index);
+	row->wire = wire_of(index, count);
 	recall(rows, row);
 	HASH_ADD_KEYPTR(hh, rows->by_index, row->index, count * sizeof *index, row);
 	return row;
@@ -282,19 +292,38 @@ has_index(const struct row *row, const uint32_t *index, size_t count)
 	return row != NULL && row_is(row, index, count);
 }
 
+struct row *
+rows_next(const struct rows *rows)
+{
+	size_t after = rows->sighted != NULL ? rows->sighted->slot + 1 : 0;
+
+	return after < rows->present_count ? rows->present[after] :
+		after < rows->before_count ? rows->before[after] : NULL;
+}
+
 /* Columns are read side by side, and mostly as in the last poll: the row is the one that
  * another column just had, or the next one. */
 static struct row *
 expected_row(const struct rows *rows, const uint32_t *index, size_t count)
 {
-	size_t after = rows->sighted != NULL ? rows->sighted->slot + 1 : 0;
 	struct row *row;
 
 	if (has_index(rows->sighted, index, count))
 		return rows->sighted;
-	row = after < rows->present_count ? rows->present[after] :
-		after < rows->before_count ? rows->before[after] : NULL;
+	row = rows_next(rows);
 	return has_index(row, index, count) ? row : NULL;
+}
+
+void
+rows_sight_row(struct rows *rows, struct row *row)
+{
+	if (row->poll != rows->poll)
+		add_present(rows, row);
+	row->seen = rows->now;
+	rows->sighted = row;
+	/* Far apart in memory, and the one after the next comes soon. */
+	if (row->slot + 2u < rows->before_count)
+		__builtin_prefetch(rows->before[row->slot + 2], 1);
 }
 
 struct row *
@@ -308,13 +337,7 @@ rows_sight(struct rows *rows, const uint32_t *index, size_t count)
 		HASH_FIND(hh, rows->by_index, index, count * sizeof *index, row);
 	if (row == NULL)
 		row = row_new(rows, index, count);
-	if (row->poll != rows->poll)
-		add_present(rows, row);
-	row->seen = rows->now;
-	rows->sighted = row;
-	/* Far apart in memory, and the one after the next comes soon. */
-	if (row->slot + 2u < rows->before_count)
-		__builtin_prefetch(rows->before[row->slot + 2]);
+	rows_sight_row(rows, row);
 	return row;
 }
 
@@ -328,6 +351,22 @@ struct row *
 rows_at(const struct rows *rows, size_t slot)
 {
 	return rows->present[slot];
+}
+
+void
+rows_await(const struct rows *rows, size_t slot)
+{
+	const struct row_history *home;
+
+	if (slot >= rows->present_count)
+		return;
+	home = rows->present[slot]->home;
+	__builtin_prefetch(rows->present[slot]->known);
+	if (home == NULL)
+		return;
+	__builtin_prefetch(home->key);
+	__builtin_prefetch(&home->poll, 1);
+	__builtin_prefetch(home->generations, 1);
 }
 
 /* ---- names ---- */

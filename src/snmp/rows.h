@@ -12,6 +12,7 @@
 #ifndef PW_ROWS_H
 #define PW_ROWS_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,26 +47,40 @@ struct row_history {
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };
 
-/* Small: a device has hundreds, and each poll looks at all. */
+/* Small: a device has hundreds, and each poll looks at all. What each cell looks at comes
+ * first. */
 struct row {
 	uint32_t *index; /* behind the column's OID */
+	uint64_t wire;   /* row_wire of the index, 0 when it is longer */
+	uint32_t few[2]; /* rows.c's: an index of so many arcs */
+	uint32_t slot;   /* number among the present ones, in order of sight */
+	unsigned poll;   /* rows.c's: the last in which it was present */
+	int64_t seen;    /* rows.c's */
 	struct row_history *history; /* after rows_name; NULL when hidden */
 	const char *text; /* what the agent calls it in this poll, "" for nothing; the owner's */
-	uint32_t slot;    /* number among the present ones, in order of sight */
 	uint16_t index_count;
 	bool hidden;      /* its text, or that it exists, is not certain: no name */
 	/* rows.c's */
 	bool renamed : 1; /* in this poll: the index had another name before */
 	bool same : 1;    /* text is what it is known by */
-	unsigned poll;    /* the last in which it was present */
 	unsigned doubted; /* the poll in which it came up with a text that another row had */
 	const char *key, *known; /* its name, and the text that is for, in one piece of memory */
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
-	int64_t seen;
 	uint64_t place;   /* hash of the index */
-	uint32_t few[2];  /* an index of so many arcs */
 	UT_hash_handle hh;
 };
+
+/* The octets of an index in BER, 1 to ROW_WIRE of them, as a number that no other index has;
+ * eight octets are read, up to the index's end. */
+#define ROW_WIRE 7
+static inline uint64_t
+row_wire(const uint8_t *end, size_t size)
+{
+	uint64_t octets;
+
+	memcpy(&octets, end - 8, 8);
+	return le64toh(octets) >> (64 - 8 * size) | (uint64_t)size << 56;
+}
 
 /* Is it the one with this index? */
 static inline bool
@@ -85,11 +100,17 @@ void rows_begin(struct rows *rows, int64_t now, int64_t retire);
 /* The row with this index, made when new, present from now on. text is empty, hidden
  * false at first; text may be set, and has to live until rows_name has returned. */
 struct row *rows_sight(struct rows *rows, const uint32_t *index, size_t count);
+/* The row that comes after the newest one if all is as in the last poll, NULL when there is
+ * none; and this one is present from now on. */
+struct row *rows_next(const struct rows *rows);
+void rows_sight_row(struct rows *rows, struct row *row);
 /* Gives the row the text that its name is for when the agent's octets are that text, to the
  * letter. False: they may be it all the same, see value_text. */
 bool rows_still_called(struct row *row, const uint8_t *octets, size_t size);
 size_t rows_present(const struct rows *rows);
 struct row *rows_at(const struct rows *rows, size_t slot); /* 0 .. rows_present - 1 */
+/* The end of a poll comes to the rows from this slot on soon: far apart in memory. */
+void rows_await(const struct rows *rows, size_t slot);
 /* Gives each present row its history by its text. */
 void rows_name(struct rows *rows);
 

@@ -363,6 +363,7 @@ copy_answer(struct session *session, const netsnmp_pdu *pdu)
 		struct varbind *to = &sessions->varbinds[count++];
 
 		to->ids = ids;
+		to->name = NULL;
 		to->count = v->name_length;
 		ids = copy_ids(ids, v->name, v->name_length);
 		copy_value(v, &to->value, &ids, &octets);
@@ -647,10 +648,12 @@ library_read(struct session *session, const uint8_t *data, size_t size)
 static bool
 fast_answer(struct session *session, const struct ber_peek *peek)
 {
+	const struct session_request *request = &session->request;
 	struct fast_room *room = &session->sessions->room;
 	size_t count;
 
-	if (fast_read(peek, room, &count) == -1)
+	if (fast_read_names(peek, room, request->names ? request->whole : SIZE_MAX,
+		    &count) == -1)
 		return false;
 	set_answer(session, peek->error_status, peek->error_index, room->varbinds, count);
 	return true;

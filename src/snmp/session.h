@@ -40,6 +40,10 @@ struct session_request {
 	size_t count;
 	uint16_t non_repeaters, max_repetitions; /* GETBULK */
 	uint8_t tries;    /* 0: as configured */
+	/* GETNEXT, GETBULK: the arcs of `whole` varbinds only are wanted, of the others the name
+	 * does where the engine has it (see struct varbind). */
+	bool names;
+	uint16_t whole;
 	int64_t deadline; /* mono; no try waits beyond it */
 };
 

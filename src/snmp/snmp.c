@@ -319,6 +319,8 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 		(device->no_uptime_until <= loop_mono(loop) && !asks_one_by_one(work)))
 		request.count = put_uptime(device, ask->op);
 	memcpy(question->oids + request.count, ask->oids, ask->count * sizeof ask->oids[0]);
+	request.names = work->table != NULL && !device->probe;
+	request.whole = (uint16_t)request.count;
 	request.op = ask->op;
 	request.non_repeaters = ask->op == SESSION_GETBULK ? (uint16_t)request.count : 0;
 	request.max_repetitions = ask->max_repetitions;

@@ -1,5 +1,6 @@
 #include "snmp/table.h"
 
+#include <endian.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,12 @@ struct column {
 	bool done;     /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
 	size_t cells;
-	size_t cursor_count; /* arcs of the last OID that was answered; see cursor_of */
-	/* While an answer is read: the same, or where the column begins. */
-	const uint32_t *last;
-	size_t last_count;
+	const uint32_t *last; /* the index of the last cell; a row's, or see places */
+	size_t last_count;    /* arcs of it, 0 before the first */
+	/* The contents of oid in BER where they are 9 to 16 octets, as nearly all have: the last
+	 * eight, and those before. */
+	uint64_t wire, wire_before;
+	uint8_t wire_size; /* 0: another size, or a table of connections */
 };
 
 /* Columns of which the first that a row has is used: [first, first + count). */
@@ -49,6 +52,7 @@ struct chain {
 	size_t first, count;
 	size_t next; /* alternatives before it have been tried in this poll */
 	bool carries; /* octets that the interface carries: its speed is their limit */
+	bool plain;   /* a counter, of which no number means that it is invalid */
 };
 
 /* When it came, and the device's generation then. */
@@ -91,7 +95,9 @@ struct table {
 	bool infos_due;
 	bool broken;          /* something was wrong in this poll */
 	/* Of this poll only. */
-	uint32_t *cursors;    /* SNMP_OID_MAX for each column */
+	uint32_t *asked;      /* the arcs of the question's OIDs, one behind the other */
+	size_t asked_room;
+	uint32_t *places;     /* SNMP_OID_MAX for each column of a table of connections */
 	struct cell *cells;   /* column_count for each row, by its slot */
 	size_t cells_room;    /* rows */
 	struct answer *answers;
@@ -119,11 +125,30 @@ compile(regex_t *regex, bool *has, const char *text, struct fail *why)
 	return 0;
 }
 
+/* What struct column keeps of its OID, of a name that is to begin with such contents. Reads 16
+ * octets up to their end. */
+static inline void
+read_wire(const uint8_t *name, size_t size, uint64_t *wire, uint64_t *before)
+{
+	memcpy(wire, name + size - 8, 8);
+	memcpy(before, name + size - 16, 8);
+	*before = le64toh(*before) >> 8 * (16 - size);
+}
+
 static void
 add_column(struct table *table, const struct snmp_oid *oid, enum role role, size_t of)
 {
-	table->columns[table->column_count++] = (struct column){ .oid = oid, .role = role,
-		.of = of };
+	struct column *column = &table->columns[table->column_count++];
+	size_t size = oid_wire_size(oid->ids, oid->count);
+	uint8_t bytes[16 + 16] = { 0 };
+
+	*column = (struct column){ .oid = oid, .role = role, .of = of };
+	if (size < 9 || size > 16 || oid->ids[1] >= 40 || table->wire->peer_count > 0)
+		return;
+	bytes[16] = (uint8_t)(40 * oid->ids[0] + oid->ids[1]);
+	oid_tail_to_wire(bytes + 17, size - 1, oid->ids + 2, oid->count - 2);
+	column->wire_size = (uint8_t)size;
+	read_wire(bytes + 16, size, &column->wire, &column->wire_before);
 }
 
 static void
@@ -178,6 +203,8 @@ lay_out(struct table *table)
 		const struct snmp_point *columns = point->wire;
 
 		add_chain(table, columns->oids, columns->oid_count, ROLE_POINT, i);
+		table->chains[1 + i].plain = point->kind == POINT_COUNTER &&
+			columns->invalid_count == 0;
 		table->chains[1 + i].carries = point->kind == POINT_COUNTER &&
 			strcmp(point->unit, "B/s") == 0;
 		if (point->kind == POINT_GAUGE && strcmp(point->name, "speed") == 0 &&
@@ -226,12 +253,15 @@ drop_poll(struct table *table)
 	}
 	free(table->cells);
 	free(table->answers);
-	free(table->cursors);
+	free(table->asked);
+	free(table->places);
 	table->answers = NULL;
 	table->answer_count = 0;
 	table->cells = NULL;
 	table->cells_room = 0;
-	table->cursors = NULL;
+	table->asked = NULL;
+	table->asked_room = 0;
+	table->places = NULL;
 }
 
 void
@@ -275,18 +305,15 @@ keep_bytes(struct table *table, const void *bytes, size_t size)
 	return to;
 }
 
-static struct cell *
+static inline struct cell *
 cell_at(const struct table *table, const struct row *row, size_t column)
 {
 	return &table->cells[row->slot * table->column_count + column];
 }
 
 static void
-cell_put(struct table *table, struct cell *cell, const struct value *value)
+cell_put_bytes(struct table *table, struct cell *cell, const struct value *value)
 {
-	cell->answer = (uint32_t)table->answer_count - 1;
-	cell->type = (uint8_t)value->type;
-	cell->size = 0;
 	switch (value->type) {
 	case VALUE_OID:
 		cell->size = (uint16_t)value->size;
@@ -300,8 +327,17 @@ cell_put(struct table *table, struct cell *cell, const struct value *value)
 		cell->bits = (uintptr_t)keep_bytes(table, value->octets, cell->size);
 		break;
 	default:
-		cell->bits = value->count;
+		break;
 	}
+}
+
+static inline void
+cell_put(struct table *table, struct cell *cell, const struct value *value)
+{
+	*cell = (struct cell){ .bits = value->count, .type = (uint8_t)value->type,
+		.answer = (uint32_t)table->answer_count - 1 };
+	if (value->type >= VALUE_OCTETS && value->type <= VALUE_OPAQUE)
+		cell_put_bytes(table, cell, value);
 }
 
 static inline struct value
@@ -396,9 +432,10 @@ table_begin(struct table *table, const struct ask_context *context)
 	table->broken = false;
 	table->infos_due = false;
 	rows_begin(table->rows, context->now, context->group->retire);
-	/* Read up to cursor_count only: not worth zeroing. */
-	table->cursors = mem_grow(NULL, table->column_count,
-		SNMP_OID_MAX * sizeof *table->cursors);
+	/* Read up to last_count only: not worth zeroing. */
+	if (table->wire->peer_count > 0)
+		table->places = mem_grow(NULL, table->column_count,
+			SNMP_OID_MAX * sizeof *table->places);
 	for (size_t i = 0; i < table->column_count; i++) {
 		struct column *column = &table->columns[i];
 
@@ -407,7 +444,8 @@ table_begin(struct table *table, const struct ask_context *context)
 		column->done = false;
 		column->broken = REASON_GOOD;
 		column->cells = 0;
-		column->cursor_count = 0;
+		column->last = NULL;
+		column->last_count = 0;
 		if (column->skip > 0)
 			column->skip--;
 	}
@@ -419,20 +457,33 @@ table_begin(struct table *table, const struct ask_context *context)
 
 /* ---- questions ---- */
 
-static uint32_t *
-cursor_of(const struct table *table, size_t column)
+/* The columns' OIDs, with the index of the last cell behind. */
+static void
+put_oids(struct table *table, struct ask *ask)
 {
-	return table->cursors + column * SNMP_OID_MAX;
-}
+	size_t arcs = 0;
+	uint32_t *at;
 
-static struct snmp_oid
-where(const struct table *table, size_t i)
-{
-	const struct column *column = &table->columns[i];
+	for (size_t i = 0; i < ask->count; i++)
+		arcs += table->columns[ask->what[i]].oid->count +
+			table->columns[ask->what[i]].last_count;
+	if (arcs > table->asked_room) {
+		table->asked_room = arcs + 2 * ask->count;
+		table->asked = mem_grow(table->asked, table->asked_room, sizeof *table->asked);
+	}
+	at = table->asked;
+	for (size_t i = 0; i < ask->count; i++) {
+		const struct column *column = &table->columns[ask->what[i]];
+		size_t count = column->oid->count;
 
-	if (column->cursor_count == 0)
-		return *column->oid;
-	return (struct snmp_oid){ .ids = cursor_of(table, i), .count = column->cursor_count };
+		ask->oids[i] = *column->oid;
+		if (column->last_count == 0)
+			continue;
+		ask->oids[i] = (struct snmp_oid){ .ids = at, .count = count + column->last_count };
+		memcpy(at, column->oid->ids, count * sizeof *at);
+		memcpy(at + count, column->last, column->last_count * sizeof *at);
+		at += ask->oids[i].count;
+	}
 }
 
 static size_t
@@ -449,8 +500,7 @@ add_columns(const struct table *table, size_t most, struct ask *ask)
 		if (table->expected + 1 > column->cells &&
 			table->expected + 1 - column->cells > left)
 			left = table->expected + 1 - column->cells;
-		ask->what[ask->count] = (uint16_t)i;
-		ask->oids[ask->count++] = where(table, i);
+		ask->what[ask->count++] = (uint16_t)i;
 	}
 	return left;
 }
@@ -468,6 +518,7 @@ table_next(struct table *table, const struct ask_context *context,
 	while (ask->count == 0 && next_alternatives(table));
 	if (ask->count == 0)
 		return false;
+	put_oids(table, ask);
 	ask->op = context->version == 1 ? SESSION_GETNEXT : SESSION_GETBULK;
 	if (repetitions > limit->varbinds / ask->count)
 		repetitions = limit->varbinds / ask->count;
@@ -504,86 +555,144 @@ stop_all(struct table *table, const struct ask_context *context)
 				"stopped, the table does not end");
 }
 
-static struct cell *
-cell_for(struct table *table, struct row *row, size_t column)
+static void
+grow_cells(struct table *table, size_t slot)
 {
-	if (row->slot >= table->cells_room) {
-		size_t room = row->slot + row->slot / 2 + 8, size = table->column_count;
+	size_t room = slot + slot / 2 + 8, size = table->column_count;
 
-		if (room <= table->expected)
-			room = table->expected + 1;
-		table->cells = mem_grow(table->cells, room, size * sizeof *table->cells);
-		memset(table->cells + table->cells_room * size, 0,
-			(room - table->cells_room) * size * sizeof *table->cells);
-		table->cells_room = room;
-	}
+	if (room <= table->expected)
+		room = table->expected + 1;
+	table->cells = mem_grow(table->cells, room, size * sizeof *table->cells);
+	memset(table->cells + table->cells_room * size, 0,
+		(room - table->cells_room) * size * sizeof *table->cells);
+	table->cells_room = room;
+}
+
+static inline struct cell *
+cell_for(struct table *table, const struct row *row, size_t column)
+{
+	if (row->slot >= table->cells_room)
+		grow_cells(table, row->slot);
 	return cell_at(table, row, column);
+}
+
+static inline void
+note_cell(struct column *column, const uint32_t *index, size_t count, enum value_type type)
+{
+	column->cells++;
+	column->last = index;
+	column->last_count = count;
+	if (column->type == VALUE_NONE && value_type_is_there(type))
+		column->type = (uint8_t)type;
 }
 
 /* The row of the place that a connection goes to, if that is looked for. Several connections
  * to one place are one. */
 static void
 take_connection(struct table *table, const struct ask_context *context, size_t i,
-	const struct varbind *varbind)
+	const struct snmp_oid *index, const struct value *value)
 {
 	struct column *column = &table->columns[i];
 	const struct snmp_peer *peer = peer_find(table->wire->peers, table->wire->peer_count,
-		varbind->ids + column->oid->count, varbind->count - column->oid->count);
+		index->ids, index->count);
+	uint32_t *place = table->places + i * SNMP_OID_MAX;
 
 	if (peer != NULL) {
 		struct cell *cell = cell_for(table, rows_sight(table->rows, peer->index,
 			peer->index_count), i);
 
 		if (!cell_is_there(cell) ||
-			peer_state_counts_more(varbind->value.count, cell->bits))
-			cell_put(table, cell, &varbind->value);
+			peer_state_counts_more(value->count, cell->bits))
+			cell_put(table, cell, value);
 	}
-	if (column->cells + 1 >= TABLE_ROWS_MAX)
+	memcpy(place, index->ids, index->count * sizeof *place);
+	note_cell(column, place, index->count, value->type);
+	if (column->cells >= TABLE_ROWS_MAX)
 		stop_all(table, context);
 }
 
+static inline void
+take_cell(struct table *table, struct row *row, size_t i, const struct value *value)
+{
+	cell_put(table, cell_for(table, row, i), value);
+	note_cell(&table->columns[i], row->index, row->index_count, value->type);
+}
+
+/* Anything, by its arcs. */
 static void
-take_varbind(struct table *table, const struct ask_context *context, size_t i,
+take_any(struct table *table, const struct ask_context *context, size_t i,
 	const struct varbind *varbind, struct row **newest)
 {
 	struct column *column = &table->columns[i];
 	const struct snmp_oid *oid = column->oid;
-	struct row *row = *newest;
+	struct snmp_oid name = { varbind->ids, varbind->count }, index;
+	uint32_t arcs[SNMP_OID_MAX];
 	size_t same;
 
-	if (column->done)
-		return;
-	if (varbind->value.type == VALUE_END_OF_VIEW) {
-		column->done = true;
-		return;
-	}
-	same = oid_same(varbind->ids, varbind->count, column->last, column->last_count);
-	if (same == varbind->count ||
-		(same < column->last_count && varbind->ids[same] < column->last[same])) {
+	if (name.ids == NULL)
+		name = (struct snmp_oid){ arcs,
+			oid_from_wire(arcs, varbind->name, varbind->name_size) };
+	same = oid_same(name.ids, name.count, oid->ids, oid->count);
+	index = (struct snmp_oid){ name.ids + same, name.count - same };
+	/* The last one begins with the column's OID. */
+	if (same < oid->count ? index.count == 0 || *index.ids < oid->ids[same] :
+		oid_compare(index.ids, index.count, column->last, column->last_count) <= 0) {
 		break_column(table, context, i, REASON_BAD_REPLY, "stopped, OIDs do not increase");
 		return;
 	}
-	/* The last one begins with the column's OID, so this one does as far as both agree. */
 	if (same < oid->count) {
 		column->done = true;
 		return;
 	}
 	if (table->wire->peer_count > 0) {
-		take_connection(table, context, i, varbind);
-	} else {
-		if (row == NULL ||
-			!row_is(row, varbind->ids + oid->count, varbind->count - oid->count))
-			row = *newest = rows_sight(table->rows, varbind->ids + oid->count,
-				varbind->count - oid->count);
-		cell_put(table, cell_for(table, row, i), &varbind->value);
+		take_connection(table, context, i, &index, &varbind->value);
+		return;
 	}
-	column->cells++;
-	if (column->type == VALUE_NONE && value_type_is_there(varbind->value.type))
-		column->type = (uint8_t)varbind->value.type;
-	column->last = varbind->ids;
-	column->last_count = varbind->count;
-	if (row != NULL && row->slot >= TABLE_ROWS_MAX)
+	*newest = rows_sight(table->rows, index.ids, index.count);
+	take_cell(table, *newest, i, &varbind->value);
+	if ((*newest)->slot >= TABLE_ROWS_MAX)
 		stop_all(table, context);
+}
+
+/* Behind the last cell of that column? */
+static inline bool
+comes_next(const struct column *column, const struct row *row)
+{
+	if (column->last_count == 1 && row->index_count == 1)
+		return *row->index > *column->last;
+	return oid_compare(row->index, row->index_count, column->last, column->last_count) > 0;
+}
+
+/* A cell of the row that another column just had, or of the one that is expected next: seen
+ * by the octets of its name. False for all else: nothing was done. */
+static inline bool
+take_expected(struct table *table, size_t i, const struct varbind *varbind, struct row **newest)
+{
+	const struct column *column = &table->columns[i];
+	size_t size = column->wire_size;
+	uint64_t wire, before;
+	struct row *row = *newest;
+
+	if (varbind->name == NULL || size == 0 || varbind->name_size <= size ||
+		varbind->name_size > size + ROW_WIRE)
+		return false;
+	read_wire(varbind->name, size, &wire, &before);
+	if (wire != column->wire || before != column->wire_before)
+		return false;
+	wire = row_wire(varbind->name + varbind->name_size, varbind->name_size - size);
+	if (row == NULL || row->wire != wire)
+		row = rows_next(table->rows);
+	if (row == NULL || row->wire != wire || !comes_next(column, row))
+		return false;
+	if (row != *newest) {
+		/* The last one, and all the more, is for take_any to stop at. */
+		if (rows_present(table->rows) >= TABLE_ROWS_MAX)
+			return false;
+		rows_sight_row(table->rows, row);
+		*newest = row;
+	}
+	take_cell(table, row, i, &varbind->value);
+	return true;
 }
 
 static void
@@ -604,25 +713,15 @@ take_varbinds(struct table *table, const struct ask_context *context, const stru
 	struct row *newest = NULL;
 
 	note_answer(table, answer->received, context->generation);
-	for (size_t i = 0; i < ask->count; i++) {
-		struct snmp_oid last = where(table, ask->what[i]);
-
-		table->columns[ask->what[i]].last = last.ids;
-		table->columns[ask->what[i]].last_count = last.count;
-	}
 	for (size_t i = 0, which = 0; i < answer->count; i++) {
-		take_varbind(table, context, ask->what[which], &answer->varbinds[i], &newest);
-		which = which + 1 < ask->count ? which + 1 : 0;
-	}
-	/* The answer's OIDs end with it. */
-	for (size_t i = 0; i < ask->count; i++) {
-		struct column *column = &table->columns[ask->what[i]];
-		uint32_t *cursor = cursor_of(table, ask->what[i]);
+		const struct varbind *varbind = &answer->varbinds[i];
+		struct column *column = &table->columns[ask->what[which]];
 
-		if (column->last == cursor || column->last == column->oid->ids)
-			continue;
-		memcpy(cursor, column->last, column->last_count * sizeof *cursor);
-		column->cursor_count = column->last_count;
+		if (!column->done && varbind->value.type == VALUE_END_OF_VIEW)
+			column->done = true;
+		else if (!column->done && !take_expected(table, ask->what[which], varbind, &newest))
+			take_any(table, context, ask->what[which], varbind, &newest);
+		which = which + 1 < ask->count ? which + 1 : 0;
 	}
 }
 
@@ -914,16 +1013,47 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 		row->history->resets++;
 }
 
+/* What tell_point does, for a counter that arrived as one in the first of its columns. The
+ * reading's row stands already, and all that is not written here is zero. */
+static inline void
+tell_count(const struct table *table, const struct ask_context *context,
+	struct row_history *history, const struct cell *cell, struct reading *reading)
+{
+	const struct answer *answer = &table->answers[cell->answer];
+	uint16_t *known = &history->generations[reading->point];
+	uint16_t generation = (uint16_t)(answer->generation + history->resets);
+
+	reading->bits = cell->type == VALUE_COUNTER64 ? 64 : 32;
+	reading->raw = cell->bits;
+	reading->received = answer->received;
+	reading->discontinuity = *known != generation;
+	*known = generation;
+	task_reading(context->task, reading);
+}
+
 static void
 tell_row(const struct table *table, const struct ask_context *context, struct row *row)
 {
-	uint32_t number = task_row(context->task, row->history->key);
+	struct reading count = { .row = task_row(context->task, row->history->key),
+		.reason = REASON_GOOD };
+	const struct cell *cells = cell_at(table, row, 0);
 	double limit = octets_limit(table, row);
 
 	judge_mark(table, context, row);
-	for (size_t i = 0; i < table->group->point_count; i++)
-		tell_point(table, context, row, number, i, limit);
-	tell_infos(table, context, row, number);
+	for (size_t i = 0; i < table->group->point_count; i++) {
+		const struct chain *chain = &table->chains[1 + i];
+		const struct cell *cell = &cells[chain->first];
+
+		if (!chain->plain ||
+			(cell->type != VALUE_COUNTER64 && cell->type != VALUE_COUNTER32)) {
+			tell_point(table, context, row, count.row, i, limit);
+			continue;
+		}
+		count.point = (uint32_t)i;
+		count.max_rate = chain->carries ? limit : 0;
+		tell_count(table, context, row->history, cell, &count);
+	}
+	tell_infos(table, context, row, count.row);
 }
 
 /* An alternative that nobody has is not asked for again and again. */
@@ -990,6 +1120,7 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 	for (size_t slot = 0; slot < rows; slot++) {
 		struct row *row = rows_at(table->rows, slot);
 
+		rows_await(table->rows, slot + 4);
 		read_name(table, context, row);
 		row->hidden |= !is_certain(table, row);
 	}

@@ -41,8 +41,10 @@ struct value {
 	};
 };
 struct varbind {
-	const uint32_t *ids;
+	const uint32_t *ids; /* count arcs; NULL where only the name was wanted, see fast.h */
+	const uint8_t *name; /* the same as BER's contents; NULL where the engine keeps none */
 	size_t count;
+	uint32_t name_size;
 	struct value value;
 };
 

@@ -19,6 +19,7 @@
 #include "fuzz/same.h"
 #include "snmp/ber.h"
 #include "snmp/fast.h"
+#include "snmp/oid.h"
 #include "snmp/snmp.h"
 #include "unit/check.h"
 
@@ -51,6 +52,29 @@ same_message(const struct ber_peek *peek, size_t count, const netsnmp_pdu *pdu)
 			memcmp(pdu->community, peek->community, peek->community_size) != 0))
 		return false;
 	return same_varbinds(room.varbinds, count, pdu->variables);
+}
+
+/* The arcs may be left to who reads: the names are the same, and so is all else. */
+static bool
+names_agree(const struct ber_peek *peek, bool read, size_t count)
+{
+	static struct fast_room names;
+	uint32_t ids[SNMP_OID_MAX];
+	size_t named = 0;
+
+	if ((fast_read_names(peek, &names, count / 2, &named) == 0) != read)
+		return false;
+	for (size_t i = 0; read && i < count; i++) {
+		const struct varbind *x = &room.varbinds[i], *y = &names.varbinds[i];
+		size_t arcs = oid_from_wire(ids, y->name, y->name_size);
+
+		if (arcs != x->count || memcmp(ids, x->ids, arcs * sizeof *ids) != 0 ||
+			(y->ids != NULL) != (i < count / 2) || x->value.type != y->value.type ||
+			x->value.size != y->value.size || (x->value.type != VALUE_OID &&
+				x->value.count != y->value.count))
+			return false;
+	}
+	return !read || named == count;
 }
 
 static void
@@ -92,6 +116,8 @@ compare(const uint8_t *bytes, size_t size)
 	if (fast != (ber_peek(bytes, size, &whole) == 0 && whole.version != BER_V3) ||
 		(fast && whole.varbinds != count))
 		complain("ber_peek and fast_read do not agree", bytes, size);
+	if (peek.list != NULL && peek.version != BER_V3 && !names_agree(&peek, fast, count))
+		complain("read otherwise by its names", bytes, size);
 	if (fast != (rule == NULL))
 		complain(fast ? rule : "refused, but no rule is broken", bytes, size);
 	/* Of version 3 it would look for users. */

@@ -51,14 +51,16 @@ fuzz_ber(const uint8_t *data, size_t size)
 int
 fuzz_fast(const uint8_t *data, size_t size)
 {
-	static struct fast_room room;
+	static struct fast_room room, names;
 	uint8_t *copy = own(data, size);
 	struct ber_peek peek, whole;
-	size_t count = 0;
+	size_t count = 0, named = 0;
 	bool read = ber_peek_head(copy, size, &peek) == 0 && peek.list != NULL &&
 		fast_read(&peek, &room, &count) == 0;
 
 	expect(read == (ber_peek(copy, size, &whole) == 0 && whole.list != NULL));
+	expect(peek.list == NULL || read == (fast_read_names(&peek, &names, 1, &named) == 0));
+	expect(!read || named == count);
 	for (size_t i = 0; read && i < count; i++) {
 		const struct varbind *varbind = &room.varbinds[i];
 		const struct value *value = &varbind->value;

@@ -1,5 +1,6 @@
 #include "snmp/ber.h"
 #include "snmp/fast.h"
+#include "snmp/oid.h"
 #include "snmp/snmp.h"
 #include "../check.h"
 
@@ -184,9 +185,76 @@ refuses_what_ber_peek_refuses_whichever_octet_is_changed(void)
 	fast_room_free(&room);
 }
 
+/* Counters of all sizes under a name as of a table, one with a longer arc, one too long, one
+ * that lacks an octet. */
+static const uint8_t table[] = {
+	0x30, 0x81, 0x91, 0x02, 0x01, 0x01, 0x04, 0x00,
+	0xa2, 0x81, 0x89, 0x02, 0x01, 0x07, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00,
+	0x30, 0x81, 0x7d,
+	0x30, 0x10, 0x06, 0x0b, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x1f, 0x01, 0x01, 0x01, 0x06, 0x01,
+	0x46, 0x01, 0x05,
+	0x30, 0x17, 0x06, 0x0b, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x1f, 0x01, 0x01, 0x01, 0x06, 0x02,
+	0x46, 0x08, 0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x88,
+	0x30, 0x18, 0x06, 0x0b, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x1f, 0x01, 0x01, 0x01, 0x06, 0x03,
+	0x46, 0x09, 0x00, 0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x88,
+	0x30, 0x12, 0x06, 0x0a, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x02, 0x02, 0x01, 0x0e, 0x03,
+	0x41, 0x04, 0xff, 0xff, 0xff, 0xfe,
+	0x30, 0x13, 0x06, 0x0c, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x02, 0x02, 0x01, 0x0e, 0x81, 0x80,
+	0x01, 0x41, 0x03, 0x01, 0x02, 0x03,
+	0x30, 0x0d, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x01, 0x03, 0x00, 0x43, 0x01, 0x01,
+};
+
+static bool
+is_same_varbind(const struct varbind *arcs, const struct varbind *name)
+{
+	uint32_t ids[SNMP_OID_MAX];
+	size_t count = oid_from_wire(ids, name->name, name->name_size);
+
+	return name->ids == NULL && count == arcs->count &&
+		memcmp(ids, arcs->ids, count * sizeof *ids) == 0 &&
+		name->value.type == arcs->value.type && name->value.size == arcs->value.size &&
+		(name->value.type == VALUE_OID || name->value.count == arcs->value.count);
+}
+
+static void
+reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed(void)
+{
+	struct fast_room arcs = { .varbinds = NULL }, names = { .varbinds = NULL };
+	size_t count = 0, named = 0, taken = 0;
+	struct ber_peek peek;
+	uint8_t bytes[sizeof table];
+
+	for (size_t i = 0; i < sizeof table; i++)
+		for (int to = 0; to < 256; to++) {
+			bool read;
+
+			memcpy(bytes, table, sizeof table);
+			bytes[i] = (uint8_t)to;
+			if (ber_peek_head(bytes, sizeof bytes, &peek) == -1)
+				continue;
+			read = fast_read(&peek, &arcs, &count) == 0;
+			CHECK(read == (fast_read_names(&peek, &names, 0, &named) == 0));
+			CHECK(!read || count == named);
+			for (size_t k = 0; read && k < count; k++)
+				CHECK(is_same_varbind(&arcs.varbinds[k], &names.varbinds[k]));
+			taken += read;
+		}
+	CHECK(taken > 5000);
+	CHECK(ber_peek_head(table, sizeof table, &peek) == 0);
+	CHECK(fast_read_names(&peek, &names, 0, &named) == 0);
+	CHECK_INT(named, 6);
+	CHECK(names.varbinds[1].value.count == UINT64_C(0xffeeddccbbaa9988));
+	CHECK(names.varbinds[2].value.count == UINT64_C(0xffeeddccbbaa9988));
+	CHECK_INT(names.varbinds[3].value.count, 0xfffffffe);
+	CHECK_INT(names.varbinds[4].value.count, 0x10203);
+	fast_room_free(&arcs);
+	fast_room_free(&names);
+}
+
 RUN_TESTS(TEST(writes_a_get_as_snmpget_does),
 	TEST(writes_a_getbulk_with_numbers_that_need_another_octet),
 	TEST(writes_nothing_when_the_room_is_a_single_octet_short),
 	TEST(reads_back_a_long_question_with_lengths_of_several_octets),
 	TEST(reads_every_type_that_an_answer_may_hold),
-	TEST(refuses_what_ber_peek_refuses_whichever_octet_is_changed))
+	TEST(refuses_what_ber_peek_refuses_whichever_octet_is_changed),
+	TEST(reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed))

@@ -11,6 +11,7 @@
 #include "core/sample.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
+#include "snmp/oid.h"
 #include "snmp/peers.h"
 #include "snmp/table.h"
 #include "../check.h"
@@ -986,6 +987,206 @@ a_list_that_was_not_read_to_its_end_proves_no_absence(void)
 	end_lines(table);
 }
 
+/* ---- by names, as the fast engine reads them, and by arcs ---- */
+
+/* Single arcs of one to five octets, some of several, one that is long. */
+static const struct snmp_oid indexes[] = {
+	{ (const uint32_t[]){ 1 }, 1 }, { (const uint32_t[]){ 2 }, 1 },
+	{ (const uint32_t[]){ 2, 0 }, 2 }, { (const uint32_t[]){ 2, 300 }, 2 },
+	{ (const uint32_t[]){ 127 }, 1 }, { (const uint32_t[]){ 128 }, 1 },
+	{ (const uint32_t[]){ 16383 }, 1 }, { (const uint32_t[]){ 16384 }, 1 },
+	{ (const uint32_t[]){ 10101, 7 }, 2 }, { (const uint32_t[]){ 436207616 }, 1 },
+	{ (const uint32_t[]){ 436207616, 4294967295 }, 2 },
+	{ (const uint32_t[]){ 4294967295 }, 1 },
+	{ (const uint32_t[]){ 4294967295, 10, 1, 7, 20, 502, 3, 4, 5 }, 9 },
+};
+#define INDEXES (sizeof indexes / sizeof indexes[0])
+
+/* An answer in both forms. Names need what stands before them in a message. */
+struct twice {
+	struct varbind arcs[ASK_MAX], names[ASK_MAX];
+	uint32_t ids[ASK_MAX][SNMP_OID_MAX];
+	uint8_t bytes[ASK_MAX][20 + 5 * SNMP_OID_MAX];
+	size_t count;
+};
+
+static void
+put_both(struct twice *twice, const struct snmp_oid *oid, const struct snmp_oid *index,
+	struct value value)
+{
+	size_t i = twice->count++, count = oid->count;
+	uint32_t *ids = twice->ids[i];
+	uint8_t *name = twice->bytes[i] + 20;
+
+	memcpy(ids, oid->ids, oid->count * sizeof *ids);
+	if (index != NULL) {
+		memcpy(ids + count, index->ids, index->count * sizeof *ids);
+		count += index->count;
+	}
+	name[0] = (uint8_t)(40 * ids[0] + ids[1]);
+	twice->arcs[i] = (struct varbind){ .ids = ids, .count = count, .value = value };
+	twice->names[i] = (struct varbind){ .name = name, .value = value, .name_size = 1 +
+		(uint32_t)oid_tail_to_wire(name + 1, 5 * SNMP_OID_MAX, ids + 2, count - 2) };
+}
+
+static unsigned
+throw(uint64_t *seed, unsigned sides)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (unsigned)(*seed >> 33) % sides;
+}
+
+/* Of an OID that was asked for. */
+static size_t
+column_arcs(const struct snmp_oid *oid)
+{
+	return oid->ids[6] == 2 ? 10 : 11; /* ifTable, ifXTable */
+}
+
+static size_t
+row_after(const struct snmp_oid *oid)
+{
+	size_t row = 0, arcs = column_arcs(oid);
+
+	while (row < INDEXES && oid_compare(oid->ids + arcs, oid->count - arcs,
+		indexes[row].ids, indexes[row].count) >= 0)
+		row++;
+	return row;
+}
+
+/* A name for each row in the columns of names, a count in all others. */
+static struct value
+value_of(const struct snmp_oid *column, size_t row)
+{
+	static const char names[] = "abcdefghijklmnopq";
+
+	if (column->ids[column->count - 1] <= 2)
+		return (struct value){ .type = VALUE_OCTETS, .size = 1,
+			.octets = (const uint8_t *)names + row };
+	return (struct value){ .type = VALUE_COUNTER64, .count = row * 1000 + column->count };
+}
+
+/* The rows that come next, from an agent that breaks each rule once in `honest` times. */
+static void
+answer_twice(struct twice *twice, const struct ask *ask, uint64_t *seed, unsigned honest)
+{
+	twice->count = 0;
+	for (size_t r = 0; r < ask->max_repetitions; r++)
+		for (size_t i = 0; i < ask->count; i++) {
+			size_t row = row_after(&ask->oids[i]) + r, of = i;
+			struct snmp_oid column;
+			struct value value;
+
+			if (throw(seed, honest) == 0)
+				row = throw(seed, INDEXES + 2);
+			if (throw(seed, honest) == 0)
+				of = throw(seed, (unsigned)ask->count);
+			column = (struct snmp_oid){ ask->oids[of].ids, column_arcs(&ask->oids[of]) };
+			value = value_of(&column, throw(seed, honest) == 0 ? 16 : row);
+			if (row > INDEXES && throw(seed, 2) == 0)
+				column.count--;
+			if (throw(seed, honest) == 0)
+				value.type = VALUE_NULL + throw(seed, 4);
+			put_both(twice, &column, row < INDEXES ? &indexes[row] : NULL, value);
+		}
+}
+
+static void
+check_same_question(const struct ask *one, const struct ask *other)
+{
+	CHECK_INT(one->count, other->count);
+	CHECK_INT(one->max_repetitions, other->max_repetitions);
+	for (size_t i = 0; i < one->count; i++)
+		CHECK(oid_compare(one->oids[i].ids, one->oids[i].count, other->oids[i].ids,
+			other->oids[i].count) == 0);
+}
+
+static void
+check_same_told(const struct task *one, const struct task *other)
+{
+	CHECK_INT(one->row_count, other->row_count);
+	CHECK_INT(one->told_count, other->told_count);
+	CHECK_INT(one->rest, other->rest);
+	CHECK_STR(one->error, other->error);
+	for (size_t i = 0; i < one->told_count; i++) {
+		const struct reading *x = &one->told[i].reading, *y = &other->told[i].reading;
+
+		CHECK_STR(one->keys[x->row], other->keys[y->row]);
+		CHECK_INT(x->point, y->point);
+		CHECK_INT(x->reason, y->reason);
+		CHECK_INT(x->raw, y->raw);
+		CHECK_INT(x->bits, y->bits);
+		CHECK_INT(x->discontinuity, y->discontinuity);
+	}
+}
+
+static void
+poll_twice(struct table *tables[2], struct task *tasks[2], uint64_t *seed, unsigned honest)
+{
+	static struct twice twice;
+	struct session_answer answer = { .reason = REASON_GOOD, .text = "", .received = 5 };
+	static struct ask asks[2];
+
+	for (int t = 0; t < 2; t++) {
+		bed_task_begin(tasks[t]);
+		context.task = tasks[t];
+		table_begin(tables[t], &context);
+	}
+	for (int requests = 0; requests < 40; requests++) {
+		bool more = table_next(tables[0], &context, &limit, &asks[0]);
+
+		CHECK(table_next(tables[1], &context, &limit, &asks[1]) == more);
+		if (!more)
+			break;
+		check_same_question(&asks[0], &asks[1]);
+		answer_twice(&twice, &asks[0], seed, honest);
+		answer.count = twice.count;
+		for (int t = 0; t < 2; t++) {
+			answer.varbinds = t == 0 ? twice.arcs : twice.names;
+			context.task = tasks[t];
+			table_feed(tables[t], &context, &asks[t], &answer);
+		}
+	}
+	for (int t = 0; t < 2; t++) {
+		context.task = tasks[t];
+		tasks[t]->rest = table_end(tables[t], &context, true);
+	}
+	check_same_told(tasks[0], tasks[1]);
+}
+
+static void
+a_table_says_the_same_read_by_names_and_by_arcs(void)
+{
+	static const char *const counted[] = { "in=" IF_X_TABLE "6," IF_TABLE "10 counter B/s",
+		"errors=" IF_TABLE "14 counter", "oper=" IF_TABLE "8 state", NULL };
+	struct group *group = bed_group("if", 60 * LOOP_S, counted, KEYS, NULL);
+	struct task *tasks[2] = { calloc(1, sizeof *tasks[0]), calloc(1, sizeof *tasks[1]) };
+	uint64_t seed = 4711;
+	size_t told = 0;
+
+	for (unsigned trial = 0; trial < 300; trial++) {
+		struct table *tables[2];
+		struct fail why;
+
+		for (int t = 0; t < 2; t++) {
+			tasks[t]->group = group;
+			tasks[t]->row_count = 0;
+			tables[t] = table_new("sw-1", group, NULL, &why);
+		}
+		for (unsigned poll = 0; poll < 6; poll++) {
+			context = (struct ask_context){ .group = group, .now = 5 + poll, .version = 2 };
+			poll_twice(tables, tasks, &seed, trial % 3 == 0 ? 5 : 20u << trial % 8);
+			told += tasks[1]->told_count;
+		}
+		table_free(tables[0]);
+		table_free(tables[1]);
+	}
+	CHECK(told > 5000);
+	bed_group_free(group);
+	free(tasks[0]);
+	free(tasks[1]);
+}
+
 RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(places_by_ipv6_are_found_beside_those_by_ipv4),
 	TEST(an_agent_with_the_old_table_only_tells_by_that),
@@ -1017,4 +1218,5 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
 	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another),
+	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(the_length_of_answers_that_come_through_outlives_the_process))
