@@ -428,7 +428,9 @@ show(const struct cmd_context *context, struct gaps *gaps)
 			cmd_error("%llu damaged parts of the ledger: the sums are too small",
 				(unsigned long long)ledger_damaged(gaps->view));
 		if (count == 0)
-			cmd_error("no point matches \"%s\"", gaps->glob != NULL ? gaps->glob : "*");
+			cmd_error("no point matches \"%s\"%s%s", gaps->glob != NULL ? gaps->glob : "*",
+				gaps->device != NULL ? " of device " : "",
+				gaps->device != NULL ? gaps->device : "");
 	}
 	ledger_close_reader(gaps->view);
 	free(list);

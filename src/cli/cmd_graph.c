@@ -183,6 +183,8 @@ draw(const struct cmd_context *context, struct graph *g)
 		cmd_error("%s", why.text);
 		return CMD_NEGATIVE;
 	}
+	if (strcmp(g->output, "-") == 0)
+		return CMD_OK; /* it is what stdout has */
 	if (context->json)
 		cmd_print_json(json_pack("[{s:o, s:i}]", "file", doc_text(g->output), "points",
 			(int)g->picture.count));
@@ -204,6 +206,8 @@ run_graph(const struct cmd_context *context, int argc, char **argv)
 	status = read_arguments(&g, argc, argv);
 	if (status != CMD_OK)
 		return status;
+	if (context->json && g.output != NULL && strcmp(g.output, "-") == 0)
+		return cmd_usage(&cmd_graph, "-o -: a picture is no JSON");
 	status = draw(context, &g);
 	for (size_t i = 0; i < g.picture.count; i++)
 		free(g.files[i]);

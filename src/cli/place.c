@@ -94,7 +94,8 @@ place_time(const char *text, int64_t *wall)
 		*wall = place_now();
 		return 0;
 	}
-	if (str_double(text, &seconds, NULL) == 0) {
+	/* "-5" is meant otherwise, and nothing is from before 1970. */
+	if (str_double(text, &seconds, NULL) == 0 && seconds >= 0 && seconds < 1e10) {
 		*wall = (int64_t)(seconds * 1e9);
 		return 0;
 	}

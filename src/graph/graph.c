@@ -56,11 +56,47 @@ set_limits(void)
 	setrlimit(RLIMIT_CORE, &core);
 }
 
+static bool
+write_all(int fd, const unsigned char *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t done = write(fd, bytes, size);
+
+		if (done == -1 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		bytes += done;
+		size -= (size_t)done;
+	}
+	return true;
+}
+
+/* librrd says nothing when it cannot write: it is asked for the octets. */
+static void
+write_image(const rrd_info_t *info, const char *output, int report)
+{
+	bool to_stdout = strcmp(output, "-") == 0;
+	int fd;
+
+	while (info != NULL && (info->type != RD_I_BLO || strcmp(info->key, "image") != 0))
+		info = info->next;
+	if (info == NULL || info->value.u_blo.size == 0) {
+		dprintf(report, "no picture came of it");
+		return;
+	}
+	fd = to_stdout ? STDOUT_FILENO :
+		open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd == -1 || !write_all(fd, info->value.u_blo.ptr, info->value.u_blo.size) ||
+		(close(fd) == -1 && errno != EINTR))
+		dprintf(report, "%s", strerror(errno));
+}
+
 static _Noreturn void
 draw_in_child(const struct picture *picture, const char *output, int report)
 {
 	int count;
-	char **arguments = picture_arguments(picture, output, &count);
+	char **arguments = picture_arguments(picture, "-", &count);
 	rrd_info_t *info;
 
 	set_limits();
@@ -70,6 +106,8 @@ draw_in_child(const struct picture *picture, const char *output, int report)
 	info = rrd_graph_v(count, arguments);
 	if (info == NULL || rrd_test_error())
 		dprintf(report, "%s", rrd_get_error());
+	else
+		write_image(info, output, report);
 	_exit(info == NULL ? 1 : 0);
 }
 
@@ -121,7 +159,7 @@ graph_draw(const struct picture *picture, const char *output, struct fail *why)
 		kill(pid, SIGKILL);
 	while (pid != -1 && waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		continue;
-	if (pid != -1 && in_time && status == 0)
+	if (pid != -1 && in_time && status == 0 && text[0] == '\0')
 		return 0;
 	fail_set(why, "%s: %s", output, !in_time ? "drawing took too long" :
 		text[0] != '\0' ? text : "drawing ended the drawing process");

@@ -8,7 +8,7 @@
 struct fail;
 struct picture;
 
-/* Writes the file; 0, or -1 and why. Takes at most 10 s. */
+/* Writes the file, "-" for the standard output; 0, or -1 and why. Takes at most 10 s. */
 int graph_draw(const struct picture *picture, const char *output, struct fail *why);
 /* -1 and why when there is no font to write with. */
 int graph_check_fonts(struct fail *why);

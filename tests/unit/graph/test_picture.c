@@ -198,6 +198,11 @@ librrd_draws_the_picture_and_the_threshold_is_in_it(void)
 	if (graph_draw(&p, svg, &why) == -1)
 		fail_msg("%s", why.text);
 	CHECK(stat(svg, &status) == 0 && status.st_size > 5000);
+	/* librrd itself would call both a success. */
+	CHECK(graph_draw(&p, "/nowhere/oil.svg", &why) == -1);
+	CHECK_STR(why.text, "/nowhere/oil.svg: No such file or directory");
+	CHECK(graph_draw(&p, "/dev/full", &why) == -1);
+	CHECK_STR(why.text, "/dev/full: No space left on device");
 	file = fopen(svg, "r");
 	size = fread(text, 1, sizeof text - 1, file);
 	text[size] = '\0';
