@@ -106,6 +106,8 @@ build_identities(struct build *build)
 			((size_t)node_count(list) + 1) * sizeof *checks);
 		size_t fine = 0;
 
+		if (tmpl->hidden)
+			continue;
 		if (list != NULL && tmpl->protocol == PROTOCOL_SNMP) {
 			node_error(list, build->errors, "identify: only for Modbus");
 			continue;

@@ -57,7 +57,8 @@ add_ancestors(struct arena *arena, const struct template *tmpl, struct offer *of
 	struct list list = { 0 };
 
 	for (const struct template *at = tmpl->parent; at != NULL; at = at->parent)
-		add(arena, &list, at->name);
+		if (!at->hidden)
+			add(arena, &list, at->name);
 	offer->ancestors = list.items;
 	offer->ancestor_count = list.count;
 }
@@ -166,7 +167,7 @@ offers_new(const struct conf *conf)
 	templates_build(&templates, lists.items, lists.count, offers->arena, &errors);
 	offers->items = arena_zero(offers->arena, templates.count * sizeof *offers->items);
 	for (size_t i = 0; i < templates.count; i++) {
-		if (templates.items[i].protocol == PROTOCOL_SNMP)
+		if (templates.items[i].protocol == PROTOCOL_SNMP && !templates.items[i].hidden)
 			add_offer(offers, &templates.items[i]);
 	}
 	conf_errors_free(&errors);

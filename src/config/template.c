@@ -37,10 +37,9 @@ add(struct templates *templates, const struct config_setting_t *node,
 	if (name == NULL)
 		return;
 	other = templates_find(templates, name);
-	if (other != NULL) {
-		if (!hides(other->node, node))
-			node_error(node, errors, "there is another of this name in %s:%d",
-				node_path(other->node), node_line(other->node));
+	if (other != NULL && !hides(other->node, node)) {
+		node_error(node, errors, "there is another of this name in %s:%d",
+			node_path(other->node), node_line(other->node));
 		return;
 	}
 	if (strcmp(name, "points") == 0 || strcmp(name, "device") == 0) {
@@ -48,7 +47,22 @@ add(struct templates *templates, const struct config_setting_t *node,
 			"state are filed under it", name);
 		return;
 	}
-	templates->items[templates->count++] = (struct template){ .name = name, .node = node };
+	templates->items[templates->count++] = (struct template){ .name = name, .node = node,
+		.hidden = other != NULL };
+}
+
+/* One of its own name is the one that it hides. */
+static const struct template *
+find_parent(const struct templates *templates, const struct template *tmpl, const char *name)
+{
+	const struct template *end = templates->items + templates->count;
+
+	if (strcmp(name, tmpl->name) != 0)
+		return templates_find(templates, name);
+	for (const struct template *at = tmpl + 1; at < end; at++)
+		if (at->hidden && strcmp(at->name, name) == 0)
+			return at;
+	return tmpl; /* a circle */
 }
 
 static void
@@ -60,7 +74,7 @@ link_parent(const struct templates *templates, struct template *tmpl,
 
 	if (name == NULL)
 		return;
-	tmpl->parent = templates_find(templates, name);
+	tmpl->parent = find_parent(templates, tmpl, name);
 	if (tmpl->parent != NULL)
 		return;
 	near = templates_nearest(templates, name);
@@ -203,7 +217,7 @@ const struct template *
 templates_find(const struct templates *templates, const char *name)
 {
 	for (size_t i = 0; i < templates->count; i++) {
-		if (strcmp(templates->items[i].name, name) == 0)
+		if (!templates->items[i].hidden && strcmp(templates->items[i].name, name) == 0)
 			return &templates->items[i];
 	}
 	return NULL;

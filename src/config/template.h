@@ -15,6 +15,7 @@ struct template {
 	const struct config_setting_t *node;
 	const struct template *parent; /* what it inherits, or NULL */
 	enum protocol protocol;
+	bool hidden; /* only for the one of its name that hides it to inherit */
 };
 struct templates {
 	struct template *items;
@@ -22,7 +23,8 @@ struct templates {
 };
 
 /* From all `templates` lists (nodes) of the configuration, its own files first. One of them
- * hides another of its name in a directory of templates, as one in an earlier directory does.
+ * hides another of its name in a directory of templates, as one in an earlier directory does,
+ * and may inherit it.
  * Reports names that are repeated otherwise, unknown or circular inheritance, unknown
  * parameters, a missing protocol. Lives in the arena. */
 void templates_build(struct templates *templates, const struct config_setting_t *const *lists,

@@ -281,6 +281,7 @@ a_template_of_the_configuration_hides_one_of_a_directory_and_an_earlier_director
 		"templates = [ \"t\" ]; } );\n";
 	char *one = mem_format("%s/one", directory), *two = mem_format("%s/two", directory), *text;
 	char *first, *second, *third;
+	struct inventory *inventory;
 	struct conf *conf;
 
 	CHECK(mkdir(one, 0755) == 0 && mkdir(two, 0755) == 0);
@@ -297,7 +298,22 @@ a_template_of_the_configuration_hides_one_of_a_directory_and_an_earlier_director
 	CHECK_STR(load(text, &conf), "");
 	CHECK_INT(last_arc_of_p(conf), 3);
 	conf_free(conf);
+	free(text);
+	text = mem_format("poller: { state_dir = \"/nonexistent\"; templates = [ \"one\" ]; };\n"
+		"templates: ( { name = \"t\"; inherit = \"t\"; points = ( { name = \"q\";"
+		" oid = \"1.3.6.1.4.1.5\"; } ); } );\n%s", devices);
+	CHECK_STR(load(text, &conf), "");
+	inventory = conf_inventory(conf);
+	CHECK_INT(inventory->devices[0].group_count, 1);
+	CHECK_INT(inventory->devices[0].groups[0].point_count, 2);
+	CHECK_STR(inventory->devices[0].groups[0].points[0].name, "p");
+	CHECK_STR(inventory->devices[0].groups[0].name, "t");
+	inventory_free(inventory);
+	conf_free(conf);
 	third = put("one/b.conf", 0644, ONE_POINT("t", "1.3.6.1.4.1.4"));
+	check_refused("poller: { templates = [ ]; };\n"
+		"templates: ( { name = \"t\"; protocol = \"snmp\"; inherit = \"t\"; points = ( ); } );\n",
+		"inherit: goes in a circle");
 	check_refused("poller: { state_dir = \"/nonexistent\"; templates = [ \"one\" ]; };\n",
 		"template \"t\": there is another of this name in");
 	unlink(first);
