@@ -288,6 +288,17 @@ parse_separator(struct scanner *s, char end, const struct token *open)
 	return false;
 }
 
+/* ' and ` and what word processors make of ": U+2018 to U+201F, U+00AB, U+00BB. */
+static bool
+is_other_quote(const struct token *token)
+{
+	const unsigned char *at = (const unsigned char *)token->start;
+
+	return *at == '\'' || *at == '`' ||
+		(at[0] == 0xE2 && at[1] == 0x80 && at[2] >= 0x98 && at[2] <= 0x9F) ||
+		(at[0] == 0xC2 && (at[1] == 0xAB || at[1] == 0xBB));
+}
+
 static void
 value_fault(struct scanner *s)
 {
@@ -302,6 +313,8 @@ value_fault(struct scanner *s)
 		fault(s, s->previous.line, "the file ends where a value is expected");
 	else if (s->token.kind == TOKEN_MARK)
 		fault(s, s->token.line, "missing value before '%s'", word);
+	else if (is_other_quote(&s->token))
+		fault(s, s->token.line, "%s: quotes of another kind, only \" will do", word);
 	else
 		fault(s, s->token.line, "text without quotes: write \"%s\"", word);
 }
@@ -332,6 +345,9 @@ parse_value(struct scanner *s)
 		end = *open.start == '(' ? ')' : ']';
 		if (!is_mark(&s->token, end)) {
 			do {
+				if (end == ']' && s->token.kind == TOKEN_MARK && is_value(&s->token))
+					fault(s, s->token.line, "'%c' inside '[': what has parts of its own "
+						"stands in a list, ( { .. }, { .. } )", *s->token.start);
 				parse_value(s);
 			} while (s->fault->line == 0 && parse_separator(s, end, &open));
 		}
@@ -379,6 +395,9 @@ name_fault(struct scanner *s, const struct token *open)
 		fault(s, s->token.line, "\"%s\" is a value and cannot be a key", word);
 	else if (s->token.kind == TOKEN_STRING)
 		fault(s, s->token.line, "key in quotes: write the key without them, %s", word);
+	else if (open == NULL && s->token.kind == TOKEN_MARK && is_value(&s->token))
+		fault(s, s->token.line, "'%s' without a key before it: expected KEY = or KEY: first",
+			word);
 	else if (s->token.kind == TOKEN_MARK && open == NULL)
 		fault(s, s->token.line, "'%s' closes nothing: one bracket too many before it, "
 			"or a missing one", word);
