@@ -19,7 +19,7 @@
 #include "core/feed.h"
 #include "core/series.h"
 
-#define MAGIC "PWLATE04"
+#define MAGIC "PWLATE05"
 #define HEADER_SIZE 4096
 #define GROW 4096 /* rows */
 
@@ -33,21 +33,34 @@ struct header {
 /* BASE_MILLI: the base counts thousandths; RAW_BELOW: and is rounded up from the reading. */
 enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4, HAS_TEXT = 8, BASE_MILLI = 16, RAW_BELOW = 32 };
 
-/* One for each point of a plant, in the poller's memory too: nothing stands here twice. A
- * counter's newest reading is the base of its next rate; a text has neither. */
+/* 48 bits of a time, at no more than every second address. */
+struct time48 {
+	uint32_t low __attribute__((packed, aligned(2)));
+	uint16_t high;
+};
+#define WALL_UNIT INT64_C(100000) /* ns: until the year 10889 */
+#define MONO_UNIT INT64_C(1000)   /* ns: for 8.9 years of a machine, see mono_of */
+
+/* One for each point of a plant, in the poller's memory too: nothing stands here twice, and
+ * nothing that is known from what stands here. A counter's newest reading is the base of its
+ * next rate; a text has neither. A row with a value was good when it was received; one without
+ * has its place for when that was. */
 struct row {
 	_Atomic uint16_t sequence; /* odd while being written */
 	uint8_t reason, flags;
 	uint32_t slot;             /* steps are whole seconds */
-	int64_t received, good_at;
-	double value;
-	uint64_t raw;              /* of the base, when there is one */
 	union {
-		int64_t base_mono;
-		uint32_t text;     /* place in the text file, from 1 */
+		double value __attribute__((packed, aligned(4)));
+		int64_t good_at __attribute__((packed, aligned(4))); /* wall ns, 0 never */
+	} as;                      /* by reason_counts_as_good */
+	uint64_t raw __attribute__((packed, aligned(4))); /* of the base, when there is one */
+	struct time48 received;
+	union {
+		struct time48 base_mono;
+		uint32_t text __attribute__((packed, aligned(2))); /* place in the text file, from 1 */
 	} of;
 };
-_Static_assert(sizeof(struct row) == 48, "as the file has it");
+_Static_assert(sizeof(struct row) == 36, "as the file has it");
 
 struct map {
 	int fd;
@@ -59,10 +72,59 @@ struct latest {
 	bool writer;
 	struct map rows, texts;
 	uint32_t texts_used;
+	int64_t newest_mono; /* of all bases that were set */
 	struct feed_listener listener;
 };
 
 #define TEXT_SIZE (LATEST_TEXT + 8)
+
+/* ---- what stands in a row ---- */
+
+static void
+time_put(struct time48 *to, int64_t units)
+{
+	to->low = (uint32_t)units;
+	to->high = (uint16_t)(units >> 32);
+}
+
+static int64_t
+time_get(const struct time48 *from)
+{
+	return from->low | (int64_t)from->high << 32;
+}
+
+/* A machine may run for longer than the row can count: of what it may mean, that which is next
+ * to the newest. A time that is taken for another is no base of a rate: it is far too old. */
+static int64_t
+mono_of(const struct latest *latest, const struct row *row)
+{
+	const int64_t round = INT64_C(1) << 48;
+	int64_t newest = latest->newest_mono / MONO_UNIT;
+	int64_t units = time_get(&row->of.base_mono) + newest / round * round;
+
+	if (units - newest > round / 2 && units >= round)
+		units -= round;
+	else if (newest - units > round / 2)
+		units += round;
+	return units * MONO_UNIT;
+}
+
+static int64_t
+received_of(const struct row *row)
+{
+	/* Unsigned, for what a damaged file says. */
+	return (int64_t)((uint64_t)time_get(&row->received) * WALL_UNIT);
+}
+
+static int64_t
+good_at_of(const struct row *row)
+{
+	if ((row->flags & KNOWN) == 0)
+		return 0;
+	return reason_counts_as_good(row->reason) ? received_of(row) : row->as.good_at;
+}
+
+/* ---- the files ---- */
 
 static int
 map_whole(struct map *map, bool writer)
@@ -164,7 +226,6 @@ mend_row(struct row *row)
 	if (atomic_load(&row->sequence) % 2 == 0)
 		return;
 	row->flags = 0;
-	row->value = (double)NAN;
 	atomic_fetch_add(&row->sequence, 1);
 }
 
@@ -261,8 +322,10 @@ static void
 copy_row(struct latest *latest, const struct row *from, struct latest_row *to)
 {
 	*to = (struct latest_row){ .known = from->flags & KNOWN, .reason = from->reason,
-		.has_raw = from->flags & HAS_RAW, .slot = from->slot, .received = from->received,
-		.good_at = from->good_at, .value = from->value, .raw = raw_of(from) };
+		.has_raw = from->flags & HAS_RAW, .slot = from->slot,
+		.received = received_of(from), .good_at = good_at_of(from),
+		.value = from->reason == REASON_GOOD ? from->as.value : (double)NAN,
+		.raw = raw_of(from) };
 	if (from->flags & HAS_TEXT) {
 		uint8_t *text = text_at(latest, from->of.text);
 
@@ -372,18 +435,21 @@ take_sample(void *arg, const struct sample *sample)
 {
 	struct latest *latest = arg;
 	struct row *row = row_at(latest, sample->series->id);
+	int64_t good_at;
 
 	if (row == NULL)
 		return;
 	begin_row(row);
+	good_at = good_at_of(row);
 	row->flags |= KNOWN;
 	row->reason = sample->reason;
 	row->slot = (uint32_t)sample->slot;
-	row->received = sample->received;
-	row->value = sample->value;
-	set_raw(row, sample);
+	time_put(&row->received, sample->received / WALL_UNIT);
 	if (reason_counts_as_good(sample->reason))
-		row->good_at = sample->received;
+		row->as.value = sample->value;
+	else
+		row->as.good_at = good_at;
+	set_raw(row, sample);
 	if (sample->text != NULL)
 		set_text(latest, row, sample->text);
 	end_row(row);
@@ -413,7 +479,8 @@ latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *ba
 	*base = (struct latest_base){ 0 };
 	if (row == NULL || !(row->flags & HAS_BASE))
 		return false;
-	*base = (struct latest_base){ true, row->flags & BASE_MILLI, row->raw, row->of.base_mono };
+	*base = (struct latest_base){ true, row->flags & BASE_MILLI, row->raw,
+		mono_of(latest, row) };
 	return true;
 }
 
@@ -427,7 +494,9 @@ latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *ba
 	begin_row(row);
 	row->flags &= (uint8_t)~(HAS_RAW | HAS_BASE | HAS_TEXT | BASE_MILLI | RAW_BELOW);
 	row->raw = base->count;
-	row->of.base_mono = base->mono;
+	time_put(&row->of.base_mono, base->mono / MONO_UNIT);
+	if (base->mono > latest->newest_mono)
+		latest->newest_mono = base->mono;
 	if (base->known)
 		row->flags |= (uint8_t)(HAS_BASE | (base->milli ? BASE_MILLI : 0));
 	end_row(row);

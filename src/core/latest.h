@@ -20,8 +20,8 @@ struct latest_row {
 	uint8_t reason;   /* of the newest closed slot */
 	bool has_raw;
 	int64_t slot;
-	int64_t received; /* wall ns of the newest closed slot */
-	int64_t good_at;  /* wall ns of the newest good sample, 0 if never */
+	int64_t received; /* wall ns of the newest closed slot, in whole 100 us */
+	int64_t good_at;  /* of the newest good sample, 0 if never */
 	double value;     /* NaN unless reason is good; of that slot */
 	uint64_t raw;
 	char text[LATEST_TEXT + 1]; /* text points; "" otherwise */
@@ -48,7 +48,7 @@ struct latest_base {
 	bool known;
 	bool milli;       /* count is in thousandths */
 	uint64_t count;
-	int64_t mono;     /* mono ns, meaningful within one boot */
+	int64_t mono;     /* mono ns, meaningful within one boot; read in whole us */
 };
 bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);
 void latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base);

@@ -43,7 +43,7 @@ tell(struct latest *latest, const struct sample *sample)
 static void
 tell_count(struct latest *latest, uint64_t count, uint64_t milli, int64_t slot)
 {
-	struct latest_base base = { true, milli > 0, milli > 0 ? milli : count, slot * S + 1 };
+	struct latest_base base = { true, milli > 0, milli > 0 ? milli : count, slot * S + 1000 };
 	struct sample sample = { .series = &counter, .slot = slot, .received = slot * S,
 		.has_raw = true, .raw = count, .value = 7 };
 
@@ -78,7 +78,7 @@ a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots(void)
 	CHECK(!row.has_raw && row.raw == 0);
 	CHECK_INT(row.good_at, 100 * S);
 	CHECK(latest_base_get(latest, counter.id, &base));
-	CHECK(base.count == UINT64_MAX - 1 && !base.milli && base.mono == 100 * S + 1);
+	CHECK(base.count == UINT64_MAX - 1 && !base.milli && base.mono == 100 * S + 1000);
 	latest_close(latest);
 	scratch_remove();
 }
@@ -164,20 +164,80 @@ a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one(void)
 	scratch_remove();
 }
 
-/* The last eight octets of a row are its place in the file of texts. */
+/* The last six octets of a row are its place in the file of texts. */
 static void
 a_damaged_row_that_names_no_place_has_no_text(void)
 {
 	struct latest *latest = fresh_writer();
 	struct sample said = { .series = &text, .slot = 9, .received = 9 * S, .text = "ready" };
-	static const uint64_t nowhere;
+	static const uint8_t nowhere[6];
 	FILE *file = fopen(scratch_path("latest"), "r+");
 
 	tell(latest, &said);
-	CHECK(file != NULL && fseek(file, 4096 + 48 * (long)text.id + 40, SEEK_SET) == 0);
-	CHECK(fwrite(&nowhere, sizeof nowhere, 1, file) == 1 && fclose(file) == 0);
+	CHECK(file != NULL && fseek(file, 4096 + 36 * (long)text.id + 30, SEEK_SET) == 0);
+	CHECK(fwrite(nowhere, sizeof nowhere, 1, file) == 1 && fclose(file) == 0);
 	CHECK_STR(row_of(latest, &text).text, "");
 	tell(latest, &said);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
+a_time_of_a_good_sample_outlives_others_and_the_writer(void)
+{
+	struct latest *latest = fresh_writer();
+	int64_t at = 1700000000 * S + 123400000;
+	struct sample sample = { .series = &gauge, .slot = 9, .received = at, .value = 1.5 };
+	struct latest_row row;
+
+	tell(latest, &sample);
+	CHECK(row_of(latest, &gauge).received == at && row_of(latest, &gauge).good_at == at);
+	for (int i = 0; i < 3; i++) {
+		sample.reason = i == 1 ? REASON_FROZEN : REASON_TIMEOUT;
+		sample.received += S;
+		sample.value = (double)NAN;
+		tell(latest, &sample);
+		row = row_of(latest, &gauge);
+		CHECK(row.received == sample.received && row.good_at == at && isnan(row.value));
+		latest_close(latest);
+		latest = open_writer();
+	}
+	sample.reason = REASON_FIRST;
+	sample.received += S;
+	tell(latest, &sample);
+	row = row_of(latest, &gauge);
+	CHECK(row.good_at == sample.received && isnan(row.value));
+	sample.series = &text;
+	sample.reason = REASON_TIMEOUT;
+	tell(latest, &sample);
+	CHECK(row_of(latest, &text).good_at == 0);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
+bases_are_known_after_ten_years_of_a_machine(void)
+{
+	int64_t round = (INT64_C(1) << 48) * 1000, mono = round - 5 * S;
+	struct latest *latest = fresh_writer();
+
+	for (int i = 0; i < 10; i++, mono += S) {
+		struct latest_base base = { true, false, 44, mono };
+
+		latest_base_set(latest, counter.id, &base);
+		base.mono = 0;
+		CHECK(latest_base_get(latest, counter.id, &base) && base.mono == mono);
+		if (i == 3)
+			latest_base_set(latest, gauge.id, &base);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct latest_base base = { true, false, 44, mono };
+
+		/* The one from before the round. */
+		CHECK(latest_base_get(latest, gauge.id, &base) && base.mono == round - 2 * S);
+		latest_close(latest);
+		latest = open_writer();
+	}
 	latest_close(latest);
 	scratch_remove();
 }
@@ -202,4 +262,6 @@ RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots)
 	TEST(bases_and_texts_survive_the_writer),
 	TEST(a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one),
 	TEST(a_damaged_row_that_names_no_place_has_no_text),
+	TEST(a_time_of_a_good_sample_outlives_others_and_the_writer),
+	TEST(bases_are_known_after_ten_years_of_a_machine),
 	TEST(a_gauge_without_a_whole_reading_has_none))
