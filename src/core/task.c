@@ -125,6 +125,7 @@ start_row(struct task *task, struct row *row)
 	const struct group *group = task->group;
 	const struct device *device = task->unit->device;
 	int64_t first = task->busy ? task->slot : task->due;
+	struct track *tracks = mem_array(group->point_count, sizeof *tracks);
 	char path[400], file[700], ds[24];
 
 	series_file(file, sizeof file, device->name, group->table, row->key, group->name,
@@ -138,8 +139,9 @@ start_row(struct task *task, struct row *row)
 
 		series_path(path, sizeof path, device->name, group->table, row->key, point->name);
 		series_ds(ds, sizeof ds, point->name);
-		track_init(task->poller, &row->tracks[i], &wanted, first);
+		track_init(task->poller, &tracks[i], &wanted, first);
 	}
+	tracks_begin(&row->tracks, tracks, group->point_count);
 	row->ended = false;
 	row->gone_since = 0;
 }
@@ -151,7 +153,6 @@ row_new(struct task *task, const char *key)
 	struct row *row = mem_zero(sizeof *row + length + 1);
 
 	memcpy(row->key, key, length + 1);
-	row->tracks = mem_array(task->group->point_count, sizeof *row->tracks);
 	start_row(task, row);
 	return row;
 }
@@ -204,10 +205,12 @@ end_row(struct task *task, struct row *row)
 
 	row->ended = true;
 	for (size_t i = 0; i < task->group->point_count; i++) {
-		if (row->tracks[i].id == 0)
+		uint32_t id = tracks_at(&row->tracks, i).id;
+
+		if (id == 0)
 			continue;
 		if (parts->ended != NULL)
-			parts->ended(row->tracks[i].id, parts->ended_arg);
+			parts->ended(id, parts->ended_arg);
 		task->poller->counters.series--;
 	}
 }
@@ -275,20 +278,20 @@ void
 task_reading(struct task *task, const struct reading *reading)
 {
 	struct row *row = reading->row == TASK_SCALAR ? task->scalar : task->rows[reading->row];
-	struct track *track = &row->tracks[reading->point];
+	struct track track = tracks_at(&row->tracks, reading->point);
 	const struct point *point = &task->group->points[reading->point];
-	struct sample sample = { .series = track_series(task->poller, track), .slot = task->slot,
+	struct sample sample = { .series = track_series(task->poller, &track), .slot = task->slot,
 		.received = loop_wall_at(task->poller->parts.loop, reading->received), .reason = reading->reason,
 		.value = (double)NAN };
 
 	/* next > slot: told already in this poll, or the clock was behind at the start. */
-	if (track->id == 0 || !task->busy || track->next > task->slot)
+	if (track.id == 0 || !task->busy || track.next > task->slot)
 		return;
 	if (reading->reason == REASON_GOOD) {
 		sample.raw = reading->raw;
 		sample.has_raw = point->kind == POINT_COUNTER || reading->whole;
 		if (point->kind == POINT_COUNTER) {
-			sample.reason = count_rate(task, track, reading, &sample.value);
+			sample.reason = count_rate(task, &track, reading, &sample.value);
 			sample.value *= point->scale;
 		} else if (point->kind == POINT_TEXT) {
 			sample.text = reading->text;
@@ -303,7 +306,8 @@ task_reading(struct task *task, const struct reading *reading)
 	}
 	if (task->poller->parts.frozen != NULL)
 		frozen_judge(task->poller->parts.frozen, &sample);
-	track_close(task->poller, track, &sample);
+	track_close(task->poller, &track, &sample);
+	tracks_advance(&row->tracks, task->group->point_count, reading->point, track.next);
 }
 
 void
@@ -368,10 +372,19 @@ task_info(struct task *task, uint32_t row, const char *name, const char *text)
 static void
 close_row_until(struct task *task, struct row *row, int64_t end, uint8_t reason)
 {
-	if (row->ended)
+	size_t count = task->group->point_count;
+
+	/* Nearly always: before each poll all rows are asked. */
+	if (row->ended || (row->tracks.list == NULL && row->tracks.told == 0 &&
+		row->tracks.next >= end))
 		return;
-	for (size_t i = 0; i < task->group->point_count; i++)
-		track_close_until(task->poller, &row->tracks[i], end, reason);
+	for (size_t i = 0; i < count; i++) {
+		struct track track = tracks_at(&row->tracks, i);
+
+		track_close_until(task->poller, &track, end, reason);
+		tracks_advance(&row->tracks, count, i, track.next);
+	}
+	tracks_gather(&row->tracks, count);
 }
 
 static void
@@ -387,17 +400,20 @@ close_unread(struct task *task, struct row *row, uint8_t rest, int64_t wall)
 {
 	struct sample sample = { .slot = task->slot, .reason = rest, .value = (double)NAN,
 		.received = wall };
+	size_t count = task->group->point_count;
 
 	if (row->ended)
 		return;
-	for (size_t i = 0; i < task->group->point_count; i++) {
-		struct track *track = &row->tracks[i];
+	for (size_t i = 0; i < count; i++) {
+		struct track track = tracks_at(&row->tracks, i);
 
-		if (track->id == 0 || track->next > task->slot)
+		if (track.id == 0 || track.next > task->slot)
 			continue;
-		sample.series = track_series(task->poller, track);
-		track_close(task->poller, track, &sample);
+		sample.series = track_series(task->poller, &track);
+		track_close(task->poller, &track, &sample);
+		tracks_advance(&row->tracks, count, i, track.next);
 	}
+	tracks_gather(&row->tracks, count);
 	if (row == task->scalar || row->seen == task->slot || rest != REASON_NO_SUCH_ROW)
 		return;
 	if (row->gone_since == 0)
@@ -535,12 +551,12 @@ void
 task_schedule(struct task *task)
 {
 	int64_t wall = loop_wall(task->poller->parts.loop);
-	int64_t first = task->scalar->tracks == NULL || task->group->point_count == 0 ? 0 :
-		task->scalar->tracks[0].next;
+	int64_t first = task->group->table != NULL || task->group->point_count == 0 ? 0 :
+		tracks_at(&task->scalar->tracks, 0).next;
 
 	task->due = (wall - task->phase) / task->group->interval + 1;
 	/* The clock is behind what is stored: nothing is stored twice, so wait for it. */
-	if (task->group->table == NULL && first > task->due)
+	if (first > task->due)
 		task->due = first;
 	arm(task);
 }
@@ -600,9 +616,12 @@ static void
 forget_row(struct task *task, struct row *row)
 {
 	if (!row->ended)
-		for (size_t i = 0; i < task->group->point_count; i++)
-			track_forget(task->poller, &row->tracks[i]);
-	free(row->tracks);
+		for (size_t i = 0; i < task->group->point_count; i++) {
+			struct track track = tracks_at(&row->tracks, i);
+
+			track_forget(task->poller, &track);
+		}
+	tracks_free(&row->tracks);
 	free(row);
 }
 
@@ -632,9 +651,12 @@ each_of_row(const struct task *task, const struct row *row,
 {
 	if (row->ended)
 		return;
-	for (size_t i = 0; i < task->group->point_count; i++)
-		if (row->tracks[i].id != 0)
-			each(&row->tracks[i], arg);
+	for (size_t i = 0; i < task->group->point_count; i++) {
+		struct track track = tracks_at(&row->tracks, i);
+
+		if (track.id != 0)
+			each(&track, arg);
+	}
 }
 
 void

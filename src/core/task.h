@@ -12,17 +12,12 @@
 #include "base/loop.h"
 #include "core/driver.h"
 #include "core/poller.h"
-
-/* One for each point of a plant: a number and no pointer, and steps are whole seconds. */
-struct track {
-	uint32_t id;   /* of its series; 0: the catalogue refused it */
-	uint32_t next; /* slots before this one are closed */
-};
+#include "core/tracks.h"
 
 struct row {
 	UT_hash_handle hh;
 	uint32_t number;
-	struct track *tracks;        /* one a point */
+	struct tracks tracks;        /* one a point */
 	int64_t seen;                /* the slot in which it was last seen */
 	int64_t gone_since;          /* wall ns of the first complete poll without it; 0 */
 	bool ended;                  /* retired: has no slots until it is seen again */

@@ -1,0 +1,69 @@
+#include "core/tracks.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define BITS 64
+
+void
+tracks_free(struct tracks *tracks)
+{
+	free(tracks->list);
+	*tracks = (struct tracks){ 0 };
+}
+
+void
+tracks_begin(struct tracks *tracks, struct track *list, size_t count)
+{
+	tracks_free(tracks);
+	tracks->list = list;
+	tracks_gather(tracks, count);
+}
+
+void
+tracks_gather(struct tracks *tracks, size_t count)
+{
+	struct track *list = tracks->list;
+
+	if (list == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (list[i].id == 0 || list[i].id != list[0].id + i || list[i].next != list[0].next)
+			return;
+	*tracks = (struct tracks){ .id = count > 0 ? list[0].id : 0,
+		.next = count > 0 ? list[0].next : 0 };
+	free(list);
+}
+
+static void
+spread(struct tracks *tracks, size_t count)
+{
+	struct track *list = mem_array(count, sizeof *list);
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = tracks_at(tracks, i);
+	tracks->list = list;
+}
+
+void
+tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next)
+{
+	uint64_t all = UINT64_MAX >> (BITS - count % BITS) % BITS, bit = UINT64_C(1) << place % BITS;
+
+	if (tracks->list == NULL && tracks_at(tracks, place).next == next)
+		return;
+	if (tracks->list == NULL && count <= BITS && (tracks->told & bit) == 0 &&
+		(tracks->told == 0 || tracks->ahead == next)) {
+		tracks->ahead = next;
+		tracks->told |= bit;
+		if (tracks->told == all) {
+			tracks->next = next;
+			tracks->told = 0;
+		}
+		return;
+	}
+	if (tracks->list == NULL)
+		spread(tracks, count);
+	tracks->list[place].next = next;
+}

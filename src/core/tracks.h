@@ -1,0 +1,42 @@
+/* tracks.h - the series of one row, each with the next slot to close.
+ *
+ * Nearly always their ids follow one another and all wait for the same slot: then these two
+ * numbers stand for them, and while a poll is told, a bit for each that is a slot ahead. What
+ * is not like that has a list of its own for as long as it is so. Owns that list. */
+#ifndef PW_TRACKS_H
+#define PW_TRACKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A number and no pointer, and steps are whole seconds. */
+struct track {
+	uint32_t id;   /* of its series; 0: the catalogue refused it */
+	uint32_t next; /* slots before this one are closed */
+};
+
+struct tracks { /* zeroed at first: there are none */
+	struct track *list;  /* NULL: what follows stands for them */
+	uint64_t told;       /* by place: these are ahead */
+	uint32_t id, next;   /* of the first; of those that are not ahead */
+	uint32_t ahead;      /* the next one of those that are */
+};
+
+/* Takes over a list from the heap, in place of what was there. */
+void tracks_begin(struct tracks *tracks, struct track *list, size_t count);
+void tracks_free(struct tracks *tracks); /* then as at first */
+
+static inline struct track
+tracks_at(const struct tracks *tracks, size_t place)
+{
+	if (tracks->list != NULL)
+		return tracks->list[place];
+	return (struct track){ tracks->id + (uint32_t)place,
+		place < 64 && (tracks->told >> place & 1) != 0 ? tracks->ahead : tracks->next };
+}
+
+/* Slots of the one at that place are closed up to next - 1. */
+void tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next);
+/* After a poll: goes without a list again where that is possible. */
+void tracks_gather(struct tracks *tracks, size_t count);
+#endif
