@@ -28,13 +28,14 @@ struct item {
 	unsigned pending : 1; /* to be asked for in this poll */
 	unsigned absent_until : 31; /* mono, whole seconds */
 };
-_Static_assert(sizeof(struct item) == 8, "there are as many as a plant has points");
+_Static_assert(sizeof(struct item) == 8, "there are as many as a device is asked for");
 
 struct plan {
-	size_t point_count, count;
+	uint32_t point_count, count;
 	unsigned polls;
+	uint16_t generation; /* of the last good readings, where there are no items */
 	bool one_by_one; /* the agent did not say which object it cannot answer */
-	struct item items[];
+	struct item *items; /* NULL between polls, where nothing is to be kept of any */
 };
 
 static size_t
@@ -48,17 +49,19 @@ info_count(const struct group *group)
 struct plan *
 plan_new(const struct group *group)
 {
-	size_t count = group->point_count + info_count(group);
-	struct plan *plan = mem_zero(sizeof *plan + count * sizeof plan->items[0]);
+	struct plan *plan = mem_zero(sizeof *plan);
 
-	plan->point_count = group->point_count;
-	plan->count = count;
+	plan->point_count = (uint32_t)group->point_count;
+	plan->count = (uint32_t)(group->point_count + info_count(group));
 	return plan;
 }
 
 void
 plan_free(struct plan *plan)
 {
+	if (plan == NULL)
+		return;
+	free(plan->items);
 	free(plan);
 }
 
@@ -92,14 +95,20 @@ is_absent(const struct item *item, const struct ask_context *context)
 void
 plan_begin(struct plan *plan, const struct ask_context *context)
 {
-	bool infos = plan->polls++ % INFO_EVERY == 0;
+	bool infos = plan->polls++ % INFO_EVERY == 0, fresh = plan->items == NULL;
 
 	plan->one_by_one = false;
+	if (fresh)
+		plan->items = mem_array(plan->count, sizeof *plan->items);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct item *item = &plan->items[i];
 
+		if (fresh)
+			item->generation = plan->generation;
 		item->tried = 0;
-		item->pending = !is_absent(item, context) &&
+		if (!is_absent(item, context))
+			item->absent_until = 0;
+		item->pending = item->absent_until == 0 &&
 			(i < plan->point_count || infos);
 	}
 }
@@ -242,4 +251,24 @@ plan_end(struct plan *plan, const struct ask_context *context)
 	for (size_t i = 0; i < plan->point_count; i++)
 		if (is_absent(&plan->items[i], context) && plan->items[i].tried == 0)
 			tell_reason(context, i, REASON_NO_SUCH_OBJECT, context->now);
+}
+
+void
+plan_rest(struct plan *plan)
+{
+	uint16_t generation;
+
+	if (plan->items == NULL)
+		return;
+	generation = plan->point_count > 0 ? plan->items[0].generation : 0;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct item *item = &plan->items[i];
+
+		if (item->used != 0 || item->absent_until != 0 ||
+			(i < plan->point_count && item->generation != generation))
+			return;
+	}
+	plan->generation = generation;
+	free(plan->items);
+	plan->items = NULL;
 }

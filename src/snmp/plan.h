@@ -53,4 +53,6 @@ void plan_feed(struct plan *plan, const struct ask_context *context, const struc
 	const struct session_answer *answer);
 /* After the last question was answered: tells what is known to be missing. */
 void plan_end(struct plan *plan, const struct ask_context *context);
+/* The poll is over, however it went: nearly always nothing is to be kept of any object then. */
+void plan_rest(struct plan *plan);
 #endif

@@ -241,6 +241,8 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 		verdict = table_end(work->table, &context, complete);
 	else if (complete)
 		plan_end(work->plan, &context);
+	if (work->plan != NULL)
+		plan_rest(work->plan);
 	work->state = WORK_IDLE;
 	device_turn(work->device);
 	task_done(work->task, complete ? verdict : rest);
@@ -760,6 +762,8 @@ driver_cancel(void *arg)
 		session_cancel(device->session);
 		device->current = NULL;
 	}
+	if (work->plan != NULL)
+		plan_rest(work->plan);
 	work->state = WORK_IDLE;
 	device_turn(device);
 }
