@@ -44,6 +44,8 @@ struct sessions {
 	uint8_t *octets;
 	uint64_t retried, timed_out, answered;
 	char text[ANSWER_TEXT]; /* what the answer being told says in words */
+	struct exchange *exchanges; /* free ones, at most SPARE */
+	unsigned spare;
 };
 
 enum session_state {
@@ -52,37 +54,46 @@ enum session_state {
 	SESSION_SENT,
 };
 
+/* One request under way. Large, so only sessions that are busy hold one. */
+struct exchange {
+	struct exchange *next;   /* free ones */
+	struct mux_request out;
+	struct loop_timer timer;
+	struct session_request request;
+	struct session_answer answer;
+	int again;               /* messages that took no try */
+	int tries_left, tries;
+	int error;               /* errno of the newest try that could not be delivered */
+	int64_t sent_at;
+	bool wrong_source;       /* in any try */
+	bool outstanding;        /* Net-SNMP waits for an answer */
+	bool understood;         /* Net-SNMP called back with it: */
+	const uint8_t *datagram; /* while it is handed to Net-SNMP */
+	size_t datagram_size;
+};
+/* Exchanges kept for the next: more are under way at once only when all is asked at once, or
+ * nobody answers. */
+#define SPARE 256
+
 struct session {
 	struct sessions *sessions;
-	char *name;
 	/* Of the options what is needed later. */
 	int64_t timeout;
 	double max_rate;
 	uint8_t version, retries;
-	char *community;
+	uint8_t state;           /* enum session_state */
+	uint32_t retried;
 	const struct session_events *events;
 	void *arg;
 	/* Versions 1 and 2c by the reference engine, version 3; neither: the fast engine. */
 	void *library;
 	struct v3 *v3;
-	char *engine;           /* as told to the owner; V3_ENGINE_TEXT bytes, NULL without v3 */
-	int again;               /* messages that took no try */
-	struct mux_peer peer;
-	struct mux_request out;
-	struct loop_timer timer;
-	enum session_state state;
-	struct session_request request;
-	int tries_left, tries;
-	uint32_t retried;
+	char *engine;            /* as told to the owner; V3_ENGINE_TEXT bytes, NULL without v3 */
 	struct mux_source *source; /* NULL: nobody asks for its strays */
-	int64_t sent_at, next_send, received;
-	int error;           /* errno of the newest try that could not be delivered */
-	bool wrong_source;   /* in any try of this request */
-	bool outstanding;    /* Net-SNMP waits for an answer */
-	const uint8_t *datagram; /* while it is handed to Net-SNMP */
-	size_t datagram_size;
-	bool understood;     /* Net-SNMP called back with it */
-	struct session_answer answer;
+	struct exchange *now;    /* NULL: not busy */
+	int64_t next_send;
+	struct mux_peer peer;
+	char texts[];            /* of the peer: name and community */
 };
 
 /* ---- the library ---- */
@@ -135,6 +146,12 @@ sessions_free(struct sessions *sessions)
 	netsnmp_large_fd_set_cleanup(&sessions->ready);
 	v3_world_free(sessions->world);
 	fast_room_free(&sessions->room);
+	while (sessions->exchanges != NULL) {
+		struct exchange *exchange = sessions->exchanges;
+
+		sessions->exchanges = exchange->next;
+		free(exchange);
+	}
 	free(sessions->varbinds);
 	free(sessions->ids);
 	free(sessions->octets);
@@ -174,9 +191,9 @@ put_datagram(struct session *session, const void *bytes, size_t size)
 {
 	struct fail why;
 
-	if (mux_send(session->sessions->mux, &session->out, bytes, size, &session->error,
-		    &why) == -1 && session->error == 0)
-		session->error = EIO;
+	if (mux_send(session->sessions->mux, &session->now->out, bytes, size, &session->now->error,
+		    &why) == -1 && session->now->error == 0)
+		session->now->error = EIO;
 }
 
 /* ---- the transport that Net-SNMP sees ---- */
@@ -198,10 +215,11 @@ transport_receive(netsnmp_transport *transport, void *data, int size, void **opa
 
 	*opaque = NULL;
 	*opaque_size = 0;
-	if (session->datagram == NULL || session->datagram_size > (size_t)size)
+	if (session->now == NULL || session->now->datagram == NULL ||
+		session->now->datagram_size > (size_t)size)
 		return -1;
-	memcpy(data, session->datagram, session->datagram_size);
-	return (int)session->datagram_size;
+	memcpy(data, session->now->datagram, session->now->datagram_size);
+	return (int)session->now->datagram_size;
 }
 
 static int
@@ -230,13 +248,13 @@ library_open(struct session *session, struct fail *why)
 
 	snmp_sess_init(&wanted);
 	wanted.version = session->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
-	wanted.community = (u_char *)session->community;
-	wanted.community_len = strlen(session->community);
+	wanted.community = (u_char *)session->peer.community;
+	wanted.community_len = strlen(session->peer.community);
 	wanted.timeout = 1; /* us: the deadline is ours, see forget */
 	wanted.retries = 0;
 	library = snmp_sess_add(&wanted, transport, NULL, NULL);
 	if (library == NULL)
-		fail_set(why, "%s: Net-SNMP: %s", session->name, snmp_api_errstring(wanted.s_snmp_errno));
+		fail_set(why, "%s: Net-SNMP: %s", session->peer.name, snmp_api_errstring(wanted.s_snmp_errno));
 	return library;
 }
 
@@ -329,11 +347,11 @@ static void
 set_answer(struct session *session, long error_status, long error_index,
 	const struct varbind *varbinds, size_t count)
 {
-	session->answer = (struct session_answer){
+	session->now->answer = (struct session_answer){
 		.reason = REASON_GOOD,
 		.text = "",
 		.error_status = (int)error_status,
-		.error_index = error_index > 0 && (size_t)error_index <= session->request.count ?
+		.error_index = error_index > 0 && (size_t)error_index <= session->now->request.count ?
 			(int)error_index : 0,
 		.varbinds = varbinds,
 		.count = count,
@@ -377,10 +395,12 @@ library_called(int what, netsnmp_session *library, int id, netsnmp_pdu *pdu, voi
 	struct session *session = arg;
 
 	(void)library, (void)id;
-	session->outstanding = false;
+	if (session->now == NULL)
+		return 1;
+	session->now->outstanding = false;
 	if (what == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && pdu != NULL) {
 		copy_answer(session, pdu);
-		session->understood = true;
+		session->now->understood = true;
 	}
 	return 1;
 }
@@ -390,7 +410,7 @@ library_called(int what, netsnmp_session *library, int id, netsnmp_pdu *pdu, voi
 static void
 forget(struct session *session)
 {
-	for (int i = 0; session->outstanding && i < FORGET_TURNS; i++)
+	for (int i = 0; session->now->outstanding && i < FORGET_TURNS; i++)
 		snmp_sess_timeout(session->library);
 }
 
@@ -399,12 +419,12 @@ forget(struct session *session)
 static bool
 answers_same_objects(const struct session *session)
 {
-	const struct session_request *request = &session->request;
+	const struct session_request *request = &session->now->request;
 
-	if (session->answer.count != request->count)
+	if (session->now->answer.count != request->count)
 		return false;
 	for (size_t i = 0; i < request->count; i++)
-		if (oid_compare(session->answer.varbinds[i].ids, session->answer.varbinds[i].count,
+		if (oid_compare(session->now->answer.varbinds[i].ids, session->now->answer.varbinds[i].count,
 			    request->oids[i].ids, request->oids[i].count) != 0)
 			return false;
 	return true;
@@ -413,8 +433,8 @@ answers_same_objects(const struct session *session)
 static void
 check_answer(struct session *session)
 {
-	const struct session_request *request = &session->request;
-	struct session_answer *answer = &session->answer;
+	const struct session_request *request = &session->now->request;
+	struct session_answer *answer = &session->now->answer;
 	size_t most = request->count;
 
 	if (answer->error_status != 0)
@@ -436,39 +456,74 @@ check_answer(struct session *session)
 
 /* ---- tries ---- */
 
+static struct exchange *
+exchange_hold(struct sessions *sessions)
+{
+	struct exchange *exchange = sessions->exchanges;
+
+	if (exchange == NULL)
+		return mem_zero(sizeof *exchange);
+	sessions->exchanges = exchange->next;
+	sessions->spare--;
+	return exchange;
+}
+
+/* Whatever may still call is stopped by then. */
+static void
+exchange_release(struct sessions *sessions, struct exchange *exchange)
+{
+	if (sessions->spare >= SPARE) {
+		free(exchange);
+		return;
+	}
+	exchange->next = sessions->exchanges;
+	sessions->exchanges = exchange;
+	sessions->spare++;
+}
+
+static void
+end_exchange(struct session *session)
+{
+	mux_close(session->sessions->mux, &session->now->out);
+	loop_timer_stop(session->sessions->loop, &session->now->timer);
+	exchange_release(session->sessions, session->now);
+	session->now = NULL;
+	session->state = SESSION_IDLE;
+}
+
 static void
 finish(struct session *session)
 {
-	mux_close(session->sessions->mux, &session->out);
-	loop_timer_stop(session->sessions->loop, &session->timer);
-	session->state = SESSION_IDLE;
-	session->events->done(&session->answer, session->arg);
+	struct session_answer answer = session->now->answer;
+
+	end_exchange(session);
+	session->events->done(&answer, session->arg);
 }
 
 static void
 give_up(struct session *session)
 {
-	struct session_answer *answer = &session->answer;
+	struct session_answer *answer = &session->now->answer;
 	char *text = session->sessions->text, span[32];
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
 	str_time_span(span, sizeof span, session->timeout);
 	snprintf(text, ANSWER_TEXT, "no answer to %d %s within %s%s",
-		session->tries, session->tries == 1 ? "request" : "requests", span,
-		session->tries == 1 ? "" : " each");
-	if (session->wrong_source) {
+		session->now->tries, session->now->tries == 1 ? "request" : "requests", span,
+		session->now->tries == 1 ? "" : " each");
+	if (session->now->wrong_source) {
 		char stranger[64];
 
 		answer->reason = REASON_WRONG_SOURCE;
 		snprintf(text, ANSWER_TEXT,
 			"the answer came from %s instead, set snmp.source = \"any\" to accept it",
 			net_addr_text(stranger, sizeof stranger, &session->peer.stranger, true));
-	} else if (session->error != 0) {
-		answer->reason = session->error == ECONNREFUSED ? REASON_REFUSED :
-			session->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
+	} else if (session->now->error != 0) {
+		answer->reason = session->now->error == ECONNREFUSED ? REASON_REFUSED :
+			session->now->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
 		snprintf(text, ANSWER_TEXT, "%s",
-			session->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
-			strerror(session->error));
+			session->now->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
+			strerror(session->now->error));
 	}
 	if (session->v3 != NULL && answer->reason == REASON_TIMEOUT &&
 		v3_silent(session->v3, text, ANSWER_TEXT))
@@ -485,7 +540,7 @@ pdu_of(const struct session *session)
 		[SESSION_GETNEXT] = SNMP_MSG_GETNEXT,
 		[SESSION_GETBULK] = SNMP_MSG_GETBULK,
 	};
-	const struct session_request *request = &session->request;
+	const struct session_request *request = &session->now->request;
 	netsnmp_pdu *pdu = snmp_pdu_create(commands[request->op]);
 	netsnmp_variable_list **end;
 	oid name[SNMP_OID_MAX];
@@ -493,7 +548,7 @@ pdu_of(const struct session *session)
 	if (pdu == NULL)
 		return NULL;
 	end = &pdu->variables;
-	pdu->reqid = session->out.id;
+	pdu->reqid = session->now->out.id;
 	if (request->op == SESSION_GETBULK) {
 		pdu->non_repeaters = request->non_repeaters;
 		pdu->max_repetitions = request->max_repetitions;
@@ -522,14 +577,14 @@ static bool
 fast_put_out(struct session *session)
 {
 	struct fast_question question = { .version = session->peer.version,
-		.community = session->community, .id = (int32_t)session->out.id,
-		.request = &session->request };
+		.community = session->peer.community, .id = (int32_t)session->now->out.id,
+		.request = &session->now->request };
 	static uint8_t room[DATAGRAM_MAX];
 	const uint8_t *bytes;
 	size_t size;
 
 	bytes = session->v3 != NULL ?
-		v3_ask(session->v3, &session->request, session->out.id, &size) :
+		v3_ask(session->v3, &session->now->request, session->now->out.id, &size) :
 		fast_write(&question, room, sizeof room, &size);
 	if (bytes != NULL)
 		put_datagram(session, bytes, size);
@@ -548,16 +603,16 @@ put_out(struct session *session)
 		return fast_put_out(session);
 	pdu = pdu_of(session);
 	if (session->v3 != NULL) {
-		bytes = v3_write(session->v3, pdu, session->out.id, &size);
+		bytes = v3_write(session->v3, pdu, session->now->out.id, &size);
 		if (bytes != NULL)
 			put_datagram(session, bytes, size);
 		free(bytes);
 		return bytes != NULL;
 	}
-	session->outstanding = true;
+	session->now->outstanding = true;
 	if (pdu != NULL && snmp_sess_async_send(session->library, pdu, library_called, session))
 		return true;
-	session->outstanding = false;
+	session->now->outstanding = false;
 	snmp_free_pdu(pdu);
 	return false;
 }
@@ -579,37 +634,37 @@ send_try(struct session *session)
 
 	if (now < session->next_send) {
 		session->state = SESSION_PAUSE;
-		loop_timer_at(loop, &session->timer, session->next_send);
+		loop_timer_at(loop, &session->now->timer, session->next_send);
 		return;
 	}
 	if (session->v3 != NULL && !v3_ready(session->v3)) {
 		session->state = SESSION_PAUSE;
-		loop_timer_in(loop, &session->timer, LOOP_TICK);
+		loop_timer_in(loop, &session->now->timer, LOOP_TICK);
 		return;
 	}
 	session->state = SESSION_SENT;
-	session->tries++;
-	session->tries_left--;
-	session->sent_at = now;
+	session->now->tries++;
+	session->now->tries_left--;
+	session->now->sent_at = now;
 	session->next_send = now + gap_of(session);
-	session->error = 0;
-	loop_timer_at(loop, &session->timer,
-		until < session->request.deadline ? until : session->request.deadline);
-	mux_open(session->sessions->mux, &session->out);
+	session->now->error = 0;
+	loop_timer_at(loop, &session->now->timer,
+		until < session->now->request.deadline ? until : session->now->request.deadline);
+	mux_open(session->sessions->mux, &session->now->out);
 	if (!put_out(session))
-		session->error = EMSGSIZE;
+		session->now->error = EMSGSIZE;
 }
 
 /* The newest try has failed: the next one, or the end. */
 static void
 try_failed(struct session *session)
 {
-	session->wrong_source |= session->out.wrong_source;
+	session->now->wrong_source |= session->now->out.wrong_source;
 	forget(session);
-	mux_close(session->sessions->mux, &session->out);
+	mux_close(session->sessions->mux, &session->now->out);
 	session->events->exchange(false, 0, session->arg);
-	if (session->tries_left <= 0 ||
-		loop_mono(session->sessions->loop) >= session->request.deadline) {
+	if (session->now->tries_left <= 0 ||
+		loop_mono(session->sessions->loop) >= session->now->request.deadline) {
 		give_up(session);
 		return;
 	}
@@ -625,7 +680,7 @@ timer_ran(void *arg)
 
 	if (session->state == SESSION_SENT)
 		try_failed(session);
-	else if (loop_mono(session->sessions->loop) >= session->request.deadline)
+	else if (loop_mono(session->sessions->loop) >= session->now->request.deadline)
 		give_up(session);
 	else
 		send_try(session);
@@ -635,20 +690,20 @@ timer_ran(void *arg)
 static bool
 library_read(struct session *session, const uint8_t *data, size_t size)
 {
-	session->understood = false;
-	session->datagram = data;
-	session->datagram_size = size;
+	session->now->understood = false;
+	session->now->datagram = data;
+	session->now->datagram_size = size;
 	/* Net-SNMP takes the number out of the set when it has read. */
 	NETSNMP_LARGE_FD_SET(NO_SOCKET, &session->sessions->ready);
 	snmp_sess_read2(session->library, &session->sessions->ready);
-	session->datagram = NULL;
-	return session->understood;
+	session->now->datagram = NULL;
+	return session->now->understood;
 }
 
 static bool
 fast_answer(struct session *session, const struct ber_peek *peek)
 {
-	const struct session_request *request = &session->request;
+	const struct session_request *request = &session->now->request;
 	struct fast_room *room = &session->sessions->room;
 	size_t count;
 
@@ -669,14 +724,14 @@ secure_answer(struct session *session, const uint8_t *data, size_t size,
 	enum v3_said said;
 
 	if (is_fast(session)) {
-		said = v3_hear(session->v3, data, size, peek, session->out.id, &answer, text,
+		said = v3_hear(session->v3, data, size, peek, session->now->out.id, &answer, text,
 			ANSWER_TEXT);
 		if (said == V3_ANSWER)
 			set_answer(session, answer.error_status, answer.error_index,
 				answer.room->varbinds, answer.count);
 		return said;
 	}
-	said = v3_read(session->v3, data, size, peek, session->out.id, &pdu, text, ANSWER_TEXT);
+	said = v3_read(session->v3, data, size, peek, session->now->out.id, &pdu, text, ANSWER_TEXT);
 	if (said == V3_ANSWER) {
 		copy_answer(session, pdu);
 		snmp_free_pdu(pdu);
@@ -700,7 +755,7 @@ tell_engine(struct session *session)
 static void
 refuse(struct session *session)
 {
-	session->answer = (struct session_answer){ .reason = REASON_AUTH,
+	session->now->answer = (struct session_answer){ .reason = REASON_AUTH,
 		.text = session->sessions->text };
 }
 
@@ -721,11 +776,11 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		mux_count_malformed(session->sessions->mux);
 		return;
 	}
-	session->events->exchange(true, mono - session->sent_at, session->arg);
-	if (said == V3_AGAIN && session->again++ < AGAIN_MAX) {
-		mux_close(session->sessions->mux, &session->out);
-		session->tries--;
-		session->tries_left++;
+	session->events->exchange(true, mono - session->now->sent_at, session->arg);
+	if (said == V3_AGAIN && session->now->again++ < AGAIN_MAX) {
+		mux_close(session->sessions->mux, &session->now->out);
+		session->now->tries--;
+		session->now->tries_left++;
 		send_try(session);
 		return;
 	}
@@ -740,8 +795,8 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	if (session->v3 != NULL)
 		tell_engine(session);
 	session->sessions->answered++;
-	session->answer.received = mono;
-	session->answer.size = size;
+	session->now->answer.received = mono;
+	session->now->answer.size = size;
 	check_answer(session);
 	finish(session);
 }
@@ -753,8 +808,8 @@ out_refused(int error, void *arg)
 {
 	struct session *session = arg;
 
-	session->error = error;
-	if (session->tries_left <= 0)
+	session->now->error = error;
+	if (session->now->tries_left <= 0)
 		try_failed(session);
 }
 
@@ -763,48 +818,41 @@ out_unsent(int error, void *arg)
 {
 	struct session *session = arg;
 
-	session->error = error;
+	session->now->error = error;
 }
 
 struct session *
 session_open(struct sessions *sessions, const char *name, const struct snmp_options *options,
 	const struct session_events *events, void *arg, struct fail *why)
 {
-	struct session *session = mem_zero(sizeof *session);
+	const char *community = options->community != NULL ? options->community : "";
+	size_t name_size = strlen(name) + 1, community_size = strlen(community) + 1;
+	struct session *session = mem_zero(sizeof *session + name_size + community_size);
 
 	session->sessions = sessions;
-	session->name = mem_text(name);
 	session->timeout = options->timeout;
 	session->max_rate = options->max_rate;
 	session->version = options->version;
 	session->retries = options->retries;
-	session->community = mem_text(options->community);
 	session->events = events;
 	session->arg = arg;
+	memcpy(session->texts, name, name_size);
+	memcpy(session->texts + name_size, community, community_size);
 	session->peer = (struct mux_peer){
-		.name = session->name,
+		.name = session->texts,
 		.address = options->address,
 		.version = options->version == 3 ? BER_V3 :
 			options->version == 1 ? BER_V1 : BER_V2C,
-		.community = session->community,
+		.community = session->texts + name_size,
 		.any_source = options->any_source,
 	};
-	session->out = (struct mux_request){
-		.peer = &session->peer,
-		.answered = out_answered,
-		.refused = out_refused,
-		.unsent = out_unsent,
-		.arg = session,
-	};
-	loop_timer_init(&session->timer, timer_ran, session);
 	if (options->version == 3)
 		session->engine = mem_zero(V3_ENGINE_TEXT);
 	if (options->version == 3)
-		session->v3 = v3_open(sessions->world, session->name, &session->peer.address,
+		session->v3 = v3_open(sessions->world, session->peer.name, &session->peer.address,
 			&options->user, options->netsnmp);
 	else if (options->netsnmp)
 		session->library = library_open(session, why);
-	session->out.reads_varbinds = is_fast(session);
 	if (options->version != 3 && options->netsnmp && session->library == NULL) {
 		session_close(session);
 		return NULL;
@@ -822,8 +870,6 @@ session_close(struct session *session)
 	if (session->library != NULL)
 		snmp_sess_close(session->library);
 	v3_close(session->v3);
-	free(session->name);
-	free(session->community);
 	free(session->engine);
 	free(session);
 }
@@ -862,12 +908,15 @@ session_busy(const struct session *session)
 void
 session_send(struct session *session, const struct session_request *request)
 {
-	session->request = *request;
-	session->tries = 0;
-	session->tries_left = request->tries > 0 ? request->tries : session->retries + 1;
-	session->wrong_source = false;
-	session->error = 0;
-	session->again = 0;
+	struct exchange *now = exchange_hold(session->sessions);
+
+	*now = (struct exchange){ .request = *request,
+		.tries_left = request->tries > 0 ? request->tries : session->retries + 1,
+		.out = { .peer = &session->peer, .answered = out_answered, .refused = out_refused,
+			.unsent = out_unsent, .arg = session,
+			.reads_varbinds = is_fast(session) } };
+	loop_timer_init(&now->timer, timer_ran, session);
+	session->now = now;
 	if (session->v3 != NULL)
 		v3_begin(session->v3);
 	send_try(session);
@@ -876,8 +925,8 @@ session_send(struct session *session, const struct session_request *request)
 void
 session_cancel(struct session *session)
 {
-	loop_timer_stop(session->sessions->loop, &session->timer);
-	mux_close(session->sessions->mux, &session->out);
+	if (session->now == NULL)
+		return;
 	forget(session);
-	session->state = SESSION_IDLE;
+	end_exchange(session);
 }

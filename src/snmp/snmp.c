@@ -49,12 +49,13 @@ struct snmp {
 	struct mux *mux;
 	struct sessions *sessions;
 	struct question *questions; /* free ones, at most SPARE */
-	unsigned spare;             /* so many */
+	struct poll *polls;         /* the same */
+	unsigned spare, spare_polls; /* so many */
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
 };
 
-/* Questions kept for the next: more are under way at once only when all is asked at once, or
+/* Questions and polls kept for the next: more are under way at once only when all is asked at once, or
  * nobody answers. */
 #define SPARE 256
 
@@ -65,24 +66,36 @@ struct snmp_device {
 	const char *name;            /* these two are the inventory's, which outlives it */
 	const struct snmp_options *options;
 	struct session *session;
-	TAILQ_HEAD(, snmp_work) queue;
+	TAILQ_HEAD(, poll) queue;
 	struct snmp_work *current; /* whose request is under way */
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
-	size_t varbinds;           /* learned from tooBig; 0 = no limit known */
-	size_t bulk;               /* varbinds of a GETBULK's answer that come through */
-	uint16_t saved_varbinds, saved_bulk; /* as they stand in the state */
 	bool has_uptime;           /* it has told sysUpTime */
+	bool with_uptime, probe;   /* of the request under way */
+	uint32_t varbinds;         /* learned from tooBig; 0 = no limit known */
+	uint32_t bulk;             /* varbinds of a GETBULK's answer that come through */
+	uint16_t saved_varbinds, saved_bulk; /* as they stand in the state */
+	uint16_t generation;       /* counts restarts */
 	int64_t no_uptime_until;
 	struct counter_epoch epoch;
-	uint16_t generation;       /* counts restarts */
 	uint64_t lost;             /* tries without an answer */
-	/* The request under way. */
-	bool with_uptime, probe;
 	struct question *question; /* NULL while there is nothing to ask */
 	const struct snmp_work *prepared; /* question->ask is its next one already */
 };
 
 enum work_state { WORK_IDLE, WORK_QUEUED, WORK_ASKING, WORK_EMPTY };
+
+/* One that is under way. */
+struct poll {
+	struct poll *next; /* free ones */
+	struct snmp_work *work;
+	TAILQ_ENTRY(poll) entry;
+	bool probe;    /* sysUpTime alone comes first in this poll */
+	bool cautious; /* and is tried once only */
+	unsigned answered; /* requests */
+	int64_t deadline;
+	uint64_t lost_before; /* device->lost when it began */
+	struct loop_timer timer;
+};
 
 /* One group of a device. */
 struct snmp_work {
@@ -90,21 +103,16 @@ struct snmp_work {
 	struct task *task;
 	struct plan *plan;   /* scalars */
 	struct table *table; /* or a table */
+	struct poll *poll;   /* NULL: idle */
 	enum work_state state;
-	bool probe;    /* sysUpTime alone comes first in this poll */
-	bool cautious; /* and is tried once only */
-	int64_t deadline;
-	size_t octets;     /* of a table: what a varbind takes, as BULK_VARBIND */
-	unsigned answered; /* requests in this poll */
-	uint64_t lost_before; /* device->lost when this poll began */
-	struct loop_timer timer;
-	TAILQ_ENTRY(snmp_work) entry;
+	uint32_t octets;     /* of a table: what a varbind takes, as BULK_VARBIND */
 };
 
 static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
 #define UPTIME_COUNT (sizeof uptime_ids / sizeof uptime_ids[0])
 
 static void device_turn(struct snmp_device *device);
+static void work_timer_ran(void *arg);
 static void work_turn_over(struct snmp_work *work, const struct session_answer *answer);
 
 /* ---- what was learned of the device's answers ---- */
@@ -150,7 +158,7 @@ learned_save(struct snmp_device *device)
 	device->saved_varbinds = (uint16_t)device->varbinds;
 	device->saved_bulk = (uint16_t)device->bulk;
 	learned_key(key, sizeof key, device);
-	snprintf(text, sizeof text, "%zu %zu", device->bulk, device->varbinds);
+	snprintf(text, sizeof text, "%u %u", device->bulk, device->varbinds);
 	state_set(device->snmp->state, key, usual ? NULL : text);
 	state_save(device->snmp->state);
 }
@@ -223,6 +231,43 @@ work_feed(struct snmp_work *work, const struct session_answer *answer)
 		plan_feed(work->plan, &context, &work->device->question->ask, answer);
 }
 
+static void
+poll_begin(struct snmp_work *work)
+{
+	struct snmp *snmp = work->device->snmp;
+	struct poll *poll = snmp->polls;
+
+	if (poll == NULL) {
+		poll = mem_zero(sizeof *poll);
+	} else {
+		snmp->polls = poll->next;
+		snmp->spare_polls--;
+	}
+	*poll = (struct poll){ .work = work };
+	loop_timer_init(&poll->timer, work_timer_ran, work);
+	work->poll = poll;
+}
+
+static void
+poll_end(struct snmp_work *work)
+{
+	struct snmp *snmp = work->device->snmp;
+	struct poll *poll = work->poll;
+
+	loop_timer_stop(snmp->loop, &poll->timer);
+	if (work->plan != NULL)
+		plan_rest(work->plan);
+	work->poll = NULL;
+	work->state = WORK_IDLE;
+	if (snmp->spare_polls >= SPARE) {
+		free(poll);
+		return;
+	}
+	poll->next = snmp->polls;
+	snmp->polls = poll;
+	snmp->spare_polls++;
+}
+
 /* Tells what is left to tell; the last thing that happens to a poll. */
 static void
 work_finish(struct snmp_work *work, bool complete, uint8_t rest)
@@ -230,7 +275,6 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 	struct ask_context context = context_of(work);
 	uint8_t verdict = REASON_BAD_REPLY;
 
-	loop_timer_stop(work->device->snmp->loop, &work->timer);
 	if (complete && work->device->bulk < BULK_MOST) {
 		work->device->bulk += work->device->bulk / 8 + 1;
 		if (work->device->bulk > BULK_MOST)
@@ -241,9 +285,7 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 		verdict = table_end(work->table, &context, complete);
 	else if (complete)
 		plan_end(work->plan, &context);
-	if (work->plan != NULL)
-		plan_rest(work->plan);
-	work->state = WORK_IDLE;
+	poll_end(work);
 	device_turn(work->device);
 	task_done(work->task, complete ? verdict : rest);
 }
@@ -303,15 +345,15 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 	struct loop *loop = device->snmp->loop;
 	struct question *question = question_hold(device);
 	struct ask *ask = &question->ask;
-	struct session_request request = { .oids = question->oids, .deadline = work->deadline };
+	struct session_request request = { .oids = question->oids, .deadline = work->poll->deadline };
 
 	device->current = work;
 	device->with_uptime = false;
-	device->probe = work->probe || (device->silence != REASON_GOOD && work->answered == 0);
+	device->probe = work->poll->probe || (device->silence != REASON_GOOD && work->poll->answered == 0);
 	if (device->probe) {
 		ask->op = SESSION_GET;
 		ask->count = 0;
-		request.tries = work->cautious || device->silence != REASON_GOOD ? 1 : 0;
+		request.tries = work->poll->cautious || device->silence != REASON_GOOD ? 1 : 0;
 	} else if (device->prepared != work && !work_next(work, ask)) {
 		/* Not queued when there is nothing to ask, but see device_turn. */
 		ask->count = 0;
@@ -334,23 +376,23 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 static void
 device_turn(struct snmp_device *device)
 {
-	struct snmp_work *work = TAILQ_FIRST(&device->queue);
+	struct poll *poll = TAILQ_FIRST(&device->queue);
 
 	if (device->current != NULL)
 		return;
-	if (work == NULL) {
+	if (poll == NULL) {
 		question_release(device);
 		return;
 	}
-	TAILQ_REMOVE(&device->queue, work, entry);
-	device_ask(device, work);
+	TAILQ_REMOVE(&device->queue, poll, entry);
+	device_ask(device, poll->work);
 }
 
 static void
 work_queue(struct snmp_work *work)
 {
 	work->state = WORK_QUEUED;
-	TAILQ_INSERT_TAIL(&work->device->queue, work, entry);
+	TAILQ_INSERT_TAIL(&work->device->queue, work->poll, entry);
 	device_turn(work->device);
 }
 
@@ -491,7 +533,7 @@ learn_loss(const struct snmp_work *work)
 {
 	struct snmp_device *device = work->device;
 
-	if (device->question->ask.op != SESSION_GETBULK || device->probe || work->answered == 0)
+	if (device->question->ask.op != SESSION_GETBULK || device->probe || work->poll->answered == 0)
 		return;
 	device->bulk = device->question->ask.count * device->question->ask.max_repetitions / 2;
 	if (device->bulk < BULK_LEAST)
@@ -529,7 +571,7 @@ ask_again(struct snmp_device *device, struct session_answer *answer, bool about_
 static bool
 is_overdue(const struct snmp_work *work)
 {
-	return loop_mono(work->device->snmp->loop) >= work->deadline;
+	return loop_mono(work->device->snmp->loop) >= work->poll->deadline;
 }
 
 /* The device answers, but so slowly, or so much, that the next poll is near. */
@@ -541,7 +583,7 @@ give_up_overdue(struct snmp_work *work)
 	str_time_span(span, sizeof span, task_group(work->task)->interval);
 	task_error(work->task, "asking for everything does not fit into %s", span);
 	/* Where nothing was lost on the way, it is the table that does not end. */
-	work_finish(work, false, work->table != NULL && work->lost_before == work->device->lost ?
+	work_finish(work, false, work->table != NULL && work->poll->lost_before == work->device->lost ?
 		REASON_BAD_REPLY : REASON_TIMEOUT);
 }
 
@@ -549,7 +591,7 @@ give_up_overdue(struct snmp_work *work)
 static void
 give_up(struct snmp_work *work, const struct session_answer *answer)
 {
-	if (answer->reason == REASON_TIMEOUT && work->answered > 0 && is_overdue(work)) {
+	if (answer->reason == REASON_TIMEOUT && work->poll->answered > 0 && is_overdue(work)) {
 		give_up_overdue(work);
 		return;
 	}
@@ -573,9 +615,9 @@ session_done(const struct session_answer *told, void *arg)
 	if (answer.reason == REASON_TIMEOUT)
 		learn_loss(work);
 	if (answer.reason == REASON_GOOD) {
-		work->answered++;
+		work->poll->answered++;
 		learn_size(work, &answer);
-		strip_uptime(device, &answer, work->deadline);
+		strip_uptime(device, &answer, work->poll->deadline);
 	}
 	if (answer.error_status == SESSION_ERROR_AUTHORIZATION) {
 		answer.reason = REASON_AUTH;
@@ -595,7 +637,7 @@ work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 {
 	struct snmp_device *device = work->device;
 
-	work->probe = false;
+	work->poll->probe = false;
 	if (answer != NULL)
 		work_feed(work, answer);
 	if (!work_next(work, &device->question->ask)) {
@@ -714,7 +756,7 @@ work_timer_ran(void *arg)
 	bool empty = work->state == WORK_EMPTY;
 
 	if (work->state == WORK_QUEUED)
-		TAILQ_REMOVE(&device->queue, work, entry);
+		TAILQ_REMOVE(&device->queue, work->poll, entry);
 	if (work->state == WORK_ASKING) {
 		session_cancel(device->session);
 		device->current = NULL;
@@ -735,7 +777,6 @@ driver_open(void *state, struct task *task)
 	work->device = device;
 	work->task = task;
 	work->octets = BULK_VARBIND;
-	loop_timer_init(&work->timer, work_timer_ran, work);
 	if (group->table == NULL) {
 		work->plan = plan_new(group);
 		return work;
@@ -755,16 +796,15 @@ driver_cancel(void *arg)
 	struct snmp_work *work = arg;
 	struct snmp_device *device = work->device;
 
-	loop_timer_stop(device->snmp->loop, &work->timer);
+	if (work->poll == NULL)
+		return;
 	if (work->state == WORK_QUEUED)
-		TAILQ_REMOVE(&device->queue, work, entry);
+		TAILQ_REMOVE(&device->queue, work->poll, entry);
 	if (work->state == WORK_ASKING) {
 		session_cancel(device->session);
 		device->current = NULL;
 	}
-	if (work->plan != NULL)
-		plan_rest(work->plan);
-	work->state = WORK_IDLE;
+	poll_end(work);
 	device_turn(device);
 }
 
@@ -792,23 +832,23 @@ driver_start(void *arg, bool cautious)
 	bool next = device->current == NULL && TAILQ_EMPTY(&device->queue);
 	struct ask *ask = next ? &question_hold(device)->ask : &device->snmp->later;
 
-	work->cautious = cautious;
-	work->probe = cautious || asks_one_by_one(work);
-	work->answered = 0;
-	work->lost_before = work->device->lost;
-	work->deadline = context.now + context.group->interval / 10 * 9;
+	poll_begin(work);
+	work->poll->cautious = cautious;
+	work->poll->probe = cautious || asks_one_by_one(work);
+	work->poll->lost_before = work->device->lost;
+	work->poll->deadline = context.now + context.group->interval / 10 * 9;
 	if (work->table != NULL)
 		table_begin(work->table, &context);
 	else
 		plan_begin(work->plan, &context);
 	if (!work_next(work, ask)) {
 		work->state = WORK_EMPTY;
-		loop_timer_in(loop, &work->timer, 0);
+		loop_timer_in(loop, &work->poll->timer, 0);
 		return;
 	}
 	if (next)
 		device->prepared = work;
-	loop_timer_at(loop, &work->timer, work->deadline + 2 * LOOP_TICK);
+	loop_timer_at(loop, &work->poll->timer, work->poll->deadline + 2 * LOOP_TICK);
 	work_queue(work);
 }
 
@@ -850,12 +890,17 @@ void
 snmp_free(struct snmp *snmp)
 {
 	struct question *question;
+	struct poll *poll;
 
 	if (snmp == NULL)
 		return;
 	while ((question = snmp->questions) != NULL) {
 		snmp->questions = question->next;
 		free(question);
+	}
+	while ((poll = snmp->polls) != NULL) {
+		snmp->polls = poll->next;
+		free(poll);
 	}
 	sessions_free(snmp->sessions);
 	mux_free(snmp->mux);
