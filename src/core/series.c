@@ -75,6 +75,8 @@ struct series_catalogue {
 	int fd;
 	bool writer;
 	off_t read;          /* up to where lines have been taken up */
+	off_t end;           /* the file's, when nothing more was to be taken up */
+	bool have_retain;
 	struct entry **pieces;
 	uint32_t count;      /* of entries */
 	size_t piece_count;
@@ -411,11 +413,22 @@ format_line(char *line, size_t size, const struct series *s)
 	return snprintf(line, size, "%08x\t%s\n", str_crc32c(0, body, (size_t)length), body);
 }
 
+/* Its eight digits, and no other way to write it. printf's and strtoul's ways take longer than
+ * all the rest of a line. */
+static bool
+is_checksum(const char *text, uint32_t crc)
+{
+	for (int shift = 28; shift >= 0; shift -= 4)
+		if (*text++ != "0123456789abcdef"[crc >> shift & 15])
+			return false;
+	return *text == '\0';
+}
+
 static bool
 split_line(char *line, char *fields[FIELDS])
 {
 	char *rest = line;
-	char crc[16];
+	uint32_t crc = 0;
 
 	for (int i = 0; i < FIELDS; i++) {
 		fields[i] = rest;
@@ -425,10 +438,10 @@ split_line(char *line, char *fields[FIELDS])
 		if (rest == NULL)
 			return false;
 		if (i == 0)
-			snprintf(crc, sizeof crc, "%08x", str_crc32c(0, rest + 1, strlen(rest + 1)));
+			crc = str_crc32c(0, rest + 1, strlen(rest + 1));
 		*rest++ = '\0';
 	}
-	return strcmp(fields[0], crc) == 0;
+	return is_checksum(fields[0], crc);
 }
 
 /* What somebody holds of it changes as well. */
@@ -456,6 +469,8 @@ fill_entry(struct series_catalogue *catalogue, uint32_t id, char *fields[FIELDS]
 	traits.kind = (uint32_t)point_kind_parse(fields[2]);
 	traits.step = strtoll(fields[3], NULL, 10);
 	traits.profile = word(catalogue, fields[4]);
+	if (strchr(traits.profile, ':') != NULL)
+		catalogue->have_retain = true;
 	traits.unit = word(catalogue, fields[5]);
 	traits.filed = fields[6][0] != '\0';
 	traits.ds = word(catalogue, fields[7]);
@@ -530,33 +545,58 @@ take_line(struct series_catalogue *catalogue, char *line)
 	return true;
 }
 
+/* Whole, valid lines of one piece of the file. True when there may be more behind it. */
+static bool
+read_piece(struct series_catalogue *catalogue, char *bytes, size_t piece, bool *any)
+{
+	ssize_t size = pread(catalogue->fd, bytes, piece, catalogue->read);
+	char *line = bytes, *end;
+	bool some = false;
+
+	bytes[size > 0 ? size : 0] = '\0';
+	while ((end = strchr(line, '\n')) != NULL) {
+		*end = '\0';
+		if (!take_line(catalogue, line))
+			break;
+		catalogue->read += end + 1 - line;
+		line = end + 1;
+		some = true;
+	}
+	*any = *any || some;
+	return some && size == (ssize_t)piece;
+}
+
 /* Takes up whole, valid lines from where reading stopped; true when there were any. */
 static bool
 read_lines(struct series_catalogue *catalogue)
 {
-	static const size_t chunk = 1 << 20;
-	char *bytes = mem_zero(chunk + 1);
-	bool any = false, more = true;
+	static const size_t piece = 1 << 20;
+	char *bytes = mem_zero(piece + 1);
+	bool any = false;
 
-	while (more) {
-		ssize_t size = pread(catalogue->fd, bytes, chunk, catalogue->read);
-		char *line = bytes, *end;
-
-		more = false;
-		bytes[size > 0 ? size : 0] = '\0';
-		while ((end = strchr(line, '\n')) != NULL) {
-			*end = '\0';
-			if (!take_line(catalogue, line))
-				break;
-			catalogue->read += end + 1 - line;
-			line = end + 1;
-			any = more = true;
-		}
-		if (size < (ssize_t)chunk)
-			break;
-	}
+	while (read_piece(catalogue, bytes, piece, &any))
+		;
 	free(bytes);
 	return any;
+}
+
+bool
+series_read_on(struct series_catalogue *catalogue)
+{
+	static const size_t piece = 1 << 18;
+	struct stat status;
+	bool any = false, more;
+	char *bytes;
+
+	/* What stands there and is no line will be none before it grows. */
+	if (fstat(catalogue->fd, &status) == -1 || status.st_size == catalogue->end)
+		return false;
+	bytes = mem_grow(NULL, piece + 1, 1);
+	more = read_piece(catalogue, bytes, piece, &any);
+	free(bytes);
+	if (!more)
+		catalogue->end = status.st_size;
+	return more;
 }
 
 /* What does not read as a line was never synced, so no record can name it. */
@@ -579,8 +619,8 @@ fail:
 	return -1;
 }
 
-struct series_catalogue *
-series_open(const char *state_dir, bool writer, struct fail *why)
+static struct series_catalogue *
+open_file(const char *state_dir, bool writer, struct fail *why)
 {
 	struct series_catalogue *catalogue = mem_zero(sizeof *catalogue);
 
@@ -589,17 +629,31 @@ series_open(const char *state_dir, bool writer, struct fail *why)
 	catalogue->writer = writer;
 	catalogue->fd = open(catalogue->path,
 		O_CLOEXEC | (writer ? O_RDWR | O_CREAT | O_APPEND : O_RDONLY), 0640);
-	if (catalogue->fd == -1) {
-		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
-		goto fail;
-	}
-	read_lines(catalogue);
-	if (writer && cut_torn_end(catalogue, why) == -1)
-		goto fail;
-	return catalogue;
-fail:
+	if (catalogue->fd != -1)
+		return catalogue;
+	fail_set(why, "%s: %s", catalogue->path, strerror(errno));
 	series_close(catalogue);
 	return NULL;
+}
+
+struct series_catalogue *
+series_open(const char *state_dir, bool writer, struct fail *why)
+{
+	struct series_catalogue *catalogue = open_file(state_dir, writer, why);
+
+	if (catalogue == NULL)
+		return NULL;
+	read_lines(catalogue);
+	if (!writer || cut_torn_end(catalogue, why) == 0)
+		return catalogue;
+	series_close(catalogue);
+	return NULL;
+}
+
+struct series_catalogue *
+series_open_unread(const char *state_dir, struct fail *why)
+{
+	return open_file(state_dir, false, why);
 }
 
 static void
@@ -805,4 +859,10 @@ series_retain(const struct series *series)
 	int64_t retain;
 
 	return colon != NULL && str_duration(colon + 1, &retain, NULL) == 0 ? retain : 0;
+}
+
+bool
+series_have_retain(const struct series_catalogue *catalogue)
+{
+	return catalogue->have_retain;
 }

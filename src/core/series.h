@@ -60,10 +60,16 @@ bool series_is_current(const struct series_catalogue *catalogue, const struct se
 int series_sync(struct series_catalogue *catalogue, struct fail *why);
 /* Reader: takes up lines written since; true when there were any. */
 bool series_refresh(struct series_catalogue *catalogue);
+/* The same in steps, for who has others to serve meanwhile: opened without any of its lines; a
+ * step takes up some thousands. False when all that stands there now has been taken up. */
+struct series_catalogue *series_open_unread(const char *state_dir, struct fail *why);
+bool series_read_on(struct series_catalogue *catalogue);
 
 /* How long its data may stay, ns: what stands behind a ':' in the profile ("short:720h"), as
  * config puts it there for a point with `retain`; 0 for as long as usual. */
 int64_t series_retain(const struct series *series);
+/* False: none of them has such a limit, nor had one since it was opened. */
+bool series_have_retain(const struct series_catalogue *catalogue);
 
 /* Path, file and DS names by the storage layout of DESIGN. table and row NULL for scalars;
  * suffix is "" or "@5s" where a device has several intervals. */

@@ -276,12 +276,19 @@ snapshot_is_complete(const char *state_dir, uint64_t segment, struct fail *why)
 uint64_t
 reader_newest_snapshot(const char *state_dir, struct fail *why)
 {
+	return reader_newer_snapshot(state_dir, 0, why);
+}
+
+uint64_t
+reader_newer_snapshot(const char *state_dir, uint64_t known, struct fail *why)
+{
 	uint64_t *numbers, found = 0;
 	size_t count = segment_list(state_dir, &numbers);
 
 	while (count > 0 && found == 0) {
 		count--;
-		if (snapshot_is_complete(state_dir, numbers[count], why))
+		if ((known != 0 && numbers[count] == known) ||
+			snapshot_is_complete(state_dir, numbers[count], why))
 			found = numbers[count];
 	}
 	free(numbers);

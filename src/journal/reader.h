@@ -31,6 +31,8 @@ struct reader_position reader_at(const struct reader *reader);
 /* The newest segment with a complete snapshot, where a starting poller begins to replay:
  * 0 when there is none. */
 uint64_t reader_newest_snapshot(const char *state_dir, struct fail *why);
+/* The same when that of `known` is known to have one, so that it is not read again. */
+uint64_t reader_newer_snapshot(const char *state_dir, uint64_t known, struct fail *why);
 /* Lists segment numbers in order into a malloc'ed array; count. */
 size_t reader_segments(const char *state_dir, uint64_t **numbers);
 /* The oldest segment of those, counted from the newest, that hold that many bytes together at

@@ -1,5 +1,6 @@
 #include "store/checkpoint.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -84,25 +85,48 @@ put_group(struct record_buffer *buffer, const struct group *group, const struct 
 	put_varint(buffer, packed_zigzag(group->last - former->last));
 }
 
-static void
-put_runs(struct record_buffer *buffer, const struct ledger_run *runs, size_t count)
-{
-	struct group former = { .count = 1 }, group = { .count = 0 };
+struct groups {
+	struct record_buffer *buffer;
+	struct group former, group;
+	uint32_t runs;
+};
 
-	for (size_t i = 0; i < count; i++) {
-		if (goes_on(&group, &runs[i])) {
-			group.count++;
-			continue;
-		}
-		if (group.count > 0) {
-			put_group(buffer, &group, &former);
-			former = group;
-		}
-		group = (struct group){ runs[i].series, 1, runs[i].reason, runs[i].first,
-			runs[i].last };
+static void
+end_group(struct groups *groups)
+{
+	if (groups->group.count > 0)
+		put_group(groups->buffer, &groups->group, &groups->former);
+	groups->former = groups->group;
+}
+
+static void
+put_run(struct groups *groups, const struct ledger_run *run)
+{
+	groups->runs++;
+	if (goes_on(&groups->group, run)) {
+		groups->group.count++;
+		return;
 	}
-	if (group.count > 0)
-		put_group(buffer, &group, &former);
+	if (groups->group.count > 0)
+		end_group(groups);
+	groups->group = (struct group){ run->series, 1, run->reason, run->first, run->last };
+}
+
+/* How many. */
+static uint32_t
+put_runs(struct record_buffer *buffer, const struct checkpoint *checkpoint)
+{
+	struct groups groups = { .buffer = buffer, .former = { .count = 1 } };
+	uint32_t last = checkpoint->ledger != NULL ? ledger_last_id(checkpoint->ledger) : 0;
+	struct ledger_run run;
+
+	for (uint32_t id = 1; id <= last; id++)
+		if (ledger_open_run(checkpoint->ledger, id, &run))
+			put_run(&groups, &run);
+	for (size_t i = 0; i < checkpoint->open_count; i++)
+		put_run(&groups, &checkpoint->open[i]);
+	end_group(&groups);
+	return groups.runs;
 }
 
 static uint64_t
@@ -216,13 +240,18 @@ checkpoint_read(const char *state_dir, struct checkpoint *checkpoint, struct fai
 static void
 build(struct record_buffer *buffer, const struct checkpoint *checkpoint)
 {
+	uint32_t count;
+	size_t at;
+
 	record_put(buffer, MAGIC, 8);
 	record_put_u64(buffer, checkpoint->generation);
 	record_put_u64(buffer, checkpoint->position.segment);
 	record_put_u64(buffer, checkpoint->position.offset);
 	record_put_u64(buffer, checkpoint->ledger_length);
-	record_put_u32(buffer, (uint32_t)checkpoint->open_count);
-	put_runs(buffer, checkpoint->open, checkpoint->open_count);
+	at = buffer->used;
+	record_put_u32(buffer, 0); /* known at the end */
+	count = htole32(put_runs(buffer, checkpoint));
+	memcpy(buffer->bytes + at, &count, sizeof count);
 	record_put_u32(buffer, str_crc32c(0, buffer->bytes, buffer->used));
 }
 

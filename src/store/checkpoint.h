@@ -27,6 +27,7 @@ struct checkpoint {
 	uint64_t ledger_length;
 	struct ledger_run *open; /* free() it */
 	size_t open_count;
+	const struct ledger *ledger; /* to be written, in place of `open`: its open runs; NULL */
 };
 
 /* 1 read; 0 there is none (all zero); -1 and why: unreadable or damaged. */

@@ -47,6 +47,8 @@
 #define ROUND_BATCHES 4
 /* Work on many files is left for the next call after that: a FLUSH waits for a few of these. */
 #define SLICE (20 * SECOND / 1000)
+#define RECORDS_MOST 100000 /* in one call that ends with its slice */
+#define REGISTER_ONCE 1024 /* series between two looks at the clock */
 /* What is made in one call of keeper_make_files, ten times a second: at most so many files,
  * and no more once they have so many octets. A plant's first start is 100,000 files and
  * hundreds of GB with long profiles; updates and FLUSH go on meanwhile. */
@@ -60,6 +62,13 @@ struct batch {
 	uint64_t heads; /* the checkpoints that `prepared` is about */
 };
 
+/* Files whose heads were noted: a checkpoint's sync is about these. One more than are synced
+ * singly stands for all others. */
+struct noted {
+	struct pending_file *files[FILESYNC_SINGLY + 1];
+	size_t count;
+};
+
 struct keeper {
 	struct store_options options;
 	int64_t (*clock)(void *arg); /* NULL: no call ends early */
@@ -70,6 +79,7 @@ struct keeper {
 	bool draining; /* nothing more will come: no row is waited for */
 	char *state_dir, *rrd_dir;
 	struct series_catalogue *catalogue;
+	bool catalogue_taken; /* all that stood there, at least once */
 	uint32_t registered; /* catalogue ids up to here are in pending */
 	struct pending *pending;
 	struct sheet *sheet;
@@ -87,6 +97,8 @@ struct keeper {
 	uint64_t generation; /* of the checkpoint on disk */
 	bool checkpointing;  /* the next one is under way, from this position on: */
 	struct reader_position position;
+	struct noted noted[2]; /* since the one on disk; since the next one was begun */
+	uint64_t snapshot;     /* segment in which a whole one was found, 0 none yet */
 	int64_t mono, wall;
 	int64_t received; /* of the newest sample read */
 	bool caught_up, dirty; /* dirty: something was read since the last checkpoint */
@@ -406,13 +418,19 @@ give_up_rows(struct keeper *keeper)
 	uint64_t before = keeper->given_up;
 	uint64_t oldest = size <= 0 ? 0 :
 		reader_oldest_within(keeper->state_dir, (uint64_t)size / 8 * 7);
-	struct pending_file *file = pending_files(keeper->pending);
+	struct pending_file *file = NULL;
+	int64_t upto;
 
-	for (; file != NULL; file = file->hh.next) {
-		if (file->row_count == 0)
-			continue;
-		give_up(keeper, file, too_old(keeper, file));
-		give_up(keeper, file, pending_beyond(keeper->pending, file, oldest));
+	if (keeper->refused || keeper->locked > 0)
+		file = pending_files(keeper->pending);
+	for (; file != NULL; file = file->hh.next)
+		if (file->row_count > 0)
+			give_up(keeper, file, too_old(keeper, file));
+	while ((file = pending_older(keeper->pending, oldest)) != NULL) {
+		upto = pending_beyond(keeper->pending, file, oldest);
+		if (upto == INT64_MIN)
+			break;
+		give_up(keeper, file, upto);
 	}
 	if (keeper->given_up > before && before == 0)
 		log_error("%s: rows that waited for longer than journal_budget, or take more than "
@@ -652,6 +670,13 @@ stands_in_order(const struct pending_file *file, const struct rrd_head *head)
 	return rrd_head_ds(head, file->ds_count) == NULL;
 }
 
+static void
+note_file(struct noted *noted, struct pending_file *file)
+{
+	if (noted->count <= FILESYNC_SINGLY)
+		noted->files[noted->count++] = file;
+}
+
 /* Notes the head as it stands before the first update, and sees that no page is without room. */
 static enum rrd_result
 keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
@@ -674,8 +699,10 @@ keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		file->open = kept != 0;
 		result = kept != 0 ? RRD_DONE : RRD_LATER;
 	}
-	if (kept != 0)
+	if (kept != 0) {
 		file->kept = kept;
+		note_file(&keeper->noted[keeper->checkpointing], file);
+	}
 	free(head.bytes);
 	return result;
 }
@@ -968,26 +995,40 @@ keeper_make_files(struct keeper *keeper)
 /* ---- reading ---- */
 
 static void
-register_series(struct keeper *keeper)
+register_one(struct keeper *keeper, uint32_t id)
 {
+	const struct series *series = series_get(keeper->catalogue, id);
 	struct fail why;
+
+	if (series != NULL && !pending_knows(keeper->pending, id) &&
+		pending_register(keeper->pending, series, &why) == -1)
+		log_error("%s", why.text);
+}
+
+/* Takes up what stands in the catalogue now; a million files are ten million lines. All lines
+ * come before the first registration: a later one may say that an id has no file any more.
+ * False when it ended early, as `in_slices` lets it. */
+static bool
+register_series(struct keeper *keeper, bool in_slices)
+{
 	uint32_t last;
 
 	/* At the very first start the poller makes it, after us. */
 	if (keeper->catalogue == NULL)
-		keeper->catalogue = series_open(keeper->state_dir, false, &why);
+		keeper->catalogue = series_open_unread(keeper->state_dir, NULL);
 	if (keeper->catalogue == NULL)
-		return;
-	series_refresh(keeper->catalogue);
+		return true;
+	while (series_read_on(keeper->catalogue))
+		if (in_slices && slice_is_over(keeper))
+			return false;
 	last = series_last_id(keeper->catalogue);
-	for (uint32_t id = keeper->registered + 1; id <= last; id++) {
-		const struct series *series = series_get(keeper->catalogue, id);
-
-		if (series != NULL && !pending_knows(keeper->pending, id) &&
-			pending_register(keeper->pending, series, &why) == -1)
-			log_error("%s", why.text);
+	while (keeper->registered < last) {
+		register_one(keeper, ++keeper->registered);
+		if (keeper->registered % REGISTER_ONCE == 0 && in_slices && slice_is_over(keeper))
+			return false;
 	}
-	keeper->registered = last;
+	keeper->catalogue_taken = true;
+	return true;
 }
 
 static bool
@@ -996,7 +1037,7 @@ is_registered(struct keeper *keeper, uint32_t series)
 	if (pending_knows(keeper->pending, series))
 		return true;
 	if (series > keeper->registered)
-		register_series(keeper);
+		register_series(keeper, false);
 	if (pending_knows(keeper->pending, series))
 		return true;
 	if (keeper->strangers++ == 0) {
@@ -1138,6 +1179,8 @@ keeper_read(struct keeper *keeper, unsigned records)
 	int got = 0;
 
 	begin_slice(keeper);
+	if (!register_series(keeper, true))
+		return keeper->caught_up = false;
 	while (records-- > 0) {
 		struct reader_position before = reader_at(keeper->reader);
 
@@ -1164,20 +1207,9 @@ keeper_read(struct keeper *keeper, unsigned records)
 /* ---- checkpoint ---- */
 
 static void
-collect_open_runs(const struct ledger *ledger, struct checkpoint *checkpoint)
-{
-	uint32_t last = ledger_last_id(ledger);
-
-	checkpoint->open = mem_array((size_t)last + 1, sizeof *checkpoint->open);
-	for (uint32_t id = 1; id <= last; id++)
-		checkpoint->open_count += ledger_open_run(ledger, id,
-			&checkpoint->open[checkpoint->open_count]);
-}
-
-static void
 drop_segments(struct keeper *keeper, struct reader_position position)
 {
-	uint64_t *numbers, snapshot;
+	uint64_t *numbers;
 	size_t count = reader_segments(keeper->state_dir, &numbers);
 	bool something = count > 1 && numbers[0] < position.segment;
 
@@ -1185,9 +1217,9 @@ drop_segments(struct keeper *keeper, struct reader_position position)
 	if (!something)
 		return;
 	/* A starting poller begins at the newest snapshot, so that has to stay as well. */
-	snapshot = reader_newest_snapshot(keeper->state_dir, NULL);
-	if (snapshot < position.segment)
-		position.segment = snapshot;
+	keeper->snapshot = reader_newer_snapshot(keeper->state_dir, keeper->snapshot, NULL);
+	if (keeper->snapshot < position.segment)
+		position.segment = keeper->snapshot;
 	reader_drop_before(keeper->state_dir, position.segment);
 }
 
@@ -1219,11 +1251,10 @@ static struct filesync *
 begin_checkpoint(struct keeper *keeper)
 {
 	struct filesync *sync = filesync_new(keeper->rrd_dir);
-	struct pending_file *file = pending_files(keeper->pending);
+	const struct noted *noted = &keeper->noted[0];
 
-	for (; file != NULL; file = file->hh.next)
-		if (file->kept == keeper->generation + 1)
-			filesync_add(sync, file->name);
+	for (size_t i = 0; i < noted->count; i++)
+		filesync_add(sync, noted->files[i]->name);
 	keeper->position = pending_oldest(keeper->pending, reader_at(keeper->reader));
 	keeper->checkpointing = true;
 	keeper->dirty = false;
@@ -1231,31 +1262,42 @@ begin_checkpoint(struct keeper *keeper)
 	return sync;
 }
 
+/* Heads noted for one that was not made are void, those for the one before are not. */
 static void
-end_checkpoint(struct keeper *keeper, bool made)
+go_back_to_former(struct keeper *keeper)
 {
 	struct pending_file *file = pending_files(keeper->pending);
 
+	for (; file != NULL; file = file->hh.next)
+		if (file->kept > keeper->generation + 1)
+			file->kept = keeper->generation + 1;
+	for (size_t i = 0; i < keeper->noted[1].count; i++)
+		note_file(&keeper->noted[0], keeper->noted[1].files[i]);
+	keeper->dirty = true;
+}
+
+static void
+end_checkpoint(struct keeper *keeper, bool made)
+{
 	undo_turn(keeper->undo, made);
 	keeper->checkpointing = false;
 	keeper->checkpoint_failing = !made;
 	if (made) {
 		keeper->generation++;
-		if (keeper->hold == KEEPER_FREE)
-			drop_segments(keeper, keeper->position);
-		return;
+		keeper->noted[0] = keeper->noted[1];
+	} else {
+		go_back_to_former(keeper);
 	}
-	keeper->dirty = true;
-	/* Heads noted for it are void, those for the one before are not. */
-	for (; file != NULL; file = file->hh.next)
-		if (file->kept > keeper->generation + 1)
-			file->kept = keeper->generation + 1;
+	keeper->noted[1].count = 0;
+	if (made && keeper->hold == KEEPER_FREE)
+		drop_segments(keeper, keeper->position);
 }
 
 int
 keeper_checkpoint(struct keeper *keeper, struct filesync *sync)
 {
-	struct checkpoint checkpoint = { .position = keeper->position };
+	struct checkpoint checkpoint = { .position = keeper->position, .ledger = keeper->ledger,
+		.generation = keeper->generation + 1 };
 	struct fail why;
 	int result;
 
@@ -1265,12 +1307,8 @@ keeper_checkpoint(struct keeper *keeper, struct filesync *sync)
 	keeper->void_now = result == -1;
 	if (result == 0)
 		result = ledger_sync(keeper->ledger, &checkpoint.ledger_length, &why);
-	if (result == 0) {
-		checkpoint.generation = keeper->generation + 1;
-		collect_open_runs(keeper->ledger, &checkpoint);
+	if (result == 0)
 		result = checkpoint_write(keeper->state_dir, &checkpoint, &why);
-		free(checkpoint.open);
-	}
 	whereabouts_set(WHERE_STORE, WHERE_ELSE);
 	if (result == -1 && !keeper->checkpoint_failing)
 		log_error("%s: no checkpoint, the journal is kept", why.text);
@@ -1337,7 +1375,8 @@ look_after_ledger(struct keeper *keeper)
 		keeper->ledger_at = keeper->mono + LEDGER_INTERVAL;
 		ledger_sync(keeper->ledger, &length, NULL);
 	}
-	ledger_age(keeper->ledger, keeper->catalogue, keeper->mono, keeper->wall);
+	ledger_age(keeper->ledger, keeper->catalogue_taken ? keeper->catalogue : NULL, keeper->mono,
+		keeper->wall);
 }
 
 struct filesync *
@@ -1357,11 +1396,19 @@ keeper_has_more(const struct keeper *keeper)
 		turns_is_due(&keeper->turns, keeper->mono));
 }
 
+bool
+keeper_catch_up(struct keeper *keeper)
+{
+	keeper_read(keeper, RECORDS_MOST);
+	return keeper->caught_up || keeper->reader_failing ||
+		(memory_is_short(keeper) && (!keeper->goes_on || folder_is_shut(keeper)));
+}
+
 static void
 read_to_the_end(struct keeper *keeper)
 {
 	do {
-		keeper_read(keeper, 100000);
+		keeper_read(keeper, RECORDS_MOST);
 	} while (!keeper->caught_up && !keeper->reader_failing && !memory_is_short(keeper));
 }
 

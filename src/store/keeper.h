@@ -38,8 +38,12 @@ void keeper_now(struct keeper *keeper, int64_t mono, int64_t wall);
  * answered in between; keeper_goes_on says that the last one did, and wants to go on at once. */
 void keeper_clock(struct keeper *keeper, int64_t (*now)(void *arg), void *arg); /* ns */
 bool keeper_goes_on(const struct keeper *keeper);
-/* Takes up to that many records; true when there is nothing more for now. */
+/* Takes up to that many records, and before them what is new in the catalogue; true when there
+ * is nothing more for now. */
 bool keeper_read(struct keeper *keeper, unsigned records);
+/* The same for who needs to know all that is in the journal now: false when the call ended before
+ * that, and is to be made again. True as well while nothing more can be read. */
+bool keeper_catch_up(struct keeper *keeper);
 /* Writes what is due. Not NULL: a checkpoint is begun and takes this sync, which is to be run
  * and given to keeper_checkpoint; all other calls may be made in between. */
 struct filesync *keeper_round(struct keeper *keeper) __attribute__((warn_unused_result));

@@ -436,7 +436,7 @@ ledger_checkpointed(struct ledger *ledger, uint64_t length)
 static uint32_t
 mark_of_retains(const struct series_catalogue *catalogue)
 {
-	uint32_t last = series_last_id(catalogue), mark = 0;
+	uint32_t last = series_have_retain(catalogue) ? series_last_id(catalogue) : 0, mark = 0;
 
 	for (uint32_t id = 1; id <= last; id++) {
 		const struct series *series = series_get(catalogue, id);

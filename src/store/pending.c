@@ -21,11 +21,21 @@ struct place {
 	bool known;
 };
 
+#define AGES_MOST (1u << 20)
+
+/* Files by the segment of their first row: lists[i] has those of segment base + i. */
+struct ages {
+	struct pending_file **lists;
+	uint64_t base;
+	size_t count, room;
+};
+
 struct pending {
 	struct pending_file *files;
 	struct place *places; /* by series id */
 	uint32_t room;
 	uint64_t rows;
+	struct ages ages; /* of files with rows */
 	struct slab *slab;
 	struct pending_open *oldest_open, *newest_open; /* rows not packed yet */
 	struct pending_open *spare; /* the last one packed, for the next row of its width */
@@ -66,6 +76,7 @@ pending_free(struct pending *pending)
 	HASH_ITER(hh, pending->files, file, next)
 		free_file(pending, file);
 	free(pending->places);
+	free(pending->ages.lists);
 	free(pending->spare);
 	slab_free(pending->slab);
 	free(pending->scratch);
@@ -251,6 +262,91 @@ get_packed(struct pending *pending, const struct pending_file *file, struct pend
 	packed_get(octets + used, pending->values, row->width, file->step);
 }
 
+/* ---- files by age ---- */
+
+/* Of a file that has rows; segments only grow from row to row. */
+static uint64_t
+first_segment(const struct pending *pending, const struct pending_file *file)
+{
+	struct slab_place place = slab_front(&file->packed.octets);
+
+	if (place.piece == 0)
+		return file->growing->segment;
+	read_number(pending, &place); /* size */
+	read_number(pending, &place); /* slot */
+	return file->packed.segment_before + read_number(pending, &place);
+}
+
+/* Segments are few: some MB each. */
+static struct pending_file **
+age_list(struct ages *ages, uint64_t segment)
+{
+	size_t more;
+
+	if (ages->count == 0)
+		ages->base = segment;
+	more = segment < ages->base ? (size_t)(ages->base - segment) : 0;
+	if (more > 0) {
+		ages->lists = mem_grow(ages->lists, ages->count + more, sizeof(struct pending_file *));
+		memmove(ages->lists + more, ages->lists, ages->count * sizeof *ages->lists);
+		memset(ages->lists, 0, more * sizeof *ages->lists);
+		ages->room = ages->count += more;
+		ages->base = segment;
+	}
+	more = (size_t)(segment - ages->base) + 1;
+	if (more > ages->room) {
+		ages->room = 2 * more;
+		ages->lists = mem_grow(ages->lists, ages->room, sizeof(struct pending_file *));
+	}
+	for (; ages->count < more; ages->count++)
+		ages->lists[ages->count] = NULL;
+	return &ages->lists[segment - ages->base];
+}
+
+/* The oldest list that has files; those before it go. NULL: none has. */
+static struct pending_file *
+oldest_file(struct ages *ages)
+{
+	size_t empty = 0;
+
+	while (empty < ages->count && ages->lists[empty] == NULL)
+		empty++;
+	ages->count -= empty;
+	ages->base += empty;
+	if (empty > 0 && ages->count > 0)
+		memmove(ages->lists, ages->lists + empty, ages->count * sizeof *ages->lists);
+	return ages->count > 0 ? ages->lists[0] : NULL;
+}
+
+static void
+leave_age(struct pending *pending, struct pending_file *file)
+{
+	if (file->age_before != NULL)
+		file->age_before->age_next = file->age_next;
+	else
+		*age_list(&pending->ages, file->age) = file->age_next;
+	if (file->age_next != NULL)
+		file->age_next->age_before = file->age_before;
+	file->age_before = file->age_next = NULL;
+}
+
+static void
+join_age(struct pending *pending, struct pending_file *file)
+{
+	struct pending_file **list;
+
+	file->age = first_segment(pending, file);
+	/* Older than it is does no harm; a segment of an absurd number would. */
+	if (pending->ages.count > 0 && file->age > pending->ages.base + AGES_MOST)
+		file->age = pending->ages.base + AGES_MOST;
+	list = age_list(&pending->ages, file->age);
+	file->age_before = NULL;
+	file->age_next = *list;
+	if (*list != NULL)
+		(*list)->age_before = file;
+	*list = file;
+}
+
 /* ---- the growing row ---- */
 
 static void
@@ -324,8 +420,9 @@ begin_row(struct pending *pending, struct pending_file *file, int64_t slot,
 	pending->open_count++;
 	pending->open_bytes += open_bytes(open->width);
 	file->growing = open;
-	file->row_count++;
 	pending->rows++;
+	if (file->row_count++ == 0)
+		join_age(pending, file);
 	return open;
 }
 
@@ -497,19 +594,6 @@ pending_first(struct pending *pending, struct pending_file *file)
 	return pending_next(pending, file, &walk, &row) ? row.slot : INT64_MAX;
 }
 
-/* Of a file that has rows; segments only grow from row to row. */
-static uint64_t
-first_segment(const struct pending *pending, const struct pending_file *file)
-{
-	struct slab_place place = slab_front(&file->packed.octets);
-
-	if (place.piece == 0)
-		return file->growing->segment;
-	read_number(pending, &place); /* size */
-	read_number(pending, &place); /* slot */
-	return file->packed.segment_before + read_number(pending, &place);
-}
-
 int64_t
 pending_beyond(struct pending *pending, struct pending_file *file, uint64_t segment)
 {
@@ -517,7 +601,7 @@ pending_beyond(struct pending *pending, struct pending_file *file, uint64_t segm
 	int64_t last = INT64_MIN;
 	struct pending_row row;
 
-	if (file->row_count == 0 || first_segment(pending, file) >= segment)
+	if (file->row_count == 0 || file->age >= segment)
 		return INT64_MIN;
 	walk = pending_walk(pending, file);
 	while (pending_next(pending, file, &walk, &row) && row.segment < segment)
@@ -539,6 +623,7 @@ pending_forget(struct pending *pending, struct pending_file *file, int64_t upto)
 	else
 		while (pending_next(pending, file, &walk, &row) && row.slot <= upto)
 			behind = walk;
+	leave_age(pending, file);
 	if (file->packed.octets.first == 0) {
 		pending->rows -= file->row_count;
 		file->row_count = 0;
@@ -549,6 +634,7 @@ pending_forget(struct pending *pending, struct pending_file *file, int64_t upto)
 	file->packed.slot_before = behind.slot;
 	file->packed.segment_before = behind.segment;
 	slab_take(pending->slab, &file->packed.octets, behind.place);
+	join_age(pending, file);
 }
 
 /* ---- all of them ---- */
@@ -577,16 +663,19 @@ pending_bytes(const struct pending *pending)
 	return slab_bytes(pending->slab) + pending->open_bytes;
 }
 
+struct pending_file *
+pending_older(struct pending *pending, uint64_t segment)
+{
+	struct pending_file *file = oldest_file(&pending->ages);
+
+	return file != NULL && file->age < segment ? file : NULL;
+}
+
 struct reader_position
 pending_oldest(struct pending *pending, struct reader_position none)
 {
-	struct reader_position oldest = none;
+	const struct pending_file *file = oldest_file(&pending->ages);
 
-	for (struct pending_file *file = pending->files; file != NULL; file = file->hh.next) {
-		uint64_t segment = file->row_count > 0 ? first_segment(pending, file) : UINT64_MAX;
-
-		if (segment <= oldest.segment)
-			oldest = (struct reader_position){ segment, 0 };
-	}
-	return oldest;
+	return file != NULL && file->age <= none.segment ?
+		(struct reader_position){ file->age, 0 } : none;
 }

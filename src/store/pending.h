@@ -64,6 +64,8 @@ struct pending_file {
 	char *name;    /* below RRD_DIR */
 	char *profile;
 	struct pending_file *next_missing;
+	uint64_t age; /* with rows: the segment of the first one, and others of that age */
+	struct pending_file *age_before, *age_next;
 	uint64_t inode;  /* when quarantined: of the file that is left alone */
 	int64_t retry_at, waits_since; /* mono; 0 when it does not wait for somebody's lock */
 	UT_hash_handle hh;
@@ -122,6 +124,8 @@ struct pending_file *pending_files(struct pending *pending); /* first; next by h
 size_t pending_count_files(const struct pending *pending);
 uint64_t pending_count_rows(const struct pending *pending);
 size_t pending_bytes(const struct pending *pending);
+/* One of the files whose first row stands in a segment before that one; NULL: there are none. */
+struct pending_file *pending_older(struct pending *pending, uint64_t segment);
 /* Before the oldest row of all (the beginning of its segment), or `none` without rows. */
 struct reader_position pending_oldest(struct pending *pending, struct reader_position none);
 #endif

@@ -22,6 +22,8 @@
 /* More at once is somebody's mistake, and each may make the store work. */
 #define CLIENTS 64
 #define DAY (86400 * LOOP_S)
+/* That a client may send while a question of it waits. */
+#define BEHIND_MOST (64 << 10)
 
 struct client {
 	struct service *service;
@@ -32,6 +34,10 @@ struct client {
 	struct loop_timer limit; /* of the hold */
 	char line[LINE];
 	size_t used;
+	const struct word *asks; /* line is a question that waits for the journal to be read; NULL */
+	char *argument;          /* of it */
+	char *behind;            /* what came after it */
+	size_t behind_used;
 };
 
 struct service {
@@ -83,6 +89,7 @@ client_close(struct client *client, bool orderly)
 		net_stream_finish(client->stream);
 	else
 		net_stream_close(client->stream);
+	free(client->behind);
 	free(client);
 }
 
@@ -370,12 +377,15 @@ release(struct client *client, struct keeper *keeper, char *nothing)
 static const struct word {
 	const char *name;
 	void (*run)(struct client *client, struct keeper *keeper, char *argument);
+	bool reads; /* all of the journal, first */
 } words[] = {
-	{ "FLUSH", flush_one }, { "FLUSHALL", flush_all }, { "PENDING", tell_pending },
-	{ "FETCH", fetch }, { "INFO", tell_info }, { "FIRST", tell_first }, { "LAST", tell_last },
-	{ "STATS", tell_stats }, { "HOLD", hold }, { "RELEASE", release },
+	{ "FLUSH", flush_one, true }, { "FLUSHALL", flush_all, true },
+	{ "PENDING", tell_pending, true }, { "FETCH", fetch, true }, { "INFO", tell_info, true },
+	{ "FIRST", tell_first, true }, { "LAST", tell_last, true }, { "STATS", tell_stats, false },
+	{ "HOLD", hold, false }, { "RELEASE", release, false },
 };
 
+/* At a start with a long journal that takes its time, and others want an answer as well. */
 static void
 serve_word(struct client *client, const struct word *word, char *argument)
 {
@@ -383,10 +393,15 @@ serve_word(struct client *client, const struct word *word, char *argument)
 	struct fail why;
 	struct keeper *keeper = service->options.keeper(service->options.arg, &why);
 
-	if (keeper == NULL)
+	client->asks = NULL;
+	if (keeper == NULL) {
 		answer(client, "-1 %s", why.text);
-	else
+	} else if (word->reads && !keeper_catch_up(keeper)) {
+		client->asks = word;
+		client->argument = argument;
+	} else {
 		word->run(client, keeper, argument);
+	}
 }
 
 /* False when the client has gone. */
@@ -416,18 +431,33 @@ serve_line(struct client *client, char *line)
 	return true;
 }
 
-static void
-client_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
+/* Until its question is answered. False when the client has gone. */
+static bool
+keep_behind(struct client *client, const uint8_t *data, size_t size)
 {
-	struct client *client = arg;
+	if (size > BEHIND_MOST - client->behind_used) {
+		answer(client, "-1 too much at once");
+		client_close(client, true);
+		return false;
+	}
+	client->behind = mem_grow(client->behind, client->behind_used + size + 1, 1);
+	memcpy(client->behind + client->behind_used, data, size);
+	client->behind_used += size;
+	return true;
+}
 
-	(void)mono;
+/* False when the client has gone. */
+static bool
+take_octets(struct client *client, const uint8_t *data, size_t size)
+{
 	for (size_t i = 0; i < size; i++) {
+		if (client->asks != NULL)
+			return keep_behind(client, data + i, size - i);
 		if (data[i] != '\n') {
 			if (client->used == LINE - 1) {
 				answer(client, "-1 line too long");
 				client_close(client, true);
-				return;
+				return false;
 			}
 			client->line[client->used++] = (char)data[i];
 			continue;
@@ -435,7 +465,45 @@ client_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
 		client->line[client->used] = '\0';
 		client->used = 0;
 		if (!serve_line(client, client->line))
-			return;
+			return false;
+	}
+	return true;
+}
+
+static void
+client_received(const uint8_t *data, size_t size, int64_t mono, void *arg)
+{
+	(void)mono;
+	take_octets(arg, data, size);
+}
+
+/* Its question, and what came behind that. */
+static void
+client_goes_on(struct client *client)
+{
+	uint8_t *behind;
+	size_t size;
+
+	serve_word(client, client->asks, client->argument);
+	if (client->asks != NULL)
+		return;
+	behind = (uint8_t *)client->behind;
+	size = client->behind_used;
+	client->behind = NULL;
+	client->behind_used = 0;
+	take_octets(client, behind, size);
+	free(behind);
+}
+
+void
+service_go_on(struct service *service)
+{
+	struct client *next, *client = service == NULL ? NULL : service->clients;
+
+	for (; client != NULL; client = next) {
+		next = client->next;
+		if (client->asks != NULL)
+			client_goes_on(client);
 	}
 }
 

@@ -33,7 +33,10 @@ struct service_options {
 
 /* fd: a listening unix socket, the service's from here on. */
 struct service *service_new(const struct service_options *options, int fd);
-/* A checkpoint that was under way has ended, well or not. Both: NULL is fine. */
+/* Whoever asked for a file before the journal was read is answered as soon as it is; to be called
+ * whenever some of it was. All three: NULL is fine. */
+void service_go_on(struct service *service);
+/* A checkpoint that was under way has ended, well or not. */
 void service_checkpoint_ended(struct service *service);
 /* The keeper is going to be another one: who holds something has lost it, and is told so by
  * the end of its connection. */

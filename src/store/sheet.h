@@ -11,6 +11,11 @@ struct pending;
 struct pending_file;
 
 #define SHEET_ROWS 100 /* in one call: more gains nothing */
+struct sheet_time {
+	int64_t seconds;
+	unsigned length;
+	char text[20]; /* not ended */
+};
 struct sheet {
 	char *names; /* "DS:DS:..", or NULL: the file has them in our order */
 	const char *rows[SHEET_ROWS];
@@ -18,6 +23,7 @@ struct sheet {
 	int64_t last; /* slot of the last row */
 	char *text;   /* what rows point into */
 	size_t used, room;
+	struct sheet_time times[SHEET_ROWS]; /* of the last call's rows */
 };
 
 /* One does for all files, one after the other. */

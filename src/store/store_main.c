@@ -157,6 +157,7 @@ read_journal(void *arg)
 	int64_t delay = READ_INTERVAL;
 
 	if (store->keeper == NULL && !try_open(store)) {
+		service_go_on(store->service);
 		loop_timer_in(store->loop, &store->read_timer, RETRY_INTERVAL);
 		return;
 	}
@@ -166,6 +167,7 @@ read_journal(void *arg)
 		keeper_make_files(store->keeper);
 	else
 		delay = LOOP_TICK;
+	service_go_on(store->service);
 	loop_timer_in(store->loop, &store->read_timer, keeper_goes_on(store->keeper) ? 0 : delay);
 }
 

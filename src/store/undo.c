@@ -110,9 +110,11 @@ pack_head(uint8_t *to, const uint8_t *head, size_t size)
 			uint64_t word;
 
 			memcpy(&word, head + (i + k) * WORD, WORD);
+			if (word == 0)
+				continue;
 			memcpy(to + used, &word, WORD);
-			used += word != 0 ? WORD : 0;
-			bits |= (unsigned)(word != 0) << k;
+			used += WORD;
+			bits |= 1u << k;
 		}
 		to[i / 8] = (uint8_t)bits;
 	}

@@ -488,6 +488,50 @@ a_flush_is_answered_within_100_ms_while_many_files_are_written(void)
 	end();
 }
 
+#define CATALOGUE 12000
+static void
+a_long_catalogue_is_taken_up_in_slices_and_then_all_is_known(void)
+{
+	const struct series *last = NULL;
+	char path[20], file[20];
+	int64_t now = 0;
+	int turns = 0;
+
+	begin();
+	for (int i = 0; i < CATALOGUE; i++) {
+		snprintf(path, sizeof path, "t%d/text", i);
+		last = add_series(path, "", "", STEP);
+	}
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "c%d/v", i);
+		snprintf(file, sizeof file, "c%d/points.rrd", i);
+		put(add_series(path, file, "v", STEP), 1, 7 + i);
+	}
+	commit();
+	CHECK(last != NULL);
+	keeper_clock(keeper, slow_clock, &now);
+	for (bool all = false; !all; turns++) {
+		int64_t before = now;
+
+		CHECK(turns < 1000);
+		all = keeper_catch_up(keeper);
+		CHECK(now - before <= 50 * LOOP_MS);
+		CHECK(all || keeper_goes_on(keeper));
+	}
+	/* Twelve looks at the clock at least, and four in a slice. */
+	CHECK(turns >= 3);
+	flush("c1/points.rrd");
+	CHECK(fetch("c1/points.rrd", "v", 1) == 8);
+	/* What comes later is taken up before the records that name it. */
+	put(add_series("late/v", "late/points.rrd", "v", STEP), 2, 21);
+	flush("late/points.rrd");
+	CHECK(fetch("late/points.rrd", "v", 2) == 21);
+	keeper_clock(keeper, NULL, NULL);
+	CHECK(keeper_finish(keeper) == 0);
+	CHECK_INT(lines, 0);
+	end();
+}
+
 static void
 memory_is_freed_in_slices_too(void)
 {
@@ -1560,6 +1604,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(short_memory_writes_early_and_loses_nothing),
 	TEST(many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them),
 	TEST(a_flush_is_answered_within_100_ms_while_many_files_are_written),
+	TEST(a_long_catalogue_is_taken_up_in_slices_and_then_all_is_known),
 	TEST(memory_is_freed_in_slices_too),
 	TEST(the_ledger_counts_text_points_and_no_file_is_made_for_them),
 	TEST(a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back),

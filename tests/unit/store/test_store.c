@@ -16,8 +16,10 @@
 #include "journal/writer.h"
 #include "store/flush.h"
 #include "store/health.h"
+#include "store/keeper.h"
 #include "store/ledger.h"
 #include "store/ledger_view.h"
+#include "store/service.h"
 #include "store/store.h"
 
 static void
@@ -188,7 +190,122 @@ a_state_folder_that_refuses_is_told_to_who_asks_and_the_store_stays(void)
 	end();
 }
 
-RUN_TESTS(TEST(a_flush_writes_what_the_journal_holds_at_that_moment),
+/* ---- a store that is still reading ---- */
+
+struct asker {
+	struct loop *loop;
+	struct net_stream *stream;
+	char answer[300];
+	size_t used;
+};
+
+static void
+take_answer(const uint8_t *data, size_t size, int64_t mono, void *arg)
+{
+	struct asker *asker = arg;
+
+	(void)mono;
+	CHECK(size < sizeof asker->answer - asker->used);
+	memcpy(asker->answer + asker->used, data, size);
+	asker->used += size;
+	loop_stop(asker->loop);
+}
+
+static void
+lose_store(int error, void *arg)
+{
+	(void)error;
+	(void)arg;
+	CHECK(false);
+}
+
+static void
+ask(struct asker *asker, struct loop *loop, const char *question)
+{
+	static const struct net_stream_events events = { .received = take_answer,
+		.closed = lose_store };
+
+	*asker = (struct asker){ .loop = loop };
+	asker->stream = net_stream_connect_unix(loop, scratch_path(FLUSH_SOCKET), &events, asker, NULL);
+	CHECK(asker->stream != NULL);
+	net_stream_send(asker->stream, question, strlen(question));
+}
+
+/* One record a call. */
+static int64_t
+slow_clock(void *arg)
+{
+	return *(int64_t *)arg += 15 * LOOP_MS;
+}
+
+static struct keeper *
+that_keeper(void *arg, struct fail *why)
+{
+	(void)why;
+	return arg;
+}
+
+static void
+stop_waiting(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Until somebody was answered, or nobody was. */
+static void
+run_for_a_while(struct loop *loop)
+{
+	struct loop_timer limit;
+
+	loop_timer_init(&limit, stop_waiting, loop);
+	loop_timer_in(loop, &limit, 5 * LOOP_MS);
+	loop_run(loop);
+	loop_timer_stop(loop, &limit);
+}
+
+static void
+while_the_journal_is_read_others_are_answered_and_a_flush_when_it_is_read(void)
+{
+	struct asker flusher, other;
+	struct service *service;
+	struct keeper *keeper;
+	struct loop *loop;
+	int64_t now = 0;
+	int turns = 0;
+
+	begin();
+	poll_slots(50);
+	loop = loop_new(NULL);
+	keeper = keeper_open(&options, NULL);
+	keeper_now(keeper, LOOP_S, (FIRST + 1000) * STEP);
+	keeper_clock(keeper, slow_clock, &now);
+	service = service_new(&(struct service_options){ .loop = loop, .rrd_dir = rrd_dir,
+		.keeper = that_keeper, .arg = keeper },
+		net_unix_listen(scratch_path(FLUSH_SOCKET), 0600, NULL));
+	ask(&flusher, loop, "FLUSH d2/points.rrd\nPENDING d2/points.rrd\nPING\nPENDING");
+	ask(&other, loop, "PING\n");
+	for (int i = 0; i < 5000 && other.used == 0; i++)
+		run_for_a_while(loop);
+	CHECK(strncmp(other.answer, "0 PONG\n", 7) == 0 && flusher.used == 0);
+	for (; strstr(flusher.answer, "PONG\n") == NULL; turns++) {
+		CHECK(turns < 5000);
+		keeper_read(keeper, 1000);
+		service_go_on(service);
+		run_for_a_while(loop);
+	}
+	CHECK(turns > 3);
+	CHECK_STR(flusher.answer, "0 Successfully flushed d2/points.rrd\n0 0 updates pending\n0 PONG\n");
+	CHECK_INT(wrong_rows(2, next_slot), 0);
+	net_stream_close(flusher.stream);
+	net_stream_close(other.stream);
+	service_free(service);
+	keeper_close(keeper);
+	loop_free(loop);
+	end();
+}
+
+RUN_TESTS(TEST(while_the_journal_is_read_others_are_answered_and_a_flush_when_it_is_read),
+	TEST(a_flush_writes_what_the_journal_holds_at_that_moment),
 	TEST(a_store_that_does_not_answer_is_given_up_in_time),
 	TEST(sigterm_writes_everything_and_makes_a_checkpoint),
 	TEST(it_ends_with_its_supervisor_and_writes_everything_before),
