@@ -66,6 +66,13 @@ by_place(const void *left, const void *right)
 	return a->tag < b->tag ? -1 : a->tag > b->tag;
 }
 
+static bool
+are_atomic(const struct block_point *one, const struct block_point *other)
+{
+	return one->atomic == other->atomic && one->function == other->function &&
+		one->separate == other->separate && one->last == other->last;
+}
+
 /* An atomic group stands together in the plan, where its first point does. */
 static void
 find_spans(struct block_point *points, size_t count)
@@ -79,7 +86,7 @@ find_spans(struct block_point *points, size_t count)
 			const struct block_point *other = &points[k];
 			uint32_t end = other->address + (uint32_t)other->width;
 
-			if (other->atomic != point->atomic || other->function != point->function)
+			if (!are_atomic(other, point))
 				continue;
 			if (other->address < point->lead)
 				point->lead = other->address;
@@ -111,6 +118,7 @@ fits(const struct block *block, const struct block_point *first, const struct bl
 	uint32_t new_end = point->tail > end ? point->tail : end;
 
 	if (block->function != point->function || first->last != point->last ||
+		point->address < block->address ||
 		(new_end > end && block_barred(limits, block->function, block->address + 1u,
 			new_end - 1)))
 		return false;

@@ -983,9 +983,15 @@ closes_each_poll_once_whatever_the_device_does(void)
 	for (uint8_t i = 0; i < 3; i++) {
 		plant[i] = plant_new((uint8_t)(i + 1));
 		plant[i]->options.max_gap = (uint16_t)i;
-		for (unsigned p = 0; p < 30; p++)
-			add(plant[i], (uint8_t)(3 + rand_r(&seed) % 2),
+		for (unsigned p = 0; p < 30; p++) {
+			struct modbus_point *wire = add(plant[i], (uint8_t)(3 + rand_r(&seed) % 2),
 				(uint16_t)(rand_r(&seed) % 60), REGS_U16);
+
+			/* also groups that no check of a configuration would let pass */
+			if (i > 0 && rand_r(&seed) % 5 == 0)
+				wire->atomic = rand_r(&seed) % 2 == 0 ? "one" : "other";
+			wire->side_effect = i > 1 && rand_r(&seed) % 8 == 0;
+		}
 		plant_open(plant[i]);
 	}
 	for (int round = 0; round < 500; round++) {
