@@ -1267,7 +1267,8 @@ make_unmistakable(struct line *line, const struct line_request *request, uint8_t
 	if (!is_rtu(line) || request->question != LINE_READ ||
 		!owed_has(&line->owed, &line->expect, false))
 		return size;
-	read.count = owed_other_count(&line->owed, &read, !request->alone);
+	read.count = request->whole ? 0 :
+		owed_other_count(&line->owed, &read, !request->alone);
 	if (read.count > 0) {
 		line->probing = true;
 		line->counters.probes++;

@@ -104,6 +104,7 @@ struct line_request {
 	enum adu_function function;
 	uint16_t address, count;
 	bool alone;                       /* nothing beyond these registers may be read */
+	bool whole;                       /* nor less of them: reading changes something */
 	uint8_t code, object;             /* LINE_IDENTIFY */
 	int64_t timeout;                  /* ns from sending to the whole answer */
 	int64_t expires;                  /* mono: not to be sent any more; 0: no limit */

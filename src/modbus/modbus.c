@@ -509,6 +509,7 @@ ask(struct work *work)
 	request->address = block->address;
 	request->count = block->count;
 	/* After a time-out a line without transaction ids may read some beyond it. */
+	request->whole = work->points[block->first].last;
 	request->alone = work->points[block->first].separate || block_barred(&work->limits,
 		block->function, end, end + OWED_BEYOND * (is_bits(block->function) ? 8 : 1) - 1);
 	line_send(request);

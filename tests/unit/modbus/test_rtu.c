@@ -503,6 +503,23 @@ waits_where_no_other_shape_may_be_read(void)
 	finish();
 }
 
+/* A read that changes something is no means to tell answers apart. */
+static void
+reads_nothing_in_the_place_of_what_reading_changes(void)
+{
+	begin(false);
+	server.special = silent_once;
+	asks[0].request.alone = asks[0].request.whole = true;
+	CHECK_INT(asked(&asks[0]), LINE_TIMEOUT);
+	CHECK_INT(asked(&asks[0]), LINE_TIMEOUT);
+	CHECK_STR(asks[0].why, "not asked, its last answer may still be on the way");
+	loop_sim_for(loop, 9 * LOOP_S);
+	server.special = bus;
+	CHECK_INT(asked(&asks[0]), LINE_ANSWER);
+	CHECK_STR(server.log, "u5:f3@100+2 u5:f3@100+2");
+	finish();
+}
+
 static bool
 babble(struct server *self, const struct server_request *request)
 {
@@ -563,6 +580,7 @@ asks_no_unit_that_a_bus_cannot_have(void)
 
 RUN_TESTS(TEST(joins_an_answer_split_at_any_byte), TEST(asks_for_another_shape_after_a_timeout),
 	TEST(leaves_other_units_alone_with_that), TEST(waits_where_no_other_shape_may_be_read),
+	TEST(reads_nothing_in_the_place_of_what_reading_changes),
 	TEST(gives_up_on_a_line_that_never_gets_quiet),
 	TEST(does_not_take_its_own_question_for_the_answer),
 	TEST(asks_no_unit_that_a_bus_cannot_have),
