@@ -22,7 +22,8 @@
 #define CLOCK_PAUSE (60 * LOOP_S)
 /* Requests in silence after which an engine is asked anew who it is. */
 #define SILENT_MAX 2
-#define MESSAGE_MAX 65507
+#define MESSAGE_MAX 65507 /* of UDP over IPv4 */
+#define OPENED_MAX 65536  /* more than any datagram holds */
 #define WINDOW 150 /* seconds, RFC 3414 section 2.2.3 */
 #define BOOTS_END INT32_MAX /* an engine that has come to this is in no window any more */
 
@@ -421,7 +422,8 @@ hear(struct v3 *v3, const uint8_t *data, size_t size, struct ber_peek *peek, uin
 	bool proved = (peek->flags & BER_AUTH) != 0;
 	struct v3_report report;
 
-	if ((uint32_t)peek->request_id != id || !is_from_whom_it_says(v3, data, size, peek))
+	if (size > OPENED_MAX || (uint32_t)peek->request_id != id ||
+		!is_from_whom_it_says(v3, data, size, peek))
 		return V3_NOISE;
 	if (proved && !clock_agrees(v3, peek))
 		return v3->clocked && peek->engine_boots <= v3->boots ?
@@ -490,7 +492,7 @@ v3_world_new(struct loop *loop)
 	world->loop = loop;
 	world->usm = usm_new();
 	world->sent = mem_grow(NULL, MESSAGE_MAX, 1);
-	world->opened = mem_grow(NULL, MESSAGE_MAX, 1);
+	world->opened = mem_grow(NULL, OPENED_MAX, 1);
 	/* Counted on from anywhere, RFC 3826 section 3.1.2.1: no run repeats another's. */
 	while (getrandom(&world->salt, sizeof world->salt, 0) != sizeof world->salt)
 		;

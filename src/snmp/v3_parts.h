@@ -24,7 +24,7 @@ struct v3_world {
 	struct loop *loop;
 	struct usm *usm;
 	uint64_t salt;           /* of the message sealed last */
-	uint8_t *sent, *opened;  /* MESSAGE_MAX each: the message written, the one decrypted */
+	uint8_t *sent, *opened;  /* the message written, the one decrypted */
 	struct secret *secrets;  /* by label */
 	struct v3 *owners;       /* by engine ID: who had it first */
 	int64_t next_key;        /* mono: no key is made before */

@@ -1,7 +1,8 @@
 #!/bin/sh
-# libfuzz.sh - the Modbus readers under libFuzzer with ASan and UBSan, side by side.
+# libfuzz.sh - the Modbus readers, and the opener of SNMPv3 messages, under libFuzzer with ASan and
+# UBSan, side by side.
 #
-#   libfuzz.sh [SECONDS]     60; of each target: fuzz_mbap, fuzz_rtu, fuzz_regs, fuzz_adu
+#   libfuzz.sh [SECONDS]     60; of each target: fuzz_mbap, fuzz_rtu, fuzz_regs, fuzz_adu, fuzz_seal
 #
 # Begins with what stands in corpus/; what it finds beside that stays in the folder PW_CORPUS,
 # if one is given, for the next time. FUZZ_SEED (1): 0 takes another one each time. Skipped where clang cannot link -fsanitize=fuzzer
@@ -19,7 +20,7 @@ flags="-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefine
 echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return n > 1 && d[0] == 0; }' \
 	>"$work/try.c"
 if ! clang $flags "$work/try.c" -o "$work/try" >"$work/log" 2>&1; then
-	skip "the Modbus readers under libFuzzer: clang with -fsanitize=fuzzer is not here"
+	skip "the readers under libFuzzer: clang with -fsanitize=fuzzer is not here"
 	finish
 fi
 
@@ -29,9 +30,14 @@ line="$src/tests/fuzz/line_target.c $src/tests/fake/loop_sim.c $src/tests/fake/n
 	$src/src/base/tls.c"
 pure="$src/src/modbus/adu.c $src/src/modbus/regs.c $src/src/base/fail.c $src/src/base/mem.c
 	$src/src/base/log.c $src/src/base/str.c"
-for target in fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu; do
+secure="$src/tests/fuzz/seal_target.c $src/src/snmp/seal.c $src/src/snmp/usm.c $src/src/snmp/ber.c
+	$src/src/snmp/fast.c $src/src/base/fail.c $src/src/base/mem.c $src/src/base/log.c
+	$src/src/base/str.c"
+targets="fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu fuzz_seal"
+for target in $targets; do
 	case $target in
 	fuzz_mbap | fuzz_rtu) sources="$line $pure" ;;
+	fuzz_seal) sources=$secure ;;
 	*) sources="$src/tests/fuzz/modbus_targets.c $pure" ;;
 	esac
 	if clang $flags -Wno-everything -DFUZZ_TARGET=$target "$src/tests/fuzz/entry.c" $sources -lmodbus -lssl -lcrypto \
@@ -46,7 +52,7 @@ for target in fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu; do
 		eval "pid_$target="
 	fi
 done
-for target in fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu; do
+for target in $targets; do
 	eval "pid=\$pid_$target"
 	if [ -n "$pid" ] && wait "$pid"; then
 		ok "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$target.log") inputs" \

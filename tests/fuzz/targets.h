@@ -8,6 +8,9 @@
 
 int fuzz_ber(const uint8_t *data, size_t size);
 int fuzz_fast(const uint8_t *data, size_t size);
+/* A message of SNMPv3, and what is within one; the first octet chooses the hash and the cipher;
+ * seal_target.c. */
+int fuzz_seal(const uint8_t *data, size_t size);
 /* The first octet chooses framing and question. */
 int fuzz_adu(const uint8_t *data, size_t size);
 int fuzz_regs(const uint8_t *data, size_t size); /* registers as any type */

@@ -120,7 +120,7 @@ END
 	device signed "$port1" 'user = "signed"; level = "authNoPriv"; auth = "SHA";
 		auth_pass = "fourth auth phrase";'
 	device signed224 "$port1" 'user = "signed224"; level = "authNoPriv"; auth = "SHA-224";
-		auth_pass = "fourth auth phrase";'
+		auth_pass = "fourth auth phrase"; engine = "netsnmp";'
 	device weak "$port1" 'user = "weak"; auth = "MD5"; auth_pass = "fifth auth phrase";
 		priv = "DES"; priv_pass = "fifth priv phrase"; allow_weak = true;'
 	device open "$port1" 'user = "open"; level = "noAuthNoPriv";'

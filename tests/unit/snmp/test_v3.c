@@ -399,6 +399,94 @@ follows_no_clock_that_the_key_does_not_prove(void)
 }
 
 static void
+tells_the_agent_its_own_clock_once_that_is_proved(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+	struct ber_peek peek;
+	uint8_t *bytes;
+	size_t size;
+
+	bytes = asked(ends.poller, &size);
+	CHECK(ber_peek(bytes, size, &peek) == 0);
+	CHECK_INT(peek.engine_boots, 0);
+	CHECK_INT(peek.engine_time, 0);
+	free(bytes);
+	CHECK_INT(answered_at(&ends, &secure, 61, 5000), V3_ANSWER);
+	bytes = asked(ends.poller, &size);
+	CHECK(ber_peek(bytes, size, &peek) == 0);
+	CHECK_INT(peek.engine_boots, 61);
+	CHECK(peek.engine_time >= 5000 && peek.engine_time < 9000);
+	free(bytes);
+	end(&ends);
+}
+
+static void
+believes_no_unsigned_report_about_the_clock(void)
+{
+	struct snmp_user nobody = secure;
+	struct ends ends = open_ends(&secure, &secure), forger = ends;
+	struct ber_peek peek;
+	uint8_t *bytes;
+	size_t size;
+
+	CHECK_INT(answered_at(&ends, &secure, 61, 5000), V3_ANSWER);
+	nobody.auth = SNMP_AUTH_NONE;
+	nobody.priv = SNMP_PRIV_NONE;
+	forger.agent = open_end(&nobody, &there, NULL, true);
+	v3_be(forger.agent, ENGINE, 600, loop_mono(loop));
+	bytes = written(forger.agent, SNMP_MSG_REPORT, "1.3.6.1.6.3.15.1.1.2.0", ID, &size);
+	CHECK_INT(read_by(ends.poller, bytes, size), V3_REFUSED);
+	free(bytes);
+	bytes = asked(ends.poller, &size);
+	CHECK(ber_peek(bytes, size, &peek) == 0);
+	CHECK_INT(peek.engine_boots, 61);
+	free(bytes);
+	v3_close(forger.agent);
+	end(&ends);
+}
+
+/* RFC 3826 section 3.1.2.1: the same key stream twice would tell both contents. */
+static void
+uses_no_salt_twice(void)
+{
+	enum { MESSAGES = 500 };
+	struct ends ends = open_ends(&secure, &secure);
+	static uint8_t salts[2 * MESSAGES][8];
+	struct v3 *both[] = { ends.poller, open_end(&secure, &there, ENGINE, false) };
+	struct ber_peek peek;
+	size_t count = 0, size;
+
+	for (int i = 0; i < MESSAGES; i++) {
+		for (int k = 0; k < 2; k++, count++) {
+			uint8_t *bytes = asked(both[k], &size);
+
+			CHECK(ber_peek(bytes, size, &peek) == 0 && peek.salt.size == 8);
+			memcpy(salts[count], peek.salt.at, 8);
+			free(bytes);
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			CHECK(memcmp(salts[i], salts[k], 8) != 0);
+	v3_close(both[1]);
+	end(&ends);
+}
+
+static void
+leaves_des_to_net_snmp(void)
+{
+	struct snmp_user weak = secure;
+	struct v3 *v3;
+
+	begin();
+	weak.priv = SNMP_PRIV_DES;
+	v3 = v3_open(world, "old", &here, &weak, false);
+	CHECK(!v3_is_fast(v3));
+	v3_close(v3);
+	end(&(struct ends){ NULL, NULL });
+}
+
+static void
 tells_silence_of_a_dead_device_from_refusal(void)
 {
 	struct ends ends = open_ends(&secure, &secure);
@@ -432,7 +520,10 @@ main(void)
 	TEST(makes_the_key_of_a_pass_phrase_once_and_one_at_a_time),
 	TEST(follows_boots_that_fall_back_but_not_twice_in_a_minute),
 	TEST(follows_a_time_that_falls_back_without_a_new_boot),
-	TEST(follows_no_clock_that_the_key_does_not_prove), TEST(tells_silence_of_a_dead_device_from_refusal),
+	TEST(follows_no_clock_that_the_key_does_not_prove),
+		TEST(tells_the_agent_its_own_clock_once_that_is_proved),
+		TEST(believes_no_unsigned_report_about_the_clock), TEST(uses_no_salt_twice),
+		TEST(leaves_des_to_net_snmp), TEST(tells_silence_of_a_dead_device_from_refusal),
 	};
 	int failed = cmocka_run_group_tests_name("our own messages", tests, NULL, NULL);
 
