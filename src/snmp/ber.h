@@ -2,8 +2,9 @@
  *
  * Everything that comes from the network passes here before a library sees it: definite
  * lengths, everything nested exactly, nothing behind the end, numbers within their range,
- * OIDs of at most 128 arcs. Stricter than Net-SNMP's own parser, never looser. Does not
- * decode values, does not decrypt, proves nothing. Pure. X.690, RFC 1157, RFC 3412, RFC 3414, RFC 3416. */
+ * OIDs of at most 128 arcs. Stricter than Net-SNMP's own parser, never looser. Does not decode
+ * values, does not decrypt, proves nothing. Pure. X.690, RFC 1157, RFC 3412, RFC 3414,
+ * RFC 3416. */
 #ifndef PW_BER_H
 #define PW_BER_H
 
@@ -56,7 +57,7 @@ struct ber_peek {
 int ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek);
 /* The same without a look at the varbinds of versions 1 and 2c: for who reads them anyway. */
 int ber_peek_head(const uint8_t *data, size_t size, struct ber_peek *peek);
-/* A scoped PDU of version 3 that has been decrypted goes to what ber_peek has said of its message,
- * without a look at the varbinds. Fewer than 16 octets behind its end are padding. */
+/* A scoped PDU of version 3 that has been decrypted: goes to what ber_peek has said of its
+ * message, without a look at the varbinds. Fewer than 16 octets behind its end are padding. */
 int ber_peek_scoped(const uint8_t *data, size_t size, struct ber_peek *peek);
 #endif
