@@ -385,7 +385,7 @@ read_counter(const uint8_t *p, const uint8_t *end, struct varbind *varbind)
 	uint64_t number;
 
 	/* 0x80 as a length would begin a longer one; here it is only a number too large. */
-	if (end - p < 20 || p[0] != TAG_SEQUENCE || p[2] != TAG_OID)
+	if (end - p < 20 || (p[0] ^ TAG_SEQUENCE) | (p[2] ^ TAG_OID))
 		return NULL;
 	name_size = p[3];
 	if (!has_short_arcs(p + 4, name_size))

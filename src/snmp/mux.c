@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <uthash.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -27,11 +28,21 @@ struct mux_source {
 	UT_hash_handle hh;
 };
 
+/* Whose an id is; id 0: free. */
+struct open_request {
+	uint32_t id;
+	struct mux_request *request;
+};
+
 struct mux {
 	struct loop *loop;
 	struct mux_source *sources;
 	struct net_udp *udp4, *udp6;
-	struct mux_request *requests; /* by id */
+	/* By id, which is drawn at random and so tells the place: at it & mask, or in the next
+	 * that was free. Half of them at most are taken. */
+	struct open_request *open;
+	uint32_t mask;
+	size_t open_count;
 	struct mux_counters counters;
 	uint32_t dice[64]; /* random numbers not yet used: dice[0 .. dice_left - 1] */
 	size_t dice_left;
@@ -46,6 +57,8 @@ mux_new(struct loop *loop)
 	struct mux *mux = mem_zero(sizeof *mux);
 
 	mux->loop = loop;
+	mux->mask = 63;
+	mux->open = mem_array(mux->mask + 1, sizeof *mux->open);
 	return mux;
 }
 
@@ -58,7 +71,7 @@ mux_free(struct mux *mux)
 		net_udp_close(mux->udp4);
 	if (mux->udp6 != NULL)
 		net_udp_close(mux->udp6);
-	HASH_CLEAR(hh, mux->requests);
+	free(mux->open);
 	free(mux);
 }
 
@@ -74,14 +87,55 @@ throw_dice(struct mux *mux)
 	return mux->dice[--mux->dice_left] & INT32_MAX;
 }
 
+/* Where that id stands, or would. */
+static struct open_request *
+place_of(const struct mux *mux, uint32_t id)
+{
+	uint32_t i = id & mux->mask;
+
+	while (mux->open[i].id != 0 && mux->open[i].id != id)
+		i = (i + 1) & mux->mask;
+	return &mux->open[i];
+}
+
+static void
+put_open(struct mux *mux, struct mux_request *request)
+{
+	if (++mux->open_count > mux->mask / 2) {
+		struct open_request *old = mux->open;
+		size_t count = mux->mask + 1;
+
+		mux->mask = mux->mask * 2 + 1;
+		mux->open = mem_array(count * 2, sizeof *mux->open);
+		for (size_t i = 0; i < count; i++)
+			if (old[i].id != 0)
+				*place_of(mux, old[i].id) = old[i];
+		free(old);
+	}
+	*place_of(mux, request->id) = (struct open_request){ request->id, request };
+}
+
+/* What stands behind it without a gap may have wanted its place. */
+static void
+remove_open(struct mux *mux, uint32_t id)
+{
+	struct open_request *free_place = place_of(mux, id);
+	uint32_t i = (uint32_t)(free_place - mux->open);
+
+	mux->open_count--;
+	*free_place = (struct open_request){ 0, NULL };
+	for (i = (i + 1) & mux->mask; mux->open[i].id != 0; i = (i + 1) & mux->mask) {
+		struct open_request moved = mux->open[i];
+
+		mux->open[i] = (struct open_request){ 0, NULL };
+		*place_of(mux, moved.id) = moved;
+	}
+}
+
 static struct mux_request *
 find(struct mux *mux, int32_t id)
 {
-	uint32_t key = (uint32_t)id;
-	struct mux_request *request;
-
-	HASH_FIND(hh, mux->requests, &key, sizeof key, request);
-	return request;
+	return id > 0 ? place_of(mux, (uint32_t)id)->request : NULL;
 }
 
 void
@@ -92,7 +146,7 @@ mux_open(struct mux *mux, struct mux_request *request)
 	while (request->id == 0 || find(mux, (int32_t)request->id) != NULL);
 	request->wrong_source = false;
 	request->open = true;
-	HASH_ADD(hh, mux->requests, id, sizeof request->id, request);
+	put_open(mux, request);
 }
 
 void
@@ -100,7 +154,7 @@ mux_close(struct mux *mux, struct mux_request *request)
 {
 	if (!request->open)
 		return;
-	HASH_DELETE(hh, mux->requests, request);
+	remove_open(mux, request->id);
 	request->open = false;
 }
 

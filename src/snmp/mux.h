@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 #include "base/net.h"
 struct ber_peek;
 struct fail;
@@ -42,7 +41,6 @@ struct mux_request {
 	bool open;
 	bool reads_varbinds; /* answered() does, and finds out whether they are sound */
 	bool wrong_source; /* an answer with this id came from elsewhere */
-	UT_hash_handle hh; /* the mux's */
 };
 
 struct mux;

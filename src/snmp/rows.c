@@ -149,6 +149,7 @@ set_names(struct row *row, const char *key, size_t key_size, const char *known,
 		free((char *)(uintptr_t)row->key);
 	row->key = both;
 	row->known = one ? both : both + key_size + 1;
+	row->known_size = (uint8_t)known_size;
 }
 
 /* What the row was called before this process began. */
@@ -321,9 +322,6 @@ rows_sight_row(struct rows *rows, struct row *row)
 		add_present(rows, row);
 	row->seen = rows->now;
 	rows->sighted = row;
-	/* Far apart in memory, and the one after the next comes soon. */
-	if (row->slot + 2u < rows->before_count)
-		__builtin_prefetch(rows->before[row->slot + 2], 1);
 }
 
 struct row *
@@ -351,6 +349,17 @@ struct row *
 rows_at(const struct rows *rows, size_t slot)
 {
 	return rows->present[slot];
+}
+
+void
+rows_await_next(const struct rows *rows, size_t count)
+{
+	size_t first = rows->present_count;
+
+	for (size_t i = first; i < first + count && i < rows->before_count; i++) {
+		__builtin_prefetch(rows->before[i], 1);
+		__builtin_prefetch(&rows->before[i]->index_count, 1);
+	}
 }
 
 void
@@ -506,7 +515,7 @@ bool
 rows_still_called(struct row *row, const uint8_t *octets, size_t size)
 {
 	/* A text that begins with a blank is not the text of the same octets. */
-	row->same = size > 0 && row->known[0] != ' ' && strlen(row->known) == size &&
+	row->same = size > 0 && row->known[0] != ' ' && row->known_size == size &&
 		memcmp(row->known, octets, size) == 0;
 	if (row->same)
 		row->text = row->known;

@@ -67,6 +67,7 @@ struct row {
 	const char *key, *known; /* its name, and the text that is for, in one piece of memory */
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	uint64_t place;   /* hash of the index */
+	uint8_t known_size; /* octets of known */
 	UT_hash_handle hh;
 };
 
@@ -109,7 +110,9 @@ void rows_sight_row(struct rows *rows, struct row *row);
 bool rows_still_called(struct row *row, const uint8_t *octets, size_t size);
 size_t rows_present(const struct rows *rows);
 struct row *rows_at(const struct rows *rows, size_t slot); /* 0 .. rows_present - 1 */
-/* The end of a poll comes to the rows from this slot on soon: far apart in memory. */
+/* So many rows are expected next: far apart in memory. */
+void rows_await_next(const struct rows *rows, size_t count);
+/* The end of a poll comes to the row in this slot soon. */
 void rows_await(const struct rows *rows, size_t slot);
 /* Gives each present row its history by its text. */
 void rows_name(struct rows *rows);

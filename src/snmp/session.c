@@ -382,6 +382,7 @@ copy_answer(struct session *session, const netsnmp_pdu *pdu)
 
 		to->ids = ids;
 		to->name = NULL;
+		to->name_size = 0;
 		to->count = v->name_length;
 		ids = copy_ids(ids, v->name, v->name_length);
 		copy_value(v, &to->value, &ids, &octets);

@@ -211,24 +211,22 @@ limit_of(const struct snmp_work *work)
 }
 
 static bool
-work_next(struct snmp_work *work, struct ask *ask)
+work_next(struct snmp_work *work, const struct ask_context *context, struct ask *ask)
 {
-	struct ask_context context = context_of(work);
 	struct ask_limit limit = limit_of(work);
 
-	return work->table != NULL ? table_next(work->table, &context, &limit, ask) :
-		plan_next(work->plan, &context, &limit, ask);
+	return work->table != NULL ? table_next(work->table, context, &limit, ask) :
+		plan_next(work->plan, context, &limit, ask);
 }
 
 static void
-work_feed(struct snmp_work *work, const struct session_answer *answer)
+work_feed(struct snmp_work *work, const struct ask_context *context,
+	const struct session_answer *answer)
 {
-	struct ask_context context = context_of(work);
-
 	if (work->table != NULL)
-		table_feed(work->table, &context, &work->device->question->ask, answer);
+		table_feed(work->table, context, &work->device->question->ask, answer);
 	else
-		plan_feed(work->plan, &context, &work->device->question->ask, answer);
+		plan_feed(work->plan, context, &work->device->question->ask, answer);
 }
 
 static void
@@ -342,9 +340,9 @@ put_uptime(struct snmp_device *device, enum session_op op)
 static void
 device_ask(struct snmp_device *device, struct snmp_work *work)
 {
-	struct loop *loop = device->snmp->loop;
 	struct question *question = question_hold(device);
 	struct ask *ask = &question->ask;
+	struct ask_context context = context_of(work);
 	struct session_request request = { .oids = question->oids, .deadline = work->poll->deadline };
 
 	device->current = work;
@@ -354,13 +352,13 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 		ask->op = SESSION_GET;
 		ask->count = 0;
 		request.tries = work->poll->cautious || device->silence != REASON_GOOD ? 1 : 0;
-	} else if (device->prepared != work && !work_next(work, ask)) {
+	} else if (device->prepared != work && !work_next(work, &context, ask)) {
 		/* Not queued when there is nothing to ask, but see device_turn. */
 		ask->count = 0;
 	}
 	device->prepared = NULL;
 	if (device->probe ||
-		(device->no_uptime_until <= loop_mono(loop) && !asks_one_by_one(work)))
+		(device->no_uptime_until <= context.now && !asks_one_by_one(work)))
 		request.count = put_uptime(device, ask->op);
 	memcpy(question->oids + request.count, ask->oids, ask->count * sizeof ask->oids[0]);
 	request.names = work->table != NULL && !device->probe;
@@ -636,16 +634,17 @@ static void
 work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 {
 	struct snmp_device *device = work->device;
+	struct ask_context context = context_of(work);
 
 	work->poll->probe = false;
 	if (answer != NULL)
-		work_feed(work, answer);
-	if (!work_next(work, &device->question->ask)) {
+		work_feed(work, &context, answer);
+	if (!work_next(work, &context, &device->question->ask)) {
 		work_finish(work, true, REASON_GOOD);
 		return;
 	}
 	device->prepared = work;
-	if (is_overdue(work))
+	if (context.now >= work->poll->deadline)
 		give_up_overdue(work);
 	else
 		work_queue(work);
@@ -841,7 +840,7 @@ driver_start(void *arg, bool cautious)
 		table_begin(work->table, &context);
 	else
 		plan_begin(work->plan, &context);
-	if (!work_next(work, ask)) {
+	if (!work_next(work, &context, ask)) {
 		work->state = WORK_EMPTY;
 		loop_timer_in(loop, &work->poll->timer, 0);
 		return;

@@ -28,29 +28,30 @@
 
 enum role { ROLE_KEY, ROLE_MARK, ROLE_TYPE, ROLE_STATUS, ROLE_INFO, ROLE_POINT };
 
+/* A line of the processor's caches. */
 struct column {
-	const struct snmp_oid *oid;
-	enum role role;
-	size_t of;     /* which info or point */
-	unsigned skip; /* polls for which it is left out */
-	uint8_t type;  /* of its first cell ever, enum value_type; for keys */
-	/* in this poll */
-	bool wanted;   /* is being walked, or was */
-	bool done;     /* nothing more to ask */
-	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
-	size_t cells;
-	const uint32_t *last; /* the index of the last cell; a row's, or see places */
-	size_t last_count;    /* arcs of it, 0 before the first */
 	/* The contents of oid in BER where they are 9 to 16 octets, as nearly all have: the last
 	 * eight, and those before. */
 	uint64_t wire, wire_before;
-	uint8_t wire_size; /* 0: another size, or a table of connections */
+	const uint32_t *last; /* the index of the last cell; a row's, or see places */
+	uint32_t cells;
+	uint16_t last_count;  /* arcs of last, 0 before the first */
+	uint8_t wire_size;    /* 0: another size, or a table of connections */
+	uint8_t type;   /* of its first cell ever, enum value_type; for keys */
+	/* in this poll, as are last and cells */
+	bool wanted;    /* is being walked, or was */
+	bool done;      /* nothing more to ask */
+	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
+	uint8_t role;   /* enum role */
+	uint16_t skip;  /* polls for which it is left out */
+	uint16_t of;    /* which info or point */
+	const struct snmp_oid *oid;
 };
 
 /* Columns of which the first that a row has is used: [first, first + count). */
 struct chain {
-	size_t first, count;
-	size_t next; /* alternatives before it have been tried in this poll */
+	uint16_t first, count;
+	uint16_t next; /* alternatives before it have been tried in this poll */
 	bool carries; /* octets that the interface carries: its speed is their limit */
 	bool plain;   /* a counter, of which no number means that it is invalid */
 };
@@ -132,6 +133,7 @@ read_wire(const uint8_t *name, size_t size, uint64_t *wire, uint64_t *before)
 {
 	memcpy(wire, name + size - 8, 8);
 	memcpy(before, name + size - 16, 8);
+	*wire = le64toh(*wire);
 	*before = le64toh(*before) >> 8 * (16 - size);
 }
 
@@ -142,7 +144,7 @@ add_column(struct table *table, const struct snmp_oid *oid, enum role role, size
 	size_t size = oid_wire_size(oid->ids, oid->count);
 	uint8_t bytes[16 + 16] = { 0 };
 
-	*column = (struct column){ .oid = oid, .role = role, .of = of };
+	*column = (struct column){ .oid = oid, .role = role, .of = (uint16_t)of };
 	if (size < 9 || size > 16 || oid->ids[1] >= 40 || table->wire->peer_count > 0)
 		return;
 	bytes[16] = (uint8_t)(40 * oid->ids[0] + oid->ids[1]);
@@ -155,8 +157,8 @@ static void
 add_chain(struct table *table, const struct snmp_oid *oids, size_t count, enum role role,
 	size_t of)
 {
-	table->chains[table->chain_count++] = (struct chain){ .first = table->column_count,
-		.count = count };
+	table->chains[table->chain_count++] = (struct chain){
+		.first = (uint16_t)table->column_count, .count = (uint16_t)count };
 	for (size_t i = 0; i < count; i++)
 		add_column(table, &oids[i], role, of);
 }
@@ -581,7 +583,7 @@ note_cell(struct column *column, const uint32_t *index, size_t count, enum value
 {
 	column->cells++;
 	column->last = index;
-	column->last_count = count;
+	column->last_count = (uint16_t)count;
 	if (column->type == VALUE_NONE && value_type_is_there(type))
 		column->type = (uint8_t)type;
 }
@@ -663,36 +665,73 @@ comes_next(const struct column *column, const struct row *row)
 	return oid_compare(row->index, row->index_count, column->last, column->last_count) > 0;
 }
 
-/* A cell of the row that another column just had, or of the one that is expected next: seen
- * by the octets of its name. False for all else: nothing was done. */
+/* Is it what that column says of that row? Seen by the octets of the name. */
 static inline bool
-take_expected(struct table *table, size_t i, const struct varbind *varbind, struct row **newest)
+is_cell(const struct column *column, const struct row *row, const struct varbind *varbind)
 {
-	const struct column *column = &table->columns[i];
 	size_t size = column->wire_size;
 	uint64_t wire, before;
-	struct row *row = *newest;
 
-	if (varbind->name == NULL || size == 0 || varbind->name_size <= size ||
-		varbind->name_size > size + ROW_WIRE)
+	if (size == 0 || row->wire == 0 || varbind->name_size != size + (row->wire >> 56))
 		return false;
 	read_wire(varbind->name, size, &wire, &before);
-	if (wire != column->wire || before != column->wire_before)
-		return false;
-	wire = row_wire(varbind->name + varbind->name_size, varbind->name_size - size);
-	if (row == NULL || row->wire != wire)
+	return wire == column->wire && before == column->wire_before &&
+		row_wire(varbind->name + varbind->name_size, row->wire >> 56) == row->wire;
+}
+
+/* Takes what the columns from `which` on say of one row, up to `count` of them and as far as all
+ * is as it should be: of the row that the last ones were of, *newest, or of the one that is
+ * expected next, which is *newest then. Returns how many that were. */
+static size_t
+take_row(struct table *table, const uint16_t *which, const struct varbind *varbinds, size_t count,
+	struct row **newest)
+{
+	struct row *row = *newest;
+	const uint32_t *last = NULL;
+	size_t taken = 0;
+
+	if (row == NULL || !is_cell(&table->columns[*which], row, varbinds))
 		row = rows_next(table->rows);
-	if (row == NULL || row->wire != wire || !comes_next(column, row))
-		return false;
-	if (row != *newest) {
-		/* The last one, and all the more, is for take_any to stop at. */
-		if (rows_present(table->rows) >= TABLE_ROWS_MAX)
-			return false;
-		rows_sight_row(table->rows, row);
-		*newest = row;
+	/* The last row, and all the more, is for take_any to stop at. */
+	if (row == NULL || rows_present(table->rows) >= TABLE_ROWS_MAX)
+		return 0;
+	for (; taken < count; taken++) {
+		struct column *column = &table->columns[which[taken]];
+		const struct varbind *varbind = &varbinds[taken];
+
+		if (column->done || varbind->value.type == VALUE_END_OF_VIEW ||
+			!is_cell(column, row, varbind))
+			break;
+		/* Mostly all columns are at the same row, and one look does for all. */
+		if ((column->last != last || taken == 0) && !comes_next(column, row))
+			break;
+		last = column->last;
+		if (taken == 0 && row != *newest)
+			rows_sight_row(table->rows, row);
+		take_cell(table, row, which[taken], &varbind->value);
 	}
-	take_cell(table, row, i, &varbind->value);
-	return true;
+	if (taken > 0)
+		*newest = row;
+	return taken;
+}
+
+/* Is it a name behind all that the column can have, where that is plain to see: of arcs of one
+ * octet each? */
+static inline bool
+ends_column(const struct column *column, const struct varbind *varbind)
+{
+	size_t size = column->wire_size;
+	uint64_t wire, before;
+
+	if (size == 0 || varbind->name_size < size)
+		return false;
+	read_wire(varbind->name, size, &wire, &before);
+	if ((wire | before | column->wire | column->wire_before) & UINT64_C(0x8080808080808080))
+		return false;
+	/* As text: the first octet counts most. */
+	if (before != column->wire_before)
+		return __builtin_bswap64(before) > __builtin_bswap64(column->wire_before);
+	return __builtin_bswap64(wire) > __builtin_bswap64(column->wire);
 }
 
 static void
@@ -712,16 +751,29 @@ take_varbinds(struct table *table, const struct ask_context *context, const stru
 {
 	struct row *newest = NULL;
 
+	/* Of a device that was not looked at for a while: all misses at once. */
+	rows_await_next(table->rows, answer->count / ask->count);
+	for (size_t i = 0; i < ask->count; i++)
+		__builtin_prefetch(&table->columns[ask->what[i]], 1);
 	note_answer(table, answer->received, context->generation);
-	for (size_t i = 0, which = 0; i < answer->count; i++) {
+	for (size_t i = 0, which = 0; i < answer->count;) {
 		const struct varbind *varbind = &answer->varbinds[i];
 		struct column *column = &table->columns[ask->what[which]];
+		size_t left = answer->count - i, row = ask->count - which;
+		size_t taken = take_row(table, ask->what + which, varbind,
+			left < row ? left : row, &newest);
 
-		if (!column->done && varbind->value.type == VALUE_END_OF_VIEW)
-			column->done = true;
-		else if (!column->done && !take_expected(table, ask->what[which], varbind, &newest))
-			take_any(table, context, ask->what[which], varbind, &newest);
-		which = which + 1 < ask->count ? which + 1 : 0;
+		if (taken == 0 && !column->done) {
+			if (varbind->value.type == VALUE_END_OF_VIEW ||
+				ends_column(column, varbind))
+				column->done = true;
+			else
+				take_any(table, context, ask->what[which], varbind, &newest);
+		}
+		i += taken > 0 ? taken : 1;
+		which += taken > 0 ? taken : 1;
+		if (which == ask->count)
+			which = 0;
 	}
 }
 

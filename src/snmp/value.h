@@ -42,9 +42,9 @@ struct value {
 };
 struct varbind {
 	const uint32_t *ids; /* count arcs; NULL where only the name was wanted, see fast.h */
-	const uint8_t *name; /* the same as BER's contents; NULL where the engine keeps none */
+	const uint8_t *name; /* the same as BER's contents; NULL where the engine keeps none, */
 	size_t count;
-	uint32_t name_size;
+	uint32_t name_size;  /* 0 then */
 	struct value value;
 };
 
