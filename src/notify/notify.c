@@ -228,6 +228,7 @@ notify_configure(struct notify *notify, const struct inventory *inventory)
 		if (seat != NULL) {
 			receiver_spool(seat->receiver)->lost += from->lost;
 			seat->known = old[o].known;
+			receiver_count_on(seat->receiver, old[o].receiver);
 		}
 		receiver_close(old[o].receiver);
 	}

@@ -165,6 +165,14 @@ receiver_counters(const struct receiver *receiver)
 	return receiver->counters;
 }
 
+void
+receiver_count_on(struct receiver *receiver, const struct receiver *former)
+{
+	receiver->counters.sent += former->counters.sent;
+	receiver->counters.done += former->counters.done;
+	receiver->counters.repeated += former->counters.repeated;
+}
+
 struct spool *
 receiver_spool(struct receiver *receiver)
 {

@@ -63,6 +63,8 @@ struct net_addr receiver_address(const struct receiver *receiver);
 bool receiver_informs(const struct receiver *receiver);
 uint8_t receiver_version(const struct receiver *receiver);
 struct receiver_counters receiver_counters(const struct receiver *receiver);
+/* It follows another one of its name: counts on from there. */
+void receiver_count_on(struct receiver *receiver, const struct receiver *former);
 struct spool *receiver_spool(struct receiver *receiver);
 /* Whether the newest INFORM is unanswered since `since` (wall ns). */
 bool receiver_is_silent(const struct receiver *receiver, int64_t *since);

@@ -385,8 +385,16 @@ a_full_spool_drops_the_oldest_and_counts_them(void)
 }
 
 static void
+add_done(void *arg, const struct receiver_view *view)
+{
+	*(uint64_t *)arg += view->done;
+}
+
+static void
 a_new_receiver_gets_what_comes(void)
 {
+	uint64_t done = 0;
+
 	begin(1);
 	happen(1);
 	commit();
@@ -398,6 +406,9 @@ a_new_receiver_gets_what_comes(void)
 	loop_sim_for(loop, LOOP_S);
 	CHECK_HEARD(&nms_a, 1, 2);
 	CHECK_HEARD(&nms_b, 2);
+	/* A reload is no reason to count anew: two for the one, one for the other. */
+	notify_each(notify, add_done, &done);
+	CHECK_INT(done, 3);
 	stop();
 	nms_b.count = 0;
 	start();
