@@ -64,6 +64,7 @@ struct alarms {
 	struct ruleset ruleset;
 	struct book book;
 	struct outages outages;
+	struct host *lately;      /* whose lost slots were told last, or NULL */
 	struct own own;
 	struct intro intro;
 	struct few subjects; /* struct subject */
@@ -517,21 +518,31 @@ tell_up(struct alarms *alarms, struct subject *subject, const struct told *told)
 			told->received, alarms->begun != 0);
 }
 
+/* Many series of one device are lost one after the other. */
+static struct host *
+host_of(struct alarms *alarms, const struct series *series)
+{
+	struct host *host = alarms->lately;
+	size_t length = host == NULL ? 0 : strlen(host->device->name);
+	char device[41];
+
+	if (host != NULL && strncmp(series->path, host->device->name, length) == 0 &&
+		series->path[length] == '/')
+		return host;
+	device_of(series, device, sizeof device);
+	host = outages_find(&alarms->outages, device);
+	alarms->lately = host;
+	return host;
+}
+
 /* Why a device is down is what its other points are lost for; one whose port is closed loses
  * none, and is down all the same. */
 static void
 note_lost(struct alarms *alarms, const struct series *series, const struct subject *subject,
 	uint8_t reason)
 {
-	struct host *host;
-	char device[41];
+	struct host *host = subject != NULL ? subject->host : host_of(alarms, series);
 
-	if (subject != NULL) {
-		host = subject->host;
-	} else {
-		device_of(series, device, sizeof device);
-		host = outages_find(&alarms->outages, device);
-	}
 	if (host != NULL)
 		host->reason = reason;
 }
@@ -837,9 +848,12 @@ alarms_begin(struct alarms *alarms)
 	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++)
 		attach_watches(alarms, subject);
 	/* Old evidence alone raises nothing: one fresh lost slot has to confirm it. */
-	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next)
+	for (size_t h = 0; h < alarms->outages.count; h++) {
+		struct host *host = &alarms->outages.hosts[h];
+
 		if (host->alarm == NULL && host->bad >= OUTAGE_SLOTS)
 			host->bad = OUTAGE_SLOTS - 1;
+	}
 	clear_orphans(alarms);
 	intro_open(&alarms->intro, alarms->inventory);
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
@@ -912,9 +926,10 @@ meet_again(struct alarms *alarms, const struct few *old)
 }
 
 static void
-keep_hosts(struct alarms *alarms, struct host *old)
+keep_hosts(struct alarms *alarms, const struct outages *former)
 {
-	for (; old != NULL; old = old->hh.next) {
+	for (size_t h = 0; h < former->count; h++) {
+		const struct host *old = &former->hosts[h];
 		struct host *host = outages_find(&alarms->outages, old->device->name);
 
 		if (host == NULL)
@@ -940,7 +955,8 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 	alarms->subjects = (struct few){ 0 };
 	alarms->stale_count = 0;
 	outages_open(&alarms->outages, inventory);
-	keep_hosts(alarms, old_outages.hosts);
+	alarms->lately = NULL;
+	keep_hosts(alarms, &old_outages);
 	if (alarms->begun != 0) {
 		clear_orphans(alarms);
 		intro_open(&alarms->intro, inventory);
@@ -981,7 +997,9 @@ alarms_clock_stepped(struct alarms *alarms, int64_t delta)
 	}
 	for (struct alarm *alarm = alarms->book.open; alarm != NULL; alarm = alarm->hh.next)
 		shift(&alarm->heard_at, delta);
-	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next) {
+	for (size_t h = 0; h < alarms->outages.count; h++) {
+		struct host *host = &alarms->outages.hosts[h];
+
 		shift(&host->bad_at, delta);
 		shift(&host->good_at, delta);
 		shift(&host->back_at, delta);
@@ -1024,10 +1042,12 @@ put_hosts(const struct alarms *alarms, struct record_buffer *body)
 {
 	uint32_t count = 0;
 
-	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next)
-		count += host->bad > 0;
+	for (size_t h = 0; h < alarms->outages.count; h++)
+		count += alarms->outages.hosts[h].bad > 0;
 	record_put_u32(body, count);
-	for (struct host *host = alarms->outages.hosts; host != NULL; host = host->hh.next) {
+	for (size_t h = 0; h < alarms->outages.count; h++) {
+		const struct host *host = &alarms->outages.hosts[h];
+
 		if (host->bad == 0)
 			continue;
 		record_put_text(body, host->device->name);

@@ -17,34 +17,27 @@
 void
 outages_open(struct outages *outages, const struct inventory *inventory)
 {
-	outages->hosts = NULL;
-	for (size_t d = 0; d < inventory->device_count; d++) {
-		struct host *host = mem_zero(sizeof *host);
-
-		host->device = &inventory->devices[d];
-		HASH_ADD_KEYPTR(hh, outages->hosts, host->device->name,
-			strlen(host->device->name), host);
-	}
+	outages->inventory = inventory;
+	outages->count = inventory->device_count;
+	outages->hosts = mem_array(outages->count, sizeof *outages->hosts);
+	for (size_t d = 0; d < outages->count; d++)
+		outages->hosts[d].device = &inventory->devices[d];
 }
 
 void
 outages_close(struct outages *outages)
 {
-	struct host *host, *next;
-
-	HASH_ITER(hh, outages->hosts, host, next) {
-		HASH_DEL(outages->hosts, host);
-		free(host);
-	}
+	free(outages->hosts);
+	outages->hosts = NULL;
+	outages->count = 0;
 }
 
 struct host *
-outages_find(const struct outages *outages, const char *device)
+outages_find(const struct outages *outages, const char *name)
 {
-	struct host *host;
+	const struct device *device = inventory_find(outages->inventory, name);
 
-	HASH_FIND_STR(outages->hosts, device, host);
-	return host;
+	return device == NULL ? NULL : &outages->hosts[device - outages->inventory->devices];
 }
 
 static void
@@ -58,7 +51,9 @@ outages_attach(struct outages *outages)
 {
 	char key[ALARM_KEY + 1];
 
-	for (struct host *host = outages->hosts; host != NULL; host = host->hh.next) {
+	for (size_t h = 0; h < outages->count; h++) {
+		struct host *host = &outages->hosts[h];
+
 		host_key(host, key, sizeof key);
 		host->alarm = book_find(outages->book, key);
 	}
@@ -171,7 +166,8 @@ check(struct outages *outages, struct host *host)
 static void
 release_children(struct outages *outages, const struct host *parent)
 {
-	for (struct host *host = outages->hosts; host != NULL; host = host->hh.next) {
+	for (size_t h = 0; h < outages->count; h++) {
+		struct host *host = &outages->hosts[h];
 		const char *const *name = host->device->parents;
 
 		if (host->alarm == NULL || !host->alarm->last.suppressed || name == NULL)
@@ -223,7 +219,9 @@ outages_tell(struct outages *outages, struct host *host, bool good, uint32_t slo
 void
 outages_tick(struct outages *outages)
 {
-	for (struct host *host = outages->hosts; host != NULL; host = host->hh.next) {
+	for (size_t h = 0; h < outages->count; h++) {
+		struct host *host = &outages->hosts[h];
+
 		if (host->bad >= OUTAGE_SLOTS)
 			check(outages, host);
 		else if (host->alarm != NULL && host->bad == 0 &&

@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 #include "alarm/book.h"
 struct device;
 struct inventory;
@@ -25,11 +24,12 @@ struct host {
 	int64_t waiting;    /* wall ns since when the parents' verdict is waited for, 0 not */
 	uint8_t reason;     /* newest lost reason of any series of the device */
 	struct alarm *alarm;
-	UT_hash_handle hh;  /* by device->name */
 };
 struct outages {
 	struct book *book;
-	struct host *hosts;
+	struct host *hosts; /* one a device, in the inventory's order */
+	size_t count;
+	const struct inventory *inventory;
 	/* Fills what all drafts have: device, address, owner, place, path, budget. */
 	void (*describe)(void *arg, struct transition *draft, const struct device *device);
 	void *arg;

@@ -350,7 +350,8 @@ build_parents(struct build *build, size_t at, const struct node_list *all)
 		else if (build_find(build, all, "parent", node_at(list, i)) != NULL)
 			names[count++] = arena_text(build->arena, name);
 	}
-	build->devices[at].parents = names;
+	build->devices[at].parents = arena_same(build->arena, names,
+		((size_t)node_count(list) + 2) * sizeof *names);
 }
 
 /* Marks: 0 not seen, 1 on the way, 2 done. */

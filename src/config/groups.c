@@ -696,7 +696,9 @@ build_groups(struct build *build, struct device *device, const struct unit *unit
 		add_self(&work, device);
 	check_clashes(&work);
 	check_rows(&work);
-	device->groups = arena_copy(build->arena, work.groups, work.count * sizeof *work.groups);
+	device->groups = arena_same(build->arena,
+		arena_copy(build->arena, work.groups, work.count * sizeof *work.groups),
+		work.count * sizeof *work.groups);
 	device->group_count = work.count;
 	free(work.groups);
 }

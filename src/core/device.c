@@ -19,8 +19,25 @@ inventory_unref(struct inventory *inventory)
 const struct device *
 inventory_find(const struct inventory *inventory, const char *name)
 {
-	for (size_t i = 0; i < inventory->device_count; i++)
-		if (strcmp(inventory->devices[i].name, name) == 0)
-			return &inventory->devices[i];
+	size_t low = 0, high = inventory->device_count;
+
+	if (inventory->by_name == NULL) {
+		for (size_t i = 0; i < inventory->device_count; i++)
+			if (strcmp(inventory->devices[i].name, name) == 0)
+				return &inventory->devices[i];
+		return NULL;
+	}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct device *device = &inventory->devices[inventory->by_name[middle]];
+		int order = strcmp(name, device->name);
+
+		if (order == 0)
+			return device;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
 	return NULL;
 }

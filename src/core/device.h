@@ -68,6 +68,7 @@ struct inventory {
 	struct poller_options poller;
 	const struct device *devices;
 	size_t device_count;
+	const uint32_t *by_name; /* indexes of devices in the order of names; NULL: unknown */
 	const void *store;      /* struct store_options */
 	const void *thresholds; /* struct rule_options[] */
 	size_t threshold_count;

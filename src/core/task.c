@@ -157,13 +157,44 @@ row_new(struct task *task, const char *key)
 	return row;
 }
 
+/* Where the number of the row with that key stands, or would. */
+static uint32_t *
+key_place(const struct task *task, const char *key)
+{
+	uint32_t last = task->key_room - 1, at = (uint32_t)str_hash(key, strlen(key)) & last;
+
+	while (task->by_key[at] != 0 && strcmp(task->rows[task->by_key[at] - 1]->key, key) != 0)
+		at = (at + 1) & last;
+	return &task->by_key[at];
+}
+
+static struct row *
+find_row(const struct task *task, const char *key)
+{
+	uint32_t number = task->key_room == 0 ? 0 : *key_place(task, key);
+
+	return number == 0 ? NULL : task->rows[number - 1];
+}
+
+/* At most three of four places are taken. */
+static void
+note_key(struct task *task, const struct row *row)
+{
+	if (task->row_count * UINT64_C(4) >= task->key_room * UINT64_C(3)) {
+		free(task->by_key);
+		task->key_room = task->key_room == 0 ? 16 : task->key_room * 2;
+		task->by_key = mem_array(task->key_room, sizeof *task->by_key);
+		for (uint32_t i = 0; i < task->row_count; i++)
+			*key_place(task, task->rows[i]->key) = i + 1;
+	}
+	*key_place(task, row->key) = row->number + 1;
+}
+
 struct row *
 task_make_row(struct task *task, const char *key)
 {
-	struct row *row;
-	size_t length = strlen(key);
+	struct row *row = find_row(task, key);
 
-	HASH_FIND(hh, task->by_key, key, length, row);
 	if (row != NULL)
 		return row;
 	row = row_new(task, key);
@@ -173,7 +204,7 @@ task_make_row(struct task *task, const char *key)
 	}
 	row->number = task->row_count;
 	task->rows[task->row_count++] = row;
-	HASH_ADD_KEYPTR(hh, task->by_key, row->key, length, row);
+	note_key(task, row);
 	return row;
 }
 
@@ -222,7 +253,7 @@ task_row_end(struct task *task, const char *key)
 	struct row *row;
 
 	clean_key(clean, sizeof clean, key);
-	HASH_FIND(hh, task->by_key, clean, strlen(clean), row);
+	row = find_row(task, clean);
 	if (row == NULL || row->ended)
 		return;
 	log_info("%s: row %s[%s] is not chosen by rows.%s, no longer expected",
@@ -636,7 +667,7 @@ task_free(struct task *task)
 	if (task->refused != NULL)
 		loop_timer_stop(poller->parts.loop, task->refused);
 	free(task->refused);
-	HASH_CLEAR(hh, task->by_key);
+	free(task->by_key);
 	for (uint32_t i = 0; i < task->row_count; i++)
 		forget_row(task, task->rows[i]);
 	forget_row(task, task->scalar);

@@ -15,7 +15,6 @@
 #include "core/tracks.h"
 
 struct row {
-	UT_hash_handle hh;
 	uint32_t number;
 	struct tracks tracks;        /* one a point */
 	int64_t seen;                /* the slot in which it was last seen */
@@ -46,7 +45,8 @@ struct task {
 	struct row **rows;
 	uint32_t row_count, row_room;
 	uint32_t next_row;           /* which one is probably told next */
-	struct row *by_key;
+	uint32_t *by_key;            /* number + 1, 0: free; open addressing */
+	uint32_t key_room;           /* 2^n, or 0 */
 };
 
 #define UNIT_ERROR 160 /* octets of last_error */
