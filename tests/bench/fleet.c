@@ -163,7 +163,7 @@ leave_cache(const char *root, uint32_t files)
 }
 
 void
-fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first)
+fleet_make_rrds(const struct fleet *fleet, const char *folder, uint32_t files, int64_t first)
 {
 	const char *names[FLEET_DS];
 	char root[600], name[100], path[800];
@@ -186,7 +186,7 @@ fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first)
 	if (fd == -1 || read(fd, bytes, size) != (ssize_t)size)
 		fleet_die("%s: %s", path, strerror(errno));
 	unlink(path);
-	for (uint32_t i = 0; i < fleet->files; i++) {
+	for (uint32_t i = 0; i < files; i++) {
 		snprintf(name, sizeof name, "dev%05u", i / FLEET_DEVICE);
 		if (i % FLEET_DEVICE == 0) {
 			make_folder(root, name);
@@ -199,7 +199,7 @@ fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first)
 	}
 	syncfs(fd);
 	close(fd);
-	leave_cache(root, fleet->files);
+	leave_cache(root, files);
 	free(bytes);
 }
 

@@ -29,9 +29,9 @@ void fleet_close(struct fleet *fleet);
 uint32_t fleet_devices(const struct fleet *fleet);
 /* "dev00012/if/3.rrd"; below any folder. */
 void fleet_file(char *to, size_t size, uint32_t file);
-/* Makes all files in that folder (below dir) in the profile "tiny", 20 KB each, empty and
- * ready for `first`; what they dirtied is on disk afterwards. */
-void fleet_make_rrds(const struct fleet *fleet, const char *folder, int64_t first);
+/* Makes the first `files` files in that folder (below dir) in the profile "tiny", 20 KB each,
+ * empty and ready for `first`; what they dirtied is on disk afterwards. */
+void fleet_make_rrds(const struct fleet *fleet, const char *folder, uint32_t files, int64_t first);
 /* Files from..to - 1, so that they are in the cache, and clean: what was dirty is on its way to
  * the disk. */
 void fleet_read_rrds(const struct fleet *fleet, const char *folder, uint32_t from, uint32_t to);

@@ -1,12 +1,15 @@
 /* store_load - what the store costs beside librrd alone, and what waiting rows take.
  *
- *   store_load cost --dir D --files F --rows R    CPU a value of the store, and of the same
+ *   store_load cost --dir D --files F --rows R [--parts P]    CPU a value of the store, and of the same
  *       calls of rrd_update_r, made bare: same number of files of the same shape, R rows in
  *       each call, texts made beforehand and not counted. Both after one row of warm-up, with all
  *       files in the cache and on disk: the store's are after its checkpoint, and a kernel writes
  *       what is dirty long before a plant's next turn. They take turns, a tenth of the files at a
  *       time, each first in every other round: what else the machine does meets both.
  *   store_load pending --files F --rows R         memory of R pending rows in each of F files
+ *
+ * With --parts P only P of those tenths get more than the first row: all files are known and
+ * have been written, but it takes a tenth of the time and half the disk.
  *
  * The store's figure has it all: journal read, ledger, rows kept, text made, heads of files
  * noted, synced, checkpoint. A minute is a turn of a loop here: nothing waits for a clock, so
@@ -17,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +41,7 @@
 struct load {
 	struct fleet fleet;
 	int64_t rows;
+	unsigned parts;
 	uint64_t next_sequence;
 };
 
@@ -71,6 +76,13 @@ part_of(const struct load *load, unsigned number)
 	uint32_t end = (uint32_t)((uint64_t)devices * (number + 1) / ROUNDS), most = end * FLEET_DEVICE;
 
 	return (struct part){ first, end, first * FLEET_DEVICE, most < files ? most : files };
+}
+
+/* Those that get more than the first row. */
+static uint32_t
+measured_files(const struct load *load)
+{
+	return part_of(load, load->parts - 1).end_file;
 }
 
 static struct part
@@ -109,7 +121,16 @@ write_journal(struct load *load, struct part part, int64_t from, int64_t to)
 /* CPU seconds by what they are for. */
 struct cost {
 	double read, write, checkpoint, bare;
+	int64_t faults, bare_faults; /* of pages, while files are written */
 };
+
+static int64_t
+faults(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : 0;
+}
 
 static void
 take_in(struct keeper *keeper, struct cost *cost)
@@ -120,10 +141,12 @@ take_in(struct keeper *keeper, struct cost *cost)
 	while (!keeper_read(keeper, 100000))
 		;
 	read = cpu_seconds();
+	cost->faults -= faults();
 	if (keeper_flush_all(keeper, &why) != 1)
 		fleet_die("%s", why.text);
 	cost->read += read - start;
 	cost->write += cpu_seconds() - read;
+	cost->faults += faults();
 }
 
 static void
@@ -175,9 +198,10 @@ close_store(const struct load *load, struct keeper *keeper)
 	struct store_health health;
 
 	keeper_health(keeper, &health);
-	if (health.updates != (uint64_t)load->fleet.files * (uint64_t)(load->rows + 1))
+	if (health.updates != load->fleet.files + measured_files(load) * (uint64_t)load->rows)
 		fleet_die("the store wrote %llu rows, not %llu", (unsigned long long)health.updates,
-			(unsigned long long)load->fleet.files * (unsigned long long)(load->rows + 1));
+			(unsigned long long)(load->fleet.files +
+			measured_files(load) * (uint64_t)load->rows));
 	keeper_close(keeper);
 }
 
@@ -196,8 +220,8 @@ row_text(const struct load *load, uint32_t file, int64_t slot)
 	return mem_text(text);
 }
 
-static double
-update_bare(const struct load *load, uint32_t file, int64_t from, int64_t to)
+static void
+update_bare(const struct load *load, uint32_t file, int64_t from, int64_t to, struct cost *cost)
 {
 	const char **rows = mem_array((size_t)(to - from + 1), sizeof *rows);
 	char name[100], path[800];
@@ -208,14 +232,15 @@ update_bare(const struct load *load, uint32_t file, int64_t from, int64_t to)
 	snprintf(path, sizeof path, "%s/bare/%s", load->fleet.dir, name);
 	for (int64_t slot = from; slot <= to; slot++)
 		rows[count++] = row_text(load, file, slot);
+	cost->bare_faults -= faults();
 	used = cpu_seconds();
 	if (rrd_update_r(path, NULL, count, rows) != 0)
 		fleet_die("%s: %s", path, rrd_get_error());
-	used = cpu_seconds() - used;
+	cost->bare += cpu_seconds() - used;
+	cost->bare_faults += faults();
 	while (count > 0)
 		free((char *)rows[--count]);
 	free(rows);
-	return used;
 }
 
 static void
@@ -223,7 +248,7 @@ run_bare(const struct load *load, struct part part, struct cost *cost)
 {
 	fleet_read_rrds(&load->fleet, "bare", part.first_file, part.end_file);
 	for (uint32_t file = part.first_file; file < part.end_file; file++)
-		cost->bare += update_bare(load, file, FIRST + 1, FIRST + load->rows);
+		update_bare(load, file, FIRST + 1, FIRST + load->rows, cost);
 	/* So that the checkpoint's sync finds the store's pages and no others. */
 	fleet_read_rrds(&load->fleet, "bare", part.first_file, part.end_file);
 }
@@ -242,16 +267,16 @@ static struct cost
 run_both(struct load *load, double ratios[ROUNDS])
 {
 	struct keeper *keeper = open_store(load);
-	struct cost all = { 0 };
+	struct cost all = { 0 }, warm = { 0 };
 
-	for (uint32_t file = 0; file < load->fleet.files; file++)
-		update_bare(load, file, FIRST, FIRST);
+	for (uint32_t file = 0; file < measured_files(load); file++)
+		update_bare(load, file, FIRST, FIRST, &warm);
 	fleet_sync_rrds(&load->fleet, "bare");
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < load->parts; round++) {
 		struct part part = part_of(load, round);
 		struct cost cost = { 0 };
 
-		if (round == ROUNDS - 1)
+		if (round == load->parts - 1)
 			fleet_sync_rrds(&load->fleet, "bare");
 		if (round % 2 == 0)
 			run_store(load, keeper, part, &cost);
@@ -261,42 +286,50 @@ run_both(struct load *load, double ratios[ROUNDS])
 		all.read += cost.read;
 		all.write += cost.write;
 		all.bare += cost.bare;
+		all.faults += cost.faults;
+		all.bare_faults += cost.bare_faults;
 		ratios[round] = cost.bare > 0 ? (cost.read + cost.write) / cost.bare : 0;
 	}
 	make_checkpoint(keeper, &all);
 	close_store(load, keeper);
-	qsort(ratios, ROUNDS, sizeof *ratios, by_size);
+	qsort(ratios, load->parts, sizeof *ratios, by_size);
 	return all;
 }
 
 static void
 measure_cost(struct load *load)
 {
-	double values = (double)load->fleet.files * (double)load->rows * FLEET_DS, store;
-	int64_t need = (int64_t)load->fleet.files * (2 * fleet_rrd_bytes(&load->fleet) + load->rows * 300);
-	double ratios[ROUNDS];
+	uint32_t files = load->fleet.files, measured;
+	double ratios[ROUNDS], values, store, median, extra;
+	unsigned half = load->parts / 2;
 	struct cost cost;
+	int64_t need;
 
-	if (need + (INT64_C(1) << 30) > fleet_free(load->fleet.dir))
-		fleet_die("%u files and their journal take %lld MB: %lld MB are free in %s",
-			load->fleet.files, (long long)(need >> 20),
-			(long long)(fleet_free(load->fleet.dir) >> 20), load->fleet.dir);
 	if (fleet_devices(&load->fleet) < ROUNDS)
 		fleet_die("at least %d files, please", ROUNDS * FLEET_DEVICE);
+	measured = measured_files(load);
+	values = (double)measured * (double)load->rows * FLEET_DS;
+	need = (int64_t)(files + measured) * fleet_rrd_bytes(&load->fleet) + measured * load->rows * 300;
+	if (need + (INT64_C(1) << 30) > fleet_free(load->fleet.dir))
+		fleet_die("%u files and their journal take %lld MB: %lld MB are free in %s",
+			files, (long long)(need >> 20),
+			(long long)(fleet_free(load->fleet.dir) >> 20), load->fleet.dir);
 	fleet_make_folders(&load->fleet);
 	fleet_make(&load->fleet);
-	fleet_make_rrds(&load->fleet, "rrd", FIRST);
-	fleet_make_rrds(&load->fleet, "bare", FIRST);
+	fleet_make_rrds(&load->fleet, "rrd", files, FIRST);
+	fleet_make_rrds(&load->fleet, "bare", measured, FIRST);
 	cost = run_both(load, ratios);
 	store = cost.read + cost.write + cost.checkpoint;
 	fleet_close(&load->fleet);
+	extra = cost.checkpoint / cost.bare;
+	median = (ratios[(load->parts - 1) / 2] + ratios[half]) / 2 + extra;
 	printf("files %u rows %lld values %.0f store_us %.3f read_us %.3f write_us %.3f "
-		"checkpoint_us %.3f bare_us %.3f ratio %.2f rounds %d median %.2f least %.2f most %.2f\n",
-		load->fleet.files, (long long)load->rows, values, store / values * 1e6,
-		cost.read / values * 1e6, cost.write / values * 1e6, cost.checkpoint / values * 1e6,
-		cost.bare / values * 1e6, store / cost.bare, ROUNDS,
-		(ratios[ROUNDS / 2 - 1] + ratios[ROUNDS / 2]) / 2 + cost.checkpoint / cost.bare,
-		ratios[0] + cost.checkpoint / cost.bare, ratios[ROUNDS - 1] + cost.checkpoint / cost.bare);
+		"checkpoint_us %.3f bare_us %.3f ratio %.2f rounds %u median %.2f least %.2f most %.2f "
+		"faults %.1f bare_faults %.1f\n", files, (long long)load->rows, values,
+		store / values * 1e6, cost.read / values * 1e6, cost.write / values * 1e6,
+		cost.checkpoint / values * 1e6, cost.bare / values * 1e6, store / cost.bare,
+		load->parts, median, ratios[0] + extra, ratios[load->parts - 1] + extra,
+		(double)cost.faults / measured, (double)cost.bare_faults / measured);
 }
 
 /* ---- memory ---- */
@@ -350,7 +383,7 @@ int
 main(int argc, char **argv)
 {
 	struct load load = { .fleet = { .step = STEP, .profile = "short", .files = 1000 },
-		.rows = 30, .next_sequence = 1 };
+		.rows = 30, .parts = ROUNDS, .next_sequence = 1 };
 
 	for (int i = 2; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--dir") == 0)
@@ -359,10 +392,12 @@ main(int argc, char **argv)
 			load.fleet.files = (uint32_t)strtoul(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--rows") == 0)
 			load.rows = strtoll(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--parts") == 0)
+			load.parts = (unsigned)strtoul(argv[i + 1], NULL, 10);
 		else
 			fleet_die("store_load: %s: unknown option", argv[i]);
 	}
-	if (argc < 2 || load.fleet.files == 0 || load.rows < 1 || load.rows > 100)
+	if (argc < 2 || load.parts < 1 || load.parts > ROUNDS || load.fleet.files == 0 || load.rows < 1 || load.rows > 100)
 		fleet_die("usage: store_load cost|pending --dir D --files F --rows R (at most 100)");
 	if (strcmp(argv[1], "cost") == 0 && load.fleet.dir != NULL)
 		measure_cost(&load);

@@ -422,7 +422,7 @@ main(int argc, char **argv)
 	start_store(&pace);
 	fleet_make(&pace.fleet);
 	if (!pace.make)
-		fleet_make_rrds(&pace.fleet, "rrd", (int64_t)time(NULL) * LOOP_S / pace.fleet.step);
+		fleet_make_rrds(&pace.fleet, "rrd", pace.fleet.files, (int64_t)time(NULL) * LOOP_S / pace.fleet.step);
 	run(&pace);
 	return finish(&pace);
 }
