@@ -20,6 +20,7 @@
  * common with the same point of other devices and rows. */
 #define LINE_MAX_SIZE 2048
 #define PIECE 1024
+#define FORESEEN 1000 /* entries of a first piece, to tell from how many will be */
 #define POOL (64 * 1024)
 
 struct entry {
@@ -317,12 +318,12 @@ write_path(const struct series_catalogue *catalogue, const struct entry *entry,
 }
 
 static void
-paths_grow(struct series_catalogue *catalogue)
+paths_grow(struct series_catalogue *catalogue, size_t room)
 {
 	struct table *paths = &catalogue->paths, old = *paths;
 	char path[LINE_MAX_SIZE];
 
-	paths->room = old.room == 0 ? 256 : old.room * 2;
+	paths->room = room;
 	paths->items = mem_array(paths->room, sizeof *paths->items);
 	for (size_t i = 0; i < old.room; i++)
 		if (old.items[i] != 0) {
@@ -503,7 +504,7 @@ make_room(struct series_catalogue *catalogue)
 			mem_array(PIECE, sizeof(struct entry));
 	}
 	if (catalogue->paths.count * 4 >= catalogue->paths.room * 3)
-		paths_grow(catalogue);
+		paths_grow(catalogue, catalogue->paths.room == 0 ? 256 : catalogue->paths.room * 2);
 }
 
 static void
@@ -545,13 +546,31 @@ take_line(struct series_catalogue *catalogue, char *line)
 	return true;
 }
 
+/* Room for all paths at once, by what the first lines took: to find all their places anew, again
+ * and again, takes as long as the lines themselves, and half of it in one go. */
+static void
+foresee_paths(struct series_catalogue *catalogue)
+{
+	size_t room = 256;
+	struct stat status;
+	double entries;
+
+	if (catalogue->count < FORESEEN || fstat(catalogue->fd, &status) == -1)
+		return;
+	entries = (double)status.st_size / (double)catalogue->read * (double)catalogue->count * 1.1;
+	while ((double)room * 0.75 < entries && room < SIZE_MAX / 8)
+		room *= 2;
+	if (room > catalogue->paths.room)
+		paths_grow(catalogue, room);
+}
+
 /* Whole, valid lines of one piece of the file. True when there may be more behind it. */
 static bool
 read_piece(struct series_catalogue *catalogue, char *bytes, size_t piece, bool *any)
 {
 	ssize_t size = pread(catalogue->fd, bytes, piece, catalogue->read);
+	bool some = false, first = catalogue->read == 0;
 	char *line = bytes, *end;
-	bool some = false;
 
 	bytes[size > 0 ? size : 0] = '\0';
 	while ((end = strchr(line, '\n')) != NULL) {
@@ -562,6 +581,8 @@ read_piece(struct series_catalogue *catalogue, char *bytes, size_t piece, bool *
 		line = end + 1;
 		some = true;
 	}
+	if (first)
+		foresee_paths(catalogue);
 	*any = *any || some;
 	return some && size == (ssize_t)piece;
 }
