@@ -1,8 +1,8 @@
 /* store_load - what the store costs beside librrd alone, and what waiting rows take.
  *
- *   store_load cost --dir D --files F --rows R [--parts P]    CPU a value of the store, and of the same
- *       calls of rrd_update_r, made bare: same number of files of the same shape, R rows in
- *       each call, texts made beforehand and not counted. Both after one row of warm-up, with all
+ *   store_load cost --dir D --files F --rows R [--parts P]
+ *       CPU a value of the store, and of the same calls of rrd_update_r, made bare: same number
+ *       of files of the same shape, R rows in each call, texts made beforehand and not counted. Both after one row of warm-up, with all
  *       files in the cache and on disk: the store's are after its checkpoint, and a kernel writes
  *       what is dirty long before a plant's next turn. They take turns, a tenth of the files at a
  *       time, each first in every other round: what else the machine does meets both.
@@ -10,6 +10,11 @@
  *
  * With --parts P only P of those tenths get more than the first row: all files are known and
  * have been written, but it takes a tenth of the time and half the disk.
+ *
+ * From 1,000 to 100,000 files a value costs the store about the same, though librrd alone takes
+ * a fifth longer. What grows is the reading of the journal, by half (0.05 to 0.07 us a value),
+ * for as many instructions: what a row looks at (24 octets of ledger and 16 of place a series,
+ * some 200 a file, a piece of its packed rows) is 100 MB then and comes from memory.
  *
  * The store's figure has it all: journal read, ledger, rows kept, text made, heads of files
  * noted, synced, checkpoint. A minute is a turn of a loop here: nothing waits for a clock, so
