@@ -292,6 +292,7 @@ read_all(struct net_udp *udp)
 	unsigned total = 0;
 
 	udp->busy = true;
+	send_posts(udp);
 	/* Bounded: timers and other sockets get their turn under a flood. */
 	for (int i = 0; i < 16 && !udp->closed; i++)
 		if (!read_batch(udp, &total))
@@ -308,7 +309,7 @@ wait_for_tick(struct net_udp *udp)
 
 	/* Counted from the tick that is near: a wake-up a little early must not read twice. */
 	loop_timer_at(udp->loop, &udp->tick, loop_mono_at(udp->loop,
-		((wall + LOOP_TICK / 4) / LOOP_TICK + 1) * LOOP_TICK) - 1);
+		((wall + LOOP_TICK / 4) / LOOP_TICK + 1) * LOOP_TICK) + NET_UDP_READ);
 }
 
 /* True when the counted time is over; then counting begins anew. */

@@ -45,8 +45,10 @@ struct net_udp_events {
  * buffer as large as the system allows up to rcvbuf bytes.
  *
  * Read as soon as something is there, or, when much comes, once in a tick of the wall clock
- * (LOOP_TICK) a nanosecond before it is full: a timer set for the full tick finds read what
- * has come in time. */
+ * (LOOP_TICK), NET_UDP_READ behind it: what is sent at the tick goes out first, and does not
+ * wait until all answers are dealt with. A timer that is set for later finds read what has
+ * come in time. */
+#define NET_UDP_READ 1 /* ns */
 struct net_udp *net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local,
 	size_t rcvbuf, const struct net_udp_events *events, void *arg, struct fail *why);
 /* 0, or -1 with errno's text in why. A pending error of somebody else is skipped. */

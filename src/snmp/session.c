@@ -618,13 +618,13 @@ put_out(struct session *session)
 	return false;
 }
 
-/* The network is read just before a tick is full: nobody times out with his answer unread. */
+/* The network is read just behind a full tick: nobody times out with his answer unread. */
 static int64_t
 full_tick(struct loop *loop, int64_t mono)
 {
 	int64_t wall = loop_wall_at(loop, mono);
 
-	return mono + LOOP_TICK - 1 - (wall + LOOP_TICK - 1) % LOOP_TICK;
+	return mono + LOOP_TICK - 1 - (wall + LOOP_TICK - 1) % LOOP_TICK + NET_UDP_READ + 1;
 }
 
 static void
