@@ -33,13 +33,13 @@ struct header {
 /* BASE_MILLI: the base counts thousandths; RAW_BELOW: and is rounded up from the reading. */
 enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4, HAS_TEXT = 8, BASE_MILLI = 16, RAW_BELOW = 32 };
 
-/* 48 bits of a time, at no more than every second address. */
+/* 48 bits of a time, at no more than every second address; of LATEST_BASE_UNIT for 8.9 years of
+ * a machine, see mono_of. */
 struct time48 {
 	uint32_t low __attribute__((packed, aligned(2)));
 	uint16_t high;
 };
 #define WALL_UNIT INT64_C(100000) /* ns: until the year 10889 */
-#define MONO_UNIT INT64_C(1000)   /* ns: for 8.9 years of a machine, see mono_of */
 
 /* One for each point of a plant, in the poller's memory too: nothing stands here twice, and
  * nothing that is known from what stands here. A counter's newest reading is the base of its
@@ -99,14 +99,14 @@ static int64_t
 mono_of(const struct latest *latest, const struct row *row)
 {
 	const int64_t round = INT64_C(1) << 48;
-	int64_t newest = latest->newest_mono / MONO_UNIT;
+	int64_t newest = latest->newest_mono / LATEST_BASE_UNIT;
 	int64_t units = time_get(&row->of.base_mono) + newest / round * round;
 
 	if (units - newest > round / 2 && units >= round)
 		units -= round;
 	else if (newest - units > round / 2)
 		units += round;
-	return units * MONO_UNIT;
+	return units * LATEST_BASE_UNIT;
 }
 
 static int64_t
@@ -494,7 +494,7 @@ latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *ba
 	begin_row(row);
 	row->flags &= (uint8_t)~(HAS_RAW | HAS_BASE | HAS_TEXT | BASE_MILLI | RAW_BELOW);
 	row->raw = base->count;
-	time_put(&row->of.base_mono, base->mono / MONO_UNIT);
+	time_put(&row->of.base_mono, base->mono / LATEST_BASE_UNIT);
 	if (base->mono > latest->newest_mono)
 		latest->newest_mono = base->mono;
 	if (base->known)

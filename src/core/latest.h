@@ -44,11 +44,12 @@ struct feed_listener latest_listener(struct latest *latest);
 
 /* Writer: the base of a counter's next rate. It is the newest reading that could be one: what
  * is told of a slot as its raw reading right afterwards is this. */
+#define LATEST_BASE_UNIT INT64_C(1000) /* ns */
 struct latest_base {
 	bool known;
 	bool milli;       /* count is in thousandths */
 	uint64_t count;
-	int64_t mono;     /* mono ns, meaningful within one boot; read in whole us */
+	int64_t mono;     /* mono ns, meaningful within one boot; kept in whole LATEST_BASE_UNIT */
 };
 bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);
 void latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base);

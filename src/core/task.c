@@ -288,8 +288,10 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 {
 	struct latest *latest = task->poller->parts.latest;
 	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
-	struct latest_base base, now = { true, reading->milli > 0, count, reading->received };
-	struct rate_step step = { .raw = count, .at = reading->received,
+	/* As a base keeps it, so that no time between two readings is counted twice or left out. */
+	int64_t at = reading->received / LATEST_BASE_UNIT * LATEST_BASE_UNIT;
+	struct latest_base base, now = { true, reading->milli > 0, count, at };
+	struct rate_step step = { .raw = count, .at = at,
 		.bits = reading->bits, .discontinuity = reading->discontinuity,
 		.wrap = reading->milli > 0 ? reading->wrap * 1000 : reading->wrap,
 		.max_rate = reading->max_rate, .step = task->group->interval };

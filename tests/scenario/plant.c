@@ -117,7 +117,8 @@ settle(struct plant_device *device, size_t i, const struct exchange *e, double *
 		return REASON_DISCONTINUITY;
 	if (point->bits < 64)
 		delta &= (UINT64_C(1) << point->bits) - 1;
-	*value = (double)delta / ((double)(e->ended - former.at) / 1e9) * point->scale;
+	/* When a reading came counts in whole microseconds. */
+	*value = (double)delta / ((double)(e->ended / 1000 - former.at / 1000) / 1e6) * point->scale;
 	return REASON_GOOD;
 }
 

@@ -140,7 +140,8 @@ holds "points have exactly the members of the contract" "all(set(o) == {'path', 
 holds "a value is a number with its unit" "abs(by['press/oil']['value'] - 45.2) < 1e-9
 	and by['press/oil']['unit'] == 'C'
 	and by['press/oil']['quality'] == 'good' and isinstance(by['press/oil']['time'], float)"
-holds "a counter shows its rate, and the count itself as raw" "1.8 < by['press/pieces']['value'] < 2.2
+# Two a second, and whole pieces in each: one more or less when the machine is busy.
+holds "a counter shows its rate, and the count itself as raw" "0.8 < by['press/pieces']['value'] < 3.2
 	and isinstance(by['press/pieces']['raw'], int) and by['press/pieces']['raw'] > 0"
 holds "what is not known is null with a reason, never 0" "by['gone/x']['value'] is None
 	and by['gone/x']['quality'] == 'unknown' and by['gone/x']['reason'] in ('unreachable', 'timeout')"
