@@ -4,8 +4,6 @@
 
 #include "base/mem.h"
 
-#define BITS 64
-
 void
 tracks_free(struct tracks *tracks)
 {
@@ -47,22 +45,10 @@ spread(struct tracks *tracks, size_t count)
 }
 
 void
-tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next)
+tracks_advance_any(struct tracks *tracks, size_t count, size_t place, uint32_t next)
 {
-	uint64_t all = UINT64_MAX >> (BITS - count % BITS) % BITS, bit = UINT64_C(1) << place % BITS;
-
-	if (tracks->list == NULL && tracks_at(tracks, place).next == next)
+	if (tracks_at(tracks, place).next == next)
 		return;
-	if (tracks->list == NULL && count <= BITS && (tracks->told & bit) == 0 &&
-		(tracks->told == 0 || tracks->ahead == next)) {
-		tracks->ahead = next;
-		tracks->told |= bit;
-		if (tracks->told == all) {
-			tracks->next = next;
-			tracks->told = 0;
-		}
-		return;
-	}
 	if (tracks->list == NULL)
 		spread(tracks, count);
 	tracks->list[place].next = next;

@@ -35,8 +35,28 @@ tracks_at(const struct tracks *tracks, size_t place)
 		place < 64 && (tracks->told >> place & 1) != 0 ? tracks->ahead : tracks->next };
 }
 
-/* Slots of the one at that place are closed up to next - 1. */
-void tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next);
+/* Whatever is advanced to what; see below. */
+void tracks_advance_any(struct tracks *tracks, size_t count, size_t place, uint32_t next);
+
+/* Slots of the one at that place are closed up to next - 1. For each value of a plant: nearly
+ * always all are alike, and it is this one's turn. */
+static inline void
+tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next)
+{
+	uint64_t bit = UINT64_C(1) << place % 64;
+
+	if (tracks->list != NULL || count > 64 || tracks->next == next ||
+		(tracks->told & bit) != 0 || (tracks->told != 0 && tracks->ahead != next)) {
+		tracks_advance_any(tracks, count, place, next);
+		return;
+	}
+	tracks->ahead = next;
+	tracks->told |= bit;
+	if (tracks->told == UINT64_MAX >> (64 - count)) {
+		tracks->next = next;
+		tracks->told = 0;
+	}
+}
 /* After a poll: goes without a list again where that is possible. */
 void tracks_gather(struct tracks *tracks, size_t count);
 #endif
