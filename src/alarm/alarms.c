@@ -457,16 +457,13 @@ kept(const struct alarms *alarms, const struct series *series)
 		alarms->options.keep(alarms->options.arg, series->id);
 }
 
-/* NULL: nobody watches it. */
 static struct subject *
-see(struct alarms *alarms, const struct series *series)
+meet(struct alarms *alarms, const struct series *series)
 {
 	struct subject found = { .id = series->id, .series = series }, *subject = NULL;
 	size_t length;
 	char device[41];
 
-	if (few_met(&alarms->subjects, series->id))
-		return few_get(&alarms->subjects, series->id);
 	length = device_of(series, device, sizeof device);
 	found.is_up = strcmp(series->path + length, "/up") == 0;
 	match_rules(alarms, &found, device);
@@ -478,6 +475,14 @@ see(struct alarms *alarms, const struct series *series)
 	}
 	few_put(&alarms->subjects, series->id, subject);
 	return subject;
+}
+
+/* NULL: nobody watches it. */
+static inline struct subject *
+see(struct alarms *alarms, const struct series *series)
+{
+	return few_met(&alarms->subjects, series->id) ? few_get(&alarms->subjects, series->id) :
+		meet(alarms, series);
 }
 
 static void
@@ -552,7 +557,8 @@ tell(struct alarms *alarms, const struct series *series, const struct told *told
 {
 	struct subject *subject = see(alarms, series);
 
-	if (reason_class(told->reason) == CLASS_LOST || told->reason == REASON_REFUSED)
+	if (!reason_counts_as_good(told->reason) &&
+		(reason_class(told->reason) == CLASS_LOST || told->reason == REASON_REFUSED))
 		note_lost(alarms, series, subject, told->reason);
 	if (subject == NULL)
 		return;
@@ -577,6 +583,13 @@ tell(struct alarms *alarms, const struct series *series, const struct told *told
 	}
 }
 
+/* True where that is not known yet. */
+static bool
+is_watched(const struct alarms *alarms, uint32_t series)
+{
+	return !few_met(&alarms->subjects, series) || few_get(&alarms->subjects, series) != NULL;
+}
+
 static void
 on_sample(void *arg, const struct sample *sample)
 {
@@ -584,7 +597,9 @@ on_sample(void *arg, const struct sample *sample)
 		.received = sample->received, .reason = sample->reason,
 		.value = sample->reason == REASON_GOOD ? sample->value : NAN, .slots = 1 };
 
-	tell(arg, sample->series, &told);
+	/* Most are good, and nobody watches them. */
+	if (!reason_counts_as_good(sample->reason) || is_watched(arg, sample->series->id))
+		tell(arg, sample->series, &told);
 }
 
 static void

@@ -15,9 +15,11 @@ feed_add(struct feed *feed, const struct feed_listener *listener)
 void
 feed_sample(const struct feed *feed, const struct sample *sample)
 {
-	for (int i = 0; i < feed->count; i++)
-		if (feed->listeners[i].sample != NULL)
-			feed->listeners[i].sample(feed->listeners[i].arg, sample);
+	const struct feed_listener *end = feed->listeners + feed->count;
+
+	for (const struct feed_listener *listener = feed->listeners; listener < end; listener++)
+		if (listener->sample != NULL)
+			listener->sample(listener->arg, sample);
 }
 
 void

@@ -5,17 +5,10 @@
 
 #include "base/mem.h"
 
-#define PAGE 64 /* ids: bits of a word */
-
-struct few_page {
-	uint64_t met, kept;
-	void **items; /* of the bits in kept, in their order */
-};
-
 static uint64_t
 bit_of(uint32_t id)
 {
-	return UINT64_C(1) << id % PAGE;
+	return UINT64_C(1) << id % FEW_PAGE;
 }
 
 /* How many items of the page stand before that of the id. */
@@ -34,22 +27,9 @@ few_free(struct few *few)
 	*few = (struct few){ 0 };
 }
 
-bool
-few_met(const struct few *few, uint32_t id)
-{
-	return id / PAGE < few->page_count && (few->pages[id / PAGE].met & bit_of(id)) != 0;
-}
-
 void *
-few_get(const struct few *few, uint32_t id)
+few_kept(const struct few_page *page, uint32_t id)
 {
-	const struct few_page *page;
-
-	if (id / PAGE >= few->page_count)
-		return NULL;
-	page = &few->pages[id / PAGE];
-	if ((page->kept & bit_of(id)) == 0)
-		return NULL;
 	return page->items[place_of(page, id)];
 }
 
@@ -68,9 +48,9 @@ few_put(struct few *few, uint32_t id, void *item)
 	struct few_page *page;
 	unsigned at, count;
 
-	if (id / PAGE >= few->page_count)
-		make_pages(few, id / PAGE + 1);
-	page = &few->pages[id / PAGE];
+	if (id / FEW_PAGE >= few->page_count)
+		make_pages(few, id / FEW_PAGE + 1);
+	page = &few->pages[id / FEW_PAGE];
 	page->met |= bit_of(id);
 	if (item == NULL)
 		return;
@@ -86,13 +66,13 @@ few_put(struct few *few, uint32_t id, void *item)
 static bool
 next_of(const struct few *few, uint32_t *id, bool kept)
 {
-	for (uint32_t p = *id / PAGE; p < few->page_count; p++, *id = p * PAGE) {
+	for (uint32_t p = *id / FEW_PAGE; p < few->page_count; p++, *id = p * FEW_PAGE) {
 		uint64_t bits = kept ? few->pages[p].kept : few->pages[p].met;
 
 		bits &= ~(bit_of(*id) - 1);
 		if (bits == 0)
 			continue;
-		*id = p * PAGE + (uint32_t)__builtin_ctzll(bits);
+		*id = p * FEW_PAGE + (uint32_t)__builtin_ctzll(bits);
 		return true;
 	}
 	return false;

@@ -7,9 +7,14 @@
 #define PW_FEW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct few_page;
+#define FEW_PAGE 64 /* ids: bits of a word */
+struct few_page {
+	uint64_t met, kept;
+	void **items; /* of the bits in kept, in their order */
+};
 struct few { /* zeroed at first */
 	struct few_page *pages;
 	uint32_t page_count;
@@ -17,8 +22,23 @@ struct few { /* zeroed at first */
 
 void few_free(struct few *few); /* not the items; then as at first */
 
-bool few_met(const struct few *few, uint32_t id);
-void *few_get(const struct few *few, uint32_t id); /* NULL: nothing is kept for it */
+/* Both are asked for each value of a plant. */
+static inline bool
+few_met(const struct few *few, uint32_t id)
+{
+	return id / FEW_PAGE < few->page_count &&
+		(few->pages[id / FEW_PAGE].met >> id % FEW_PAGE & 1) != 0;
+}
+void *few_kept(const struct few_page *page, uint32_t id); /* there is one */
+/* NULL: nothing is kept for it. */
+static inline void *
+few_get(const struct few *few, uint32_t id)
+{
+	if (id / FEW_PAGE >= few->page_count ||
+		(few->pages[id / FEW_PAGE].kept >> id % FEW_PAGE & 1) == 0)
+		return NULL;
+	return few_kept(&few->pages[id / FEW_PAGE], id);
+}
 /* Once an id. item NULL: it is met, and nothing is kept. */
 void few_put(struct few *few, uint32_t id, void *item);
 

@@ -68,11 +68,17 @@ struct map {
 	size_t size;
 };
 
+/* A time and its units: one for all that came in one answer. */
+struct moment {
+	int64_t ns, units;
+};
+
 struct latest {
 	bool writer;
 	struct map rows, texts;
 	uint32_t texts_used;
-	int64_t newest_mono; /* of all bases that were set */
+	int64_t newest;      /* of all bases that were set, in LATEST_BASE_UNIT */
+	struct moment wall, mono;
 	struct feed_listener listener;
 };
 
@@ -93,13 +99,21 @@ time_get(const struct time48 *from)
 	return from->low | (int64_t)from->high << 32;
 }
 
+static int64_t
+units_of(struct moment *moment, int64_t ns, int64_t unit)
+{
+	if (moment->ns != ns)
+		*moment = (struct moment){ ns, ns / unit };
+	return moment->units;
+}
+
 /* A machine may run for longer than the row can count: of what it may mean, that which is next
  * to the newest. A time that is taken for another is no base of a rate: it is far too old. */
 static int64_t
 mono_of(const struct latest *latest, const struct row *row)
 {
 	const int64_t round = INT64_C(1) << 48;
-	int64_t newest = latest->newest_mono / LATEST_BASE_UNIT;
+	int64_t newest = latest->newest;
 	int64_t units = time_get(&row->of.base_mono) + newest / round * round;
 
 	if (units - newest > round / 2 && units >= round)
@@ -152,22 +166,27 @@ map_whole(struct map *map, bool writer)
 	return 0;
 }
 
-static struct row *
+/* Is the file as large as that, by now? */
+static bool
+reach(struct latest *latest, size_t end)
+{
+	if (latest->writer) {
+		/* Space is really taken, so that a full disk is an error here and no SIGBUS. */
+		size_t size = end + GROW * sizeof(struct row);
+
+		if (posix_fallocate(latest->rows.fd, 0, (off_t)size) != 0)
+			return false;
+	}
+	return map_whole(&latest->rows, latest->writer) == 0 && end <= latest->rows.size;
+}
+
+static inline struct row *
 row_at(struct latest *latest, uint32_t id)
 {
 	size_t end = HEADER_SIZE + ((size_t)id + 1) * sizeof(struct row);
 
-	if (end > latest->rows.size) {
-		if (latest->writer) {
-			/* Space is really taken, so that a full disk is an error here and no SIGBUS. */
-			size_t size = end + GROW * sizeof(struct row);
-
-			if (posix_fallocate(latest->rows.fd, 0, (off_t)size) != 0)
-				return NULL;
-		}
-		if (map_whole(&latest->rows, latest->writer) == -1 || end > latest->rows.size)
-			return NULL;
-	}
+	if (end > latest->rows.size && !reach(latest, end))
+		return NULL;
 	return (struct row *)(void *)(latest->rows.bytes + HEADER_SIZE) + id;
 }
 
@@ -379,21 +398,22 @@ latest_wall(const struct latest *latest, int64_t mono)
 	return offset == 0 ? 0 : offset + mono;
 }
 
-static void
+/* Returns what end_row is to be told. */
+static uint16_t
 begin_row(struct row *row)
 {
-	uint16_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
-
 	/* `| 1`: also right behind a writer that was killed inside. */
-	atomic_store_explicit(&row->sequence, (uint16_t)((sequence + 1) | 1), memory_order_relaxed);
+	uint16_t sequence = (uint16_t)((atomic_load_explicit(&row->sequence,
+		memory_order_relaxed) + 1) | 1);
+
+	atomic_store_explicit(&row->sequence, sequence, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
+	return sequence;
 }
 
 static void
-end_row(struct row *row)
+end_row(struct row *row, uint16_t sequence)
 {
-	uint16_t sequence = atomic_load_explicit(&row->sequence, memory_order_relaxed);
-
 	atomic_store_explicit(&row->sequence, (uint16_t)(sequence + 1), memory_order_release);
 }
 
@@ -435,24 +455,24 @@ take_sample(void *arg, const struct sample *sample)
 {
 	struct latest *latest = arg;
 	struct row *row = row_at(latest, sample->series->id);
-	int64_t good_at;
+	uint16_t sequence;
 
 	if (row == NULL)
 		return;
-	begin_row(row);
-	good_at = good_at_of(row);
-	row->flags |= KNOWN;
-	row->reason = sample->reason;
-	row->slot = (uint32_t)sample->slot;
-	time_put(&row->received, sample->received / WALL_UNIT);
+	sequence = begin_row(row);
+	/* First, as it looks at what is about to be replaced. */
 	if (reason_counts_as_good(sample->reason))
 		row->as.value = sample->value;
 	else
-		row->as.good_at = good_at;
+		row->as.good_at = good_at_of(row);
+	row->flags |= KNOWN;
+	row->reason = sample->reason;
+	row->slot = (uint32_t)sample->slot;
+	time_put(&row->received, units_of(&latest->wall, sample->received, WALL_UNIT));
 	set_raw(row, sample);
 	if (sample->text != NULL)
 		set_text(latest, row, sample->text);
-	end_row(row);
+	end_row(row, sequence);
 }
 
 static void
@@ -470,6 +490,32 @@ latest_listener(struct latest *latest)
 	return (struct feed_listener){ .sample = take_sample, .run = take_run, .arg = latest };
 }
 
+static inline bool
+base_of(const struct latest *latest, const struct row *row, struct latest_base *base)
+{
+	if (!(row->flags & HAS_BASE)) {
+		*base = (struct latest_base){ 0 };
+		return false;
+	}
+	*base = (struct latest_base){ true, row->flags & BASE_MILLI, row->raw,
+		mono_of(latest, row) };
+	return true;
+}
+
+static inline void
+put_base(struct latest *latest, struct row *row, const struct latest_base *base, int64_t units)
+{
+	uint16_t sequence = begin_row(row);
+
+	row->flags = (uint8_t)((row->flags & ~(HAS_RAW | HAS_BASE | HAS_TEXT | BASE_MILLI |
+		RAW_BELOW)) | (base->known ? HAS_BASE | (base->milli ? BASE_MILLI : 0) : 0));
+	row->raw = base->count;
+	time_put(&row->of.base_mono, units);
+	if (units > latest->newest)
+		latest->newest = units;
+	end_row(row, sequence);
+}
+
 bool
 latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base)
 {
@@ -477,11 +523,7 @@ latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *ba
 	struct row *row = row_at((struct latest *)latest, id);
 
 	*base = (struct latest_base){ 0 };
-	if (row == NULL || !(row->flags & HAS_BASE))
-		return false;
-	*base = (struct latest_base){ true, row->flags & BASE_MILLI, row->raw,
-		mono_of(latest, row) };
-	return true;
+	return row != NULL && base_of(latest, row, base);
 }
 
 void
@@ -489,15 +531,24 @@ latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *ba
 {
 	struct row *row = row_at(latest, id);
 
-	if (row == NULL)
-		return;
-	begin_row(row);
-	row->flags &= (uint8_t)~(HAS_RAW | HAS_BASE | HAS_TEXT | BASE_MILLI | RAW_BELOW);
-	row->raw = base->count;
-	time_put(&row->of.base_mono, base->mono / LATEST_BASE_UNIT);
-	if (base->mono > latest->newest_mono)
-		latest->newest_mono = base->mono;
-	if (base->known)
-		row->flags |= (uint8_t)(HAS_BASE | (base->milli ? BASE_MILLI : 0));
-	end_row(row);
+	if (row != NULL)
+		put_base(latest, row, base, units_of(&latest->mono, base->mono, LATEST_BASE_UNIT));
+}
+
+bool
+latest_base_swap(struct latest *latest, uint32_t id, struct latest_base *now,
+	struct latest_base *former)
+{
+	struct row *row = row_at(latest, id);
+	int64_t units = units_of(&latest->mono, now->mono, LATEST_BASE_UNIT);
+	bool known;
+
+	now->mono = units * LATEST_BASE_UNIT;
+	if (row == NULL) {
+		*former = (struct latest_base){ 0 };
+		return false;
+	}
+	known = base_of(latest, row, former);
+	put_base(latest, row, now, units);
+	return known;
 }

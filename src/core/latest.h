@@ -51,6 +51,9 @@ struct latest_base {
 	uint64_t count;
 	int64_t mono;     /* mono ns, meaningful within one boot; kept in whole LATEST_BASE_UNIT */
 };
+/* In one: the former one is told, as latest_base_get does, and now->mono becomes what is kept. */
+bool latest_base_swap(struct latest *latest, uint32_t id, struct latest_base *now,
+	struct latest_base *former);
 bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);
 void latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base);
 #endif

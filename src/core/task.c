@@ -288,19 +288,18 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 {
 	struct latest *latest = task->poller->parts.latest;
 	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
-	/* As a base keeps it, so that no time between two readings is counted twice or left out. */
-	int64_t at = reading->received / LATEST_BASE_UNIT * LATEST_BASE_UNIT;
-	struct latest_base base, now = { true, reading->milli > 0, count, at };
-	struct rate_step step = { .raw = count, .at = at,
+	struct latest_base base, now = { true, reading->milli > 0, count, reading->received };
+	struct rate_step step = { .raw = count,
 		.bits = reading->bits, .discontinuity = reading->discontinuity,
 		.wrap = reading->milli > 0 ? reading->wrap * 1000 : reading->wrap,
 		.max_rate = reading->max_rate, .step = task->group->interval };
 	uint8_t reason;
 
-	step.known = latest_base_get(latest, track->id, &base);
+	step.known = latest_base_swap(latest, track->id, &now, &base);
 	step.former = base.count;
 	step.former_at = base.mono;
-	latest_base_set(latest, track->id, &now);
+	/* As a base keeps it, so that no time between two readings is counted twice or left out. */
+	step.at = now.mono;
 	reason = rate_of(&step, rate);
 	if (reading->milli > 0)
 		*rate /= 1000;
@@ -408,8 +407,7 @@ close_row_until(struct task *task, struct row *row, int64_t end, uint8_t reason)
 	size_t count = task->group->point_count;
 
 	/* Nearly always: before each poll all rows are asked. */
-	if (row->ended || (row->tracks.list == NULL && row->tracks.told == 0 &&
-		row->tracks.next >= end))
+	if (row->ended || tracks_all_reach(&row->tracks, end))
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct track track = tracks_at(&row->tracks, i);
@@ -437,16 +435,19 @@ close_unread(struct task *task, struct row *row, uint8_t rest, int64_t wall)
 
 	if (row->ended)
 		return;
-	for (size_t i = 0; i < count; i++) {
-		struct track track = tracks_at(&row->tracks, i);
+	/* Nearly always the poll has read all of it. */
+	if (!tracks_all_reach(&row->tracks, task->slot + 1)) {
+		for (size_t i = 0; i < count; i++) {
+			struct track track = tracks_at(&row->tracks, i);
 
-		if (track.id == 0 || track.next > task->slot)
-			continue;
-		sample.series = track_series(task->poller, &track);
-		track_close(task->poller, &track, &sample);
-		tracks_advance(&row->tracks, count, i, track.next);
+			if (track.id == 0 || track.next > task->slot)
+				continue;
+			sample.series = track_series(task->poller, &track);
+			track_close(task->poller, &track, &sample);
+			tracks_advance(&row->tracks, count, i, track.next);
+		}
+		tracks_gather(&row->tracks, count);
 	}
-	tracks_gather(&row->tracks, count);
 	if (row == task->scalar || row->seen == task->slot || rest != REASON_NO_SUCH_ROW)
 		return;
 	if (row->gone_since == 0)

@@ -6,6 +6,7 @@
 #ifndef PW_TRACKS_H
 #define PW_TRACKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,12 @@ tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next)
 		tracks->next = next;
 		tracks->told = 0;
 	}
+}
+/* Are the slots before that one closed of all? False: perhaps not. */
+static inline bool
+tracks_all_reach(const struct tracks *tracks, int64_t slot)
+{
+	return tracks->list == NULL && tracks->told == 0 && tracks->next >= slot;
 }
 /* After a poll: goes without a list again where that is possible. */
 void tracks_gather(struct tracks *tracks, size_t count);

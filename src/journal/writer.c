@@ -1081,7 +1081,8 @@ put_sample(struct record_buffer *records, const struct sample *sample, int64_t o
 static bool
 must_overflow(const struct writer *writer, const struct series *series)
 {
-	return writer_full(writer) || overflow_has(&writer->overflow, series);
+	return writer_full(writer) ||
+		(writer->overflow.open > 0 && overflow_has(&writer->overflow, series));
 }
 
 uint64_t

@@ -193,16 +193,13 @@ device_of(const struct series *series, char *device, size_t size)
 	return length;
 }
 
-/* NULL: it means nothing to any path. */
 static struct seen *
-see(struct paths *paths, const struct series *series)
+meet(struct paths *paths, const struct series *series)
 {
 	struct seen found = { 0 }, *seen = NULL;
 	size_t length;
 	char device[41];
 
-	if (few_met(&paths->seen, series->id))
-		return few_get(&paths->seen, series->id);
 	length = device_of(series, device, sizeof device);
 	found.is_up = strcmp(series->path + length, "/up") == 0;
 	found.is_rtt = strcmp(series->path + length, "/rtt") == 0;
@@ -214,6 +211,14 @@ see(struct paths *paths, const struct series *series)
 	}
 	few_put(&paths->seen, series->id, seen);
 	return seen;
+}
+
+/* NULL: it means nothing to any path. */
+static inline struct seen *
+see(struct paths *paths, const struct series *series)
+{
+	return few_met(&paths->seen, series->id) ? few_get(&paths->seen, series->id) :
+		meet(paths, series);
 }
 
 /* ---- closed slots ---- */

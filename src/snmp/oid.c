@@ -134,7 +134,7 @@ oid_tail_to_wire(uint8_t *bytes, size_t room, const uint32_t *ids, size_t count)
 }
 
 size_t
-oid_wire_size(const uint32_t *ids, size_t count)
+oid_wire_size_any(const uint32_t *ids, size_t count)
 {
 	size_t size = 1;
 

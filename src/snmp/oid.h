@@ -31,10 +31,37 @@ oid_same(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
 		same++;
 	return same;
 }
+static inline bool
+oid_equal(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+	return a_count == b_count && oid_same(a, a_count, b, b_count) == a_count;
+}
 /* From the contents in BER, which are sound; returns the number of arcs, SNMP_OID_MAX at most. */
 size_t oid_from_wire(uint32_t *ids, const uint8_t *bytes, size_t size);
 /* The octets of arcs behind the second one, or 0 when they are more than `room`. */
 size_t oid_tail_to_wire(uint8_t *bytes, size_t room, const uint32_t *ids, size_t count);
-/* Bytes of the contents in BER, without tag and length. */
-size_t oid_wire_size(const uint32_t *ids, size_t count);
+
+/* Does each of these eight arcs take one octet? */
+static inline bool
+oid_eight_short(const uint32_t *ids)
+{
+	uint32_t all = 0;
+
+	for (int i = 0; i < 8; i++)
+		all |= ids[i];
+	return all < 0x80;
+}
+/* Whatever arcs they are; see below. */
+size_t oid_wire_size_any(const uint32_t *ids, size_t count);
+/* Bytes of the contents in BER, without tag and length. Asked for each object of each poll:
+ * mostly 10 to 18 arcs of one octet each, the first two in one. Those in the middle are looked
+ * at twice. */
+static inline size_t
+oid_wire_size(const uint32_t *ids, size_t count)
+{
+	if (count >= 10 && count <= 18 && oid_eight_short(ids + 2) &&
+		oid_eight_short(ids + count - 8))
+		return count - 1;
+	return oid_wire_size_any(ids, count);
+}
 #endif

@@ -30,13 +30,78 @@ struct item {
 };
 _Static_assert(sizeof(struct item) == 8, "there are as many as a device is asked for");
 
+/* The items of a plan, and what is known of all of them. */
+struct plan_items {
+	union {
+		struct plan_items *next;  /* in a stock */
+		struct {
+			uint32_t pending; /* how many are */
+			bool unlike;      /* after the poll something may be to be kept of one */
+		};
+	};
+	struct item list[];
+};
+
 struct plan {
 	uint32_t point_count, count;
 	unsigned polls;
 	uint16_t generation; /* of the last good readings, where there are no items */
 	bool one_by_one; /* the agent did not say which object it cannot answer */
-	struct item *items; /* NULL between polls, where nothing is to be kept of any */
+	struct plan_items *items; /* NULL between polls, where nothing is to be kept of any */
 };
+
+/* ---- items, of which only as many are needed as devices are polled at a time ---- */
+
+static uint32_t
+stock_place(uint32_t count)
+{
+	return count == 0 ? 0 : (count - 1) / PLAN_STOCK_STEP;
+}
+
+static struct plan_items *
+items_hold(struct plan_stock *stock, uint32_t count)
+{
+	uint32_t place = stock_place(count);
+	struct plan_items *items;
+
+	if (place >= PLAN_STOCK_SIZES || stock->spare[place] == NULL)
+		return mem_zero(sizeof *items +
+			(place + 1) * PLAN_STOCK_STEP * sizeof(struct item));
+	items = stock->spare[place];
+	stock->spare[place] = items->next;
+	stock->count[place]--;
+	return items;
+}
+
+static void
+items_release(struct plan_stock *stock, struct plan_items *items, uint32_t count)
+{
+	uint32_t place = stock_place(count);
+
+	if (place >= PLAN_STOCK_SIZES || stock->count[place] >= PLAN_STOCK_SPARE) {
+		free(items);
+		return;
+	}
+	items->next = stock->spare[place];
+	stock->spare[place] = items;
+	stock->count[place]++;
+}
+
+void
+plan_stock_free(struct plan_stock *stock)
+{
+	for (int place = 0; place < PLAN_STOCK_SIZES; place++) {
+		struct plan_items *items = stock->spare[place], *next;
+
+		for (; items != NULL; items = next) {
+			next = items->next;
+			free(items);
+		}
+	}
+	*stock = (struct plan_stock){ 0 };
+}
+
+/* ---- questions ---- */
 
 static size_t
 info_count(const struct group *group)
@@ -92,24 +157,43 @@ is_absent(const struct item *item, const struct ask_context *context)
 	return item->absent_until * LOOP_S > context->now;
 }
 
+/* All points are alike, and all informations. */
+static void
+begin_anew(struct plan *plan, struct plan_stock *stock, bool infos)
+{
+	struct plan_items *items = items_hold(stock, plan->count);
+	struct item fresh = { .generation = plan->generation, .pending = true };
+
+	for (size_t i = 0; i < plan->point_count; i++)
+		items->list[i] = fresh;
+	fresh.pending = infos;
+	for (size_t i = plan->point_count; i < plan->count; i++)
+		items->list[i] = fresh;
+	items->pending = infos ? plan->count : plan->point_count;
+	items->unlike = false;
+	plan->items = items;
+}
+
 void
 plan_begin(struct plan *plan, const struct ask_context *context)
 {
-	bool infos = plan->polls++ % INFO_EVERY == 0, fresh = plan->items == NULL;
+	bool infos = plan->polls++ % INFO_EVERY == 0;
 
 	plan->one_by_one = false;
-	if (fresh)
-		plan->items = mem_array(plan->count, sizeof *plan->items);
+	if (plan->items == NULL) {
+		begin_anew(plan, context->stock, infos);
+		return;
+	}
+	plan->items->pending = 0;
 	for (size_t i = 0; i < plan->count; i++) {
-		struct item *item = &plan->items[i];
+		struct item *item = &plan->items->list[i];
 
-		if (fresh)
-			item->generation = plan->generation;
 		item->tried = 0;
 		if (!is_absent(item, context))
 			item->absent_until = 0;
 		item->pending = item->absent_until == 0 &&
 			(i < plan->point_count || infos);
+		plan->items->pending += item->pending;
 	}
 }
 
@@ -122,8 +206,10 @@ plan_next(struct plan *plan, const struct ask_context *context, const struct ask
 	ask->op = SESSION_GET;
 	ask->max_repetitions = 0;
 	ask->count = 0;
+	if (plan->items->pending == 0)
+		return false;
 	for (size_t i = 0; i < plan->count && ask->count < most && ask->count < ASK_MAX - 1; i++) {
-		const struct item *item = &plan->items[i];
+		const struct item *item = &plan->items->list[i];
 		const struct snmp_oid *oid;
 
 		if (!item->pending)
@@ -142,6 +228,13 @@ plan_next(struct plan *plan, const struct ask_context *context, const struct ask
 /* ---- what came back ---- */
 
 static void
+settle(struct plan *plan, struct item *item)
+{
+	plan->items->pending -= item->pending;
+	item->pending = false;
+}
+
+static void
 tell_reason(const struct ask_context *context, size_t point, uint8_t reason, int64_t received)
 {
 	struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)point,
@@ -156,16 +249,17 @@ tell_value(struct plan *plan, const struct ask_context *context, size_t i,
 {
 	const struct point *point = &context->group->points[i];
 	const struct snmp_point *wire = point->wire;
-	struct item *item = &plan->items[i];
+	struct item *item = &plan->items->list[i];
 	struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)i,
 		.received = received };
 	static char line[256]; /* not cleared for each value */
 
 	value_read(value, point, wire->scales != NULL ? wire->scales[item->used] : 1, &reading,
 		line, sizeof line);
-	if (reading.reason == REASON_GOOD) {
-		reading.discontinuity = item->generation != context->generation;
+	if (reading.reason == REASON_GOOD && item->generation != context->generation) {
+		reading.discontinuity = true;
 		item->generation = context->generation;
+		plan->items->unlike = true;
 	}
 	task_reading(context->task, &reading);
 }
@@ -174,14 +268,15 @@ tell_value(struct plan *plan, const struct ask_context *context, size_t i,
 static void
 item_missing(struct plan *plan, const struct ask_context *context, size_t i, int64_t received)
 {
-	struct item *item = &plan->items[i];
+	struct item *item = &plan->items->list[i];
 	size_t count;
 
+	plan->items->unlike = true;
 	oids_of(plan, context->group, i, &count);
 	item->used = (uint8_t)((item->used + 1u) % count);
 	if (++item->tried < count)
 		return;
-	item->pending = false;
+	settle(plan, item);
 	item->used = 0;
 	if (i < plan->point_count)
 		tell_reason(context, i, REASON_NO_SUCH_OBJECT, received);
@@ -193,7 +288,7 @@ static void
 item_failed(struct plan *plan, const struct ask_context *context, size_t i, uint8_t reason,
 	int64_t received)
 {
-	plan->items[i].pending = false;
+	settle(plan, &plan->items->list[i]);
 	if (i < plan->point_count)
 		tell_reason(context, i, reason, received);
 }
@@ -209,7 +304,7 @@ item_answered(struct plan *plan, const struct ask_context *context, size_t i,
 		item_missing(plan, context, i, received);
 		return;
 	}
-	plan->items[i].pending = false;
+	settle(plan, &plan->items->list[i]);
 	if (i < plan->point_count)
 		tell_value(plan, context, i, &varbind->value, received);
 	else
@@ -248,27 +343,38 @@ plan_feed(struct plan *plan, const struct ask_context *context, const struct ask
 void
 plan_end(struct plan *plan, const struct ask_context *context)
 {
-	for (size_t i = 0; i < plan->point_count; i++)
-		if (is_absent(&plan->items[i], context) && plan->items[i].tried == 0)
+	if (!plan->items->unlike)
+		return;
+	for (size_t i = 0; i < plan->point_count; i++) {
+		const struct item *item = &plan->items->list[i];
+
+		if (is_absent(item, context) && item->tried == 0)
 			tell_reason(context, i, REASON_NO_SUCH_OBJECT, context->now);
+	}
+}
+
+/* Is nothing to be kept, but perhaps one generation of all? Then that is the plan's. */
+static bool
+are_alike(struct plan *plan)
+{
+	const struct item *list = plan->items->list;
+	uint16_t generation = plan->point_count > 0 ? list[0].generation : 0;
+
+	if (!plan->items->unlike)
+		return true;
+	for (size_t i = 0; i < plan->count; i++)
+		if (list[i].used != 0 || list[i].absent_until != 0 ||
+			(i < plan->point_count && list[i].generation != generation))
+			return false;
+	plan->generation = generation;
+	return true;
 }
 
 void
-plan_rest(struct plan *plan)
+plan_rest(struct plan *plan, struct plan_stock *stock)
 {
-	uint16_t generation;
-
-	if (plan->items == NULL)
+	if (plan->items == NULL || !are_alike(plan))
 		return;
-	generation = plan->point_count > 0 ? plan->items[0].generation : 0;
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct item *item = &plan->items[i];
-
-		if (item->used != 0 || item->absent_until != 0 ||
-			(i < plan->point_count && item->generation != generation))
-			return;
-	}
-	plan->generation = generation;
-	free(plan->items);
+	items_release(stock, plan->items, plan->count);
 	plan->items = NULL;
 }

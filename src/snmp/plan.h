@@ -30,6 +30,17 @@ struct ask_limit {
 	size_t repetitions; /* of GETBULK; 0 = the usual number */
 };
 
+/* What plans lend themselves for a poll, instead of from the heap each time: a few of each
+ * size. Zeroed at first; outlives the polls of its plans. */
+#define PLAN_STOCK_STEP 8u  /* objects */
+#define PLAN_STOCK_SIZES 16
+#define PLAN_STOCK_SPARE 64
+struct plan_stock {
+	struct plan_items *spare[PLAN_STOCK_SIZES];
+	uint32_t count[PLAN_STOCK_SIZES];
+};
+void plan_stock_free(struct plan_stock *stock);
+
 /* Who polls, and when the device last began to count anew. */
 struct ask_context {
 	struct task *task;
@@ -38,6 +49,7 @@ struct ask_context {
 	uint16_t generation;       /* counts the device's restarts */
 	const struct counter_epoch *epoch; /* its sysUpTime; NULL: not known */
 	uint8_t version;
+	struct plan_stock *stock;  /* a plan's only */
 };
 
 struct plan;
@@ -54,5 +66,5 @@ void plan_feed(struct plan *plan, const struct ask_context *context, const struc
 /* After the last question was answered: tells what is known to be missing. */
 void plan_end(struct plan *plan, const struct ask_context *context);
 /* The poll is over, however it went: nearly always nothing is to be kept of any object then. */
-void plan_rest(struct plan *plan);
+void plan_rest(struct plan *plan, struct plan_stock *stock);
 #endif

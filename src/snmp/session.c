@@ -424,10 +424,13 @@ answers_same_objects(const struct session *session)
 
 	if (session->now->answer.count != request->count)
 		return false;
-	for (size_t i = 0; i < request->count; i++)
-		if (oid_compare(session->now->answer.varbinds[i].ids, session->now->answer.varbinds[i].count,
-			    request->oids[i].ids, request->oids[i].count) != 0)
+	for (size_t i = 0; i < request->count; i++) {
+		const struct varbind *varbind = &session->now->answer.varbinds[i];
+		const struct snmp_oid *asked = &request->oids[i];
+
+		if (!oid_equal(varbind->ids, varbind->count, asked->ids, asked->count))
 			return false;
+	}
 	return true;
 }
 

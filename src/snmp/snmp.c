@@ -51,6 +51,7 @@ struct snmp {
 	struct question *questions; /* free ones, at most SPARE */
 	struct poll *polls;         /* the same */
 	unsigned spare, spare_polls; /* so many */
+	struct plan_stock stock;
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
 };
@@ -175,6 +176,7 @@ context_of(const struct snmp_work *work)
 		.generation = work->device->generation,
 		.epoch = &work->device->epoch,
 		.version = work->device->options->version,
+		.stock = &work->device->snmp->stock,
 	};
 }
 
@@ -254,7 +256,7 @@ poll_end(struct snmp_work *work)
 
 	loop_timer_stop(snmp->loop, &poll->timer);
 	if (work->plan != NULL)
-		plan_rest(work->plan);
+		plan_rest(work->plan, &snmp->stock);
 	work->poll = NULL;
 	work->state = WORK_IDLE;
 	if (snmp->spare_polls >= SPARE) {
@@ -901,6 +903,7 @@ snmp_free(struct snmp *snmp)
 		snmp->polls = poll->next;
 		free(poll);
 	}
+	plan_stock_free(&snmp->stock);
 	sessions_free(snmp->sessions);
 	mux_free(snmp->mux);
 	if (snmp->state != NULL)

@@ -84,6 +84,26 @@ a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots(void)
 }
 
 static void
+a_new_base_gives_the_former_one_back(void)
+{
+	struct latest *latest = fresh_writer();
+	struct latest_base first = { true, false, 4711, 100 * S + 1999 }, former;
+	struct latest_base second = { true, true, 4712000, 101 * S + 10 }, base;
+
+	CHECK(!latest_base_swap(latest, counter.id, &first, &former));
+	CHECK(!former.known && former.count == 0 && former.mono == 0);
+	CHECK(first.mono == 100 * S + 1000);
+	CHECK(latest_base_swap(latest, counter.id, &second, &former));
+	CHECK(former.known && !former.milli && former.count == 4711);
+	CHECK(former.mono == first.mono);
+	CHECK(second.mono == 101 * S);
+	CHECK(latest_base_get(latest, counter.id, &base));
+	CHECK(base.milli && base.count == 4712000 && base.mono == 101 * S);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
 a_count_in_thousandths_shows_the_whole_reading(void)
 {
 	struct latest *latest = fresh_writer();
@@ -257,6 +277,7 @@ a_gauge_without_a_whole_reading_has_none(void)
 }
 
 RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots),
+	TEST(a_new_base_gives_the_former_one_back),
 	TEST(a_count_in_thousandths_shows_the_whole_reading),
 	TEST(a_reading_that_is_not_the_base_is_not_shown_as_one),
 	TEST(bases_and_texts_survive_the_writer),

@@ -80,6 +80,7 @@ they_say_what_a_list_says(void)
 			if (draw(&seed, 50) == 0)
 				tracks_gather(&tracks, counts[c]);
 			for (size_t i = 0; i < counts[c]; i++) {
+				CHECK(!tracks_all_reach(&tracks, model[i].next + INT64_C(1)));
 				CHECK_INT(tracks_at(&tracks, i).id, model[i].id);
 				CHECK_INT(tracks_at(&tracks, i).next, model[i].next);
 			}
@@ -88,6 +89,7 @@ they_say_what_a_list_says(void)
 			tracks_advance(&tracks, counts[c], i, 9999);
 		tracks_gather(&tracks, counts[c]);
 		CHECK(tracks.list == NULL);
+		CHECK(tracks_all_reach(&tracks, 9999) && !tracks_all_reach(&tracks, 10000));
 		tracks_free(&tracks);
 	}
 }

@@ -251,10 +251,34 @@ reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed(void)
 	fast_room_free(&names);
 }
 
+/* Of all lengths, with arcs of one octet each and of up to five. */
+static void
+names_are_as_large_and_as_equal_as_looking_at_each_arc_says(void)
+{
+	static const uint32_t arcs[] = { 0, 127, 128, 16383, 16384, 4294967295 };
+	uint32_t one[32], other[32];
+
+	for (size_t count = 2; count <= 32; count++)
+		for (size_t at = 0; at < count; at++)
+			for (size_t arc = 0; arc < sizeof arcs / sizeof arcs[0]; arc++) {
+				for (size_t i = 0; i < count; i++)
+					one[i] = i < 2 ? 1 : (uint32_t)(i * 5 % 128);
+				memcpy(other, one, sizeof one[0] * count);
+				if (at >= 2)
+					one[at] = arcs[arc];
+				CHECK_INT(oid_wire_size(one, count), oid_wire_size_any(one, count));
+				CHECK(oid_equal(one, count, other, count) ==
+					(oid_compare(one, count, other, count) == 0));
+				CHECK(oid_equal(one, count, one, count));
+				CHECK(!oid_equal(one, count, one, count - 1));
+			}
+}
+
 RUN_TESTS(TEST(writes_a_get_as_snmpget_does),
 	TEST(writes_a_getbulk_with_numbers_that_need_another_octet),
 	TEST(writes_nothing_when_the_room_is_a_single_octet_short),
 	TEST(reads_back_a_long_question_with_lengths_of_several_octets),
 	TEST(reads_every_type_that_an_answer_may_hold),
 	TEST(refuses_what_ber_peek_refuses_whichever_octet_is_changed),
-	TEST(reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed))
+	TEST(reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed),
+	TEST(names_are_as_large_and_as_equal_as_looking_at_each_arc_says))
