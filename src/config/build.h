@@ -39,6 +39,7 @@ struct build {
 	struct device *devices;
 	size_t device_count;
 	const struct config_setting_t **device_nodes; /* beside devices */
+	const uint32_t *by_name; /* build_sorted, for parents: without pollwerk's own device */
 	struct rule_options *rules; /* grows on the heap, then goes to the arena */
 	size_t rule_count;
 	struct known *known;        /* on the heap */
@@ -72,6 +73,8 @@ void build_identities(struct build *build);
 
 /* ---- devices.c ---- */
 void build_devices(struct build *build);
+/* Indexes of the devices in the order of names, of equal ones in that of devices; into arena. */
+const uint32_t *build_sorted(const struct build *build, struct arena *arena);
 /* The entry of a list by its name; NULL, reported at `from`, when there is none. */
 const struct config_setting_t *build_find(struct build *build, const struct node_list *list,
 	const char *what, const struct config_setting_t *from);

@@ -316,14 +316,44 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 
 /* ---- parents ---- */
 
+static int
+compare_devices(const void *a, const void *b, void *arg)
+{
+	const struct device *devices = arg;
+	uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+	int order = strcmp(devices[one].name, devices[other].name);
+
+	return order != 0 ? order : (one > other) - (one < other);
+}
+
+const uint32_t *
+build_sorted(const struct build *build, struct arena *arena)
+{
+	uint32_t *indexes = arena_zero(arena, (build->device_count + 1) * sizeof *indexes);
+
+	for (uint32_t i = 0; i < build->device_count; i++)
+		indexes[i] = i;
+	qsort_r(indexes, build->device_count, sizeof *indexes, compare_devices, build->devices);
+	return indexes;
+}
+
+/* The first of that name; device_count when there is none. */
 static size_t
 device_index(const struct build *build, const char *name)
 {
-	size_t i = 0;
+	size_t low = 0, high = build->device_count;
 
-	while (i < build->device_count && strcmp(build->devices[i].name, name) != 0)
-		i++;
-	return i;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(build->devices[build->by_name[middle]].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < build->device_count &&
+		strcmp(build->devices[build->by_name[low]].name, name) == 0 ?
+		build->by_name[low] : build->device_count;
 }
 
 static void
@@ -347,7 +377,8 @@ build_parents(struct build *build, size_t at, const struct node_list *all)
 			continue;
 		if (strcmp(name, build->devices[at].name) == 0)
 			node_error(node_at(list, i), build->errors, "parents: is its own parent");
-		else if (build_find(build, all, "parent", node_at(list, i)) != NULL)
+		else if (device_index(build, name) < build->device_count ||
+			build_find(build, all, "parent", node_at(list, i)) != NULL)
 			names[count++] = arena_text(build->arena, name);
 	}
 	build->devices[at].parents = arena_same(build->arena, names,
@@ -437,6 +468,7 @@ build_devices(struct build *build)
 		build_device(build, nodes.items[i], &build->devices[i]);
 	all = add_lines(build, &nodes);
 	build_unique(build, &all);
+	build->by_name = build_sorted(build, build->scratch);
 	for (size_t i = 0; i < all.count; i++)
 		build_parents(build, i, &all);
 	marks = mem_zero(all.count + 1);

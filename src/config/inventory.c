@@ -143,25 +143,6 @@ check_template(struct build *build, const struct template *tmpl)
 	}
 }
 
-static int
-by_name(const void *a, const void *b, void *arg)
-{
-	const struct device *devices = arg;
-
-	return strcmp(devices[*(const uint32_t *)a].name, devices[*(const uint32_t *)b].name);
-}
-
-static const uint32_t *
-sorted_by_name(const struct build *build)
-{
-	uint32_t *indexes = arena_zero(build->arena, (build->device_count + 1) * sizeof *indexes);
-
-	for (uint32_t i = 0; i < build->device_count; i++)
-		indexes[i] = i;
-	qsort_r(indexes, build->device_count, sizeof *indexes, by_name, build->devices);
-	return indexes;
-}
-
 struct inventory *
 inventory_build(struct conf *conf, struct conf_errors *errors)
 {
@@ -186,7 +167,7 @@ inventory_build(struct conf *conf, struct conf_errors *errors)
 	build_devices(&build);
 	build.inventory->devices = build.devices;
 	build.inventory->device_count = build.device_count;
-	build.inventory->by_name = sorted_by_name(&build);
+	build.inventory->by_name = build_sorted(&build, build.arena);
 	if (errors->count == before)
 		build_check_time(&build);
 	known_build(&build);
