@@ -603,8 +603,9 @@ take_connection(struct table *table, const struct ask_context *context, size_t i
 		struct cell *cell = cell_for(table, rows_sight(table->rows, peer->index,
 			peer->index_count), i);
 
-		if (!cell_is_there(cell) ||
-			peer_state_counts_more(value->count, cell->bits))
+		/* One that went while it was read has no state: it takes nobody's place. */
+		if (!cell_is_there(cell) || (value_type_is_there(value->type) &&
+			peer_state_counts_more(value->count, cell->bits)))
 			cell_put(table, cell, value);
 	}
 	memcpy(place, index->ids, index->count * sizeof *place);

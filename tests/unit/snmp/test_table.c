@@ -908,6 +908,39 @@ several_connections_to_one_place_are_one_and_none_is_closed(void)
 }
 
 static void
+a_connection_without_a_state_takes_no_other_ones_place(void)
+{
+	struct table *table = open_connections();
+	static uint32_t ids[3][SNMP_OID_MAX];
+	struct varbind varbinds[3] = { { .value = { .type = VALUE_INTEGER, .integer = 11 } },
+		{ .value = { .type = VALUE_NO_SUCH_INSTANCE } }, { .value = { .type = VALUE_NULL } } };
+	struct session_answer answer = { .reason = REASON_GOOD, .text = "", .received = 5,
+		.varbinds = varbinds, .count = 3 };
+	struct fail why;
+	struct ask ask;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK(snmp_oid_parse(NEW_TABLE FROM(40001) "10.1.7.20.502", ids[i],
+			&varbinds[i].count, &why) == 0);
+		ids[i][10 + 6] = 40001 + i;
+		varbinds[i].ids = ids[i];
+	}
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	CHECK(table_next(table, &context, &limit, &ask));
+	CHECK_INT(ask.count, 1);
+	table_feed(table, &context, &ask, &answer);
+	varbinds[0].value.type = VALUE_END_OF_VIEW;
+	answer.count = 1;
+	while (table_next(table, &context, &limit, &ask))
+		table_feed(table, &context, &ask, &answer);
+	CHECK_INT(table_end(table, &context, true), REASON_NO_SUCH_ROW);
+	CHECK_INT(reading_of("10.1.7.20:502", "state").reason, REASON_GOOD);
+	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 11, 0);
+	end_lines(table);
+}
+
+static void
 places_by_ipv6_are_found_beside_those_by_ipv4(void)
 {
 	static const struct line lines[] = {
@@ -1188,6 +1221,7 @@ a_table_says_the_same_read_by_names_and_by_arcs(void)
 }
 
 RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
+	TEST(a_connection_without_a_state_takes_no_other_ones_place),
 	TEST(places_by_ipv6_are_found_beside_those_by_ipv4),
 	TEST(an_agent_with_the_old_table_only_tells_by_that),
 	TEST(an_agent_that_hides_its_connections_proves_nothing),
