@@ -1,9 +1,10 @@
 /* mux.h - one UDP socket per address family for all SNMP devices; finds out whose an answer is.
  *
- * A datagram reaches its request only when it is sound BER (ber.h; see reads_varbinds), carries the request's
- * random id, comes from the address and port that was asked (unless any_source) and names
- * the same version and community (of version 3: proves itself later, v3.h). Everything else is counted and dropped, and the request
- * stays open: whoever guesses must not be able to end it. Knows no deadlines and no values. */
+ * A datagram reaches its request only when it is sound BER (ber.h; see reads_varbinds), carries
+ * the request's random id, comes from the address and port that was asked (unless any_source)
+ * and names the same version and community (of version 3: proves itself later, v3.h). Everything
+ * else is counted and dropped, and the request stays open: whoever guesses must not be able to
+ * end it. Knows no deadlines and no values. */
 #ifndef PW_MUX_H
 #define PW_MUX_H
 

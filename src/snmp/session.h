@@ -3,8 +3,8 @@
  * Owns tries, deadlines and the gap between requests. Messages are written and read by
  * fast.h, of version 3 by v3.h; with options.netsnmp by Net-SNMP's single-session API, whose own
  * sockets and timers are not used: the reference. Checks that an answer fits its question; what
- * the objects mean is the caller's. With v3_library.c, which does the same for version 3, the
- * only file that knows Net-SNMP. */
+ * the objects mean is the caller's. Of the files that poll only this one's and v3_library.c,
+ * which does the same for version 3, know Net-SNMP. */
 #ifndef PW_SESSION_H
 #define PW_SESSION_H
 

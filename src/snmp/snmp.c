@@ -56,8 +56,8 @@ struct snmp {
 	struct state *state; /* row names and restarts; NULL without a state_dir */
 };
 
-/* Questions and polls kept for the next: more are under way at once only when all is asked at once, or
- * nobody answers. */
+/* Questions and polls kept for the next: more are under way at once only when all is asked at
+ * once, or nobody answers. */
 #define SPARE 256
 
 /* One device. Its works take turns, request by request, so that a long walk does not keep a
