@@ -276,6 +276,13 @@ add_barriers(const struct config_setting_t *node, struct modbus_options *options
 			(uint32_t)node_number(node_at(list, i));
 }
 
+/* Registers, or bits. */
+static uint32_t
+width_of(const struct modbus_point *wire)
+{
+	return wire->function <= ADU_DISCRETE_INPUTS ? 1 : (uint32_t)regs_count(&wire->spec);
+}
+
 /* No other request of the device may pass over a register that reading changes. */
 static void
 add_side_effects(const struct device *device, struct modbus_options *options,
@@ -286,8 +293,7 @@ add_side_effects(const struct device *device, struct modbus_options *options,
 
 		for (size_t i = 0; group->driver == &modbus_driver && i < group->point_count; i++) {
 			const struct modbus_point *wire = group->points[i].wire;
-			uint32_t end = wire->pdu + (wire->function <= ADU_DISCRETE_INPUTS ? 1u :
-				regs_count(&wire->spec));
+			uint32_t end = wire->pdu + width_of(wire);
 
 			if (!wire->side_effect)
 				continue;
@@ -336,6 +342,51 @@ check_atomic(struct build *build, const struct config_setting_t *node,
 		node_error(node, build->errors, "atomic \"%s\": points \"%s\" and \"%s\" cannot be read "
 			"by one request (max_regs, barriers, function, separate, side_effect)",
 			wire->atomic, group->points[one].name, group->points[other].name);
+	}
+}
+
+/* Would reading this point change the device by the way? The very same registers may have several
+ * points that all say so. */
+static bool
+is_read_with(const struct modbus_point *wire, const struct modbus_point *changing)
+{
+	uint32_t end = wire->pdu + width_of(wire), other = changing->pdu + width_of(changing);
+
+	if (!changing->side_effect || wire->function != changing->function ||
+		wire->pdu >= other || changing->pdu >= end)
+		return false;
+	return !wire->side_effect || wire->pdu != changing->pdu || end != other;
+}
+
+static void
+check_reads(struct build *build, const struct config_setting_t *node,
+	const struct device *device, const struct point *changing)
+{
+	for (size_t g = 0; g < device->group_count; g++) {
+		const struct group *group = &device->groups[g];
+
+		for (size_t i = 0; group->driver == &modbus_driver && i < group->point_count; i++)
+			if (is_read_with(group->points[i].wire, changing->wire))
+				node_error(node, build->errors, "side_effect: point \"%s\" would read "
+					"registers of \"%s\" as well", group->points[i].name,
+					changing->name);
+	}
+}
+
+/* By no other request, says side_effect. */
+static void
+check_side_effects(struct build *build, const struct config_setting_t *node,
+	const struct device *device)
+{
+	for (size_t g = 0; g < device->group_count; g++) {
+		const struct group *group = &device->groups[g];
+
+		for (size_t i = 0; group->driver == &modbus_driver && i < group->point_count; i++) {
+			const struct modbus_point *wire = group->points[i].wire;
+
+			if (wire->side_effect)
+				check_reads(build, node, device, &group->points[i]);
+		}
 	}
 }
 
@@ -392,6 +443,7 @@ build_modbus(struct build *build, const struct device *asked,
 	options->no_merge = scope_bool(&limits, "no_merge");
 	build_barriers(build, asked, &limits, options);
 	check_atomic(build, modbus, asked, options);
+	check_side_effects(build, modbus, asked);
 	return options;
 }
 
