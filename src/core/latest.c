@@ -39,7 +39,7 @@ struct time48 {
 	uint32_t low __attribute__((packed, aligned(2)));
 	uint16_t high;
 };
-#define WALL_UNIT INT64_C(100000) /* ns: until the year 10889 */
+#define WALL_UNIT INT64_C(100000) /* ns: until the year 2861 */
 
 /* One for each point of a plant, in the poller's memory too: nothing stands here twice, and
  * nothing that is known from what stands here. A counter's newest reading is the base of its

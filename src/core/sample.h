@@ -56,8 +56,9 @@ reason_counts_as_good(uint8_t reason)
 
 struct series;
 
-/* One slot closed. series is valid during the call, in both: only its id is for keeping. value is what goes into the RRD (a counter's rate); NaN unless
- * reason is REASON_GOOD. raw is the reading itself where has_raw (counters: the count). */
+/* One slot closed. series is valid during the call, in both: only its id is for keeping. value
+ * is what goes into the RRD (a counter's rate); NaN unless reason is REASON_GOOD. raw is the
+ * reading itself where has_raw (counters: the count). */
 struct sample {
 	const struct series *series;
 	int64_t slot;     /* slot k stands for wall time k x step */
