@@ -997,7 +997,7 @@ keeper_make_files(struct keeper *keeper)
 static void
 register_one(struct keeper *keeper, uint32_t id)
 {
-	const struct series *series = series_get(keeper->catalogue, id);
+	const struct series *series = series_show(keeper->catalogue, id);
 	struct fail why;
 
 	if (series != NULL && !pending_knows(keeper->pending, id) &&
