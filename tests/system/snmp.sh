@@ -224,7 +224,8 @@ if [ "$plc6" -eq 0 ]; then
 else
 	check "$sentence" wait_for 40 eval \
 		"$pollwerk values 'mes/conn[[::1]:$plc6]/state' | grep -q 'established.*good'"
-	check "whose file is there, too" eval \
+	# The journal is committed each 100 ms; what the disk has not taken nobody flushes.
+	check "whose file is there, too" wait_for 40 eval \
 		"[ -s \"\$($pollwerk --json where 'mes/conn[[::1]:$plc6]/state' |
 		sed 's/.*\"file\": *\"\([^\"]*\)\".*/\1/')\" ]"
 fi
