@@ -40,9 +40,12 @@ enum {
  * both bytes change, so that one damaged byte does not make a late answer fit the next question. */
 #define TID_STEP 0x9e37
 
+#define PLACES 1024 /* 2^n */
+
 struct lines {
 	struct loop *loop;
 	struct line *all;
+	struct line *places[PLACES]; /* the same by what they lead to, see place_of */
 	struct pace *hosts;
 	struct release *releases;
 	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
@@ -52,6 +55,7 @@ struct lines {
 
 struct line {
 	struct line *next, *prev;
+	struct line *next_here; /* in the same place */
 	struct lines *lines;
 	struct loop *loop;
 	char *name;
@@ -129,10 +133,23 @@ lines_new(struct loop *loop)
 	return lines;
 }
 
+/* Where lines to that tty, or else to that address, are found: a plant has thousands. */
+static struct line **
+place_of(struct lines *lines, const char *device, const struct net_addr *address)
+{
+	uint64_t hash = device != NULL && device[0] != '\0' ? str_hash(device, strlen(device)) :
+		str_hash(address->bytes, sizeof address->bytes) + address->port;
+
+	return &lines->places[hash % PLACES];
+}
+
 static void
 line_free(struct line *line)
 {
+	struct line **place = place_of(line->lines, line->device, &line->options.address);
+
 	DL_DELETE(line->lines->all, line);
+	LL_DELETE2(*place, line, next_here);
 	pace_leave(&line->lines->hosts, &line->turn);
 	loop_timer_stop(line->loop, &line->timer);
 	loop_timer_stop(line->loop, &line->refusals);
@@ -188,6 +205,7 @@ line_new(struct lines *lines, const struct line_options *options)
 	loop_timer_init(&line->timer, on_timer, line);
 	loop_timer_init(&line->refusals, on_refusals, line);
 	DL_APPEND(lines->all, line);
+	LL_PREPEND2(*place_of(lines, line->device, &line->options.address), line, next_here);
 	line->turn = (struct pace_turn){ .due = on_turn, .arg = line };
 	pace_join(&lines->hosts, lines->loop, line->device[0] != '\0' ? line->device :
 		net_addr_text(host, sizeof(host), &options->address, false), &line->turn);
@@ -274,7 +292,7 @@ line_join(struct lines *lines, const struct line_options *options, struct line_u
 {
 	struct line *line;
 
-	DL_FOREACH(lines->all, line) {
+	LL_FOREACH2(*place_of(lines, options->serial.device, &options->address), line, next_here) {
 		if (is_to(line, options))
 			break;
 	}

@@ -2,13 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 #include <utlist.h>
 
 #include "base/loop.h"
 #include "base/mem.h"
 
 struct pace {
-	struct pace *next, *prev;
+	UT_hash_handle hh;        /* by host */
 	struct loop *loop;
 	char *host;
 	struct pace_turn *members, *waiting;
@@ -52,15 +53,14 @@ find(struct pace **all, struct loop *loop, const char *host)
 {
 	struct pace *pace;
 
-	DL_FOREACH(*all, pace) {
-		if (strcmp(pace->host, host) == 0)
-			return pace;
-	}
+	HASH_FIND_STR(*all, host, pace);
+	if (pace != NULL)
+		return pace;
 	pace = mem_zero(sizeof(*pace));
 	pace->loop = loop;
 	pace->host = mem_text(host);
 	loop_timer_init(&pace->timer, on_timer, pace);
-	DL_APPEND(*all, pace);
+	HASH_ADD_KEYPTR(hh, *all, pace->host, strlen(pace->host), pace);
 	return pace;
 }
 
@@ -96,7 +96,7 @@ pace_leave(struct pace **all, struct pace_turn *turn)
 	agree(pace);
 	if (pace->members != NULL)
 		return;
-	DL_DELETE(*all, pace);
+	HASH_DEL(*all, pace);
 	if (!pace->calling)
 		pace_free(pace);
 }

@@ -950,7 +950,48 @@ ends_each_request_once_and_never_with_a_wrong_value(void)
 	finish();
 }
 
-RUN_TESTS(TEST(shares_one_connection_and_keeps_one_request_in_flight),
+/* More than there are places for, and two ports of each host. */
+static void
+units_share_a_line_to_one_port_of_a_host_among_thousands(void)
+{
+	static struct line_unit units[3000][3];
+
+	begin();
+	memset(units, 0, sizeof(units));
+	for (size_t i = 0; i < 3000; i++) {
+		options.address = server.at;
+		options.address.bytes[2] = (uint8_t)(i / 250);
+		options.address.bytes[3] = (uint8_t)(i % 250);
+		for (size_t k = 0; k < 3; k++) {
+			options.address.port = k == 1 ? 503 : 502;
+			line_join(lines, &options, &units[i][k]);
+		}
+	}
+	for (size_t i = 0; i < 3000; i++) {
+		CHECK(units[i][0].line == units[i][2].line && units[i][0].line != units[i][1].line);
+		CHECK(i == 0 || units[i][0].line != units[i - 1][0].line);
+	}
+	/* Who comes after one line of a place has gone finds the others. */
+	for (size_t i = 0; i < 3000; i += 2)
+		line_leave(&units[i][1]);
+	for (size_t i = 0; i < 3000; i++) {
+		struct line_unit late = { .id = 9 };
+
+		options.address.bytes[2] = (uint8_t)(i / 250);
+		options.address.bytes[3] = (uint8_t)(i % 250);
+		options.address.port = 503;
+		line_join(lines, &options, &late);
+		CHECK((late.line == units[i][1].line) == (i % 2 == 1));
+		line_leave(&late);
+	}
+	for (size_t i = 0; i < 3000; i++)
+		for (size_t k = 0; k < 3; k++)
+			line_leave(&units[i][k]);
+	finish();
+}
+
+RUN_TESTS(TEST(units_share_a_line_to_one_port_of_a_host_among_thousands),
+	TEST(shares_one_connection_and_keeps_one_request_in_flight),
 	TEST(joins_an_answer_split_at_any_byte), TEST(is_not_held_up_by_a_server_that_dribbles),
 	TEST(drops_the_late_answer_to_a_question_given_up),
 	TEST(keeps_the_connection_when_one_unit_is_silent),
