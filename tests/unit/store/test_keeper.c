@@ -1022,6 +1022,84 @@ checkpoint_changed(void)
 	return (time_t)info.st_ino;
 }
 
+/* In the place of the file something that nobody can open; and the file again. */
+static void
+hide(const char *file, bool hidden)
+{
+	char path[400], away[410];
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	snprintf(away, sizeof away, "%s.away", path);
+	if (hidden)
+		CHECK(rename(path, away) == 0 && symlink(path, path) == 0);
+	else
+		CHECK(unlink(path) == 0 && rename(away, path) == 0);
+}
+
+/* Would a checkpoint that is begun now sync that file? Then it is not made. */
+static bool
+is_synced(const char *file)
+{
+	struct filesync *sync;
+
+	advance(61 * LOOP_S);
+	hide(file, true);
+	sync = keeper_round(keeper);
+	hide(file, false);
+	CHECK(sync != NULL);
+	return keeper_checkpoint(keeper, sync) == -1;
+}
+
+static void
+put_and_flush(const struct series *series, int64_t slot)
+{
+	put(series, slot, (double)slot);
+	flush(series->file);
+}
+
+static void
+a_checkpoint_syncs_the_files_that_were_written_since_the_last_one_that_was_made(void)
+{
+	const struct series *a, *b, *c;
+	struct filesync *sync;
+
+	begin();
+	a = add_series("a/v", "a/points.rrd", "v", STEP);
+	b = add_series("b/v", "b/points.rrd", "v", STEP);
+	c = add_series("c/v", "c/points.rrd", "v", STEP);
+	put_and_flush(a, 1);
+	put_and_flush(b, 1);
+	put_and_flush(c, 1);
+	CHECK(keeper_finish(keeper) == 0);
+	put_and_flush(a, 2);
+	CHECK(is_synced(a->file));
+	put_and_flush(b, 2);
+	CHECK(is_synced(a->file));
+	CHECK(!is_synced(c->file));
+	put_and_flush(b, 3);
+	CHECK(!is_synced(a->file));
+	/* Written while one is made: the next one's. */
+	put_and_flush(b, 4);
+	advance(61 * LOOP_S);
+	sync = keeper_round(keeper);
+	CHECK(sync != NULL);
+	put_and_flush(a, 3);
+	CHECK(keeper_checkpoint(keeper, sync) == 0);
+	CHECK(is_synced(a->file));
+	/* The same while one fails. */
+	advance(61 * LOOP_S);
+	hide(a->file, true);
+	sync = keeper_round(keeper);
+	hide(a->file, false);
+	CHECK(sync != NULL);
+	put_and_flush(c, 2);
+	CHECK(keeper_checkpoint(keeper, sync) == -1);
+	CHECK(is_synced(c->file));
+	CHECK(is_synced(a->file));
+	CHECK(!is_synced(b->file));
+	end();
+}
+
 static void
 a_hold_for_a_backup_keeps_the_checkpoint_then_the_segments(void)
 {
@@ -1619,6 +1697,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_store_whose_own_clock_is_wrong_believes_the_pollers),
 	TEST(a_jump_of_ten_years_keeps_the_history_under_another_name),
 	TEST(segments_go_after_a_checkpoint_and_not_before),
+	TEST(a_checkpoint_syncs_the_files_that_were_written_since_the_last_one_that_was_made),
 	TEST(a_hold_for_a_backup_keeps_the_checkpoint_then_the_segments),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
 	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
