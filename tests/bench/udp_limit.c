@@ -1,13 +1,14 @@
 /* udp_limit - what the same values cost on bare sockets: the base line of tests/bench/run.
  *
- *   udp_limit --base ADDRESS --port P --agents N --ifs M --interval MS --seconds T
+ *   udp_limit --base ADDRESS --port P --agents N --ifs M --interval MS --seconds T [--tick MS]
  *
  * Asks each of N agents for ten counters of M interfaces by GETBULK, 60 values to a request,
  * once in each interval, the agents spread evenly over it; the next request of an agent goes
  * out when the answer to the former is in. Interval 0: flat out, every agent is asked anew as
- * soon as it has answered all. Finds request id and number of varbinds in each
- * answer and does nothing else with it: no check of source, names and types, no slots, no
- * files. Times out never: what does not answer is not counted. Prints
+ * soon as it has answered all. Sends and receives as the poller does: up to 64 datagrams a
+ * call, and, at a pace, once in each tick of 10 ms (--tick; 0: as soon as there is something).
+ * Finds request id and number of varbinds in each answer and does nothing else with it: no
+ * check of source, names and types, no slots, no files. Times out never: what does not answer is not counted. Prints
  *   values N / requests N / cpu_us_per_value X / values_per_s X */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +27,9 @@
 #define COLUMNS 10
 #define ROWS_A_REQUEST 6
 #define AGENTS 65536
+#define BATCH 64
+#define REQUEST_ROOM 512
+#define ANSWER_ROOM 4096
 
 struct agent {
 	struct sockaddr_in address;
@@ -33,11 +37,19 @@ struct agent {
 	uint16_t round;
 };
 
+struct batch {
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	unsigned count;
+};
+
 struct limit {
 	int fd;
 	struct agent *agents;
 	uint32_t count, ifs;
-	int64_t interval, seconds;
+	int64_t interval, seconds, tick;
+	struct batch out, in;
+	uint8_t requests_room[BATCH][REQUEST_ROOM], answers_room[BATCH][ANSWER_ROOM];
 	struct sockaddr_in base;
 	uint64_t values, requests;
 };
@@ -175,47 +187,100 @@ read_answer(const uint8_t *at, size_t size, uint32_t *id)
 /* ---- asking ---- */
 
 static void
+init_batches(struct limit *limit)
+{
+	for (int i = 0; i < BATCH; i++) {
+		limit->out.parts[i].iov_base = limit->requests_room[i];
+		limit->out.messages[i].msg_hdr.msg_iov = &limit->out.parts[i];
+		limit->out.messages[i].msg_hdr.msg_iovlen = 1;
+		limit->in.parts[i] = (struct iovec){ limit->answers_room[i], ANSWER_ROOM };
+		limit->in.messages[i].msg_hdr.msg_iov = &limit->in.parts[i];
+		limit->in.messages[i].msg_hdr.msg_iovlen = 1;
+	}
+}
+
+static void
+send_all(struct limit *limit)
+{
+	struct batch *out = &limit->out;
+	unsigned at = 0;
+
+	while (at < out->count) {
+		int sent = sendmmsg(limit->fd, out->messages + at, out->count - at, 0);
+
+		if (sent > 0)
+			limit->requests += (unsigned)sent;
+		at += sent > 0 ? (unsigned)sent : 1;
+	}
+	out->count = 0;
+}
+
+static void
 ask(struct limit *limit, uint32_t number)
 {
 	struct agent *agent = &limit->agents[number];
 	uint32_t rows = limit->ifs - agent->next_row;
-	uint8_t buffer[512];
-	size_t size;
+	struct batch *out = &limit->out;
 
 	if (rows > ROWS_A_REQUEST)
 		rows = ROWS_A_REQUEST;
-	size = write_request(buffer, sizeof buffer, (uint32_t)(agent->round & 0x7fff) << 16 | number,
-		agent->next_row, rows);
-	if (sendto(limit->fd, buffer, size, 0, (struct sockaddr *)&agent->address,
-			sizeof agent->address) == (ssize_t)size)
-		limit->requests++;
+	if (out->count == BATCH)
+		send_all(limit);
+	out->parts[out->count].iov_len = write_request(limit->requests_room[out->count], REQUEST_ROOM,
+		(uint32_t)(agent->round & 0x7fff) << 16 | number, agent->next_row, rows);
+	out->messages[out->count].msg_hdr.msg_name = &agent->address;
+	out->messages[out->count].msg_hdr.msg_namelen = sizeof agent->address;
+	out->count++;
+}
+
+static void
+take_answer(struct limit *limit, const uint8_t *answer, size_t size)
+{
+	uint32_t id;
+	int varbinds = read_answer(answer, size, &id);
+	struct agent *agent;
+
+	if (varbinds <= 0 || (id & 0xffff) >= limit->count)
+		return;
+	agent = &limit->agents[id & 0xffff];
+	if (id >> 16 != (agent->round & 0x7fffu))
+		return;
+	limit->values += (uint64_t)varbinds;
+	agent->next_row += (uint32_t)varbinds / COLUMNS;
+	if (agent->next_row >= limit->ifs && limit->interval == 0) {
+		agent->next_row = 0;
+		agent->round++;
+	}
+	if (agent->next_row < limit->ifs)
+		ask(limit, id & 0xffff);
 }
 
 static void
 receive(struct limit *limit)
 {
-	static uint8_t buffer[65536];
-	ssize_t size;
+	int count;
 
-	while ((size = recv(limit->fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
-		uint32_t id;
-		int varbinds = read_answer(buffer, (size_t)size, &id);
-		struct agent *agent;
+	do {
+		count = recvmmsg(limit->fd, limit->in.messages, BATCH, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < count; i++)
+			take_answer(limit, limit->answers_room[i], limit->in.messages[i].msg_len);
+		send_all(limit);
+	} while (count == BATCH);
+}
 
-		if (varbinds <= 0 || (id & 0xffff) >= limit->count)
-			continue;
-		agent = &limit->agents[id & 0xffff];
-		if (id >> 16 != (agent->round & 0x7fffu))
-			continue;
-		limit->values += (uint64_t)varbinds;
-		agent->next_row += (uint32_t)varbinds / COLUMNS;
-		if (agent->next_row >= limit->ifs && limit->interval == 0) {
-			agent->next_row = 0;
-			agent->round++;
-		}
-		if (agent->next_row < limit->ifs)
-			ask(limit, id & 0xffff);
-	}
+/* Until one is due or an answer is there; with ticks until the next one. */
+static void
+await(struct limit *limit, int64_t start, int64_t due)
+{
+	struct pollfd watched = { .fd = limit->fd, .events = POLLIN };
+	int64_t now = meter_mono(), left = due - now;
+
+	if (limit->tick > 0)
+		left = limit->tick - (now - start) % limit->tick;
+	if (left > 0)
+		ppoll(&watched, limit->tick > 0 ? 0 : 1,
+			&(struct timespec){ left / METER_SECOND, left % METER_SECOND }, NULL);
+	receive(limit);
 }
 
 /* Agent number N of each round is due at N / agents of the interval. */
@@ -227,11 +292,7 @@ run(struct limit *limit)
 	uint64_t turn = 0;
 
 	while (due < end) {
-		int64_t left = due - meter_mono();
-		struct timespec wait = { left / METER_SECOND, left % METER_SECOND };
-
-		if (left > 0 && ppoll(&watched, 1, &wait, NULL) > 0)
-			receive(limit);
+		await(limit, start, due);
 		for (; due <= meter_mono() && due < end; turn++) {
 			struct agent *agent = &limit->agents[turn % limit->count];
 
@@ -240,6 +301,7 @@ run(struct limit *limit)
 			ask(limit, (uint32_t)(turn % limit->count));
 			due = start + (int64_t)(turn + 1) * limit->interval / limit->count;
 		}
+		send_all(limit);
 	}
 	while (poll(&watched, 1, 200) > 0)
 		receive(limit);
@@ -255,6 +317,7 @@ run_flat_out(struct limit *limit)
 	while (meter_mono() < end) {
 		for (uint32_t i = 0; i < limit->count; i++)
 			ask(limit, i);
+		send_all(limit);
 		while (meter_mono() < end && poll(&watched, 1, 100) > 0)
 			receive(limit);
 	}
@@ -279,6 +342,8 @@ read_options(struct limit *limit, int argc, char **argv)
 			limit->interval = atoll(value) * 1000000;
 		else if (strcmp(argv[i], "--seconds") == 0)
 			limit->seconds = atoll(value);
+		else if (strcmp(argv[i], "--tick") == 0)
+			limit->tick = atoll(value) * 1000000;
 		else
 			return -1;
 	}
@@ -289,11 +354,12 @@ read_options(struct limit *limit, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct limit limit = { .fd = socket(AF_INET, SOCK_DGRAM, 0) };
+	static struct limit limit = { .tick = 10000000 };
 
+	limit.fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (limit.fd == -1 || read_options(&limit, argc, argv) == -1) {
 		fprintf(stderr, "usage: udp_limit --base ADDRESS --port P --agents N --ifs M "
-			"--interval MS --seconds T\n");
+			"--interval MS --seconds T [--tick MS]\n");
 		return 2;
 	}
 	limit.agents = calloc(limit.count, sizeof *limit.agents);
@@ -304,6 +370,7 @@ main(int argc, char **argv)
 		limit.agents[i].address.sin_addr.s_addr =
 			htonl(ntohl(limit.base.sin_addr.s_addr) + i);
 	}
+	init_batches(&limit);
 	/* As the poller's; refused without rights, then it is as large as the system allows. */
 	setsockopt(limit.fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){ 8 << 20 }, sizeof(int));
 	if (limit.interval == 0)
