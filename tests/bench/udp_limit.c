@@ -6,7 +6,8 @@
  * once in each interval, the agents spread evenly over it; the next request of an agent goes
  * out when the answer to the former is in. Interval 0: flat out, every agent is asked anew as
  * soon as it has answered all. Sends and receives as the poller does: up to 64 datagrams a
- * call, and, at a pace, once in each tick of 10 ms (--tick; 0: as soon as there is something).
+ * call, and, at a pace, once in each tick of 10 ms while an answer is due (--tick; 0: as soon as
+ * there is something).
  * Finds request id and number of varbinds in each answer and does nothing else with it: no
  * check of source, names and types, no slots, no files. Times out never: what does not answer is not counted. Prints
  *   values N / requests N / cpu_us_per_value X / values_per_s X */
@@ -51,7 +52,7 @@ struct limit {
 	struct batch out, in;
 	uint8_t requests_room[BATCH][REQUEST_ROOM], answers_room[BATCH][ANSWER_ROOM];
 	struct sockaddr_in base;
-	uint64_t values, requests;
+	uint64_t values, requests, answers;
 };
 
 static const uint8_t columns[COLUMNS][10] = {
@@ -245,6 +246,7 @@ take_answer(struct limit *limit, const uint8_t *answer, size_t size)
 	agent = &limit->agents[id & 0xffff];
 	if (id >> 16 != (agent->round & 0x7fffu))
 		return;
+	limit->answers++;
 	limit->values += (uint64_t)varbinds;
 	agent->next_row += (uint32_t)varbinds / COLUMNS;
 	if (agent->next_row >= limit->ifs && limit->interval == 0) {
@@ -268,14 +270,14 @@ receive(struct limit *limit)
 	} while (count == BATCH);
 }
 
-/* Until one is due or an answer is there; with ticks until the next one. */
+/* Until one is due or an answer is there; with ticks until the next one, if any answer is owed. */
 static void
 await(struct limit *limit, int64_t start, int64_t due)
 {
 	struct pollfd watched = { .fd = limit->fd, .events = POLLIN };
 	int64_t now = meter_mono(), left = due - now;
 
-	if (limit->tick > 0)
+	if (limit->tick > 0 && limit->answers < limit->requests)
 		left = limit->tick - (now - start) % limit->tick;
 	if (left > 0)
 		ppoll(&watched, limit->tick > 0 ? 0 : 1,
