@@ -32,13 +32,6 @@ static unsigned ended;
 static enum line_outcome outcome;
 static size_t right_size;
 
-static void
-expect(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
 /* Takes the place of the answer's first octets: ids, function, and the size of what follows. */
 static void
 forge_head(struct script *script, uint8_t *bytes, size_t size, const uint8_t *question)

@@ -8,25 +8,6 @@
 #include "snmp/seal.h"
 #include "snmp/usm.h"
 
-static void
-expect(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static uint8_t *
-own(const uint8_t *data, size_t size)
-{
-	uint8_t *copy = malloc(size > 0 ? size : 1);
-
-	if (copy == NULL)
-		abort();
-	if (size > 0)
-		memcpy(copy, data, size);
-	return copy;
-}
-
 /* What is within what lies between, or nowhere. */
 static bool
 lies_in(const struct ber_octets *octets, const uint8_t *begin, size_t size)

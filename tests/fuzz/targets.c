@@ -14,26 +14,6 @@
 #include "snmp/fast.h"
 #include "unit/scratch.h"
 
-static void
-expect(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-/* Octets at the very end of their own memory: a read behind them is seen by ASan. */
-static uint8_t *
-own(const uint8_t *data, size_t size)
-{
-	uint8_t *copy = malloc(size > 0 ? size : 1);
-
-	if (copy == NULL)
-		abort();
-	if (size > 0)
-		memcpy(copy, data, size);
-	return copy;
-}
-
 int
 fuzz_ber(const uint8_t *data, size_t size)
 {
