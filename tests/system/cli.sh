@@ -140,9 +140,11 @@ holds "points have exactly the members of the contract" "all(set(o) == {'path', 
 holds "a value is a number with its unit" "abs(by['press/oil']['value'] - 45.2) < 1e-9
 	and by['press/oil']['unit'] == 'C'
 	and by['press/oil']['quality'] == 'good' and isinstance(by['press/oil']['time'], float)"
-# Two a second, and whole pieces in each: one more or less when the machine is busy.
-holds "a counter shows its rate, and the count itself as raw" "0.8 < by['press/pieces']['value'] < 3.2
-	and isinstance(by['press/pieces']['raw'], int) and by['press/pieces']['raw'] > 0"
+# Two a second; a busy machine may once read one more or less of them.
+check "a counter shows its rate, and the count itself as raw" wait_for 30 eval \
+	"$pollwerk --json values press/pieces | python3 -c 'import json, sys
+row = json.load(sys.stdin)[0]
+assert 1.8 < row[\"value\"] < 2.2 and isinstance(row[\"raw\"], int) and row[\"raw\"] > 0' 2>/dev/null"
 holds "what is not known is null with a reason, never 0" "by['gone/x']['value'] is None
 	and by['gone/x']['quality'] == 'unknown' and by['gone/x']['reason'] in ('unreachable', 'timeout')"
 holds "a down device is a value" "by['gone/up']['value'] == 0 and by['sw/up']['value'] == 1"
