@@ -49,11 +49,13 @@
 #define SLICE (20 * SECOND / 1000)
 #define RECORDS_MOST 100000 /* in one call that ends with its slice */
 #define REGISTER_ONCE 1024 /* series between two looks at the clock */
-/* What is made in one call of keeper_make_files, ten times a second: at most so many files,
- * and no more once they have so many octets. A plant's first start is 100,000 files and
- * hundreds of GB with long profiles; updates and FLUSH go on meanwhile. */
-#define MAKE_FILES 25
-#define MAKE_BYTES (INT64_C(6) << 20)
+/* A plant's first start is 100,000 files and hundreds of GB with long profiles. One takes from
+ * 2 to 30 ms, by its size and the disk: half of the time is for them, whatever that is in files
+ * or octets, and the other half for updates, FLUSH and the disk's other users. A call makes up
+ * for a rest of MAKE_REST before it, and makes MAKE_FILES at most. */
+#define MAKE_SHARE 2
+#define MAKE_REST (SECOND / 5)
+#define MAKE_FILES 50
 
 /* Files that have left the turns, on their way: heads first, then rows. */
 struct batch {
@@ -89,7 +91,7 @@ struct keeper {
 	enum { MISSING_MAKE, MISSING_LINE_UP, MISSING_LEAVE } when_missing;
 	bool making; /* keeper_make_files ended early, after so many: */
 	int made_files;
-	int64_t made_bytes;
+	int64_t make_credit, make_at; /* time that making may take; by the clock, when it was given */
 	struct ledger *ledger;
 	struct reader *reader;
 	struct undo *undo;
@@ -526,7 +528,6 @@ create_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	file->open = true;
 	file->missing = false;
 	file->kept = 0;
-	keeper->made_bytes += layout_bytes(&layout, file->ds_count);
 	return RRD_DONE;
 }
 
@@ -965,6 +966,36 @@ make_first_missing(struct keeper *keeper)
 	return !keeper->refused;
 }
 
+/* Less what was used of it. */
+static void
+give_make_credit(struct keeper *keeper, int64_t used)
+{
+	int64_t now = keeper->clock(keeper->clock_arg);
+
+	keeper->make_credit += (now - keeper->make_at) / MAKE_SHARE - used;
+	if (keeper->make_credit > MAKE_REST / MAKE_SHARE)
+		keeper->make_credit = MAKE_REST / MAKE_SHARE;
+	keeper->make_at = now;
+}
+
+/* False when the folder refuses, or the time for it is used up: without a clock it never is. */
+static bool
+make_one(struct keeper *keeper)
+{
+	int64_t begun;
+	bool made;
+
+	if (keeper->clock == NULL)
+		return make_first_missing(keeper);
+	give_make_credit(keeper, 0);
+	if (keeper->make_credit <= 0)
+		return false;
+	begun = keeper->make_at;
+	made = make_first_missing(keeper);
+	give_make_credit(keeper, keeper->clock(keeper->clock_arg) - begun);
+	return made;
+}
+
 static void
 make_files(struct keeper *keeper)
 {
@@ -972,15 +1003,10 @@ make_files(struct keeper *keeper)
 		return;
 	if (!keeper->making)
 		keeper->made_files = 0;
-	if (!keeper->making)
-		keeper->made_bytes = 0;
 	keeper->making = false;
-	for (; keeper->made_files < MAKE_FILES && keeper->made_bytes < MAKE_BYTES;
-		keeper->made_files++) {
-		if (keeper->missing == NULL)
-			break;
+	for (; keeper->missing != NULL && keeper->made_files < MAKE_FILES; keeper->made_files++) {
 		keeper->making = slice_is_over(keeper);
-		if (keeper->making || !make_first_missing(keeper))
+		if (keeper->making || !make_one(keeper))
 			break;
 	}
 }

@@ -376,15 +376,14 @@ count_made(void)
 	return made;
 }
 
+/* All of them due, with a row each. */
 static void
-many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them(void)
+read_newcomers(void)
 {
 	struct series wanted = { .kind = POINT_GAUGE, .step = STEP, .unit = "", .ds = "v",
 		.profile = "tiny" };
 	char path[20], file[20];
-	unsigned made;
 
-	begin();
 	wanted.path = path;
 	wanted.file = file;
 	for (int i = 0; i < NEWCOMERS; i++) {
@@ -395,6 +394,16 @@ many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them(void)
 	commit();
 	CHECK(keeper_read(keeper, 10000));
 	advance(301 * LOOP_S);
+}
+
+static void
+many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them(void)
+{
+	char file[20];
+	unsigned made;
+
+	begin();
+	read_newcomers();
 	go_round();
 	made = count_made();
 	CHECK(made > 0 && made < NEWCOMERS / 2);
@@ -412,6 +421,39 @@ many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them(void)
 		snprintf(file, sizeof file, "n%d/points.rrd", i);
 		CHECK(fetch(file, "v", 1) == i);
 	}
+	CHECK(keeper_finish(keeper) == 0);
+	end();
+}
+
+/* A disk on which to make a file takes 30 ms. */
+static int64_t
+making_clock(void *arg)
+{
+	return *(int64_t *)arg + count_made() * 30 * LOOP_MS;
+}
+
+static void
+files_are_made_for_half_of_the_time_at_most(void)
+{
+	int64_t rest = LOOP_S, begun;
+	unsigned made, before = 0;
+
+	begin();
+	keeper_clock(keeper, making_clock, &rest);
+	read_newcomers();
+	begun = making_clock(&rest);
+	go_round();
+	while ((made = count_made()) < NEWCOMERS) {
+		/* After a rest there may be some at once, but not for longer than that. */
+		CHECK(made - before <= 4);
+		before = made;
+		rest += 20 * LOOP_MS;
+		CHECK(rest < 100 * LOOP_S);
+		keeper_make_files(keeper);
+	}
+	CHECK((making_clock(&rest) - begun + LOOP_S / 5) / 2 >= (NEWCOMERS - 1) * 30 * LOOP_MS);
+	CHECK((making_clock(&rest) - begun) / 2 <= (NEWCOMERS + 2) * 30 * LOOP_MS);
+	keeper_clock(keeper, NULL, NULL);
 	CHECK(keeper_finish(keeper) == 0);
 	end();
 }
@@ -1681,6 +1723,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(files_are_written_within_flush_without_being_asked),
 	TEST(short_memory_writes_early_and_loses_nothing),
 	TEST(many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them),
+	TEST(files_are_made_for_half_of_the_time_at_most),
 	TEST(a_flush_is_answered_within_100_ms_while_many_files_are_written),
 	TEST(a_long_catalogue_is_taken_up_in_slices_and_then_all_is_known),
 	TEST(memory_is_freed_in_slices_too),
