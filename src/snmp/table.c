@@ -369,6 +369,46 @@ cell_has_text(const struct cell *cell)
 	return value_is_there(&value) && value_text(text, sizeof text, &value)[0] != '\0';
 }
 
+/* Factors of a point's columns say that they count one quantity, the first ones in coarser units:
+ * ifHighSpeed in 10^6 of what ifSpeed counts. How many of the last one's units make one. */
+static double
+coarseness(const struct table *table, const struct chain *chain, size_t i)
+{
+	const struct column *column = &table->columns[chain->first];
+	const struct snmp_point *wire;
+
+	if (column->role != ROLE_POINT || chain->count < 2)
+		return 1;
+	wire = table->group->points[column->of].wire;
+	return wire->scales != NULL ? wire->scales[i] / wire->scales[chain->count - 1] : 1;
+}
+
+/* A zero in coarse units may be something in finer ones: RFC 2863 has ifHighSpeed rounded, and
+ * some agents leave it at 0. */
+static bool
+is_rounded_off(const struct table *table, const struct chain *chain, size_t i,
+	const struct cell *cell)
+{
+	return (cell->type == VALUE_INTEGER || cell->type == VALUE_GAUGE) && cell->bits == 0 &&
+		coarseness(table, chain, i) > 1;
+}
+
+/* The factor of column i's number. One that would be beyond all reason in coarse units (10^7 of
+ * them are 10 Tbit/s) is in fine ones: agents that tell ifHighSpeed in bit/s are met. */
+static double
+factor(const struct table *table, const struct chain *chain, const struct snmp_point *wire,
+	size_t i, const struct cell *cell)
+{
+	double coarse = coarseness(table, chain, i);
+
+	if (wire->scales == NULL)
+		return 1;
+	if (coarse > 1 && (cell->type == VALUE_GAUGE || cell->type == VALUE_INTEGER) &&
+		(double)(int64_t)cell->bits >= 10 * coarse)
+		return wire->scales[chain->count - 1];
+	return wire->scales[i];
+}
+
 /* ---- which columns are walked ---- */
 
 /* The next alternative worth asking for; false when there is none. */
@@ -404,7 +444,8 @@ chain_lacks(const struct table *table, const struct chain *chain)
 			const struct cell *cell = cell_at(table, row, chain->first + i);
 
 			has = table->columns[chain->first].role == ROLE_KEY ?
-				cell_has_text(cell) : cell_is_there(cell);
+				cell_has_text(cell) : cell_is_there(cell) &&
+				!is_rounded_off(table, chain, i, cell);
 		}
 		if (!has)
 			return true;
@@ -956,22 +997,28 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 {
 	const struct chain *chain = &table->chains[1 + point];
 	const struct snmp_point *wire = table->group->points[point].wire;
+	const struct cell *zero = NULL;
 
 	*reason = REASON_NO_SUCH_OBJECT;
 	for (size_t i = 0; i < chain->count; i++) {
 		const struct column *column = &table->columns[chain->first + i];
 		const struct cell *cell = cell_at(table, row, chain->first + i);
 
-		if (cell_is_there(cell)) {
-			*scale = wire->scales != NULL ? wire->scales[i] : 1;
+		if (cell_is_there(cell) && !is_rounded_off(table, chain, i, cell)) {
+			*scale = factor(table, chain, wire, i, cell);
 			return cell;
+		}
+		if (cell_is_there(cell)) {
+			zero = zero != NULL ? zero : cell;
+			continue;
 		}
 		if (column->broken != REASON_GOOD)
 			*reason = column->broken;
 		else if (column->wanted ? !column->done : i >= chain->next && column->skip == 0)
 			*reason = REASON_GOOD;
 	}
-	return NULL;
+	*scale = 1;
+	return *reason == REASON_NO_SUCH_OBJECT ? zero : NULL;
 }
 
 /* More octets per second than the interface can carry prove that a counter was reset and

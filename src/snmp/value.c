@@ -49,11 +49,43 @@ is_digit(const uint8_t *p, const uint8_t *end)
 	return p < end && *p >= '0' && *p <= '9';
 }
 
+/* "e3", "E-05": a power of ten, of three digits at most, and not the beginning of a word. */
+static size_t
+read_exponent(char *digits, const uint8_t **text, const uint8_t *end)
+{
+	const uint8_t *p = *text;
+	size_t n = 0;
+
+	if (p == end || (*p != 'e' && *p != 'E'))
+		return 0;
+	digits[n++] = (char)*p++;
+	if (p < end && (*p == '-' || *p == '+'))
+		digits[n++] = (char)*p++;
+	if (!is_digit(p, end))
+		return 0;
+	while (is_digit(p, end) && n < 5)
+		digits[n++] = (char)*p++;
+	*text = p;
+	return n;
+}
+
+/* "10.1.3.1", "1:30", "2026-11-22", "0x1F", "00:AA:0B" and "1e2000" begin with a number and are
+ * none. */
+static bool
+goes_on(const uint8_t *p, const uint8_t *end)
+{
+	if (p == end)
+		return false;
+	if (is_digit(p, end) || *p == ':' || *p == 'x' || *p == 'X')
+		return true;
+	return (*p == '.' || *p == ',' || *p == '-' || *p == '/') && is_digit(p + 1, end);
+}
+
 bool
 value_number(const uint8_t *text, size_t size, double *number)
 {
 	const uint8_t *p = text, *end = text + size;
-	char digits[64];
+	char digits[72];
 	size_t n = 0;
 	bool any = false;
 
@@ -71,12 +103,12 @@ value_number(const uint8_t *text, size_t size, double *number)
 	if (any && p < end && (*p == '.' || *p == ',') && is_digit(p + 1, end)) {
 		digits[n++] = '.';
 		for (p++; is_digit(p, end); p++)
-			if (n < sizeof digits - 1)
+			if (n < 64)
 				digits[n++] = (char)*p;
 	}
+	n += any ? read_exponent(digits + n, &p, end) : 0;
 	digits[n] = '\0';
-	/* "10.1.3.1" and "1:30" begin with a number and are none. */
-	if (!any || (p < end && (*p == '.' || *p == ',' || *p == ':') && is_digit(p + 1, end)))
+	if (!any || goes_on(p, end))
 		return false;
 	return str_double(digits, number, NULL) == 0;
 }

@@ -682,6 +682,37 @@ each_row_uses_the_first_alternative_that_it_has(void)
 	end_lines(table);
 }
 
+static void
+a_speed_that_ifHighSpeed_rounds_to_nothing_or_tells_in_bits_is_right(void)
+{
+	static const char *const speeds[] = { "speed=" IF_X_TABLE "15," IF_TABLE "5 gauge bit/s",
+		NULL };
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "down", 0 }, { IF_TABLE "2.2", "serial", 0 },
+		{ IF_TABLE "2.3", "in-bits", 0 }, { IF_TABLE "2.4", "usual", 0 },
+		{ IF_TABLE "2.5", "alone", 0 }, { IF_TABLE "5.1", NULL, 0 },
+		{ IF_TABLE "5.2", NULL, 64000 }, { IF_TABLE "5.4", NULL, 4294967295 },
+		{ IF_X_TABLE "15.1", NULL, 0 }, { IF_X_TABLE "15.2", NULL, 0 },
+		{ IF_X_TABLE "15.3", NULL, 100000000 }, { IF_X_TABLE "15.4", NULL, 10000 },
+		{ IF_X_TABLE "15.5", NULL, 0 }, { NULL, NULL, 0 } };
+	struct table *table;
+	struct fail why;
+
+	bed.task = calloc(1, sizeof *bed.task);
+	bed.group = bed_group("if", 60 * LOOP_S, speeds, KEYS, NULL);
+	bed_scales(bed.group, "speed", speed_scales);
+	bed.task->group = bed.group;
+	context = (struct ask_context){ .task = bed.task, .group = bed.group, .now = 5,
+		.version = 2 };
+	table = walk_lines(table_new("sw-1", bed.group, NULL, &why), lines);
+	CHECK_NEAR(reading_of("down", "speed").number, 0, 0);
+	CHECK_NEAR(reading_of("serial", "speed").number, 64000, 0);
+	CHECK_NEAR(reading_of("in-bits", "speed").number, 1e8, 0);
+	CHECK_NEAR(reading_of("usual", "speed").number, 1e10, 0);
+	CHECK_NEAR(reading_of("alone", "speed").number, 0, 0);
+	end_lines(table);
+}
+
 /* The device fell silent before the next alternative's turn came. */
 static void
 an_alternative_that_was_not_asked_for_is_no_missing_object(void)
@@ -1248,6 +1279,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_noisy_network_yields_right_values_or_none),
 	TEST(an_empty_cell_costs_only_that_cell),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
+	TEST(a_speed_that_ifHighSpeed_rounds_to_nothing_or_tells_in_bits_is_right),
 	TEST(an_alternative_that_was_not_asked_for_is_no_missing_object),
 	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),

@@ -32,13 +32,18 @@ reads_the_number_that_a_text_begins_with(void)
 	CHECK_NEAR(number_of("1.8 KB"), 1.8, 0);
 	CHECK_NEAR(number_of("+3"), 3, 0);
 	CHECK_NEAR(number_of("42."), 42, 0);
+	CHECK_NEAR(number_of("1e3"), 1000, 0);
+	CHECK_NEAR(number_of("-2.5E-03 A"), -0.0025, 0);
+	CHECK_NEAR(number_of("5eggs"), 5, 0);
+	CHECK_NEAR(number_of("230V"), 230, 0);
 }
 
 static void
 does_not_make_a_number_of_what_is_none(void)
 {
 	static const char *const cases[] = { "", "--", "-", "n/a", "10.1.3.1", "12:30:00",
-		".5", "deg. C", "0001:02" };
+		".5", "deg. C", "0001:02", "0x1F", "2026-11-22", "10/100", "00:AA:0B", "1e2000",
+		"1e400" };
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		CHECK_NEAR(number_of(cases[i]), -9999, 0);
