@@ -551,7 +551,7 @@ unit_lives(struct line *line, const struct line_unit *answered)
 /* Each dead unit behind a gateway costs its whole time-out, and the living wait meanwhile.
  * So where somebody lives, all dead units together get half of the line, in turns: who
  * was refused and has waited longest goes first (a refusal counts for two minutes, then
- * its owner is taken to be gone). Once one of them answers, so may the others, which the same
+ * its owner is taken to be gone; several devices with one unit id have one turn). Once one of them answers, so may the others, which the same
  * cable had taken away: they need not wait until all before them had their turn. */
 static bool
 probe_allowed(struct line *line, struct line_unit *unit, int64_t now)
@@ -564,8 +564,8 @@ probe_allowed(struct line *line, struct line_unit *unit, int64_t now)
 	DL_FOREACH(line->units, other) {
 		if (other->silences < SILENCES_TO_DOUBT)
 			living = true;
-		else if (other->refused > other->probed && other->probed < unit->probed &&
-			 now - other->refused < 120 * LOOP_S)
+		else if (other->id != unit->id && other->refused > other->probed &&
+			 other->probed < unit->probed && now - other->refused < 120 * LOOP_S)
 			first = false;
 	}
 	/* Nobody was probed for half an interval: there is room for one out of turn. */
@@ -789,7 +789,7 @@ bad_reply(struct line *line, const char *why)
 	if (is_rtu(line)) {
 		log_debug("%s: %s", line->name, why);
 		if (waited)
-			owed_add(&line->owed, &line->expect, line->probing, line->sent_at);
+			owed_add(&line->owed, &line->expect, line->sent_at);
 		line->counters.noise += line->in_size;
 		drain(line);
 	} else {
@@ -931,9 +931,9 @@ take_rtu_answer(struct line *line, const struct adu_answer *answer, bool excepti
 		return false;
 	}
 	if (exception)
-		owed_refused(&line->owed, &line->expect, line->probing, line->sent_at);
+		owed_refused(&line->owed, &line->expect, line->sent_at);
 	else
-		owed_answered(&line->owed, &line->expect, line->probing, line->sent_at);
+		owed_answered(&line->owed, &line->expect, line->sent_at);
 	if (!line->probing)
 		return take_answer(line, answer, exception, mono);
 	probe_answered(line);
@@ -1148,7 +1148,7 @@ on_closed(int error, void *arg)
 	request = take_asked(line);
 	/* A serial server hands what still comes to whoever is connected then. */
 	if (is_rtu(line) && state == LINE_WAITING)
-		owed_add(&line->owed, &line->expect, line->probing, line->sent_at);
+		owed_add(&line->owed, &line->expect, line->sent_at);
 	drop_stream(line);
 	if (state != LINE_WAITING || (idle_close && request != NULL)) {
 		line->counters.idle_closes++;
@@ -1283,7 +1283,7 @@ make_unmistakable(struct line *line, const struct line_request *request, uint8_t
 
 	line->probing = false;
 	if (!is_rtu(line) || request->question != LINE_READ ||
-		!owed_has(&line->owed, &line->expect, false))
+		!owed_has(&line->owed, &line->expect))
 		return size;
 	read.count = request->whole ? 0 :
 		owed_other_count(&line->owed, &read, !request->alone);
@@ -1405,7 +1405,7 @@ timed_out(struct line *line)
 	else
 		settle(line, line->options.request_gap);
 	if (is_rtu(line))
-		owed_add(&line->owed, &line->expect, line->probing, line->sent_at);
+		owed_add(&line->owed, &line->expect, line->sent_at);
 	if (request != NULL)
 		unit_silent(line, request->unit, result.received);
 	finish(request, &result);

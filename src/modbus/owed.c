@@ -1,5 +1,6 @@
 #include "modbus/owed.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,30 +52,24 @@ last_of(struct owed *owed, uint8_t unit)
 }
 
 void
-owed_add(struct owed *owed, const struct adu_expect *asked, bool probe, int64_t at)
+owed_add(struct owed *owed, const struct adu_expect *asked, int64_t at)
 {
 	struct owed_shape *last = last_of(owed, asked->unit);
 
 	if (last != NULL && same_shape(last, asked)) {
 		last->times += last->times < UINT16_MAX;
-		last->probe = last->probe && probe;
 		last->at = at;
 		return;
 	}
 	owed->shapes = mem_grow(owed->shapes, owed->count + 1, sizeof(*owed->shapes));
 	owed->shapes[owed->count++] = (struct owed_shape){ .unit = asked->unit,
-		.function = asked->function, .bytes = asked->bytes, .probe = probe, .times = 1,
-		.at = at };
+		.function = asked->function, .bytes = asked->bytes, .times = 1, .at = at };
 }
 
 bool
-owed_has(const struct owed *owed, const struct adu_expect *asked, bool probe)
+owed_has(const struct owed *owed, const struct adu_expect *asked)
 {
-	for (size_t i = 0; i < owed->count; i++) {
-		if (same_shape(&owed->shapes[i], asked) && !(probe && owed->shapes[i].probe))
-			return true;
-	}
-	return false;
+	return find(owed, asked) < owed->count;
 }
 
 /* The first question of that shape was answered. */
@@ -89,7 +84,7 @@ settle(struct owed *owed, size_t at)
 }
 
 void
-owed_answered(struct owed *owed, const struct adu_expect *asked, bool probe, int64_t at)
+owed_answered(struct owed *owed, const struct adu_expect *asked, int64_t at)
 {
 	size_t i = find(owed, asked);
 
@@ -99,21 +94,22 @@ owed_answered(struct owed *owed, const struct adu_expect *asked, bool probe, int
 	}
 	/* That was the answer to the oldest of this shape, or may have been. */
 	settle(owed, i);
-	owed_add(owed, asked, probe, at);
+	owed_add(owed, asked, at);
 }
 
-void
-owed_refused(struct owed *owed, const struct adu_expect *asked, bool probe, int64_t at)
+bool
+owed_refused(struct owed *owed, const struct adu_expect *asked, int64_t at)
 {
 	for (size_t i = 0; i < owed->count; i++) {
 		if (owed->shapes[i].unit != asked->unit ||
 			owed->shapes[i].function != asked->function)
 			continue;
 		settle(owed, i);
-		owed_add(owed, asked, probe, at);
-		return;
+		owed_add(owed, asked, at);
+		return false;
 	}
 	over_before(owed, asked->unit, owed->count);
+	return true;
 }
 
 enum adu_verdict
@@ -141,14 +137,39 @@ bits_asked(const struct adu_read *read)
 	return read->function == ADU_COILS || read->function == ADU_DISCRETE_INPUTS;
 }
 
-static bool
-is_free(const struct owed *owed, const struct adu_read *read, unsigned bytes)
+/* Of the shape that so many bytes give: how many answers may come that were asked for before
+ * the newest question of the read's own shape, and so prove nothing of it. UINT_MAX: it is
+ * that shape. */
+static unsigned
+in_front(const struct owed *owed, const struct adu_read *read, unsigned bytes)
 {
 	struct adu_expect other = { .framing = ADU_RTU, .unit = read->unit,
 		.function = (uint8_t)read->function, .bytes = (uint8_t)bytes };
 	unsigned now = bits_asked(read) ? (read->count + 7u) / 8 : read->count * 2u;
+	struct adu_expect own = other;
+	unsigned count = 0;
+	size_t end = owed->count;
 
-	return bytes != now && !owed_has(owed, &other, true);
+	own.bytes = (uint8_t)now;
+	if (bytes == now)
+		return UINT_MAX;
+	while (end > 0 && !same_shape(&owed->shapes[end - 1], &own))
+		end--;
+	for (size_t i = 0; i < end; i++)
+		count += same_shape(&owed->shapes[i], &other) ? owed->shapes[i].times : 0;
+	return count;
+}
+
+struct choice {
+	uint16_t count;
+	unsigned in_front;
+};
+
+static void
+consider(struct choice *best, unsigned count, unsigned front)
+{
+	if (front < best->in_front)
+		*best = (struct choice){ (uint16_t)count, front };
 }
 
 uint16_t
@@ -157,20 +178,18 @@ owed_other_count(const struct owed *owed, const struct adu_read *read, bool beyo
 	unsigned step = bits_asked(read) ? 8 : 1, width = bits_asked(read) ? 1 : 2;
 	unsigned most = bits_asked(read) ? ADU_MAX_BITS : ADU_MAX_REGS;
 	unsigned units = (read->count + step - 1) / step; /* registers, or octets of bits */
+	struct choice best = { 0, UINT_MAX };
 
-	for (unsigned fewer = units - 1; fewer > 0; fewer--) {
-		if (is_free(owed, read, fewer * width))
-			return (uint16_t)(fewer * step);
-	}
+	for (unsigned fewer = units - 1; fewer > 0 && best.in_front > 0; fewer--)
+		consider(&best, fewer * step, in_front(owed, read, fewer * width));
 	/* Nine coils are an octet more than eight: one that nobody asked for is enough. */
 	for (unsigned more = units + 1; beyond && more <= units + OWED_BEYOND; more++) {
 		unsigned count = bits_asked(read) ? (more - 1) * step + 1 : more;
 
-		if (count <= most && read->address + count <= 65536 &&
-			is_free(owed, read, more * width))
-			return (uint16_t)count;
+		if (count <= most && read->address + count <= 65536)
+			consider(&best, count, in_front(owed, read, more * width));
 	}
-	return 0;
+	return best.count;
 }
 
 int64_t

@@ -12,11 +12,11 @@ shape(uint8_t unit, uint8_t bytes)
 }
 
 static void
-owe(uint8_t unit, uint8_t bytes, bool probe)
+owe(uint8_t unit, uint8_t bytes)
 {
 	struct adu_expect asked = shape(unit, bytes);
 
-	owed_add(&owed, &asked, probe, 1000);
+	owed_add(&owed, &asked, 1000);
 }
 
 static bool
@@ -24,7 +24,7 @@ has(uint8_t unit, uint8_t bytes)
 {
 	struct adu_expect asked = shape(unit, bytes);
 
-	return owed_has(&owed, &asked, false);
+	return owed_has(&owed, &asked);
 }
 
 static void
@@ -32,13 +32,13 @@ answer(uint8_t unit, uint8_t bytes)
 {
 	struct adu_expect asked = shape(unit, bytes);
 
-	owed_answered(&owed, &asked, true, 2000);
+	owed_answered(&owed, &asked, 2000);
 }
 
 static void
 knows_which_answers_could_be_mistaken(void)
 {
-	owe(5, 20, false);
+	owe(5, 20);
 	CHECK(has(5, 20));
 	CHECK(!has(5, 18));
 	CHECK(!has(6, 20));
@@ -48,9 +48,9 @@ knows_which_answers_could_be_mistaken(void)
 static void
 is_even_with_a_unit_that_answers_another_shape(void)
 {
-	owe(5, 20, false);
-	owe(6, 20, false);
-	owe(5, 8, false);
+	owe(5, 20);
+	owe(6, 20);
+	owe(5, 8);
 	answer(5, 18);
 	CHECK(!has(5, 20) && !has(5, 8));
 	CHECK(has(6, 20));
@@ -61,8 +61,8 @@ is_even_with_a_unit_that_answers_another_shape(void)
 static void
 takes_an_answer_for_the_oldest_of_its_shape(void)
 {
-	owe(5, 20, false);
-	owe(5, 18, true);
+	owe(5, 20);
+	owe(5, 18);
 	answer(5, 18);
 	CHECK(!has(5, 20));
 	CHECK(has(5, 18));
@@ -74,8 +74,8 @@ takes_an_answer_for_the_oldest_of_its_shape(void)
 static void
 does_not_take_an_old_answer_for_proof(void)
 {
-	owe(5, 18, true);
-	owe(5, 20, false);
+	owe(5, 18);
+	owe(5, 20);
 	answer(5, 18);
 	CHECK(has(5, 20));
 	answer(5, 18);
@@ -88,12 +88,12 @@ takes_a_refusal_for_the_oldest_of_its_function(void)
 {
 	struct adu_expect asked = shape(5, 18);
 
-	owe(5, 20, false);
-	owed_refused(&owed, &asked, true, 2000);
+	owe(5, 20);
+	CHECK(!owed_refused(&owed, &asked, 2000)); /* it may have been meant for the 20 */
 	CHECK(!has(5, 20));
 	CHECK(has(5, 18));
 	asked = shape(6, 2);
-	owed_refused(&owed, &asked, false, 2000);
+	CHECK(owed_refused(&owed, &asked, 2000));
 	CHECK(!has(6, 2));
 	owed_free(&owed);
 }
@@ -104,14 +104,14 @@ chooses_a_count_that_cannot_be_mistaken(void)
 	struct adu_read read = { .framing = ADU_RTU, .unit = 5, .function = ADU_HOLDING_REGISTERS,
 		.address = 100, .count = 10 };
 
-	owe(5, 20, false);
+	owe(5, 20);
 	CHECK_INT(owed_other_count(&owed, &read, false), 9);
-	owe(5, 18, true); /* a probe may be asked again */
-	CHECK_INT(owed_other_count(&owed, &read, false), 9);
-	owe(5, 18, false);
+	owe(5, 18);
+	CHECK_INT(owed_other_count(&owed, &read, false), 9); /* the first of 18 proves it */
+	owe(5, 20);
 	CHECK_INT(owed_other_count(&owed, &read, false), 8);
 	read.count = 1;
-	owe(5, 2, false);
+	owe(5, 2);
 	CHECK_INT(owed_other_count(&owed, &read, false), 0);
 	CHECK_INT(owed_other_count(&owed, &read, true), 2);
 	read.address = 65535;
@@ -125,6 +125,36 @@ chooses_a_count_that_cannot_be_mistaken(void)
 	owed_free(&owed);
 }
 
+/* After an hour of silence: 2 was asked, then 1 a thousand times, then 2 again. */
+static void
+chooses_the_count_that_proves_something_soonest(void)
+{
+	struct adu_read read = { .framing = ADU_RTU, .unit = 5, .function = ADU_HOLDING_REGISTERS,
+		.address = 100, .count = 2 };
+
+	for (int i = 0; i < 1000; i++)
+		owe(5, 2);
+	owe(5, 4);
+	CHECK_INT(owed_other_count(&owed, &read, true), 3);
+	CHECK_INT(owed_other_count(&owed, &read, false), 1); /* it must do */
+	answer(5, 6);
+	CHECK(!has(5, 4) && !has(5, 2));
+	owed_free(&owed);
+
+	/* All are owed: the one that is the fewest times in front. */
+	for (uint8_t bytes = 2; bytes <= 12; bytes = (uint8_t)(bytes + 2)) {
+		owe(5, bytes);
+		owe(5, bytes == 8 ? 2 : bytes);
+	}
+	owe(5, 4);
+	CHECK_INT(owed_other_count(&owed, &read, true), 4);
+	answer(5, 8);
+	CHECK(has(5, 4));
+	answer(5, 8);
+	CHECK(!has(5, 4));
+	owed_free(&owed);
+}
+
 static void
 takes_a_late_answer_off_the_list(void)
 {
@@ -133,7 +163,7 @@ takes_a_late_answer_off_the_list(void)
 		0xAD };
 	struct adu_answer found;
 
-	owe(17, 6, false);
+	owe(17, 6);
 	for (size_t len = 1; len < sizeof(late); len++)
 		CHECK_INT(owed_feed(&owed, late, len, &found), ADU_NEED_MORE);
 	CHECK_INT(owed_feed(&owed, late, sizeof(late), &found), ADU_ANSWER);
@@ -148,4 +178,5 @@ RUN_TESTS(TEST(knows_which_answers_could_be_mistaken),
 	TEST(takes_an_answer_for_the_oldest_of_its_shape),
 	TEST(does_not_take_an_old_answer_for_proof),
 	TEST(takes_a_refusal_for_the_oldest_of_its_function),
-	TEST(chooses_a_count_that_cannot_be_mistaken), TEST(takes_a_late_answer_off_the_list))
+	TEST(chooses_a_count_that_cannot_be_mistaken),
+	TEST(chooses_the_count_that_proves_something_soonest), TEST(takes_a_late_answer_off_the_list))
