@@ -83,7 +83,7 @@ struct snmp_device {
 	const struct snmp_work *prepared; /* question->ask is its next one already */
 };
 
-enum work_state { WORK_IDLE, WORK_QUEUED, WORK_ASKING, WORK_EMPTY };
+enum work_state { WORK_IDLE, WORK_QUEUED, WORK_ASKING };
 
 /* One that is under way. */
 struct poll {
@@ -748,13 +748,12 @@ driver_count(void *state, struct self_counts *counts)
 }
 
 /* The session's own deadline ends a request first; this one is for a work that waits behind
- * others, or that had nothing to ask. */
+ * others. */
 static void
 work_timer_ran(void *arg)
 {
 	struct snmp_work *work = arg;
 	struct snmp_device *device = work->device;
-	bool empty = work->state == WORK_EMPTY;
 
 	if (work->state == WORK_QUEUED)
 		TAILQ_REMOVE(&device->queue, work->poll, entry);
@@ -762,7 +761,7 @@ work_timer_ran(void *arg)
 		session_cancel(device->session);
 		device->current = NULL;
 	}
-	work_finish(work, empty, device->silence != REASON_GOOD ? device->silence : REASON_OVERRUN);
+	work_finish(work, false, device->silence != REASON_GOOD ? device->silence : REASON_OVERRUN);
 }
 
 static void driver_close(void *work);
@@ -842,12 +841,11 @@ driver_start(void *arg, bool cautious)
 		table_begin(work->table, &context);
 	else
 		plan_begin(work->plan, &context);
-	if (!work_next(work, &context, ask)) {
-		work->state = WORK_EMPTY;
-		loop_timer_in(loop, &work->poll->timer, 0);
-		return;
-	}
-	if (next)
+	/* Where all that it could be asked for is known to be missing it is asked whether it is
+	 * there: who asks nothing cannot tell a device that is up from one that is down. */
+	if (!work_next(work, &context, ask))
+		work->poll->probe = true;
+	else if (next)
 		device->prepared = work;
 	loop_timer_at(loop, &work->poll->timer, work->poll->deadline + 2 * LOOP_TICK);
 	work_queue(work);

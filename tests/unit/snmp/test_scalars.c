@@ -169,6 +169,26 @@ an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered(void)
 	close_bed();
 }
 
+/* Else its loss would be 100 % of one exchange that never was. */
+static void
+an_old_agent_that_lacks_all_it_could_be_asked_is_asked_whether_it_is_there(void)
+{
+	static const char *const missing[] = { "gone=1.3.6.1.4.1.99999.1.0", NULL };
+
+	open_bed(missing, 1);
+	attach();
+	poll_once(false);
+	poll_once(false);
+	CHECK_INT(bed.task->asked, 1);
+	CHECK_INT(bed.task->answered, 1);
+	CHECK_INT(reason_of("gone"), REASON_NO_SUCH_OBJECT);
+	bed_faults(bed.agent, "dead=1");
+	poll_once(false);
+	CHECK_INT(bed.task->answered, 0);
+	CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+	close_bed();
+}
+
 static void
 a_dead_device_is_a_timeout_after_its_tries(void)
 {
@@ -621,6 +641,7 @@ what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device(void
 RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
 	TEST(a_counter_reading_carries_its_own_time),
 	TEST(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
+	TEST(an_old_agent_that_lacks_all_it_could_be_asked_is_asked_whether_it_is_there),
 	TEST(a_dead_device_is_a_timeout_after_its_tries),
 	TEST(a_cautious_poll_sends_one_request_and_goes_on_when_it_is_answered),
 	TEST(a_lost_datagram_costs_a_try_and_no_value),
