@@ -593,13 +593,32 @@ is_watched(const struct alarms *alarms, uint32_t series)
 static void
 on_sample(void *arg, const struct sample *sample)
 {
-	struct told told = { .at = sample->slot * sample->series->step,
-		.received = sample->received, .reason = sample->reason,
-		.value = sample->reason == REASON_GOOD ? sample->value : NAN, .slots = 1 };
+	struct told told;
 
 	/* Most are good, and nobody watches them. */
-	if (!reason_counts_as_good(sample->reason) || is_watched(arg, sample->series->id))
-		tell(arg, sample->series, &told);
+	if (reason_counts_as_good(sample->reason) && !is_watched(arg, sample->series->id))
+		return;
+	told = (struct told){ .at = sample->slot * sample->series->step,
+		.received = sample->received, .reason = sample->reason,
+		.value = sample->reason == REASON_GOOD ? sample->value : NAN, .slots = 1 };
+	tell(arg, sample->series, &told);
+}
+
+static void
+on_batch(void *arg, const struct sample_batch *batch)
+{
+	const struct alarms *alarms = arg;
+	struct sample sample;
+
+	if (batch->good && few_none(&alarms->subjects, batch->first, batch->count))
+		return;
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (reason_counts_as_good(batch->items[i].reason) &&
+			!is_watched(alarms, batch->first + i))
+			continue;
+		sample_of_batch(batch, i, &sample);
+		on_sample(arg, &sample);
+	}
 }
 
 static void
@@ -616,7 +635,8 @@ on_run(void *arg, const struct sample_run *run)
 struct feed_listener
 alarms_listener(struct alarms *alarms)
 {
-	return (struct feed_listener){ .sample = on_sample, .run = on_run, .arg = alarms };
+	return (struct feed_listener){ .sample = on_sample, .batch = on_batch, .run = on_run,
+		.arg = alarms };
 }
 
 /* ---- paths ---- */

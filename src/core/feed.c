@@ -22,6 +22,29 @@ feed_sample(const struct feed *feed, const struct sample *sample)
 			listener->sample(listener->arg, sample);
 }
 
+static void
+tell_each(const struct feed_listener *listener, const struct sample_batch *batch)
+{
+	struct sample sample;
+
+	for (uint32_t i = 0; listener->sample != NULL && i < batch->count; i++) {
+		sample_of_batch(batch, i, &sample);
+		listener->sample(listener->arg, &sample);
+	}
+}
+
+void
+feed_batch(const struct feed *feed, const struct sample_batch *batch)
+{
+	const struct feed_listener *end = feed->listeners + feed->count;
+
+	for (const struct feed_listener *listener = feed->listeners; listener < end; listener++)
+		if (listener->batch != NULL)
+			listener->batch(listener->arg, batch);
+		else
+			tell_each(listener, batch);
+}
+
 void
 feed_run(const struct feed *feed, const struct sample_run *run)
 {

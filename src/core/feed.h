@@ -7,6 +7,8 @@
 
 struct feed_listener {
 	void (*sample)(void *arg, const struct sample *sample);
+	/* What was read together; NULL: each is told as a sample of its own. */
+	void (*batch)(void *arg, const struct sample_batch *batch);
 	void (*run)(void *arg, const struct sample_run *run);
 	/* All slots of one task are closed: what belongs together has been told. */
 	void (*flush)(void *arg);
@@ -21,6 +23,7 @@ struct feed {
 
 void feed_add(struct feed *feed, const struct feed_listener *listener); /* NULL members are skipped */
 void feed_sample(const struct feed *feed, const struct sample *sample);
+void feed_batch(const struct feed *feed, const struct sample_batch *batch);
 void feed_run(const struct feed *feed, const struct sample_run *run);
 void feed_flush(const struct feed *feed);
 #endif

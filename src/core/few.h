@@ -29,6 +29,25 @@ few_met(const struct few *few, uint32_t id)
 	return id / FEW_PAGE < few->page_count &&
 		(few->pages[id / FEW_PAGE].met >> id % FEW_PAGE & 1) != 0;
 }
+/* The same of `count` ids that follow one another: all met, and nothing kept for any? */
+static inline bool
+few_none(const struct few *few, uint32_t id, uint32_t count)
+{
+	for (uint32_t end = id + count, next; id < end; id = next) {
+		const struct few_page *page;
+		uint64_t bits = UINT64_MAX << id % FEW_PAGE;
+
+		if (id / FEW_PAGE >= few->page_count)
+			return false;
+		page = &few->pages[id / FEW_PAGE];
+		next = (id / FEW_PAGE + 1) * FEW_PAGE;
+		if (next > end)
+			bits &= UINT64_MAX >> (next - end);
+		if ((page->met & bits) != bits || (page->kept & bits) != 0)
+			return false;
+	}
+	return true;
+}
 void *few_kept(const struct few_page *page, uint32_t id); /* there is one */
 /* NULL: nothing is kept for it. */
 static inline void *

@@ -300,6 +300,19 @@ frozen_judge(struct frozen *frozen, struct sample *sample)
 	}
 }
 
+bool
+frozen_concerns(const struct frozen *frozen, uint32_t series)
+{
+	const struct cell *cell;
+
+	if (frozen->entry_count == 0)
+		return false;
+	if (series >= frozen->cell_count)
+		return true;
+	cell = &frozen->cells[series];
+	return !cell->met || cell->watches != NULL || cell->link_count > 0;
+}
+
 enum frozen_verdict
 frozen_verdict(const struct frozen *frozen, const char *rule, uint32_t series)
 {

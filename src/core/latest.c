@@ -431,23 +431,39 @@ set_text(struct latest *latest, struct row *row, const char *text)
 }
 
 /* The base of a counter is this very reading: the poller sets it first. */
-static void
-set_raw(struct row *row, const struct sample *sample)
+static inline void
+set_raw(struct row *row, const struct sample_item *item)
 {
 	uint64_t raw = row->flags & BASE_MILLI ? row->raw / 1000 : row->raw;
 
 	row->flags &= (uint8_t)~(HAS_RAW | RAW_BELOW);
-	if (sample->series->kind != POINT_COUNTER)
+	if (item->kind != POINT_COUNTER)
 		row->flags &= (uint8_t)~(HAS_BASE | BASE_MILLI);
-	if (!sample->has_raw)
+	if (!item->has_raw)
 		return;
 	if ((row->flags & HAS_BASE) == 0)
-		row->raw = raw = sample->raw;
-	else if ((row->flags & BASE_MILLI) && sample->raw + 1 == raw)
+		row->raw = raw = item->raw;
+	else if ((row->flags & BASE_MILLI) && item->raw + 1 == raw)
 		row->flags |= RAW_BELOW;
-	else if (sample->raw != raw)
+	else if (item->raw != raw)
 		return; /* not told rather than told wrong */
 	row->flags |= HAS_RAW;
+}
+
+/* received: in WALL_UNIT. */
+static inline void
+put_sample(struct row *row, const struct sample_item *item, int64_t slot, int64_t received)
+{
+	/* First, as it looks at what is about to be replaced. */
+	if (reason_counts_as_good(item->reason))
+		row->as.value = item->value;
+	else
+		row->as.good_at = good_at_of(row);
+	row->flags |= KNOWN;
+	row->reason = item->reason;
+	row->slot = (uint32_t)slot;
+	time_put(&row->received, received);
+	set_raw(row, item);
 }
 
 static void
@@ -455,24 +471,36 @@ take_sample(void *arg, const struct sample *sample)
 {
 	struct latest *latest = arg;
 	struct row *row = row_at(latest, sample->series->id);
+	struct sample_item item = { sample->value, sample->raw, sample->reason, sample->has_raw,
+		(uint8_t)sample->series->kind };
 	uint16_t sequence;
 
 	if (row == NULL)
 		return;
 	sequence = begin_row(row);
-	/* First, as it looks at what is about to be replaced. */
-	if (reason_counts_as_good(sample->reason))
-		row->as.value = sample->value;
-	else
-		row->as.good_at = good_at_of(row);
-	row->flags |= KNOWN;
-	row->reason = sample->reason;
-	row->slot = (uint32_t)sample->slot;
-	time_put(&row->received, units_of(&latest->wall, sample->received, WALL_UNIT));
-	set_raw(row, sample);
+	put_sample(row, &item, sample->slot,
+		units_of(&latest->wall, sample->received, WALL_UNIT));
 	if (sample->text != NULL)
 		set_text(latest, row, sample->text);
 	end_row(row, sequence);
+}
+
+static void
+take_batch(void *arg, const struct sample_batch *batch)
+{
+	struct latest *latest = arg;
+	int64_t received = units_of(&latest->wall, batch->received, WALL_UNIT);
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct row *row = row_at(latest, batch->first + i);
+		uint16_t sequence;
+
+		if (row == NULL)
+			return;
+		sequence = begin_row(row);
+		put_sample(row, &batch->items[i], batch->slot, received);
+		end_row(row, sequence);
+	}
 }
 
 static void
@@ -487,7 +515,8 @@ take_run(void *arg, const struct sample_run *run)
 struct feed_listener
 latest_listener(struct latest *latest)
 {
-	return (struct feed_listener){ .sample = take_sample, .run = take_run, .arg = latest };
+	return (struct feed_listener){ .sample = take_sample, .batch = take_batch,
+		.run = take_run, .arg = latest };
 }
 
 static inline bool
@@ -514,6 +543,19 @@ put_base(struct latest *latest, struct row *row, const struct latest_base *base,
 	if (units > latest->newest)
 		latest->newest = units;
 	end_row(row, sequence);
+}
+
+void
+latest_expect(const struct latest *latest, uint32_t first, uint32_t count)
+{
+	const size_t line = 64; /* octets that memory gives at a time */
+	size_t from = HEADER_SIZE + (size_t)first * sizeof(struct row);
+	size_t end = from + (size_t)count * sizeof(struct row);
+
+	if (end > latest->rows.size)
+		return;
+	for (from -= from % line; from < end; from += line)
+		__builtin_prefetch(latest->rows.bytes + from, 1);
 }
 
 bool

@@ -51,6 +51,8 @@ struct latest_base {
 	uint64_t count;
 	int64_t mono;     /* mono ns, meaningful within one boot; kept in whole LATEST_BASE_UNIT */
 };
+/* They are about to be told: their rows may be fetched from memory, all at a time. */
+void latest_expect(const struct latest *latest, uint32_t first, uint32_t count);
 /* In one: the former one is told, as latest_base_get does, and now->mono becomes what is kept. */
 bool latest_base_swap(struct latest *latest, uint32_t id, struct latest_base *now,
 	struct latest_base *former);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "core/series.h"
 
 static const struct {
 	uint8_t reason;
@@ -82,4 +83,14 @@ reason_class_word(enum reason_class class)
 	static const char *const names[] = { "good", "no-rate", "lost", "unmeasured" };
 
 	return names[class];
+}
+
+void
+sample_of_batch(const struct sample_batch *batch, uint32_t i, struct sample *sample)
+{
+	const struct sample_item *item = &batch->items[i];
+
+	*sample = (struct sample){ .series = series_show(batch->catalogue, batch->first + i),
+		.slot = batch->slot, .received = batch->received, .reason = item->reason,
+		.has_raw = item->has_raw, .value = item->value, .raw = item->raw };
 }

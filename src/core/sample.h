@@ -55,6 +55,7 @@ reason_counts_as_good(uint8_t reason)
 }
 
 struct series;
+struct series_catalogue;
 
 /* One slot closed. series is valid during the call, in both: only its id is for keeping. value
  * is what goes into the RRD (a counter's rate); NaN unless reason is REASON_GOOD. raw is the
@@ -69,6 +70,27 @@ struct sample {
 	uint64_t raw;
 	const char *text; /* text points only, else NULL; valid during the call */
 };
+
+/* What one answer brought of a row, at most so many: slots closed of series whose ids follow one
+ * another and which have one step; no texts. All that they have in common is done once for all
+ * of them. */
+#define SAMPLE_BATCH 64
+struct sample_item {
+	double value; /* these four as in struct sample */
+	uint64_t raw;
+	uint8_t reason;
+	bool has_raw;
+	uint8_t kind; /* enum point_kind */
+};
+struct sample_batch {
+	struct series_catalogue *catalogue; /* has them all */
+	uint32_t first, count;              /* id of items[0], how many */
+	int64_t slot, step, received;       /* step: ns */
+	bool good;                          /* every one counts as good */
+	const struct sample_item *items;
+};
+/* One of them by itself; its series is lent, as everywhere. */
+void sample_of_batch(const struct sample_batch *batch, uint32_t i, struct sample *sample);
 
 /* Slots first..last closed with the same reason (never a good one). */
 struct sample_run {

@@ -283,8 +283,7 @@ task_loop(const struct task *task)
 
 /* The rate since the last good reading; that reading is replaced by this one. */
 static uint8_t
-count_rate(struct task *task, const struct track *track, const struct reading *reading,
-	double *rate)
+count_rate(struct task *task, uint32_t id, const struct reading *reading, double *rate)
 {
 	struct latest *latest = task->poller->parts.latest;
 	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
@@ -295,7 +294,7 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 		.max_rate = reading->max_rate, .step = task->group->interval };
 	uint8_t reason;
 
-	step.known = latest_base_swap(latest, track->id, &now, &base);
+	step.known = latest_base_swap(latest, id, &now, &base);
 	step.former = base.count;
 	step.former_at = base.mono;
 	/* As a base keeps it, so that no time between two readings is counted twice or left out. */
@@ -306,40 +305,133 @@ count_rate(struct task *task, const struct track *track, const struct reading *r
 	return reason;
 }
 
+static struct row *
+row_of(const struct task *task, const struct reading *reading)
+{
+	return reading->row == TASK_SCALAR ? task->scalar : task->rows[reading->row];
+}
+
+/* What becomes of the reading of that series. */
+static void
+read_item(struct task *task, uint32_t id, const struct reading *reading, struct sample_item *item)
+{
+	const struct point *point = &task->group->points[reading->point];
+
+	*item = (struct sample_item){ .value = (double)NAN, .reason = reading->reason,
+		.kind = (uint8_t)point->kind };
+	if (reading->reason != REASON_GOOD)
+		return;
+	item->raw = reading->raw;
+	item->has_raw = point->kind == POINT_COUNTER || reading->whole;
+	if (point->kind == POINT_TEXT)
+		return;
+	if (point->kind == POINT_COUNTER) {
+		item->reason = count_rate(task, id, reading, &item->value);
+		item->value *= point->scale;
+	} else {
+		item->value = reading->number;
+	}
+	/* A number that is none must not count as good. */
+	if (item->reason == REASON_GOOD && !isfinite(item->value))
+		item->reason = REASON_INVALID_VALUE;
+	if (item->reason != REASON_GOOD)
+		item->value = (double)NAN;
+}
+
 void
 task_reading(struct task *task, const struct reading *reading)
 {
-	struct row *row = reading->row == TASK_SCALAR ? task->scalar : task->rows[reading->row];
+	struct row *row = row_of(task, reading);
 	struct track track = tracks_at(&row->tracks, reading->point);
-	const struct point *point = &task->group->points[reading->point];
-	struct sample sample = { .series = track_series(task->poller, &track), .slot = task->slot,
-		.received = loop_wall_at(task->poller->parts.loop, reading->received), .reason = reading->reason,
-		.value = (double)NAN };
+	struct sample_item item;
+	struct sample sample;
 
 	/* next > slot: told already in this poll, or the clock was behind at the start. */
 	if (track.id == 0 || !task->busy || track.next > task->slot)
 		return;
-	if (reading->reason == REASON_GOOD) {
-		sample.raw = reading->raw;
-		sample.has_raw = point->kind == POINT_COUNTER || reading->whole;
-		if (point->kind == POINT_COUNTER) {
-			sample.reason = count_rate(task, &track, reading, &sample.value);
-			sample.value *= point->scale;
-		} else if (point->kind == POINT_TEXT) {
-			sample.text = reading->text;
-		} else {
-			sample.value = reading->number;
-		}
-		/* A number that is none must not count as good. */
-		if (sample.reason == REASON_GOOD && point->kind != POINT_TEXT && !isfinite(sample.value))
-			sample.reason = REASON_INVALID_VALUE;
-		if (sample.reason != REASON_GOOD)
-			sample.value = (double)NAN;
-	}
+	read_item(task, track.id, reading, &item);
+	sample = (struct sample){ .series = track_series(task->poller, &track),
+		.slot = task->slot, .reason = item.reason, .has_raw = item.has_raw,
+		.received = loop_wall_at(task->poller->parts.loop, reading->received),
+		.value = item.value, .raw = item.raw };
+	if (item.reason == REASON_GOOD && item.kind == POINT_TEXT)
+		sample.text = reading->text;
 	if (task->poller->parts.frozen != NULL)
 		frozen_judge(task->poller->parts.frozen, &sample);
 	track_close(task->poller, &track, &sample);
 	tracks_advance(&row->tracks, task->group->point_count, reading->point, track.next);
+}
+
+/* How many of them, from the first on, go on together. */
+static size_t
+together(const struct task *task, const struct reading *readings, size_t count)
+{
+	const struct point *points = task->group->points;
+	const struct reading *first = &readings[0];
+	size_t some = 0;
+
+	while (some < count && some < SAMPLE_BATCH && readings[some].point == first->point + some &&
+		readings[some].received == first->received && readings[some].row == first->row &&
+		points[first->point + some].kind != POINT_TEXT)
+		some++;
+	return some;
+}
+
+/* Where a rule asks about one of them it is judged by itself, as always. */
+static void
+judge_batch(struct frozen *frozen, const struct sample_batch *batch, struct sample_item *items)
+{
+	struct sample sample;
+
+	for (uint32_t i = 0; frozen != NULL && i < batch->count; i++) {
+		if (!frozen_concerns(frozen, batch->first + i))
+			continue;
+		sample_of_batch(batch, i, &sample);
+		frozen_judge(frozen, &sample);
+		items[i].reason = sample.reason;
+		items[i].value = sample.value;
+	}
+}
+
+static void
+tell_together(struct task *task, struct row *row, const struct reading *readings, size_t count)
+{
+	struct poller *poller = task->poller;
+	struct sample_item items[SAMPLE_BATCH];
+	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
+		.first = row->tracks.id + readings[0].point, .count = (uint32_t)count,
+		.slot = task->slot, .step = task->group->interval, .good = true, .items = items,
+		.received = loop_wall_at(poller->parts.loop, readings[0].received) };
+
+	latest_expect(poller->parts.latest, batch.first, batch.count);
+	for (uint32_t i = 0; i < count; i++)
+		read_item(task, batch.first + i, &readings[i], &items[i]);
+	judge_batch(poller->parts.frozen, &batch, items);
+	for (uint32_t i = 0; i < count; i++)
+		batch.good &= reason_counts_as_good(items[i].reason);
+	poller->counters.samples += count;
+	feed_batch(poller->parts.feed, &batch);
+	tracks_advance_some(&row->tracks, task->group->point_count, readings[0].point, count,
+		(uint32_t)(task->slot + 1));
+}
+
+void
+task_readings(struct task *task, const struct reading *readings, size_t count)
+{
+	const struct reading *end = readings + count;
+
+	while (readings < end) {
+		struct row *row = row_of(task, readings);
+		size_t some = together(task, readings, (size_t)(end - readings));
+
+		if (some > 1 && task->busy &&
+			tracks_wait(&row->tracks, readings->point, some, task->slot)) {
+			tell_together(task, row, readings, some);
+			readings += some;
+		} else {
+			task_reading(task, readings++);
+		}
+	}
 }
 
 void

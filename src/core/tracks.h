@@ -58,6 +58,26 @@ tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next)
 		tracks->told = 0;
 	}
 }
+/* The same of `some` in a row, from that place on. */
+static inline void
+tracks_advance_some(struct tracks *tracks, size_t count, size_t place, size_t some, uint32_t next)
+{
+	if (tracks->list == NULL && tracks->told == 0 && some == count) {
+		tracks->next = next;
+		return;
+	}
+	for (size_t end = place + some; place < end; place++)
+		tracks_advance(tracks, count, place, next);
+}
+/* May they be told together that they are closed up to that slot? Each of them waited for it, or
+ * for one before it. some: 1 or more. */
+static inline bool
+tracks_wait(const struct tracks *tracks, size_t place, size_t some, int64_t slot)
+{
+	if (tracks->list != NULL || tracks->id == 0 || tracks->next > slot || place + some > 64)
+		return false;
+	return (tracks->told >> place & UINT64_MAX >> (64 - some)) == 0;
+}
 /* Are the slots before that one closed of all? False: perhaps not. */
 static inline bool
 tracks_all_reach(const struct tracks *tracks, int64_t slot)

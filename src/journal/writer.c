@@ -1021,19 +1021,19 @@ writer_record(struct writer *writer, enum record_kind kind, const void *body, si
 /* ---- samples ---- */
 
 static int64_t
-received_offset(const struct open_frame *open, const struct sample *sample)
+received_offset(const struct open_frame *open, int64_t received)
 {
-	return (sample->received - open->received) / 1000;
+	return (received - open->received) / 1000;
 }
 
 static void
-begin_samples(struct writer *writer, const struct sample *sample)
+begin_samples(struct writer *writer, int64_t slot, int64_t step, int64_t received)
 {
 	struct record_buffer *records = &writer->front->records;
 	struct open_frame *open = &writer->samples;
 
-	*open = (struct open_frame){ .is_open = true, .slot = sample->slot,
-		.step = sample->series->step, .received = sample->received };
+	*open = (struct open_frame){ .is_open = true, .slot = slot, .step = step,
+		.received = received };
 	open->frame = record_begin(records, KIND_SAMPLES, next_sequence(writer));
 	record_put_u64(records, (uint64_t)open->slot);
 	record_put_u64(records, (uint64_t)open->step);
@@ -1043,25 +1043,38 @@ begin_samples(struct writer *writer, const struct sample *sample)
 }
 
 static bool
-frame_takes(const struct open_frame *open, size_t frame_size, const struct sample *sample)
+frame_takes(const struct writer *writer, int64_t slot, int64_t step, int64_t received)
 {
-	int64_t offset = received_offset(open, sample);
+	const struct open_frame *open = &writer->samples;
+	size_t size = writer->front->records.used - open->frame;
+	int64_t offset = received_offset(open, received);
 
-	return open->is_open && open->slot == sample->slot &&
-		open->step == sample->series->step && offset >= INT32_MIN &&
-		offset <= INT32_MAX && frame_size < RECORD_BODY_MAX / 2;
+	return open->is_open && open->slot == slot && open->step == step &&
+		offset >= INT32_MIN && offset <= INT32_MAX && size < RECORD_BODY_MAX / 2;
+}
+
+/* Behind it stands a frame for samples of that slot. Returns how much later than the frame's
+ * first ones these were received. */
+static int64_t
+frame_for(struct writer *writer, int64_t slot, int64_t step, int64_t received)
+{
+	if (!frame_takes(writer, slot, step, received)) {
+		end_frame(writer);
+		begin_samples(writer, slot, step, received);
+	}
+	return received_offset(&writer->samples, received);
 }
 
 /* Each as one piece: there are many. Little endian, as all in records. */
 static void
-put_sample(struct record_buffer *records, const struct sample *sample, int64_t offset,
-	bool has_value)
+put_sample(struct writer *writer, uint32_t series, const struct sample_item *sample, int64_t offset)
 {
+	bool has_value = sample->reason == REASON_GOOD && !isnan(sample->value);
 	struct {
 		uint32_t series, flags, offset;
 		uint64_t numbers[2];
 	} __attribute__((packed)) packed = {
-		.series = htole32(sample->series->id),
+		.series = htole32(series),
 		.flags = htole32(sample->reason | (has_value ? RECORD_HAS_VALUE << 8 : 0u) |
 			(sample->has_raw ? RECORD_HAS_RAW << 8 : 0u)),
 		.offset = htole32((uint32_t)(int32_t)offset) };
@@ -1073,7 +1086,9 @@ put_sample(struct record_buffer *records, const struct sample *sample, int64_t o
 		packed.numbers[count++] = htole64(bits);
 	if (sample->has_raw)
 		packed.numbers[count++] = htole64(sample->raw);
-	record_put(records, &packed, offsetof(__typeof__(packed), numbers) + count * sizeof bits);
+	record_put(&writer->front->records, &packed,
+		offsetof(__typeof__(packed), numbers) + count * sizeof bits);
+	writer->samples.count++;
 }
 
 /* A series that has a note goes on in it until the notes are recorded: its slots are told in
@@ -1088,20 +1103,35 @@ must_overflow(const struct writer *writer, const struct series *series)
 uint64_t
 writer_sample(struct writer *writer, const struct sample *sample)
 {
-	struct record_buffer *records = &writer->front->records;
-	struct open_frame *open = &writer->samples;
-	bool has_value = sample->reason == REASON_GOOD && !isnan(sample->value);
+	struct sample_item item = { .value = sample->value, .raw = sample->raw,
+		.reason = sample->reason, .has_raw = sample->has_raw };
 
 	if (must_overflow(writer, sample->series)) {
 		overflow_note(&writer->overflow, sample->series, sample->slot, sample->slot);
 		return 0;
 	}
-	if (!frame_takes(open, records->used - open->frame, sample)) {
-		end_frame(writer);
-		begin_samples(writer, sample);
+	put_sample(writer, sample->series->id, &item, frame_for(writer, sample->slot,
+		sample->series->step, sample->received));
+	return writer->front->last;
+}
+
+uint64_t
+writer_batch(struct writer *writer, const struct sample_batch *batch)
+{
+	struct sample sample;
+	uint64_t last = 0;
+	int64_t offset;
+
+	if (writer_full(writer) || writer->overflow.open > 0) {
+		for (uint32_t i = 0; i < batch->count; i++) {
+			sample_of_batch(batch, i, &sample);
+			last = writer_sample(writer, &sample);
+		}
+		return last;
 	}
-	put_sample(records, sample, received_offset(open, sample), has_value);
-	open->count++;
+	offset = frame_for(writer, batch->slot, batch->step, batch->received);
+	for (uint32_t i = 0; i < batch->count; i++)
+		put_sample(writer, batch->first + i, &batch->items[i], offset);
 	return writer->front->last;
 }
 
@@ -1129,6 +1159,12 @@ feed_sample_in(void *arg, const struct sample *sample)
 }
 
 static void
+feed_batch_in(void *arg, const struct sample_batch *batch)
+{
+	writer_batch(arg, batch);
+}
+
+static void
 feed_run_in(void *arg, const struct sample_run *run)
 {
 	writer_run(arg, run);
@@ -1143,8 +1179,8 @@ feed_flush_in(void *arg)
 struct feed_listener
 writer_listener(struct writer *writer)
 {
-	return (struct feed_listener){ .sample = feed_sample_in, .run = feed_run_in,
-		.flush = feed_flush_in, .arg = writer };
+	return (struct feed_listener){ .sample = feed_sample_in, .batch = feed_batch_in,
+		.run = feed_run_in, .flush = feed_flush_in, .arg = writer };
 }
 
 uint64_t

@@ -23,6 +23,7 @@ struct fail;
 struct feed_listener;
 struct loop;
 struct sample;
+struct sample_batch;
 struct sample_run;
 struct writer;
 
@@ -72,9 +73,11 @@ uint64_t writer_record(struct writer *writer, enum record_kind kind, const void 
  * slot or another record: what a task learned is committed as a whole or not at all. 0: there
  * is no room, the slots are noted as store-full. */
 uint64_t writer_sample(struct writer *writer, const struct sample *sample);
+/* All of them, or one by one where there is hardly room. */
+uint64_t writer_batch(struct writer *writer, const struct sample_batch *batch);
 uint64_t writer_run(struct writer *writer, const struct sample_run *run);
 void writer_flush(struct writer *writer);
-/* The hook for the feed: the three above. */
+/* The hook for the feed: the four above. */
 struct feed_listener writer_listener(struct writer *writer);
 
 bool writer_full(const struct writer *writer); /* the next sample becomes store-full */

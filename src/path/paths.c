@@ -343,6 +343,21 @@ on_sample(void *arg, const struct sample *sample)
 }
 
 static void
+on_batch(void *arg, const struct sample_batch *batch)
+{
+	const struct paths *paths = arg;
+	struct sample sample;
+
+	if (paths->count == 0 ||
+		(batch->good && few_none(&paths->seen, batch->first, batch->count)))
+		return;
+	for (uint32_t i = 0; i < batch->count; i++) {
+		sample_of_batch(batch, i, &sample);
+		on_sample(arg, &sample);
+	}
+}
+
+static void
 on_run(void *arg, const struct sample_run *run)
 {
 	struct told told = { .step = run->series->step, .first = run->first, .last = run->last, .received = run->decided,
@@ -379,7 +394,7 @@ on_timer(void *arg)
 struct feed_listener
 paths_listener(struct paths *paths)
 {
-	return (struct feed_listener){ .sample = on_sample, .run = on_run, .flush = on_flush,
+	return (struct feed_listener){ .sample = on_sample, .batch = on_batch, .run = on_run, .flush = on_flush,
 		.arg = paths };
 }
 

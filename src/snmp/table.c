@@ -1043,35 +1043,62 @@ octets_limit(const struct table *table, const struct row *row)
 	return speed.reason == REASON_GOOD && speed.number > 0 ? speed.number / 8 * 1.1 : 0;
 }
 
+/* Of one row, until they are told together. */
+struct values {
+	uint32_t row;
+	size_t count;
+	struct reading list[SAMPLE_BATCH];
+};
+
 static void
-tell_point(const struct table *table, const struct ask_context *context, const struct row *row,
-	uint32_t number, size_t i, double limit)
+tell_values(const struct ask_context *context, struct values *values)
+{
+	task_readings(context->task, values->list, values->count);
+	values->count = 0;
+}
+
+static struct reading *
+next_value(const struct ask_context *context, struct values *values)
+{
+	if (values->count == SAMPLE_BATCH)
+		tell_values(context, values);
+	return &values->list[values->count++];
+}
+
+static void
+take_point(const struct table *table, const struct ask_context *context, const struct row *row,
+	struct values *values, size_t i, double limit)
 {
 	const struct point *point = &table->group->points[i];
-	struct reading reading = { .row = number, .point = (uint32_t)i,
-		.received = context->now };
+	struct reading *reading = next_value(context, values);
+	uint8_t reason = REASON_GOOD;
 	double scale;
-	const struct cell *cell = pick(table, row, i, &scale, &reading.reason);
+	const struct cell *cell = pick(table, row, i, &scale, &reason);
 	struct value value;
 	static char line[TEXT_MAX + 1]; /* not cleared for each value */
 
+	*reading = (struct reading){ .row = values->row, .point = (uint32_t)i, .reason = reason,
+		.received = context->now };
 	if (cell != NULL) {
 		const struct answer *answer = &table->answers[cell->answer];
 		uint16_t generation = (uint16_t)(answer->generation + row->history->resets);
 
 		value = cell_value(cell);
-		reading.received = answer->received;
-		value_read(&value, point, scale, &reading, line, sizeof line);
-		if (reading.reason == REASON_GOOD) {
-			reading.discontinuity = row->history->generations[i] != generation;
+		reading->received = answer->received;
+		value_read(&value, point, scale, reading, line, sizeof line);
+		if (reading->reason == REASON_GOOD) {
+			reading->discontinuity = row->history->generations[i] != generation;
 			row->history->generations[i] = generation;
 		}
 		if (table->chains[1 + i].carries)
-			reading.max_rate = limit;
-	} else if (reading.reason == REASON_GOOD) {
+			reading->max_rate = limit;
+	} else if (reason == REASON_GOOD) {
+		values->count--;
 		return;
 	}
-	task_reading(context->task, &reading);
+	/* The next one may be a text as well, and has the same line. */
+	if (point->kind == POINT_TEXT)
+		tell_values(context, values);
 }
 
 static void
@@ -1113,11 +1140,10 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 		row->history->resets++;
 }
 
-/* What tell_point does, for a counter that arrived as one in the first of its columns. The
- * reading's row stands already, and all that is not written here is zero. */
+/* What take_point does, for a counter that arrived as one in the first of its columns. */
 static inline void
-tell_count(const struct table *table, const struct ask_context *context,
-	struct row_history *history, const struct cell *cell, struct reading *reading)
+take_count(const struct table *table, struct row_history *history, const struct cell *cell,
+	struct reading *reading)
 {
 	const struct answer *answer = &table->answers[cell->answer];
 	uint16_t *known = &history->generations[reading->point];
@@ -1128,32 +1154,34 @@ tell_count(const struct table *table, const struct ask_context *context,
 	reading->received = answer->received;
 	reading->discontinuity = *known != generation;
 	*known = generation;
-	task_reading(context->task, reading);
 }
 
 static void
 tell_row(const struct table *table, const struct ask_context *context, struct row *row)
 {
-	struct reading count = { .row = task_row(context->task, row->history->key),
-		.reason = REASON_GOOD };
+	static struct values values; /* not cleared for each row */
 	const struct cell *cells = cell_at(table, row, 0);
 	double limit = octets_limit(table, row);
 
+	values.row = task_row(context->task, row->history->key);
 	judge_mark(table, context, row);
 	for (size_t i = 0; i < table->group->point_count; i++) {
+		struct reading *reading;
 		const struct chain *chain = &table->chains[1 + i];
 		const struct cell *cell = &cells[chain->first];
 
 		if (!chain->plain ||
 			(cell->type != VALUE_COUNTER64 && cell->type != VALUE_COUNTER32)) {
-			tell_point(table, context, row, count.row, i, limit);
+			take_point(table, context, row, &values, i, limit);
 			continue;
 		}
-		count.point = (uint32_t)i;
-		count.max_rate = chain->carries ? limit : 0;
-		tell_count(table, context, row->history, cell, &count);
+		reading = next_value(context, &values);
+		*reading = (struct reading){ .row = values.row, .point = (uint32_t)i,
+			.reason = REASON_GOOD, .max_rate = chain->carries ? limit : 0 };
+		take_count(table, row->history, cell, reading);
 	}
-	tell_infos(table, context, row, count.row);
+	tell_values(context, &values);
+	tell_infos(table, context, row, values.row);
 }
 
 /* An alternative that nobody has is not asked for again and again. */

@@ -93,6 +93,13 @@ task_reading(struct task *task, const struct reading *reading)
 		task->bench->lost += task->bench->counting;
 }
 
+void
+task_readings(struct task *task, const struct reading *readings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		task_reading(task, &readings[i]);
+}
+
 static void
 start(struct task *task)
 {

@@ -77,6 +77,13 @@ task_reading(struct task *task, const struct reading *reading)
 }
 
 void
+task_readings(struct task *task, const struct reading *readings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		task_reading(task, &readings[i]);
+}
+
+void
 task_done(struct task *task, uint8_t rest)
 {
 	task->status = rest == REASON_NO_SUCH_ROW ? 0 : 1;

@@ -30,6 +30,23 @@ an_id_that_is_met_without_an_item_stays_met(void)
 }
 
 static void
+of_neighbours_it_is_known_whether_something_is_kept_for_any(void)
+{
+	static int item;
+	struct few few = { 0 };
+
+	CHECK(!few_none(&few, 0, 1));
+	for (uint32_t id = 10; id < 200; id++)
+		few_put(&few, id, id == 150 ? &item : NULL);
+	CHECK(few_none(&few, 10, 64) && few_none(&few, 64, 64) && few_none(&few, 151, 49));
+	CHECK(few_none(&few, 87, 63) && !few_none(&few, 88, 63));
+	CHECK(!few_none(&few, 150, 1) && !few_none(&few, 128, 64));
+	CHECK(!few_none(&few, 9, 2) && !few_none(&few, 199, 2) && !few_none(&few, 250, 30));
+	CHECK(few_none(&few, 63, 1) && few_none(&few, 64, 1) && few_none(&few, 63, 2));
+	few_free(&few);
+}
+
+static void
 items_are_found_by_their_ids_in_whatever_order_they_came(void)
 {
 	static int items[1000];
@@ -75,5 +92,6 @@ going_through_gives_each_item_once_and_in_order(void)
 
 RUN_TESTS(TEST(an_id_that_was_not_met_is_neither_met_nor_kept),
 	TEST(an_id_that_is_met_without_an_item_stays_met),
+	TEST(of_neighbours_it_is_known_whether_something_is_kept_for_any),
 	TEST(items_are_found_by_their_ids_in_whatever_order_they_came),
 	TEST(going_through_gives_each_item_once_and_in_order))

@@ -276,6 +276,32 @@ a_gauge_without_a_whole_reading_has_none(void)
 	scratch_remove();
 }
 
+static void
+what_is_told_together_stands_there_as_if_told_one_by_one(void)
+{
+	struct sample_item items[] = { { 7, 70, REASON_GOOD, true, POINT_COUNTER },
+		{ 1.5, 0, REASON_GOOD, false, POINT_GAUGE },
+		{ (double)NAN, 0, REASON_TIMEOUT, false, POINT_GAUGE } };
+	struct sample_batch batch = { .first = counter.id, .count = 3, .slot = 100, .step = S,
+		.received = 100 * S, .items = items };
+	struct latest *latest = fresh_writer();
+	struct feed_listener listener = latest_listener(latest);
+	struct latest_base base = { true, false, 70, 100 * S };
+
+	latest_base_set(latest, counter.id, &base);
+	listener.batch(listener.arg, &batch);
+	CHECK(row_of(latest, &counter).has_raw && row_of(latest, &counter).raw == 70);
+	CHECK_NEAR(row_of(latest, &counter).value, 7, 0);
+	CHECK(latest_base_get(latest, counter.id, &base) && base.count == 70);
+	CHECK(!row_of(latest, &gauge).has_raw && row_of(latest, &gauge).good_at == 100 * S);
+	CHECK_NEAR(row_of(latest, &gauge).value, 1.5, 0);
+	CHECK_INT(row_of(latest, &text).reason, REASON_TIMEOUT);
+	CHECK_INT(row_of(latest, &text).slot, 100);
+	CHECK_INT(row_of(latest, &text).good_at, 0);
+	latest_close(latest);
+	scratch_remove();
+}
+
 RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots),
 	TEST(a_new_base_gives_the_former_one_back),
 	TEST(a_count_in_thousandths_shows_the_whole_reading),
@@ -285,4 +311,5 @@ RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots)
 	TEST(a_damaged_row_that_names_no_place_has_no_text),
 	TEST(a_time_of_a_good_sample_outlives_others_and_the_writer),
 	TEST(bases_are_known_after_ten_years_of_a_machine),
-	TEST(a_gauge_without_a_whole_reading_has_none))
+	TEST(a_gauge_without_a_whole_reading_has_none),
+	TEST(what_is_told_together_stands_there_as_if_told_one_by_one))

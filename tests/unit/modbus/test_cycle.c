@@ -166,7 +166,8 @@ static void
 begin(const char *interval)
 {
 	static const struct net_sim_server events = { NULL, received, NULL };
-	static const struct feed_listener listener = { see_sample, see_run, NULL, NULL };
+	static const struct feed_listener listener = { .sample = see_sample,
+		.run = see_run };
 	struct feed_listener hook;
 	struct paths_options path_options;
 	struct poller_parts parts;

@@ -1,0 +1,253 @@
+/* values - what a value costs from the driver on: rates, slots, latest, journal, paths, alarms.
+ *
+ *   values FOLDER [DEVICES [POINTS [POLLS [together]]]]     by default 10000 30 20
+ *
+ * Each device is polled once in each interval on virtual time, by a driver that has counters at
+ * hand at once; nobody watches any of them, as nobody does most of a plant's. With `together` a
+ * poll's values are told in one piece. All but the journal's own writing is measured:
+ *   ns_per_value X, lower quarter Y   of the pieces that an interval is told in
+ * Under callgrind --collect-atoff, --toggle-collect=tell_all counts instructions. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "alarm/alarms.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "core/device.h"
+#include "core/driver.h"
+#include "core/feed.h"
+#include "core/frozen.h"
+#include "core/latest.h"
+#include "core/poller.h"
+#include "core/series.h"
+#include "fake/loop_sim.h"
+#include "journal/writer.h"
+#include "path/paths.h"
+
+#define INTERVAL (60 * LOOP_S)
+#define TURNS 300 /* an interval: as many polls at a time as come in 40 ms of a large plant */
+#define POINTS_MOST 1000
+
+static struct bench {
+	struct loop *loop;
+	struct series_catalogue *catalogue;
+	struct writer *writer;
+	struct task **due; /* started and not yet told */
+	size_t due_count;
+	bool together;
+	uint64_t count;    /* that the counters say */
+	double *spent;     /* ns a value, of each turn */
+	size_t turns;
+} bench;
+
+/* ---- the driver ---- */
+
+static void *
+open_work(void *state, struct task *task)
+{
+	(void)state;
+	return task;
+}
+
+static void
+start(void *work, bool cautious)
+{
+	(void)cautious;
+	bench.due[bench.due_count++] = work;
+}
+
+static void
+nothing(void *work)
+{
+	(void)work;
+}
+
+static const struct driver driver = { .name = "bench", .open = open_work, .close = nothing,
+	.start = start, .cancel = nothing };
+
+static void
+tell(struct task *task)
+{
+	static struct reading readings[POINTS_MOST];
+	size_t count = task_group(task)->point_count;
+
+	task_exchange(task, true, LOOP_MS);
+	for (size_t i = 0; i < count; i++)
+		readings[i] = (struct reading){ .row = TASK_SCALAR, .point = (uint32_t)i,
+			.reason = REASON_GOOD, .bits = 64, .received = loop_mono(bench.loop),
+			.raw = bench.count + i };
+	if (bench.together)
+		task_readings(task, readings, count);
+	else
+		for (size_t i = 0; i < count; i++)
+			task_reading(task, &readings[i]);
+	task_done(task, REASON_GOOD);
+}
+
+static int64_t
+cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * LOOP_S + t.tv_nsec;
+}
+
+void tell_all(void);
+
+void
+tell_all(void)
+{
+	int64_t before = cpu();
+	size_t count = bench.due_count;
+
+	for (size_t i = 0; i < bench.due_count; i++)
+		tell(bench.due[i]);
+	bench.due_count = 0;
+	if (count > 0)
+		bench.spent[bench.turns++] = (double)(cpu() - before) / (double)count;
+}
+
+/* ---- the plant ---- */
+
+static const char *const no_parents[] = { NULL };
+
+static void
+make_plant(struct inventory *inventory, size_t device_count, size_t point_count)
+{
+	struct device *devices = mem_array(device_count, sizeof *devices);
+	struct group *groups = mem_array(device_count, sizeof *groups);
+	struct point *points = mem_array(point_count, sizeof *points);
+
+	for (size_t i = 0; i < point_count; i++)
+		points[i] = (struct point){ .name = mem_format("counter_%zu", i), .unit = "1/s",
+			.text = "", .kind = POINT_COUNTER, .scale = 1 };
+	for (size_t i = 0; i < device_count; i++) {
+		groups[i] = (struct group){ .name = "points", .interval = INTERVAL, .suffix = "",
+			.profile = "standard", .driver = &driver, .points = points,
+			.point_count = point_count };
+		devices[i] = (struct device){ .name = mem_format("sw-%zu", i),
+			.address = "10.0.0.1", .protocol = "bench", .place = "", .owner = "",
+			.asset = "", .text = "", .parents = no_parents, .interval = INTERVAL,
+			.profile = "standard", .groups = &groups[i], .group_count = 1 };
+	}
+	*inventory = (struct inventory){ .devices = devices, .device_count = device_count,
+		.references = 1 };
+}
+
+static uint64_t
+put_record(void *arg, enum record_kind kind, const void *body, size_t size)
+{
+	(void)arg;
+	return writer_record(bench.writer, kind, body, size);
+}
+
+static const struct series *
+show(void *arg, uint32_t id)
+{
+	(void)arg;
+	return series_show(bench.catalogue, id);
+}
+
+static const struct series *
+keep(void *arg, uint32_t id)
+{
+	(void)arg;
+	return series_get(bench.catalogue, id);
+}
+
+static void
+fail_if(bool failed, const struct fail *why)
+{
+	if (!failed)
+		return;
+	fprintf(stderr, "values: %s\n", why->text);
+	exit(1);
+}
+
+/* Wired as poller_main does. Lives until the process ends. */
+static struct poller *
+make_poller(const char *folder, struct inventory *inventory)
+{
+	static struct feed feed;
+	struct writer_options to = { .state_dir = folder };
+	struct writer_events events = { 0 };
+	struct fail why;
+	struct latest *latest = latest_open_writer(folder, &why);
+	struct paths_options paths = { bench.loop, show, keep, NULL };
+	struct alarms_options alarms = { .loop = bench.loop, .record = put_record,
+		.series = show, .keep = keep, .latest = latest };
+	struct poller_parts parts = { .loop = bench.loop, .latest = latest, .feed = &feed,
+		.frozen = frozen_new(latest), .drivers = { { &driver, &bench } },
+		.driver_count = 1 };
+	struct feed_listener listeners[4];
+	struct alarms *watching;
+
+	fail_if(latest == NULL, &why);
+	bench.catalogue = parts.catalogue = series_open(folder, true, &why);
+	fail_if(bench.catalogue == NULL, &why);
+	bench.writer = writer_open(bench.loop, &to, &events, 1, &why);
+	fail_if(bench.writer == NULL, &why);
+	listeners[0] = latest_listener(latest);
+	listeners[1] = writer_listener(bench.writer);
+	listeners[2] = paths_listener(paths_new(&paths, inventory));
+	watching = alarms_new(&alarms, inventory);
+	alarms_begin(watching);
+	listeners[3] = alarms_listener(watching);
+	for (int i = 0; i < 4; i++)
+		feed_add(&feed, &listeners[i]);
+	return poller_new(&parts);
+}
+
+static size_t
+number(char *const *argv, int argc, int at, size_t usual)
+{
+	return argc > at ? strtoul(argv[at], NULL, 10) : usual;
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	const double *one = a, *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t devices = number(argv, argc, 2, 10000), points = number(argv, argc, 3, 30);
+	size_t polls = number(argv, argc, 4, 20);
+	struct inventory inventory;
+	struct fail why;
+
+	if (argc < 2 || points > POINTS_MOST) {
+		fprintf(stderr, "usage: values FOLDER [DEVICES [POINTS [POLLS [together]]]]\n");
+		return 2;
+	}
+	bench.together = argc > 5;
+	bench.spent = mem_array((polls + 2) * TURNS, sizeof *bench.spent);
+	bench.due = mem_array(devices, sizeof(struct task *));
+	log_open(LOG_TARGET_NONE, "");
+	loop_sim_begin(1000 * LOOP_S, INT64_C(1767225600) * LOOP_S);
+	bench.loop = loop_new(&why);
+	make_plant(&inventory, devices, points);
+	poller_configure(make_poller(argv[1], &inventory), &inventory);
+	for (size_t turn = 0; turn < (polls + 2) * TURNS; turn++) {
+		loop_sim_for(bench.loop, INTERVAL / TURNS);
+		bench.count += 100;
+		if (turn == 2 * TURNS)
+			bench.turns = 0;
+		tell_all();
+	}
+	qsort(bench.spent, bench.turns, sizeof *bench.spent, by_size);
+	printf("ns_per_value %.1f, lower quarter %.1f\n",
+		bench.spent[bench.turns / 2] / (double)points,
+		bench.spent[bench.turns / 4] / (double)points);
+	return 0;
+}
