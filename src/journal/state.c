@@ -30,6 +30,8 @@ struct state {
 	struct loop_timer retry;
 	struct loop_worker *worker;
 	bool changed, busy, refused;
+	void (*tell)(struct state_file *file, void *arg); /* or NULL */
+	void *tell_arg;
 	/* the worker's while busy */
 	char *text;
 	size_t size;
@@ -189,18 +191,38 @@ saved(void *arg)
 	}
 }
 
+struct state_file {
+	FILE *stream;
+};
+
+void
+state_put(struct state_file *file, const char *key, const char *value)
+{
+	write_escaped(file->stream, key);
+	fputc('\t', file->stream);
+	write_escaped(file->stream, value);
+	fputc('\n', file->stream);
+}
+
+void
+state_on_save(struct state *state, void (*tell)(struct state_file *, void *), void *arg)
+{
+	state->tell = tell;
+	state->tell_arg = arg;
+}
+
 static void
 take_text(struct state *state)
 {
-	FILE *file = open_memstream(&state->text, &state->size);
+	struct state_file file = { open_memstream(&state->text, &state->size) };
 
-	for (struct fact *fact = state->facts; file != NULL && fact != NULL; fact = fact->hh.next) {
-		write_escaped(file, fact->key);
-		fputc('\t', file);
-		write_escaped(file, fact->value);
-		fputc('\n', file);
-	}
-	if (file == NULL || fclose(file) != 0)
+	if (file.stream == NULL)
+		abort();
+	for (struct fact *fact = state->facts; fact != NULL; fact = fact->hh.next)
+		state_put(&file, fact->key, fact->value);
+	if (state->tell != NULL)
+		state->tell(&file, state->tell_arg);
+	if (fclose(file.stream) != 0)
 		abort();
 	state->changed = false;
 }
@@ -328,6 +350,25 @@ state_set(struct state *state, const char *key, const char *value)
 	value = mem_text(value);
 	free(fact->value);
 	fact->value = (char *)value;
+}
+
+bool
+state_take(struct state *state, const char *key, char *to, size_t size)
+{
+	struct fact *fact;
+
+	HASH_FIND_STR(state->facts, key, fact);
+	if (fact == NULL || strlen(fact->value) >= size)
+		return false;
+	memcpy(to, fact->value, strlen(fact->value) + 1);
+	drop(state, fact);
+	return true;
+}
+
+void
+state_touch(struct state *state)
+{
+	state->changed = true;
 }
 
 void

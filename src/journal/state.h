@@ -24,6 +24,15 @@ const char *state_get(const struct state *state, const char *key);
 void state_set(struct state *state, const char *key, const char *value); /* NULL removes */
 void state_each(const struct state *state,
 	void (*visit)(const char *key, const char *value, void *arg), void *arg);
+/* Takes it out, for who keeps it in another form from now on and tells it by state_on_save: what
+ * is to be saved does not change by that. False when it is not there or does not fit. */
+bool state_take(struct state *state, const char *key, char *to, size_t size);
+/* What else stands in the file: tell is called on the loop each time it is about to be written,
+ * and puts facts that state_set does not know. state_touch: they have changed. */
+struct state_file;
+void state_on_save(struct state *state, void (*tell)(struct state_file *file, void *arg), void *arg);
+void state_put(struct state_file *file, const char *key, const char *value);
+void state_touch(struct state *state);
 /* Has it saved soon when something has changed; returns at once. A disk that refuses is
  * logged once and tried again every 10 s. */
 void state_save(struct state *state);

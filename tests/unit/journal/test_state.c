@@ -38,6 +38,47 @@ facts_survive_whatever_text_they_hold(void)
 }
 
 static void
+tell_uptime(struct state_file *file, void *arg)
+{
+	char text[8];
+
+	snprintf(text, sizeof text, "%d", *(int *)arg);
+	state_put(file, "sw-1\tuptime", text);
+}
+
+static void
+what_is_told_when_it_is_saved_stands_in_the_file_and_is_taken_out_of_it(void)
+{
+	struct loop *loop = loop_new(NULL);
+	struct state *state;
+	int ticks = 7;
+	char text[8] = "-";
+
+	scratch_make();
+	state = state_open(loop, scratch_path("rows"), NULL);
+	state_on_save(state, tell_uptime, &ticks);
+	state_set(state, "map", "1");
+	ticks = 8;
+	CHECK(state_close(state));
+	state = state_open(loop, scratch_path("rows"), NULL);
+	CHECK(!state_take(state, "sw-1\tuptime", text, 1));
+	CHECK(state_take(state, "sw-1\tuptime", text, sizeof text));
+	CHECK_STR(text, "8");
+	CHECK(!state_take(state, "sw-1\tuptime", text, sizeof text));
+	CHECK_STR(state_get(state, "map"), "1");
+	CHECK(state_saved(state));
+	state_touch(state);
+	CHECK(!state_saved(state));
+	/* Nobody tells it any more. */
+	CHECK(state_close(state));
+	state = state_open(loop, scratch_path("rows"), NULL);
+	CHECK(state_get(state, "sw-1\tuptime") == NULL);
+	CHECK(state_close(state));
+	loop_free(loop);
+	scratch_remove();
+}
+
+static void
 count_lines(char level, const char *line, void *arg)
 {
 	unsigned *lines = arg;
@@ -119,6 +160,7 @@ a_second_daemon_is_told_who_holds_the_folder(void)
 }
 
 RUN_TESTS(TEST(facts_survive_whatever_text_they_hold),
+	TEST(what_is_told_when_it_is_saved_stands_in_the_file_and_is_taken_out_of_it),
 	TEST(a_damaged_line_is_left_out_and_the_others_stay),
 	TEST(a_disk_that_refuses_is_logged_once_and_the_facts_are_saved_when_it_takes_again),
 	TEST(a_second_daemon_is_told_who_holds_the_folder))
