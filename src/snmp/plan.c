@@ -42,14 +42,6 @@ struct plan_items {
 	struct item list[];
 };
 
-struct plan {
-	uint32_t point_count, count;
-	unsigned polls;
-	uint16_t generation; /* of the last good readings, where there are no items */
-	bool one_by_one; /* the agent did not say which object it cannot answer */
-	struct plan_items *items; /* NULL between polls, where nothing is to be kept of any */
-};
-
 /* ---- items, of which only as many are needed as devices are polled at a time ---- */
 
 static uint32_t
@@ -111,23 +103,18 @@ info_count(const struct group *group)
 	return wire != NULL ? wire->info_count : 0;
 }
 
-struct plan *
-plan_new(const struct group *group)
+void
+plan_open(struct plan *plan, const struct group *group)
 {
-	struct plan *plan = mem_zero(sizeof *plan);
-
-	plan->point_count = (uint32_t)group->point_count;
-	plan->count = (uint32_t)(group->point_count + info_count(group));
-	return plan;
+	*plan = (struct plan){ .point_count = (uint32_t)group->point_count,
+		.count = (uint32_t)(group->point_count + info_count(group)) };
 }
 
 void
-plan_free(struct plan *plan)
+plan_close(struct plan *plan)
 {
-	if (plan == NULL)
-		return;
 	free(plan->items);
-	free(plan);
+	plan->items = NULL;
 }
 
 static const struct snmp_oid *
@@ -177,8 +164,9 @@ begin_anew(struct plan *plan, struct plan_stock *stock, bool infos)
 void
 plan_begin(struct plan *plan, const struct ask_context *context)
 {
-	bool infos = plan->polls++ % INFO_EVERY == 0;
+	bool infos = plan->polls == 0;
 
+	plan->polls = (uint8_t)((plan->polls + 1) % INFO_EVERY);
 	plan->one_by_one = false;
 	if (plan->items == NULL) {
 		begin_anew(plan, context->stock, infos);

@@ -52,9 +52,16 @@ struct ask_context {
 	struct plan_stock *stock;  /* a plan's only */
 };
 
-struct plan;
-struct plan *plan_new(const struct group *group);
-void plan_free(struct plan *plan); /* NULL is fine */
+/* A member of what polls; its members are plan.c's. */
+struct plan {
+	struct plan_items *items; /* NULL between polls, where nothing is to be kept of any */
+	uint32_t point_count, count;
+	uint16_t generation; /* of the last good readings, where there are no items */
+	uint8_t polls;       /* up to the next one that asks for informations */
+	bool one_by_one;     /* the agent did not say which object it cannot answer */
+};
+void plan_open(struct plan *plan, const struct group *group);
+void plan_close(struct plan *plan); /* one that is zeroed is fine */
 
 void plan_begin(struct plan *plan, const struct ask_context *context);
 /* The next question, false when there is none. Asking twice without feeding changes nothing. */

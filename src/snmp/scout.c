@@ -33,7 +33,9 @@ struct scouts {
 
 struct scout {
 	struct scouts *scouts;
-	struct session *session;
+	struct session session;
+	struct snmp_options options; /* the session's, as name is */
+	char *name;
 	struct scout *next; /* among those that wait */
 	bool waiting;
 	void (*known)(const struct scout_result *result, void *arg);
@@ -162,7 +164,7 @@ send_next(struct scout *scout)
 		request.tries = FIRST_TRIES;
 	else if (scout->silent > 0)
 		request.tries = 1;
-	session_send(scout->session, &request);
+	session_send(&scout->session, &request);
 }
 
 static void
@@ -321,9 +323,10 @@ scout_new(struct scouts *scouts, const char *name, const struct snmp_options *op
 	scout->identity[0].oid = (struct snmp_oid){ descr_ids, COUNT(descr_ids) };
 	scout->identity[1].oid = (struct snmp_oid){ object_id_ids, COUNT(object_id_ids) };
 	scout->identity[2].oid = (struct snmp_oid){ name_ids, COUNT(name_ids) };
-	scout->session = session_open(snmp_sessions(scouts->snmp), name, options, &session_events,
-		scout, why);
-	if (scout->session == NULL) {
+	scout->options = *options;
+	scout->name = mem_text(name);
+	if (session_open(&scout->session, snmp_sessions(scouts->snmp), scout->name, &scout->options,
+		    &session_events, scout, why) == -1) {
 		scout_free(scout);
 		return NULL;
 	}
@@ -350,7 +353,8 @@ scout_free(struct scout *scout)
 	if (scout->waiting)
 		leave_queue(scout);
 	loop_timer_stop(scout->scouts->loop, &scout->end);
-	session_close(scout->session);
+	session_close(&scout->session);
+	free(scout->name);
 	free(scout->asked);
 	free(scout);
 }

@@ -48,15 +48,10 @@ struct sessions {
 	unsigned spare;
 };
 
-enum session_state {
-	SESSION_IDLE,
-	SESSION_PAUSE, /* waits for the gap that max_rate demands, or for its keys */
-	SESSION_SENT,
-};
-
 /* One request under way. Large, so only sessions that are busy hold one. */
 struct exchange {
 	struct exchange *next;   /* free ones */
+	struct mux_peer peer;
 	struct mux_request out;
 	struct loop_timer timer;
 	struct session_request request;
@@ -75,25 +70,16 @@ struct exchange {
  * nobody answers. */
 #define SPARE 256
 
-struct session {
-	struct sessions *sessions;
-	/* Of the options what is needed later. */
-	int64_t timeout;
-	double max_rate;
-	uint8_t version, retries;
-	uint8_t state;           /* enum session_state */
-	uint32_t retried;
-	const struct session_events *events;
-	void *arg;
+/* What most sessions never have. */
+struct session_more {
 	/* Versions 1 and 2c by the reference engine, version 3; neither: the fast engine. */
 	void *library;
 	struct v3 *v3;
-	char *engine;            /* as told to the owner; V3_ENGINE_TEXT bytes, NULL without v3 */
+	char engine[V3_ENGINE_TEXT]; /* as told to the owner */
 	struct mux_source *source; /* NULL: nobody asks for its strays */
-	struct exchange *now;    /* NULL: not busy */
-	int64_t next_send;
-	struct mux_peer peer;
-	char texts[];            /* of the peer: name and community */
+	int64_t next_send;         /* with max_rate: no request before */
+	struct net_addr stranger;  /* who answered instead, told to the log */
+	uint32_t wrong_source;     /* so often */
 };
 
 /* ---- the library ---- */
@@ -176,10 +162,31 @@ sessions_answered(const struct sessions *sessions)
 	return sessions->answered;
 }
 
+static struct session_more *
+more_of(struct session *session)
+{
+	if (session->more == NULL)
+		session->more = mem_zero(sizeof *session->more);
+	return session->more;
+}
+
+static struct v3 *
+v3_of(const struct session *session)
+{
+	return session->more == NULL ? NULL : session->more->v3;
+}
+
+static void *
+library_of(const struct session *session)
+{
+	return session->more == NULL ? NULL : session->more->library;
+}
+
 static bool
 is_fast(const struct session *session)
 {
-	return session->library == NULL && (session->v3 == NULL || v3_is_fast(session->v3));
+	return session->more == NULL || (session->more->library == NULL &&
+		(session->more->v3 == NULL || v3_is_fast(session->more->v3)));
 }
 
 /* ---- what goes out ---- */
@@ -230,6 +237,12 @@ transport_close(netsnmp_transport *transport)
 	return 0;
 }
 
+static const char *
+community_of(const struct session *session)
+{
+	return session->options->community != NULL ? session->options->community : "";
+}
+
 static void *
 library_open(struct session *session, struct fail *why)
 {
@@ -247,14 +260,14 @@ library_open(struct session *session, struct fail *why)
 	transport->f_close = transport_close;
 
 	snmp_sess_init(&wanted);
-	wanted.version = session->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
-	wanted.community = (u_char *)session->peer.community;
-	wanted.community_len = strlen(session->peer.community);
+	wanted.version = session->options->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
+	wanted.community = (u_char *)community_of(session);
+	wanted.community_len = strlen(community_of(session));
 	wanted.timeout = 1; /* us: the deadline is ours, see forget */
 	wanted.retries = 0;
 	library = snmp_sess_add(&wanted, transport, NULL, NULL);
 	if (library == NULL)
-		fail_set(why, "%s: Net-SNMP: %s", session->peer.name, snmp_api_errstring(wanted.s_snmp_errno));
+		fail_set(why, "%s: Net-SNMP: %s", session->name, snmp_api_errstring(wanted.s_snmp_errno));
 	return library;
 }
 
@@ -412,7 +425,7 @@ static void
 forget(struct session *session)
 {
 	for (int i = 0; session->now->outstanding && i < FORGET_TURNS; i++)
-		snmp_sess_timeout(session->library);
+		snmp_sess_timeout(library_of(session));
 }
 
 /* ---- an answer against its question ---- */
@@ -488,7 +501,13 @@ exchange_release(struct sessions *sessions, struct exchange *exchange)
 static void
 end_exchange(struct session *session)
 {
+	const struct mux_peer *peer = &session->now->peer;
+
 	mux_close(session->sessions->mux, &session->now->out);
+	if (peer->wrong_source > 0) {
+		more_of(session)->stranger = peer->stranger;
+		more_of(session)->wrong_source = peer->wrong_source;
+	}
 	loop_timer_stop(session->sessions->loop, &session->now->timer);
 	exchange_release(session->sessions, session->now);
 	session->now = NULL;
@@ -511,7 +530,7 @@ give_up(struct session *session)
 	char *text = session->sessions->text, span[32];
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
-	str_time_span(span, sizeof span, session->timeout);
+	str_time_span(span, sizeof span, session->options->timeout);
 	snprintf(text, ANSWER_TEXT, "no answer to %d %s within %s%s",
 		session->now->tries, session->now->tries == 1 ? "request" : "requests", span,
 		session->now->tries == 1 ? "" : " each");
@@ -521,7 +540,7 @@ give_up(struct session *session)
 		answer->reason = REASON_WRONG_SOURCE;
 		snprintf(text, ANSWER_TEXT,
 			"the answer came from %s instead, set snmp.source = \"any\" to accept it",
-			net_addr_text(stranger, sizeof stranger, &session->peer.stranger, true));
+			net_addr_text(stranger, sizeof stranger, &session->now->peer.stranger, true));
 	} else if (session->now->error != 0) {
 		answer->reason = session->now->error == ECONNREFUSED ? REASON_REFUSED :
 			session->now->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
@@ -529,8 +548,8 @@ give_up(struct session *session)
 			session->now->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
 			strerror(session->now->error));
 	}
-	if (session->v3 != NULL && answer->reason == REASON_TIMEOUT &&
-		v3_silent(session->v3, text, ANSWER_TEXT))
+	if (v3_of(session) != NULL && answer->reason == REASON_TIMEOUT &&
+		v3_silent(v3_of(session), text, ANSWER_TEXT))
 		answer->reason = REASON_AUTH;
 	session->sessions->timed_out++;
 	finish(session);
@@ -572,7 +591,7 @@ pdu_of(const struct session *session)
 static int64_t
 gap_of(const struct session *session)
 {
-	double rate = session->max_rate;
+	double rate = session->options->max_rate;
 
 	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
@@ -580,15 +599,15 @@ gap_of(const struct session *session)
 static bool
 fast_put_out(struct session *session)
 {
-	struct fast_question question = { .version = session->peer.version,
-		.community = session->peer.community, .id = (int32_t)session->now->out.id,
+	struct fast_question question = { .version = session->now->peer.version,
+		.community = session->now->peer.community, .id = (int32_t)session->now->out.id,
 		.request = &session->now->request };
 	static uint8_t room[DATAGRAM_MAX];
 	const uint8_t *bytes;
 	size_t size;
 
-	bytes = session->v3 != NULL ?
-		v3_ask(session->v3, &session->now->request, session->now->out.id, &size) :
+	bytes = v3_of(session) != NULL ?
+		v3_ask(v3_of(session), &session->now->request, session->now->out.id, &size) :
 		fast_write(&question, room, sizeof room, &size);
 	if (bytes != NULL)
 		put_datagram(session, bytes, size);
@@ -606,15 +625,15 @@ put_out(struct session *session)
 	if (is_fast(session))
 		return fast_put_out(session);
 	pdu = pdu_of(session);
-	if (session->v3 != NULL) {
-		bytes = v3_write(session->v3, pdu, session->now->out.id, &size);
+	if (v3_of(session) != NULL) {
+		bytes = v3_write(v3_of(session), pdu, session->now->out.id, &size);
 		if (bytes != NULL)
 			put_datagram(session, bytes, size);
 		free(bytes);
 		return bytes != NULL;
 	}
 	session->now->outstanding = true;
-	if (pdu != NULL && snmp_sess_async_send(session->library, pdu, library_called, session))
+	if (pdu != NULL && snmp_sess_async_send(library_of(session), pdu, library_called, session))
 		return true;
 	session->now->outstanding = false;
 	snmp_free_pdu(pdu);
@@ -634,14 +653,14 @@ static void
 send_try(struct session *session)
 {
 	struct loop *loop = session->sessions->loop;
-	int64_t now = loop_mono(loop), until = full_tick(loop, now + session->timeout);
+	int64_t now = loop_mono(loop), until = full_tick(loop, now + session->options->timeout);
 
-	if (now < session->next_send) {
+	if (session->more != NULL && now < session->more->next_send) {
 		session->state = SESSION_PAUSE;
-		loop_timer_at(loop, &session->now->timer, session->next_send);
+		loop_timer_at(loop, &session->now->timer, session->more->next_send);
 		return;
 	}
-	if (session->v3 != NULL && !v3_ready(session->v3)) {
+	if (v3_of(session) != NULL && !v3_ready(v3_of(session))) {
 		session->state = SESSION_PAUSE;
 		loop_timer_in(loop, &session->now->timer, LOOP_TICK);
 		return;
@@ -650,7 +669,8 @@ send_try(struct session *session)
 	session->now->tries++;
 	session->now->tries_left--;
 	session->now->sent_at = now;
-	session->next_send = now + gap_of(session);
+	if (gap_of(session) > 0)
+		more_of(session)->next_send = now + gap_of(session);
 	session->now->error = 0;
 	loop_timer_at(loop, &session->now->timer,
 		until < session->now->request.deadline ? until : session->now->request.deadline);
@@ -699,7 +719,7 @@ library_read(struct session *session, const uint8_t *data, size_t size)
 	session->now->datagram_size = size;
 	/* Net-SNMP takes the number out of the set when it has read. */
 	NETSNMP_LARGE_FD_SET(NO_SOCKET, &session->sessions->ready);
-	snmp_sess_read2(session->library, &session->sessions->ready);
+	snmp_sess_read2(library_of(session), &session->sessions->ready);
 	session->now->datagram = NULL;
 	return session->now->understood;
 }
@@ -728,14 +748,14 @@ secure_answer(struct session *session, const uint8_t *data, size_t size,
 	enum v3_said said;
 
 	if (is_fast(session)) {
-		said = v3_hear(session->v3, data, size, peek, session->now->out.id, &answer, text,
+		said = v3_hear(v3_of(session), data, size, peek, session->now->out.id, &answer, text,
 			ANSWER_TEXT);
 		if (said == V3_ANSWER)
 			set_answer(session, answer.error_status, answer.error_index,
 				answer.room->varbinds, answer.count);
 		return said;
 	}
-	said = v3_read(session->v3, data, size, peek, session->now->out.id, &pdu, text, ANSWER_TEXT);
+	said = v3_read(v3_of(session), data, size, peek, session->now->out.id, &pdu, text, ANSWER_TEXT);
 	if (said == V3_ANSWER) {
 		copy_answer(session, pdu);
 		snmp_free_pdu(pdu);
@@ -748,10 +768,10 @@ tell_engine(struct session *session)
 {
 	char engine[V3_ENGINE_TEXT];
 
-	v3_engine(session->v3, engine);
-	if (strcmp(engine, session->engine) == 0)
+	v3_engine(session->more->v3, engine);
+	if (strcmp(engine, session->more->engine) == 0)
 		return;
-	memcpy(session->engine, engine, sizeof engine);
+	memcpy(session->more->engine, engine, sizeof engine);
 	if (session->events->engine != NULL)
 		session->events->engine(engine, session->arg);
 }
@@ -771,7 +791,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	enum v3_said said = V3_ANSWER;
 	char *text = session->sessions->text;
 
-	if (session->v3 != NULL)
+	if (v3_of(session) != NULL)
 		said = secure_answer(session, data, size, peek, text);
 	else if (is_fast(session) ? !fast_answer(session, peek) :
 		!library_read(session, data, size))
@@ -796,7 +816,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		finish(session);
 		return;
 	}
-	if (session->v3 != NULL)
+	if (v3_of(session) != NULL)
 		tell_engine(session);
 	session->sessions->answered++;
 	session->now->answer.received = mono;
@@ -825,82 +845,69 @@ out_unsent(int error, void *arg)
 	session->now->error = error;
 }
 
-struct session *
-session_open(struct sessions *sessions, const char *name, const struct snmp_options *options,
-	const struct session_events *events, void *arg, struct fail *why)
+int
+session_open(struct session *session, struct sessions *sessions, const char *name,
+	const struct snmp_options *options, const struct session_events *events, void *arg,
+	struct fail *why)
 {
-	const char *community = options->community != NULL ? options->community : "";
-	size_t name_size = strlen(name) + 1, community_size = strlen(community) + 1;
-	struct session *session = mem_zero(sizeof *session + name_size + community_size);
-
-	session->sessions = sessions;
-	session->timeout = options->timeout;
-	session->max_rate = options->max_rate;
-	session->version = options->version;
-	session->retries = options->retries;
-	session->events = events;
-	session->arg = arg;
-	memcpy(session->texts, name, name_size);
-	memcpy(session->texts + name_size, community, community_size);
-	session->peer = (struct mux_peer){
-		.name = session->texts,
-		.address = options->address,
-		.version = options->version == 3 ? BER_V3 :
-			options->version == 1 ? BER_V1 : BER_V2C,
-		.community = session->texts + name_size,
-		.any_source = options->any_source,
-	};
-	if (options->version == 3)
-		session->engine = mem_zero(V3_ENGINE_TEXT);
-	if (options->version == 3)
-		session->v3 = v3_open(sessions->world, session->peer.name, &session->peer.address,
+	*session = (struct session){ .sessions = sessions, .name = name, .options = options,
+		.events = events, .arg = arg };
+	if (options->version == 3) {
+		more_of(session)->v3 = v3_open(sessions->world, name, &options->address,
 			&options->user, options->netsnmp);
-	else if (options->netsnmp)
-		session->library = library_open(session, why);
-	if (options->version != 3 && options->netsnmp && session->library == NULL) {
-		session_close(session);
-		return NULL;
+	} else if (options->netsnmp) {
+		more_of(session)->library = library_open(session, why);
+		if (session->more->library == NULL) {
+			session_close(session);
+			return -1;
+		}
 	}
-	return session;
+	return 0;
 }
 
 void
 session_close(struct session *session)
 {
-	if (session == NULL)
-		return;
+	struct session_more *more = session->more;
+
 	session_cancel(session);
-	mux_source_release(session->sessions->mux, session->source);
-	if (session->library != NULL)
-		snmp_sess_close(session->library);
-	v3_close(session->v3);
-	free(session->engine);
-	free(session);
+	if (more == NULL)
+		return;
+	mux_source_release(session->sessions->mux, more->source);
+	if (more->library != NULL)
+		snmp_sess_close(more->library);
+	v3_close(more->v3);
+	free(more);
+	session->more = NULL;
 }
 
 void
 session_engine(struct session *session, const char *hex)
 {
-	if (session->v3 == NULL)
+	if (v3_of(session) == NULL)
 		return;
-	v3_engine_set(session->v3, hex);
-	v3_engine(session->v3, session->engine);
+	v3_engine_set(session->more->v3, hex);
+	v3_engine(session->more->v3, session->more->engine);
 }
 
 void
 session_watch(struct session *session)
 {
-	if (session->source == NULL)
-		session->source = mux_source_hold(session->sessions->mux, &session->peer.address);
+	if (more_of(session)->source == NULL)
+		session->more->source = mux_source_hold(session->sessions->mux,
+			&session->options->address);
 }
 
 void
 session_count(const struct session *session, struct self_counts *counts)
 {
 	counts->retries += session->retried;
-	counts->wrong_source += session->peer.wrong_source;
-	if (session->source != NULL)
-		counts->strays += mux_source_strays(session->source);
+	if (session->now != NULL)
+		counts->wrong_source += session->now->peer.wrong_source;
+	else if (session->more != NULL)
+		counts->wrong_source += session->more->wrong_source;
+	if (session->more != NULL && session->more->source != NULL)
+		counts->strays += mux_source_strays(session->more->source);
 }
 
 bool
@@ -909,20 +916,40 @@ session_busy(const struct session *session)
 	return session->state != SESSION_IDLE;
 }
 
+static struct mux_peer
+peer_of(const struct session *session)
+{
+	const struct snmp_options *options = session->options;
+	struct mux_peer peer = {
+		.name = session->name,
+		.address = options->address,
+		.version = options->version == 3 ? BER_V3 :
+			options->version == 1 ? BER_V1 : BER_V2C,
+		.community = community_of(session),
+		.any_source = options->any_source,
+	};
+
+	if (session->more != NULL) {
+		peer.stranger = session->more->stranger;
+		peer.wrong_source = session->more->wrong_source;
+	}
+	return peer;
+}
+
 void
 session_send(struct session *session, const struct session_request *request)
 {
 	struct exchange *now = exchange_hold(session->sessions);
 
-	*now = (struct exchange){ .request = *request,
-		.tries_left = request->tries > 0 ? request->tries : session->retries + 1,
-		.out = { .peer = &session->peer, .answered = out_answered, .refused = out_refused,
+	*now = (struct exchange){ .request = *request, .peer = peer_of(session),
+		.tries_left = request->tries > 0 ? request->tries : session->options->retries + 1,
+		.out = { .peer = &now->peer, .answered = out_answered, .refused = out_refused,
 			.unsent = out_unsent, .arg = session,
 			.reads_varbinds = is_fast(session) } };
 	loop_timer_init(&now->timer, timer_ran, session);
 	session->now = now;
-	if (session->v3 != NULL)
-		v3_begin(session->v3);
+	if (v3_of(session) != NULL)
+		v3_begin(v3_of(session));
 	send_try(session);
 }
 

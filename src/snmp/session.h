@@ -71,12 +71,32 @@ struct session_events {
 	void (*engine)(const char *hex, void *arg);
 };
 
-struct session;
-/* options and name (for messages) are copied, events stay the caller's. */
-struct session *session_open(struct sessions *sessions, const char *name,
+enum session_state {
+	SESSION_IDLE,
+	SESSION_PAUSE, /* waits for the gap that max_rate demands, or for its keys */
+	SESSION_SENT,
+};
+
+/* A member of what asks; its members are session.c's. Of a fleet nearly all are idle, so what
+ * a request needs is held only while one is under way. */
+struct session {
+	struct sessions *sessions;
+	const char *name;
+	const struct snmp_options *options;
+	const struct session_events *events;
+	void *arg;
+	struct exchange *now;      /* NULL: not busy */
+	struct session_more *more; /* NULL: plain version 1 or 2c, and nothing odd happened */
+	uint32_t retried;
+	uint8_t state;             /* enum session_state */
+};
+
+/* name (for messages), options and events stay the caller's. 0, or -1 and why: then it is as
+ * closed. */
+int session_open(struct session *session, struct sessions *sessions, const char *name,
 	const struct snmp_options *options, const struct session_events *events, void *arg,
 	struct fail *why);
-/* Cancels what is under way without a call. NULL is fine. */
+/* Cancels what is under way without a call. One that is zeroed is fine. */
 void session_close(struct session *session);
 /* Version 3: the engine ID from an earlier run; otherwise it is asked for first. */
 void session_engine(struct session *session, const char *hex);

@@ -36,10 +36,15 @@
 /* How long a device without sysUpTime is not asked for it again. */
 #define NO_UPTIME (10 * 60 * LOOP_S)
 
-/* What a device is being asked: sysUpTime, then what the work asks. Large, so only devices
- * that have something to ask hold one. */
+/* What a device is being asked: sysUpTime, then what the work asks; and who waits for his turn
+ * behind that. Large, so only devices that have something to ask hold one. */
 struct question {
-	struct question *next; /* free ones */
+	struct question *next;     /* free ones */
+	TAILQ_HEAD(, poll) queue;
+	struct snmp_work *current; /* whose request is under way */
+	const struct snmp_work *prepared; /* ask is its next one already */
+	unsigned lost;             /* tries without an answer */
+	bool with_uptime, probe;   /* of the request under way */
 	struct ask ask;
 	struct snmp_oid oids[ASK_MAX + 1];
 };
@@ -54,6 +59,8 @@ struct snmp {
 	struct plan_stock stock;
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
+	struct snmp_device **devices; /* in no order */
+	uint32_t device_count, device_room;
 };
 
 /* Questions and polls kept for the next: more are under way at once only when all is asked at
@@ -61,52 +68,48 @@ struct snmp {
 #define SPARE 256
 
 /* One device. Its works take turns, request by request, so that a long walk does not keep a
- * short group waiting. */
+ * short group waiting. In the order of use: what each request touches first. */
 struct snmp_device {
 	struct snmp *snmp;
-	const char *name;            /* these two are the inventory's, which outlives it */
-	const struct snmp_options *options;
-	struct session *session;
-	TAILQ_HEAD(, poll) queue;
-	struct snmp_work *current; /* whose request is under way */
+	struct question *question; /* NULL while there is nothing to ask */
+	struct session session;
+	struct counter_epoch epoch;
+	uint32_t no_uptime_until;  /* mono, whole seconds */
+	uint32_t number;           /* its place in snmp->devices */
+	uint16_t generation;       /* counts restarts */
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
 	bool has_uptime;           /* it has told sysUpTime */
-	bool with_uptime, probe;   /* of the request under way */
-	uint32_t varbinds;         /* learned from tooBig; 0 = no limit known */
-	uint32_t bulk;             /* varbinds of a GETBULK's answer that come through */
-	uint16_t saved_varbinds, saved_bulk; /* as they stand in the state */
-	uint16_t generation;       /* counts restarts */
-	int64_t no_uptime_until;
-	struct counter_epoch epoch;
-	uint64_t lost;             /* tries without an answer */
-	struct question *question; /* NULL while there is nothing to ask */
-	const struct snmp_work *prepared; /* question->ask is its next one already */
+	uint8_t varbinds;          /* learned from tooBig; 0 = no limit known */
+	uint8_t bulk;              /* varbinds of a GETBULK's answer that come through */
+	uint8_t saved_varbinds, saved_bulk; /* as they stand in the state */
 };
 
-enum work_state { WORK_IDLE, WORK_QUEUED, WORK_ASKING };
+enum work_state { WORK_BEGUN, WORK_QUEUED, WORK_ASKING };
 
 /* One that is under way. */
 struct poll {
 	struct poll *next; /* free ones */
 	struct snmp_work *work;
 	TAILQ_ENTRY(poll) entry;
+	enum work_state state;
 	bool probe;    /* sysUpTime alone comes first in this poll */
 	bool cautious; /* and is tried once only */
 	unsigned answered; /* requests */
 	int64_t deadline;
-	uint64_t lost_before; /* device->lost when it began */
+	unsigned lost_before; /* question->lost when it began */
 	struct loop_timer timer;
 };
 
-/* One group of a device. */
+/* One group of a device: a table, or scalars. */
 struct snmp_work {
 	struct snmp_device *device;
 	struct task *task;
-	struct plan *plan;   /* scalars */
-	struct table *table; /* or a table */
 	struct poll *poll;   /* NULL: idle */
-	enum work_state state;
-	uint32_t octets;     /* of a table: what a varbind takes, as BULK_VARBIND */
+	struct table *table; /* NULL: scalars */
+	union {
+		struct plan plan;
+		uint32_t octets; /* of a table: what a varbind takes, as BULK_VARBIND */
+	};
 };
 
 static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
@@ -116,12 +119,18 @@ static void device_turn(struct snmp_device *device);
 static void work_timer_ran(void *arg);
 static void work_turn_over(struct snmp_work *work, const struct session_answer *answer);
 
+static const char *
+device_name(const struct snmp_device *device)
+{
+	return device->session.name;
+}
+
 /* ---- what was learned of the device's answers ---- */
 
 static void
 learned_key(char *to, size_t size, const struct snmp_device *device)
 {
-	snprintf(to, size, "%s answers", device->name);
+	snprintf(to, size, "%s answers", device_name(device));
 }
 
 static void
@@ -138,8 +147,8 @@ learned_load(struct snmp_device *device)
 	if (text == NULL || sscanf(text, "%u %u", &bulk, &varbinds) != 2 ||
 		bulk < BULK_LEAST || bulk > BULK_MOST || varbinds > BULK_MOST)
 		return;
-	device->bulk = device->saved_bulk = (uint16_t)bulk;
-	device->varbinds = device->saved_varbinds = (uint16_t)varbinds;
+	device->bulk = device->saved_bulk = (uint8_t)bulk;
+	device->varbinds = device->saved_varbinds = (uint8_t)varbinds;
 }
 
 /* What shrinks is saved at once: the next run shall not lose answers to learn it again. What
@@ -150,14 +159,14 @@ learned_save(struct snmp_device *device)
 	bool usual = device->bulk == BULK_MOST && device->varbinds == 0;
 	bool less = device->bulk < device->saved_bulk ||
 		device->varbinds != device->saved_varbinds;
-	bool more = device->bulk >= 2u * device->saved_bulk ||
+	bool more = device->bulk >= 2 * device->saved_bulk ||
 		(device->bulk == BULK_MOST && device->saved_bulk < BULK_MOST);
 	char key[80], text[40];
 
 	if (device->snmp->state == NULL || (!less && !more))
 		return;
-	device->saved_varbinds = (uint16_t)device->varbinds;
-	device->saved_bulk = (uint16_t)device->bulk;
+	device->saved_varbinds = device->varbinds;
+	device->saved_bulk = device->bulk;
 	learned_key(key, sizeof key, device);
 	snprintf(text, sizeof text, "%u %u", device->bulk, device->varbinds);
 	state_set(device->snmp->state, key, usual ? NULL : text);
@@ -175,7 +184,7 @@ context_of(const struct snmp_work *work)
 		.now = loop_mono(work->device->snmp->loop),
 		.generation = work->device->generation,
 		.epoch = &work->device->epoch,
-		.version = work->device->options->version,
+		.version = work->device->session.options->version,
 		.stock = &work->device->snmp->stock,
 	};
 }
@@ -191,8 +200,8 @@ most_varbinds(const struct snmp_work *work)
 		most = MESSAGE_BYTES * 16 / work->octets;
 		if (most > device->bulk)
 			most = device->bulk;
-	} else if (device->options->max_varbinds > 0)
-		most = device->options->max_varbinds;
+	} else if (device->session.options->max_varbinds > 0)
+		most = device->session.options->max_varbinds;
 	return device->varbinds > 0 && device->varbinds < most ? device->varbinds : most;
 }
 
@@ -209,7 +218,7 @@ limit_of(const struct snmp_work *work)
 	size_t most = most_varbinds(work);
 
 	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = ANSWER_BYTES,
-		.repetitions = work->device->options->max_repetitions };
+		.repetitions = work->device->session.options->max_repetitions };
 }
 
 static bool
@@ -218,7 +227,7 @@ work_next(struct snmp_work *work, const struct ask_context *context, struct ask 
 	struct ask_limit limit = limit_of(work);
 
 	return work->table != NULL ? table_next(work->table, context, &limit, ask) :
-		plan_next(work->plan, context, &limit, ask);
+		plan_next(&work->plan, context, &limit, ask);
 }
 
 static void
@@ -228,7 +237,7 @@ work_feed(struct snmp_work *work, const struct ask_context *context,
 	if (work->table != NULL)
 		table_feed(work->table, context, &work->device->question->ask, answer);
 	else
-		plan_feed(work->plan, context, &work->device->question->ask, answer);
+		plan_feed(&work->plan, context, &work->device->question->ask, answer);
 }
 
 static void
@@ -255,10 +264,9 @@ poll_end(struct snmp_work *work)
 	struct poll *poll = work->poll;
 
 	loop_timer_stop(snmp->loop, &poll->timer);
-	if (work->plan != NULL)
-		plan_rest(work->plan, &snmp->stock);
+	if (work->table == NULL)
+		plan_rest(&work->plan, &snmp->stock);
 	work->poll = NULL;
-	work->state = WORK_IDLE;
 	if (snmp->spare_polls >= SPARE) {
 		free(poll);
 		return;
@@ -266,6 +274,14 @@ poll_end(struct snmp_work *work)
 	poll->next = snmp->polls;
 	snmp->polls = poll;
 	snmp->spare_polls++;
+}
+
+static uint8_t
+grown(uint8_t bulk)
+{
+	unsigned more = bulk + bulk / 8u + 1;
+
+	return (uint8_t)(more < BULK_MOST ? more : BULK_MOST);
 }
 
 /* Tells what is left to tell; the last thing that happens to a poll. */
@@ -276,15 +292,13 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 	uint8_t verdict = REASON_BAD_REPLY;
 
 	if (complete && work->device->bulk < BULK_MOST) {
-		work->device->bulk += work->device->bulk / 8 + 1;
-		if (work->device->bulk > BULK_MOST)
-			work->device->bulk = BULK_MOST;
+		work->device->bulk = grown(work->device->bulk);
 		learned_save(work->device);
 	}
 	if (work->table != NULL)
 		verdict = table_end(work->table, &context, complete);
 	else if (complete)
-		plan_end(work->plan, &context);
+		plan_end(&work->plan, &context);
 	poll_end(work);
 	device_turn(work->device);
 	task_done(work->task, complete ? verdict : rest);
@@ -297,16 +311,22 @@ question_hold(struct snmp_device *device)
 {
 	struct snmp *snmp = device->snmp;
 
-	if (device->question != NULL)
-		return device->question;
-	device->question = snmp->questions;
-	if (device->question == NULL) {
-		device->question = mem_zero(sizeof *device->question);
+	struct question *question = device->question;
+
+	if (question != NULL)
+		return question;
+	question = snmp->questions;
+	if (question == NULL) {
+		question = mem_zero(sizeof *question);
 	} else {
-		snmp->questions = device->question->next;
+		snmp->questions = question->next;
 		snmp->spare--;
 	}
-	return device->question;
+	TAILQ_INIT(&question->queue);
+	question->current = NULL;
+	question->prepared = NULL;
+	device->question = question;
+	return question;
 }
 
 static void
@@ -315,7 +335,6 @@ question_release(struct snmp_device *device)
 	struct question *question = device->question;
 
 	device->question = NULL;
-	device->prepared = NULL;
 	if (question == NULL)
 		return;
 	if (device->snmp->spare >= SPARE) {
@@ -335,8 +354,15 @@ put_uptime(struct snmp_device *device, enum session_op op)
 	/* GETNEXT and GETBULK find the instance behind the object. */
 	device->question->oids[0] = (struct snmp_oid){ .ids = uptime_ids,
 		.count = op == SESSION_GET ? UPTIME_COUNT : UPTIME_COUNT - 1 };
-	device->with_uptime = true;
+	device->question->with_uptime = true;
 	return 1;
+}
+
+/* Asked for with each request, but where the device has none of late. */
+static bool
+wants_uptime(const struct snmp_device *device, const struct snmp_work *work, int64_t now)
+{
+	return device->no_uptime_until * LOOP_S <= now && !asks_one_by_one(work);
 }
 
 static void
@@ -347,53 +373,69 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 	struct ask_context context = context_of(work);
 	struct session_request request = { .oids = question->oids, .deadline = work->poll->deadline };
 
-	device->current = work;
-	device->with_uptime = false;
-	device->probe = work->poll->probe || (device->silence != REASON_GOOD && work->poll->answered == 0);
-	if (device->probe) {
+	question->current = work;
+	question->with_uptime = false;
+	question->probe = work->poll->probe ||
+		(device->silence != REASON_GOOD && work->poll->answered == 0);
+	if (question->probe) {
 		ask->op = SESSION_GET;
 		ask->count = 0;
 		request.tries = work->poll->cautious || device->silence != REASON_GOOD ? 1 : 0;
-	} else if (device->prepared != work && !work_next(work, &context, ask)) {
+	} else if (question->prepared != work && !work_next(work, &context, ask)) {
 		/* Not queued when there is nothing to ask, but see device_turn. */
 		ask->count = 0;
 	}
-	device->prepared = NULL;
-	if (device->probe ||
-		(device->no_uptime_until <= context.now && !asks_one_by_one(work)))
+	question->prepared = NULL;
+	if (question->probe || wants_uptime(device, work, context.now))
 		request.count = put_uptime(device, ask->op);
 	memcpy(question->oids + request.count, ask->oids, ask->count * sizeof ask->oids[0]);
-	request.names = work->table != NULL && !device->probe;
+	request.names = work->table != NULL && !question->probe;
 	request.whole = (uint16_t)request.count;
 	request.op = ask->op;
 	request.non_repeaters = ask->op == SESSION_GETBULK ? (uint16_t)request.count : 0;
 	request.max_repetitions = ask->max_repetitions;
 	request.count += ask->count;
-	work->state = WORK_ASKING;
-	session_send(device->session, &request);
+	work->poll->state = WORK_ASKING;
+	session_send(&device->session, &request);
 }
 
 static void
 device_turn(struct snmp_device *device)
 {
-	struct poll *poll = TAILQ_FIRST(&device->queue);
+	struct question *question = device->question;
+	struct poll *poll;
 
-	if (device->current != NULL)
+	if (question == NULL || question->current != NULL)
 		return;
+	poll = TAILQ_FIRST(&question->queue);
 	if (poll == NULL) {
 		question_release(device);
 		return;
 	}
-	TAILQ_REMOVE(&device->queue, poll, entry);
+	TAILQ_REMOVE(&question->queue, poll, entry);
 	device_ask(device, poll->work);
 }
 
 static void
 work_queue(struct snmp_work *work)
 {
-	work->state = WORK_QUEUED;
-	TAILQ_INSERT_TAIL(&work->device->queue, work->poll, entry);
+	work->poll->state = WORK_QUEUED;
+	TAILQ_INSERT_TAIL(&work->device->question->queue, work->poll, entry);
 	device_turn(work->device);
+}
+
+/* It is neither waiting for its turn nor asking any more. */
+static void
+work_withdraw(struct snmp_work *work)
+{
+	struct snmp_device *device = work->device;
+
+	if (work->poll->state == WORK_QUEUED)
+		TAILQ_REMOVE(&device->question->queue, work->poll, entry);
+	if (work->poll->state == WORK_ASKING) {
+		session_cancel(&device->session);
+		device->question->current = NULL;
+	}
 }
 
 /* ---- sysUpTime ---- */
@@ -401,17 +443,16 @@ work_queue(struct snmp_work *work)
 static void
 epoch_key(char *to, size_t size, const struct snmp_device *device)
 {
-	snprintf(to, size, "%s uptime", device->name);
+	snprintf(to, size, "%s uptime", device_name(device));
 }
 
 /* What was known before this process began. Mono tells how long ago that was as long as the
- * machine has not been restarted; then wall time has to do, clock steps and all. */
+ * machine has not been restarted; then wall time has to do, clock steps and all. From then on
+ * the device has it, not the state: see epochs_tell. */
 static void
 epoch_load(struct snmp_device *device)
 {
-	char key[80];
-	const char *text;
-	char boot[BOOT_ID], now[BOOT_ID] = "";
+	char key[80], text[120], boot[BOOT_ID], now[BOOT_ID] = "";
 	unsigned long ticks;
 	long long wall, mono;
 	int got;
@@ -419,8 +460,9 @@ epoch_load(struct snmp_device *device)
 	if (device->snmp->state == NULL)
 		return;
 	epoch_key(key, sizeof key, device);
-	text = state_get(device->snmp->state, key);
-	got = text == NULL ? 0 : sscanf(text, "%lu %lld %lld %39s", &ticks, &wall, &mono, boot);
+	if (!state_take(device->snmp->state, key, text, sizeof text))
+		return;
+	got = sscanf(text, "%lu %lld %lld %39s", &ticks, &wall, &mono, boot);
 	if (got < 2)
 		return;
 	device->epoch = (struct counter_epoch){ .known = true, .ticks = (uint32_t)ticks,
@@ -429,21 +471,63 @@ epoch_load(struct snmp_device *device)
 		device->epoch.at = mono;
 }
 
-/* Written seldom: any later restart is later than what stands there. */
+static void
+epoch_text(const struct snmp_device *device, const char *boot, char *text, size_t size)
+{
+	struct loop *loop = device->snmp->loop;
+
+	snprintf(text, size, "%lu %lld %lld %s", (unsigned long)device->epoch.ticks,
+		(long long)(loop_wall(loop) - (loop_mono(loop) - device->epoch.at)),
+		(long long)device->epoch.at, boot);
+}
+
+/* The state is being saved. There are as many of these as devices, so they are not kept there
+ * as texts as well. */
+static void
+epochs_tell(struct state_file *file, void *arg)
+{
+	struct snmp *snmp = arg;
+	char key[80], text[120], boot[BOOT_ID];
+
+	boot_id(boot, sizeof boot);
+	for (uint32_t i = 0; i < snmp->device_count; i++) {
+		const struct snmp_device *device = snmp->devices[i];
+
+		if (!device->epoch.known)
+			continue;
+		epoch_key(key, sizeof key, device);
+		epoch_text(device, boot, text, sizeof text);
+		state_put(file, key, text);
+	}
+}
+
+/* The device goes, but may come back with a reload. */
+static void
+epoch_keep(const struct snmp_device *device)
+{
+	char key[80], text[120], boot[BOOT_ID];
+
+	if (device->snmp->state == NULL || !device->epoch.known)
+		return;
+	epoch_key(key, sizeof key, device);
+	epoch_text(device, boot_id(boot, sizeof boot), text, sizeof text);
+	state_set(device->snmp->state, key, text);
+}
+
+/* Seldom: any later restart is later than what stands there. */
 static void
 epoch_save(const struct snmp_device *device)
 {
-	struct loop *loop = device->snmp->loop;
-	char key[80], text[120], boot[BOOT_ID];
-
 	if (device->snmp->state == NULL)
 		return;
-	epoch_key(key, sizeof key, device);
-	snprintf(text, sizeof text, "%lu %lld %lld %s", (unsigned long)device->epoch.ticks,
-		(long long)(loop_wall(loop) - (loop_mono(loop) - device->epoch.at)),
-		(long long)device->epoch.at, boot_id(boot, sizeof boot));
-	state_set(device->snmp->state, key, text);
+	state_touch(device->snmp->state);
 	state_save(device->snmp->state);
+}
+
+static uint32_t
+whole_seconds(int64_t mono)
+{
+	return (uint32_t)((mono + LOOP_S - 1) / LOOP_S);
 }
 
 /* False when another object stands there although the device has sysUpTime: then the rest of
@@ -458,13 +542,13 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 		return false;
 	if (varbind->value.type != VALUE_TICKS ||
 		oid_compare(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT) != 0) {
-		device->no_uptime_until = device->has_uptime ? 0 : received + NO_UPTIME;
+		device->no_uptime_until = device->has_uptime ? 0 : whole_seconds(received + NO_UPTIME);
 		return true;
 	}
 	device->has_uptime = true;
 	if (counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received)) {
 		device->generation++;
-		log_info("%s: restarted %lu s ago", device->name,
+		log_info("%s: restarted %lu s ago", device_name(device),
 			(unsigned long)(varbind->value.count / 100));
 		epoch_save(device);
 		device->varbinds = 0; /* maybe for new firmware */
@@ -480,14 +564,15 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 static void
 uptime_refused(struct snmp_device *device, int64_t deadline, int64_t received)
 {
-	device->no_uptime_until = device->has_uptime ? deadline : received + NO_UPTIME;
+	device->no_uptime_until =
+		whole_seconds(device->has_uptime ? deadline : received + NO_UPTIME);
 }
 
 /* Takes sysUpTime off the answer, so that the rest fits what the work asked. */
 static void
 strip_uptime(struct snmp_device *device, struct session_answer *answer, int64_t deadline)
 {
-	if (!device->with_uptime)
+	if (!device->question->with_uptime)
 		return;
 	if (answer->error_status == 0) {
 		if (!uptime_answered(device, &answer->varbinds[0], answer->received)) {
@@ -532,12 +617,12 @@ static void
 learn_loss(const struct snmp_work *work)
 {
 	struct snmp_device *device = work->device;
+	const struct question *question = device->question;
+	size_t half = question->ask.count * question->ask.max_repetitions / 2;
 
-	if (device->question->ask.op != SESSION_GETBULK || device->probe || work->poll->answered == 0)
+	if (question->ask.op != SESSION_GETBULK || question->probe || work->poll->answered == 0)
 		return;
-	device->bulk = device->question->ask.count * device->question->ask.max_repetitions / 2;
-	if (device->bulk < BULK_LEAST)
-		device->bulk = BULK_LEAST;
+	device->bulk = (uint8_t)(half < BULK_LEAST ? BULK_LEAST : half < BULK_MOST ? half : BULK_MOST);
 	learned_save(device);
 }
 
@@ -546,11 +631,11 @@ static bool
 shrink(struct snmp_device *device, struct session_answer *answer)
 {
 	const struct ask *ask = &device->question->ask;
-	size_t asked = device->with_uptime + ask->count *
+	size_t asked = device->question->with_uptime + ask->count *
 		(ask->op == SESSION_GETBULK ? ask->max_repetitions : 1);
 
 	if (asked > 1) {
-		device->varbinds = asked / 2;
+		device->varbinds = (uint8_t)(asked / 2 < BULK_MOST ? asked / 2 : BULK_MOST);
 		learned_save(device);
 		return true;
 	}
@@ -583,8 +668,9 @@ give_up_overdue(struct snmp_work *work)
 	str_time_span(span, sizeof span, task_group(work->task)->interval);
 	task_error(work->task, "asking for everything does not fit into %s", span);
 	/* Where nothing was lost on the way, it is the table that does not end. */
-	work_finish(work, false, work->table != NULL && work->poll->lost_before == work->device->lost ?
-		REASON_BAD_REPLY : REASON_TIMEOUT);
+	work_finish(work, false,
+		work->table != NULL && work->poll->lost_before == work->device->question->lost ?
+			REASON_BAD_REPLY : REASON_TIMEOUT);
 }
 
 /* The request ended in something that ends the poll as well. */
@@ -603,11 +689,12 @@ static void
 session_done(const struct session_answer *told, void *arg)
 {
 	struct snmp_device *device = arg;
-	struct snmp_work *work = device->current;
+	struct question *question = device->question;
+	struct snmp_work *work = question->current;
 	struct session_answer answer = *told;
-	bool about_uptime = device->with_uptime && told->error_index == 1, again;
+	bool about_uptime = question->with_uptime && told->error_index == 1, again;
 
-	device->current = NULL;
+	question->current = NULL;
 	/* Cut short by the deadline it tells nothing new: what was wrong before still is. */
 	if (answer.reason == REASON_TIMEOUT && device->silence != REASON_GOOD && is_overdue(work))
 		answer.reason = device->silence;
@@ -627,7 +714,7 @@ session_done(const struct session_answer *told, void *arg)
 		give_up(work, &answer);
 		return;
 	}
-	again = device->probe || ask_again(device, &answer, about_uptime);
+	again = question->probe || ask_again(device, &answer, about_uptime);
 	work_turn_over(work, again ? NULL : &answer);
 }
 
@@ -645,7 +732,7 @@ work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 		work_finish(work, true, REASON_GOOD);
 		return;
 	}
-	device->prepared = work;
+	device->question->prepared = work;
 	if (context.now >= work->poll->deadline)
 		give_up_overdue(work);
 	else
@@ -655,17 +742,17 @@ work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 static void
 session_exchange(bool answered, int64_t rtt, void *arg)
 {
-	struct snmp_device *device = arg;
+	struct question *question = ((struct snmp_device *)arg)->question;
 
 	/* the last try of a poll is cut short by its deadline: that tells nothing */
-	device->lost += !answered && !is_overdue(device->current);
-	task_exchange(device->current->task, answered, rtt);
+	question->lost += !answered && !is_overdue(question->current);
+	task_exchange(question->current->task, answered, rtt);
 }
 
 static void
 engine_key(char *to, size_t size, const struct snmp_device *device)
 {
-	snprintf(to, size, "%s engine", device->name);
+	snprintf(to, size, "%s engine", device_name(device));
 }
 
 static void
@@ -687,12 +774,12 @@ engine_load(struct snmp_device *device)
 	const char *hex;
 	char key[80];
 
-	if (device->snmp->state == NULL || device->options->version != 3)
+	if (device->snmp->state == NULL || device->session.options->version != 3)
 		return;
 	engine_key(key, sizeof key, device);
 	hex = state_get(device->snmp->state, key);
 	if (hex != NULL)
-		session_engine(device->session, hex);
+		session_engine(&device->session, hex);
 }
 
 static const struct session_events session_events = {
@@ -700,6 +787,31 @@ static const struct session_events session_events = {
 	.exchange = session_exchange,
 	.engine = session_engine_found,
 };
+
+/* ---- all devices ---- */
+
+static void
+enlist(struct snmp_device *device)
+{
+	struct snmp *snmp = device->snmp;
+
+	if (snmp->device_count == snmp->device_room) {
+		snmp->device_room += snmp->device_room / 8 + 16;
+		snmp->devices = mem_grow(snmp->devices, snmp->device_room, sizeof *snmp->devices);
+	}
+	device->number = snmp->device_count++;
+	snmp->devices[device->number] = device;
+}
+
+static void
+leave(struct snmp_device *device)
+{
+	struct snmp *snmp = device->snmp;
+	struct snmp_device *last = snmp->devices[--snmp->device_count];
+
+	last->number = device->number;
+	snmp->devices[last->number] = last;
+}
 
 /* ---- the driver ---- */
 
@@ -710,7 +822,9 @@ driver_detach(void *state)
 
 	if (device == NULL)
 		return;
-	session_close(device->session);
+	epoch_keep(device);
+	leave(device);
+	session_close(&device->session);
 	question_release(device);
 	free(device);
 }
@@ -721,18 +835,15 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 	struct snmp_device *device = mem_zero(sizeof *device);
 
 	device->snmp = env;
-	device->name = configured->name;
-	device->options = configured->snmp;
 	device->bulk = device->saved_bulk = BULK_MOST;
-	TAILQ_INIT(&device->queue);
-	device->session = session_open(device->snmp->sessions, device->name, device->options,
-		&session_events, device, why);
-	if (device->session == NULL) {
+	enlist(device);
+	if (session_open(&device->session, device->snmp->sessions, configured->name,
+		    configured->snmp, &session_events, device, why) == -1) {
 		driver_detach(device);
 		return NULL;
 	}
 	if (configured->own)
-		session_watch(device->session);
+		session_watch(&device->session);
 	epoch_load(device);
 	engine_load(device);
 	learned_load(device);
@@ -744,7 +855,7 @@ driver_count(void *state, struct self_counts *counts)
 {
 	const struct snmp_device *device = state;
 
-	session_count(device->session, counts);
+	session_count(&device->session, counts);
 }
 
 /* The session's own deadline ends a request first; this one is for a work that waits behind
@@ -755,16 +866,9 @@ work_timer_ran(void *arg)
 	struct snmp_work *work = arg;
 	struct snmp_device *device = work->device;
 
-	if (work->state == WORK_QUEUED)
-		TAILQ_REMOVE(&device->queue, work->poll, entry);
-	if (work->state == WORK_ASKING) {
-		session_cancel(device->session);
-		device->current = NULL;
-	}
+	work_withdraw(work);
 	work_finish(work, false, device->silence != REASON_GOOD ? device->silence : REASON_OVERRUN);
 }
-
-static void driver_close(void *work);
 
 static void *
 driver_open(void *state, struct task *task)
@@ -776,15 +880,15 @@ driver_open(void *state, struct task *task)
 
 	work->device = device;
 	work->task = task;
-	work->octets = BULK_VARBIND;
 	if (group->table == NULL) {
-		work->plan = plan_new(group);
+		plan_open(&work->plan, group);
 		return work;
 	}
-	work->table = table_new(device->name, group, device->snmp->state, &why);
+	work->octets = BULK_VARBIND;
+	work->table = table_new(device_name(device), group, device->snmp->state, &why);
 	if (work->table == NULL) {
-		log_error("%s: table \"%s\": %s", device->name, group->table, why.text);
-		driver_close(work);
+		log_error("%s: table \"%s\": %s", device_name(device), group->table, why.text);
+		free(work);
 		return NULL;
 	}
 	return work;
@@ -794,18 +898,12 @@ static void
 driver_cancel(void *arg)
 {
 	struct snmp_work *work = arg;
-	struct snmp_device *device = work->device;
 
 	if (work->poll == NULL)
 		return;
-	if (work->state == WORK_QUEUED)
-		TAILQ_REMOVE(&device->queue, work->poll, entry);
-	if (work->state == WORK_ASKING) {
-		session_cancel(device->session);
-		device->current = NULL;
-	}
+	work_withdraw(work);
 	poll_end(work);
-	device_turn(device);
+	device_turn(work->device);
 }
 
 static void
@@ -815,9 +913,9 @@ driver_close(void *arg)
 
 	if (work == NULL)
 		return;
-	if (work->state != WORK_IDLE)
-		driver_cancel(work);
-	plan_free(work->plan);
+	driver_cancel(work);
+	if (work->table == NULL)
+		plan_close(&work->plan);
 	table_free(work->table);
 	free(work);
 }
@@ -829,24 +927,25 @@ driver_start(void *arg, bool cautious)
 	struct loop *loop = work->device->snmp->loop;
 	struct snmp_device *device = work->device;
 	struct ask_context context = context_of(work);
-	bool next = device->current == NULL && TAILQ_EMPTY(&device->queue);
+	bool next = device->question == NULL ||
+		(device->question->current == NULL && TAILQ_EMPTY(&device->question->queue));
 	struct ask *ask = next ? &question_hold(device)->ask : &device->snmp->later;
 
 	poll_begin(work);
 	work->poll->cautious = cautious;
 	work->poll->probe = cautious || asks_one_by_one(work);
-	work->poll->lost_before = work->device->lost;
+	work->poll->lost_before = work->device->question->lost;
 	work->poll->deadline = context.now + context.group->interval / 10 * 9;
 	if (work->table != NULL)
 		table_begin(work->table, &context);
 	else
-		plan_begin(work->plan, &context);
+		plan_begin(&work->plan, &context);
 	/* Where all that it could be asked for is known to be missing it is asked whether it is
 	 * there: who asks nothing cannot tell a device that is up from one that is down. */
 	if (!work_next(work, &context, ask))
 		work->poll->probe = true;
 	else if (next)
-		device->prepared = work;
+		device->question->prepared = work;
 	loop_timer_at(loop, &work->poll->timer, work->poll->deadline + 2 * LOOP_TICK);
 	work_queue(work);
 }
@@ -881,6 +980,7 @@ snmp_new(struct loop *loop, const char *state_dir, struct fail *why)
 			snmp_free(snmp);
 			return NULL;
 		}
+		state_on_save(snmp->state, epochs_tell, snmp);
 	}
 	return snmp;
 }
@@ -906,6 +1006,7 @@ snmp_free(struct snmp *snmp)
 	mux_free(snmp->mux);
 	if (snmp->state != NULL)
 		state_close(snmp->state);
+	free(snmp->devices);
 	free(snmp);
 }
 

@@ -13,7 +13,9 @@
 #define REPETITIONS 25
 
 struct snmp_walk {
-	struct session *session;
+	struct session session;
+	struct snmp_options options; /* the session's, as name is */
+	char *name;
 	struct snmp_walk_events events;
 	void *arg;
 	uint8_t version;
@@ -33,7 +35,7 @@ ask(struct snmp_walk *walk)
 
 	if (request.op == SESSION_GETBULK)
 		request.max_repetitions = walk->repetitions;
-	session_send(walk->session, &request);
+	session_send(&walk->session, &request);
 }
 
 /* Nothing lies below the root: perhaps it is an object itself. */
@@ -143,9 +145,10 @@ snmp_walk_start(struct snmp *snmp, const char *name, const struct snmp_options *
 	memcpy(walk->last_ids, root->ids, root->count * sizeof *root->ids);
 	walk->root = (struct snmp_oid){ .ids = walk->root_ids, .count = root->count };
 	walk->last = (struct snmp_oid){ .ids = walk->last_ids, .count = root->count };
-	walk->session = session_open(snmp_sessions(snmp), name, options, &session_events, walk,
-		why);
-	if (walk->session == NULL) {
+	walk->options = *options;
+	walk->name = mem_text(name);
+	if (session_open(&walk->session, snmp_sessions(snmp), walk->name, &walk->options,
+		    &session_events, walk, why) == -1) {
 		snmp_walk_free(walk);
 		return NULL;
 	}
@@ -158,6 +161,7 @@ snmp_walk_free(struct snmp_walk *walk)
 {
 	if (walk == NULL)
 		return;
-	session_close(walk->session);
+	session_close(&walk->session);
+	free(walk->name);
 	free(walk);
 }
