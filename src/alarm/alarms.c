@@ -46,10 +46,10 @@ struct watch {
 	struct alarm *alarm;
 	bool well;               /* a value of this run was none of a breach: what comes is news */
 };
-/* A series that has rules, or is a device's own `up`. */
+/* A series that has rules. */
 struct subject {
 	uint32_t id;
-	const struct series *series; /* NULL: it has no rules */
+	const struct series *series;
 	struct host *host;           /* NULL: device not in the inventory */
 	int64_t seen_at, good_at;    /* wall ns: first told in this run; newest good sample */
 	int64_t told_at;             /* wall ns: newest slot */
@@ -67,7 +67,7 @@ struct alarms {
 	struct host *lately;      /* whose lost slots were told last, or NULL */
 	struct own own;
 	struct intro intro;
-	struct few subjects; /* struct subject */
+	struct few subjects;      /* see item_subject */
 	/* Ids of the subjects with no-data rules: a second's look at all subjects of a large
 	 * plant would hold up the loop for milliseconds. */
 	uint32_t *stale;
@@ -76,6 +76,41 @@ struct alarms {
 	int64_t begun;            /* wall ns; 0 while records are replayed */
 	int64_t stepped_at;       /* wall ns after the newest step of the clock, 0 none */
 };
+
+/* ---- what is kept of a series ---- */
+
+/* A device's own `up` without rules concerns its host only: that is what is kept then, with a
+ * bit set that no pointer to one has. There are as many of them as devices, a subject each would
+ * be 80 octets. */
+#define ITEM_HOST 1u
+
+static struct host *
+item_host(void *item)
+{
+	return (uintptr_t)item & ITEM_HOST ? (struct host *)(void *)((char *)item - ITEM_HOST) :
+		((struct subject *)item)->host;
+}
+
+/* NULL: it has no rules. */
+static struct subject *
+item_subject(void *item)
+{
+	return (uintptr_t)item & ITEM_HOST ? NULL : item;
+}
+
+/* As few_next, of those that have rules. */
+static struct subject *
+next_subject(const struct few *few, uint32_t *id)
+{
+	void *item;
+
+	while ((item = few_next(few, id)) != NULL) {
+		if (item_subject(item) != NULL)
+			return item;
+		++*id;
+	}
+	return NULL;
+}
 
 /* ---- what all alarms of a device have in common ---- */
 
@@ -135,7 +170,7 @@ draft_of_rule(struct alarms *alarms, const struct subject *subject,
 	transition_key(draft->key, sizeof draft->key, rule->name, path);
 	str_copy(draft->point, sizeof draft->point, path);
 	if (subject->host != NULL)
-		describe(alarms, draft, subject->host->device);
+		describe(alarms, draft, outages_device(&alarms->outages, subject->host));
 	transition_text(draft->object, sizeof draft->object, slash == NULL ? path : slash + 1);
 	transition_text(draft->unit, sizeof draft->unit, subject->series->unit);
 	if (rule->place[0] != '\0')
@@ -309,7 +344,8 @@ static void
 raise_stale(struct alarms *alarms, struct subject *subject, struct watch *watch, int64_t age)
 {
 	const struct rule_options *rule = watch->rule;
-	bool behind = subject->host != NULL && subject->host->alarm != NULL;
+	const struct alarm *down = subject->host == NULL ? NULL : host_alarm(subject->host);
+	bool behind = down != NULL;
 	struct transition draft;
 	char text[640], span[32], word[24];
 
@@ -317,9 +353,8 @@ raise_stale(struct alarms *alarms, struct subject *subject, struct watch *watch,
 	draft.suppressed = behind;
 	if (behind)
 		transition_text(draft.root, sizeof draft.root,
-			subject->host->alarm->last.root[0] != '\0' &&
-			subject->host->alarm->last.suppressed ?
-			subject->host->alarm->last.root : subject->host->device->name);
+			down->last.root[0] != '\0' && down->last.suppressed ? down->last.root :
+			outages_device(&alarms->outages, subject->host)->name);
 	snprintf(draft.value, sizeof draft.value, "%.0f", (double)age / (double)LOOP_S);
 	snprintf(draft.threshold, sizeof draft.threshold, "%.0f",
 		(double)rule->hold / (double)LOOP_S);
@@ -357,8 +392,8 @@ check_open_stale(struct alarms *alarms, struct subject *subject, struct watch *w
 	if (subject->good_at > watch->alarm->last.since) {
 		if (rule_age(watch->rule, &watch->state, now - subject->good_at) == RULE_CLEAR)
 			clear_stale(alarms, subject, watch);
-	} else if (watch->alarm->last.suppressed && !intro_holds(watch->alarm) && (host == NULL || (host->alarm == NULL &&
-			now - host->back_at >= watch->rule->hold))) {
+	} else if (watch->alarm->last.suppressed && !intro_holds(watch->alarm) && (host == NULL ||
+			(host_alarm(host) == NULL && now - host_back_at(host) >= watch->rule->hold))) {
 		book_unsuppress(&alarms->book, watch->alarm);
 	}
 }
@@ -457,28 +492,32 @@ kept(const struct alarms *alarms, const struct series *series)
 		alarms->options.keep(alarms->options.arg, series->id);
 }
 
-static struct subject *
+static void *
 meet(struct alarms *alarms, const struct series *series)
 {
-	struct subject found = { .id = series->id, .series = series }, *subject = NULL;
+	struct subject found = { .id = series->id, .series = series };
+	void *item = NULL;
 	size_t length;
 	char device[41];
 
 	length = device_of(series, device, sizeof device);
 	found.is_up = strcmp(series->path + length, "/up") == 0;
 	match_rules(alarms, &found, device);
-	if (found.is_up || found.watch_count > 0) {
+	if (found.is_up || found.watch_count > 0)
 		found.host = outages_find(&alarms->outages, device);
+	if (found.watch_count > 0) {
 		found.seen_at = loop_wall(alarms->options.loop);
-		found.series = found.watch_count == 0 ? NULL : kept(alarms, series);
-		subject = mem_copy(&found, sizeof found);
+		found.series = kept(alarms, series);
+		item = mem_copy(&found, sizeof found);
+	} else if (found.host != NULL) {
+		item = (char *)found.host + ITEM_HOST;
 	}
-	few_put(&alarms->subjects, series->id, subject);
-	return subject;
+	few_put(&alarms->subjects, series->id, item);
+	return item;
 }
 
 /* NULL: nobody watches it. */
-static inline struct subject *
+static inline void *
 see(struct alarms *alarms, const struct series *series)
 {
 	return few_met(&alarms->subjects, series->id) ? few_get(&alarms->subjects, series->id) :
@@ -490,7 +529,7 @@ free_subjects(struct few *subjects)
 {
 	struct subject *subject;
 
-	for (uint32_t id = 0; (subject = few_next(subjects, &id)) != NULL; id++) {
+	for (uint32_t id = 0; (subject = next_subject(subjects, &id)) != NULL; id++) {
 		for (uint32_t w = 0; w < subject->watch_count; w++)
 			rule_forget(&subject->watches[w].state);
 		free(subject->watches);
@@ -510,16 +549,16 @@ struct told {
 };
 
 static void
-tell_up(struct alarms *alarms, struct subject *subject, const struct told *told)
+tell_up(struct alarms *alarms, struct host *host, const struct told *told)
 {
 	bool known = told->reason == REASON_GOOD && !isnan(told->value);
 
 	/* What we did not measure says nothing about the device. */
 	if (known)
-		outages_tell(&alarms->outages, subject->host, told->value != 0, told->slots,
+		outages_tell(&alarms->outages, host, told->value != 0, told->slots,
 			told->received, alarms->begun != 0);
 	else if (reason_class(told->reason) == CLASS_LOST)
-		outages_tell(&alarms->outages, subject->host, false, told->slots,
+		outages_tell(&alarms->outages, host, false, told->slots,
 			told->received, alarms->begun != 0);
 }
 
@@ -528,11 +567,11 @@ static struct host *
 host_of(struct alarms *alarms, const struct series *series)
 {
 	struct host *host = alarms->lately;
-	size_t length = host == NULL ? 0 : strlen(host->device->name);
+	const char *name = host == NULL ? "" : outages_device(&alarms->outages, host)->name;
+	size_t length = strlen(name);
 	char device[41];
 
-	if (host != NULL && strncmp(series->path, host->device->name, length) == 0 &&
-		series->path[length] == '/')
+	if (host != NULL && strncmp(series->path, name, length) == 0 && series->path[length] == '/')
 		return host;
 	device_of(series, device, sizeof device);
 	host = outages_find(&alarms->outages, device);
@@ -543,29 +582,32 @@ host_of(struct alarms *alarms, const struct series *series)
 /* Why a device is down is what its other points are lost for; one whose port is closed loses
  * none, and is down all the same. */
 static void
-note_lost(struct alarms *alarms, const struct series *series, const struct subject *subject,
-	uint8_t reason)
+note_lost(struct alarms *alarms, const struct series *series, void *item, uint8_t reason)
 {
-	struct host *host = subject != NULL ? subject->host : host_of(alarms, series);
+	struct host *host = item != NULL ? item_host(item) : host_of(alarms, series);
 
 	if (host != NULL)
-		host->reason = reason;
+		host_lost(host, reason);
 }
 
 static void
 tell(struct alarms *alarms, const struct series *series, const struct told *told)
 {
-	struct subject *subject = see(alarms, series);
+	void *item = see(alarms, series);
+	struct subject *subject;
 
 	if (!reason_counts_as_good(told->reason) &&
 		(reason_class(told->reason) == CLASS_LOST || told->reason == REASON_REFUSED))
-		note_lost(alarms, series, subject, told->reason);
+		note_lost(alarms, series, item, told->reason);
+	if (item == NULL)
+		return;
+	subject = item_subject(item);
+	if ((subject == NULL || subject->is_up) && item_host(item) != NULL)
+		tell_up(alarms, item_host(item), told);
 	if (subject == NULL)
 		return;
 	/* A record says when that was; it is heard now. */
 	subject->told_at = alarms->begun != 0 ? told->received : loop_wall(alarms->options.loop);
-	if (subject->is_up && subject->host != NULL)
-		tell_up(alarms, subject, told);
 	if (reason_counts_as_good(told->reason)) {
 		subject->good_at = told->received;
 		if (subject->stale_rules > 0 && alarms->begun != 0)
@@ -657,8 +699,10 @@ draft_of_path(struct alarms *alarms, const struct path_view *view, struct transi
 	transition_key(draft->key, sizeof draft->key, condition_word(CONDITION_PATH_IMPAIRED),
 		view->name);
 	if (host != NULL) {
-		transition_text(draft->device, sizeof draft->device, host->device->name);
-		transition_text(draft->address, sizeof draft->address, host->device->address);
+		const struct device *at = outages_device(&alarms->outages, host);
+
+		transition_text(draft->device, sizeof draft->device, at->name);
+		transition_text(draft->address, sizeof draft->address, at->address);
 	}
 	transition_text(draft->owner, sizeof draft->owner, view->owner);
 	transition_text(draft->place, sizeof draft->place, view->place);
@@ -710,7 +754,7 @@ find_watch(struct alarms *alarms, const struct alarm *alarm)
 {
 	struct subject *subject;
 
-	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++) {
+	for (uint32_t id = 0; (subject = next_subject(&alarms->subjects, &id)) != NULL; id++) {
 		for (uint32_t w = 0; w < subject->watch_count; w++)
 			if (subject->watches[w].alarm == alarm)
 				return &subject->watches[w];
@@ -880,15 +924,9 @@ alarms_begin(struct alarms *alarms)
 
 	alarms->begun = loop_wall(alarms->options.loop);
 	outages_attach(&alarms->outages);
-	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++)
+	for (uint32_t id = 0; (subject = next_subject(&alarms->subjects, &id)) != NULL; id++)
 		attach_watches(alarms, subject);
-	/* Old evidence alone raises nothing: one fresh lost slot has to confirm it. */
-	for (size_t h = 0; h < alarms->outages.count; h++) {
-		struct host *host = &alarms->outages.hosts[h];
-
-		if (host->alarm == NULL && host->bad >= OUTAGE_SLOTS)
-			host->bad = OUTAGE_SLOTS - 1;
-	}
+	outages_doubt(&alarms->outages);
 	clear_orphans(alarms);
 	intro_open(&alarms->intro, alarms->inventory);
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
@@ -942,13 +980,15 @@ static void
 meet_again(struct alarms *alarms, const struct few *old)
 {
 	for (uint32_t id = 0; few_next_met(old, &id); id++) {
-		struct subject *former = few_get(old, id), *subject;
-		const struct series *series = former != NULL && former->series != NULL ?
-			former->series : alarms->options.series(alarms->options.arg, id);
+		void *was = few_get(old, id), *is;
+		struct subject *former = was == NULL ? NULL : item_subject(was), *subject;
+		const struct series *series = former != NULL ? former->series :
+			alarms->options.series(alarms->options.arg, id);
 
 		if (series == NULL)
 			continue;
-		subject = see(alarms, series);
+		is = see(alarms, series);
+		subject = is == NULL ? NULL : item_subject(is);
 		if (subject == NULL)
 			continue;
 		if (former != NULL)
@@ -957,24 +997,6 @@ meet_again(struct alarms *alarms, const struct few *old)
 			look_up_times(alarms, subject);
 		if (alarms->begun != 0)
 			change_severities(alarms, subject);
-	}
-}
-
-static void
-keep_hosts(struct alarms *alarms, const struct outages *former)
-{
-	for (size_t h = 0; h < former->count; h++) {
-		const struct host *old = &former->hosts[h];
-		struct host *host = outages_find(&alarms->outages, old->device->name);
-
-		if (host == NULL)
-			continue;
-		host->bad = old->bad;
-		host->bad_at = old->bad_at;
-		host->good_at = old->good_at;
-		host->back_at = old->back_at;
-		host->waiting = old->waiting;
-		host->reason = old->reason;
 	}
 }
 
@@ -991,7 +1013,7 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 	alarms->stale_count = 0;
 	outages_open(&alarms->outages, inventory);
 	alarms->lately = NULL;
-	keep_hosts(alarms, &old_outages);
+	outages_keep(&alarms->outages, &old_outages);
 	if (alarms->begun != 0) {
 		clear_orphans(alarms);
 		intro_open(&alarms->intro, inventory);
@@ -1025,21 +1047,14 @@ alarms_clock_stepped(struct alarms *alarms, int64_t delta)
 	alarms->stepped_at = loop_wall(alarms->options.loop);
 	shift(&alarms->begun, delta);
 	intro_shift(&alarms->intro, delta);
-	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++) {
+	for (uint32_t id = 0; (subject = next_subject(&alarms->subjects, &id)) != NULL; id++) {
 		shift(&subject->seen_at, delta);
 		shift(&subject->good_at, delta);
 		shift(&subject->told_at, delta);
 	}
 	for (struct alarm *alarm = alarms->book.open; alarm != NULL; alarm = alarm->hh.next)
 		shift(&alarm->heard_at, delta);
-	for (size_t h = 0; h < alarms->outages.count; h++) {
-		struct host *host = &alarms->outages.hosts[h];
-
-		shift(&host->bad_at, delta);
-		shift(&host->good_at, delta);
-		shift(&host->back_at, delta);
-		shift(&host->waiting, delta);
-	}
+	outages_clock_stepped(&alarms->outages, delta);
 }
 
 bool
@@ -1058,7 +1073,7 @@ put_timers(const struct alarms *alarms, struct record_buffer *body)
 	size_t at = body->used;
 
 	record_put_u32(body, 0); /* the count is known at the end */
-	for (uint32_t id = 0; (subject = few_next(&alarms->subjects, &id)) != NULL; id++) {
+	for (uint32_t id = 0; (subject = next_subject(&alarms->subjects, &id)) != NULL; id++) {
 		for (uint32_t w = 0; w < subject->watch_count; w++) {
 			if (subject->watches[w].state.since == 0 || subject->watches[w].alarm != NULL)
 				continue;
@@ -1078,16 +1093,16 @@ put_hosts(const struct alarms *alarms, struct record_buffer *body)
 	uint32_t count = 0;
 
 	for (size_t h = 0; h < alarms->outages.count; h++)
-		count += alarms->outages.hosts[h].bad > 0;
+		count += host_bad(&alarms->outages.hosts[h]) > 0;
 	record_put_u32(body, count);
 	for (size_t h = 0; h < alarms->outages.count; h++) {
 		const struct host *host = &alarms->outages.hosts[h];
 
-		if (host->bad == 0)
+		if (host_bad(host) == 0)
 			continue;
-		record_put_text(body, host->device->name);
-		record_put_u32(body, host->bad);
-		record_put_u64(body, (uint64_t)host->bad_at);
+		record_put_text(body, outages_device(&alarms->outages, host)->name);
+		record_put_u32(body, host->ordeal->bad);
+		record_put_u64(body, (uint64_t)host->ordeal->bad_at);
 	}
 }
 
@@ -1159,10 +1174,8 @@ replay_state(struct alarms *alarms, const struct record *record)
 		bad = record_get_u32(&cursor);
 		bad_at = (int64_t)record_get_u64(&cursor);
 		host = cursor.failed ? NULL : outages_find(&alarms->outages, name);
-		if (host == NULL)
-			continue;
-		host->bad = bad;
-		host->bad_at = bad_at;
+		if (host != NULL)
+			host_recall(host, bad, bad_at);
 	}
 	return cursor.failed ? -1 : 0;
 }

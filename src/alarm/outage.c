@@ -20,13 +20,13 @@ outages_open(struct outages *outages, const struct inventory *inventory)
 	outages->inventory = inventory;
 	outages->count = inventory->device_count;
 	outages->hosts = mem_array(outages->count, sizeof *outages->hosts);
-	for (size_t d = 0; d < outages->count; d++)
-		outages->hosts[d].device = &inventory->devices[d];
 }
 
 void
 outages_close(struct outages *outages)
 {
+	for (size_t h = 0; h < outages->count; h++)
+		free(outages->hosts[h].ordeal);
 	free(outages->hosts);
 	outages->hosts = NULL;
 	outages->count = 0;
@@ -40,10 +40,107 @@ outages_find(const struct outages *outages, const char *name)
 	return device == NULL ? NULL : &outages->hosts[device - outages->inventory->devices];
 }
 
-static void
-host_key(const struct host *host, char *to, size_t size)
+const struct device *
+outages_device(const struct outages *outages, const struct host *host)
 {
-	transition_key(to, size, condition_word(CONDITION_DEVICE_DOWN), host->device->name);
+	return &outages->inventory->devices[host - outages->hosts];
+}
+
+struct alarm *
+host_alarm(const struct host *host)
+{
+	return host->ordeal == NULL ? NULL : host->ordeal->alarm;
+}
+
+int64_t
+host_back_at(const struct host *host)
+{
+	return host->ordeal == NULL ? 0 : host->ordeal->back_at;
+}
+
+uint32_t
+host_bad(const struct host *host)
+{
+	return host->ordeal == NULL ? 0 : host->ordeal->bad;
+}
+
+static struct ordeal *
+ordeal_of(struct host *host)
+{
+	if (host->ordeal == NULL)
+		host->ordeal = mem_zero(sizeof *host->ordeal);
+	return host->ordeal;
+}
+
+void
+host_lost(struct host *host, uint8_t reason)
+{
+	ordeal_of(host)->reason = reason;
+}
+
+void
+host_recall(struct host *host, uint32_t bad, int64_t bad_at)
+{
+	if (bad == 0 && host->ordeal == NULL)
+		return;
+	ordeal_of(host)->bad = bad;
+	host->ordeal->bad_at = bad_at;
+}
+
+void
+outages_keep(struct outages *outages, struct outages *former)
+{
+	for (size_t h = 0; h < former->count; h++) {
+		struct host *old = &former->hosts[h];
+		struct host *host = outages_find(outages, outages_device(former, old)->name);
+
+		if (host == NULL)
+			continue;
+		*host = *old;
+		old->ordeal = NULL;
+		if (host->ordeal != NULL)
+			host->ordeal->alarm = NULL;
+	}
+}
+
+static void
+shift(int64_t *time, int64_t delta)
+{
+	if (*time != 0)
+		*time += delta;
+}
+
+void
+outages_clock_stepped(struct outages *outages, int64_t delta)
+{
+	for (size_t h = 0; h < outages->count; h++) {
+		struct host *host = &outages->hosts[h];
+
+		shift(&host->good_at, delta);
+		if (host->ordeal == NULL)
+			continue;
+		shift(&host->ordeal->bad_at, delta);
+		shift(&host->ordeal->back_at, delta);
+		shift(&host->ordeal->waiting, delta);
+	}
+}
+
+void
+outages_doubt(struct outages *outages)
+{
+	for (size_t h = 0; h < outages->count; h++) {
+		struct ordeal *ordeal = outages->hosts[h].ordeal;
+
+		if (ordeal != NULL && ordeal->alarm == NULL && ordeal->bad >= OUTAGE_SLOTS)
+			ordeal->bad = OUTAGE_SLOTS - 1;
+	}
+}
+
+static void
+host_key(const struct outages *outages, const struct host *host, char *to, size_t size)
+{
+	transition_key(to, size, condition_word(CONDITION_DEVICE_DOWN),
+		outages_device(outages, host)->name);
 }
 
 void
@@ -53,9 +150,12 @@ outages_attach(struct outages *outages)
 
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
+		struct alarm *alarm;
 
-		host_key(host, key, sizeof key);
-		host->alarm = book_find(outages->book, key);
+		host_key(outages, host, key, sizeof key);
+		alarm = book_find(outages->book, key);
+		if (alarm != NULL || host->ordeal != NULL)
+			ordeal_of(host)->alarm = alarm;
 	}
 }
 
@@ -65,7 +165,7 @@ enum parents { PARENTS_ALIVE, PARENTS_DOWN, PARENTS_UNDECIDED };
 static enum parents
 look_at_parents(const struct outages *outages, const struct host *host, const char **root)
 {
-	const char *const *names = host->device->parents;
+	const char *const *names = outages_device(outages, host)->parents;
 	bool undecided = false;
 
 	*root = NULL;
@@ -76,13 +176,15 @@ look_at_parents(const struct outages *outages, const struct host *host, const ch
 
 		if (parent == NULL)
 			return PARENTS_ALIVE;
-		if (parent->alarm != NULL) {
+		if (host_alarm(parent) != NULL) {
+			const struct transition *last = &host_alarm(parent)->last;
+
 			if (*root == NULL)
-				*root = parent->alarm->last.suppressed ?
-					parent->alarm->last.root : parent->device->name;
+				*root = last->suppressed ? last->root :
+					outages_device(outages, parent)->name;
 			continue;
 		}
-		if (parent->bad == 0 && parent->good_at > host->bad_at)
+		if (host_bad(parent) == 0 && parent->good_at > host->ordeal->bad_at)
 			return PARENTS_ALIVE;
 		undecided = true;
 	}
@@ -92,13 +194,14 @@ look_at_parents(const struct outages *outages, const struct host *host, const ch
 static int64_t
 patience(const struct outages *outages, const struct host *host)
 {
+	const char *const *name = outages_device(outages, host)->parents;
 	int64_t longest = 0;
 
-	for (const char *const *name = host->device->parents; *name != NULL; name++) {
-		const struct host *parent = outages_find(outages, *name);
+	for (; *name != NULL; name++) {
+		const struct device *parent = inventory_find(outages->inventory, *name);
 
-		if (parent != NULL && parent->device->interval > longest)
-			longest = parent->device->interval;
+		if (parent != NULL && parent->interval > longest)
+			longest = parent->interval;
 	}
 	return 2 * longest + PARENT_GRACE;
 }
@@ -109,23 +212,24 @@ raise_down(struct outages *outages, struct host *host, const char *root)
 	struct transition draft = { .condition = CONDITION_DEVICE_DOWN,
 		.severity = SEVERITY_MAJOR, .cause = CAUSE_NO_ANSWER,
 		.suppressed = root != NULL };
-	const char *name = host->device->name;
+	const struct device *device = outages_device(outages, host);
+	struct ordeal *ordeal = host->ordeal;
 	char text[256];
 
-	host_key(host, draft.key, sizeof draft.key);
-	outages->describe(outages->arg, &draft, host->device);
+	host_key(outages, host, draft.key, sizeof draft.key);
+	outages->describe(outages->arg, &draft, device);
 	str_copy(draft.object, sizeof draft.object, "up");
 	if (root != NULL)
 		transition_text(draft.root, sizeof draft.root, root);
 	if (root != NULL)
-		snprintf(text, sizeof text, "MAJOR device-down %s: behind %s, which is down", name,
-			root);
+		snprintf(text, sizeof text, "MAJOR device-down %s: behind %s, which is down",
+			device->name, root);
 	else
 		snprintf(text, sizeof text, "MAJOR device-down %s: no answer to %u polls%s%s",
-			name, (unsigned)host->bad, host->reason != 0 ? ": " : "",
-			host->reason != 0 ? reason_word(host->reason) : "");
+			device->name, (unsigned)ordeal->bad, ordeal->reason != 0 ? ": " : "",
+			ordeal->reason != 0 ? reason_word(ordeal->reason) : "");
 	transition_text(draft.text, sizeof draft.text, text);
-	host->alarm = book_raise(outages->book, &draft);
+	ordeal->alarm = book_raise(outages->book, &draft);
 }
 
 /* True when the device counts as down on its own now; false with root: behind its parents,
@@ -137,81 +241,102 @@ decide(struct outages *outages, struct host *host, const char **root)
 	enum parents parents = look_at_parents(outages, host, root);
 
 	if (parents == PARENTS_UNDECIDED) {
-		if (host->waiting == 0)
-			host->waiting = now;
+		if (host->ordeal->waiting == 0)
+			host->ordeal->waiting = now;
 		*root = NULL;
-		if (now - host->waiting <= patience(outages, host))
+		if (now - host->ordeal->waiting <= patience(outages, host))
 			return false;
 	}
-	host->waiting = 0;
+	host->ordeal->waiting = 0;
 	return parents != PARENTS_DOWN;
 }
 
 static void
 check(struct outages *outages, struct host *host)
 {
+	struct alarm *alarm = host_alarm(host);
 	const char *root;
 	bool own;
 
-	if (host->bad < OUTAGE_SLOTS || (host->alarm != NULL && !host->alarm->last.suppressed))
+	if (host_bad(host) < OUTAGE_SLOTS || (alarm != NULL && !alarm->last.suppressed))
 		return;
 	own = decide(outages, host, &root);
-	if (host->alarm == NULL && (own || root != NULL))
+	if (alarm == NULL && (own || root != NULL))
 		raise_down(outages, host, own ? NULL : root);
-	else if (host->alarm != NULL && own)
-		book_unsuppress(outages->book, host->alarm);
+	else if (alarm != NULL && own)
+		book_unsuppress(outages->book, alarm);
 }
 
 /* What was silent only because of this one gets a new chance: two slots of its own. */
 static void
 release_children(struct outages *outages, const struct host *parent)
 {
+	const char *gone = outages_device(outages, parent)->name;
+
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
-		const char *const *name = host->device->parents;
+		const char *const *name = outages_device(outages, host)->parents;
 
-		if (host->alarm == NULL || !host->alarm->last.suppressed || name == NULL)
+		if (host_alarm(host) == NULL || !host_alarm(host)->last.suppressed || name == NULL)
 			continue;
 		for (; *name != NULL; name++)
-			if (strcmp(*name, parent->device->name) == 0)
-				host->bad = 0;
+			if (strcmp(*name, gone) == 0)
+				host->ordeal->bad = 0;
 	}
 }
 
 static void
 come_back(struct outages *outages, struct host *host)
 {
+	struct alarm *alarm = host_alarm(host);
 	char text[160], span[32];
 	int64_t now = loop_wall(outages->book->loop);
 
-	if (host->alarm == NULL)
+	if (alarm == NULL)
 		return;
-	str_time_span(span, sizeof span, (now - host->alarm->last.since) / LOOP_S * LOOP_S);
+	str_time_span(span, sizeof span, (now - alarm->last.since) / LOOP_S * LOOP_S);
 	snprintf(text, sizeof text, "CLEARED device-down %s: answers again after %s",
-		host->device->name, span);
-	if (!book_clear(outages->book, host->alarm, NULL, text))
+		outages_device(outages, host)->name, span);
+	if (!book_clear(outages->book, alarm, NULL, text))
 		return;
-	host->alarm = NULL;
-	host->back_at = now;
+	host->ordeal->alarm = NULL;
+	host->ordeal->back_at = now;
 	release_children(outages, host);
+}
+
+static void
+tell_good(struct outages *outages, struct host *host, int64_t told, bool live)
+{
+	struct ordeal *ordeal = host->ordeal;
+
+	host->good_at = told;
+	if (ordeal == NULL)
+		return;
+	ordeal->bad = 0;
+	ordeal->waiting = 0;
+	ordeal->reason = 0;
+	if (live)
+		come_back(outages, host);
+	if (ordeal->alarm != NULL || ordeal->back_at != 0)
+		return;
+	free(ordeal);
+	host->ordeal = NULL;
 }
 
 void
 outages_tell(struct outages *outages, struct host *host, bool good, uint32_t slots,
 	int64_t told, bool live)
 {
+	struct ordeal *ordeal;
+
 	if (good) {
-		host->bad = 0;
-		host->waiting = 0;
-		host->good_at = told;
-		host->reason = 0;
-		if (live)
-			come_back(outages, host);
+		tell_good(outages, host, told, live);
 		return;
 	}
-	if (host->bad == 0)
-		host->bad_at = told;
-	host->bad += slots < 1000 ? slots : 1000;
+	ordeal = ordeal_of(host);
+	if (ordeal->bad == 0)
+		ordeal->bad_at = told;
+	ordeal->bad += slots < 1000 ? slots : 1000;
 	if (live)
 		check(outages, host);
 }
@@ -222,10 +347,12 @@ outages_tick(struct outages *outages)
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
 
-		if (host->bad >= OUTAGE_SLOTS)
+		if (host->ordeal == NULL)
+			continue;
+		if (host->ordeal->bad >= OUTAGE_SLOTS)
 			check(outages, host);
-		else if (host->alarm != NULL && host->bad == 0 &&
-				host->good_at > host->alarm->last.since)
+		else if (host->ordeal->alarm != NULL && host->ordeal->bad == 0 &&
+				host->good_at > host->ordeal->alarm->last.since)
 			come_back(outages, host);
 	}
 }

@@ -16,13 +16,16 @@ struct inventory;
 #define OUTAGE_SLOTS 2
 
 struct host {
-	const struct device *device;
-	uint32_t bad;       /* lost slots of `up` in a row */
-	int64_t bad_at;     /* wall ns when the first of them was told */
-	int64_t good_at;    /* wall ns of the newest good one, 0 never */
-	int64_t back_at;    /* wall ns of the last return */
-	int64_t waiting;    /* wall ns since when the parents' verdict is waited for, 0 not */
-	uint8_t reason;     /* newest lost reason of any series of the device */
+	int64_t good_at;     /* wall ns of the newest good slot of `up`, 0 never */
+	struct ordeal *ordeal; /* NULL: it answers, and did since the start */
+};
+/* Of one that does not answer, or has not until lately. */
+struct ordeal {
+	uint32_t bad;        /* lost slots of `up` in a row */
+	uint8_t reason;      /* newest lost reason of any series of the device */
+	int64_t bad_at;      /* wall ns when the first of them was told */
+	int64_t back_at;     /* wall ns of the last return */
+	int64_t waiting;     /* wall ns since when the parents' verdict is waited for, 0 not */
 	struct alarm *alarm;
 };
 struct outages {
@@ -38,6 +41,17 @@ struct outages {
 void outages_open(struct outages *outages, const struct inventory *inventory);
 void outages_close(struct outages *outages); /* frees the hosts */
 struct host *outages_find(const struct outages *outages, const char *device);
+const struct device *outages_device(const struct outages *outages, const struct host *host);
+struct alarm *host_alarm(const struct host *host); /* NULL: it is not down */
+uint32_t host_bad(const struct host *host);        /* see struct ordeal */
+int64_t host_back_at(const struct host *host);     /* 0: it was not down */
+void host_lost(struct host *host, uint8_t reason); /* so is a series of the device */
+void host_recall(struct host *host, uint32_t bad, int64_t bad_at); /* from a snapshot */
+/* From one inventory to the next: what is known of a device goes on. */
+void outages_keep(struct outages *outages, struct outages *former);
+void outages_clock_stepped(struct outages *outages, int64_t delta);
+/* After a replay: old evidence alone raises nothing, one fresh lost slot has to confirm it. */
+void outages_doubt(struct outages *outages);
 /* Ties the open alarms to their hosts, after a replay or a reload. */
 void outages_attach(struct outages *outages);
 
