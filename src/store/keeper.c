@@ -17,6 +17,7 @@
 #include "core/series.h"
 #include "journal/reader.h"
 #include "journal/whereabouts.h"
+#include "store/append.h"
 #include "store/checkpoint.h"
 #include "store/filesync.h"
 #include "store/health.h"
@@ -85,6 +86,7 @@ struct keeper {
 	uint32_t registered; /* catalogue ids up to here are in pending */
 	struct pending *pending;
 	struct sheet *sheet;
+	struct append *append;
 	struct turns turns;
 	struct pending_file *missing, **missing_end; /* in line to be made */
 	/* With a file that has rows and is not there. */
@@ -204,6 +206,7 @@ keeper_open(const struct store_options *options, struct fail *why)
 	keeper->rrd_dir = mem_text(options->rrd_dir);
 	keeper->pending = pending_new();
 	keeper->sheet = sheet_new();
+	keeper->append = append_new();
 	keeper->missing_end = &keeper->missing;
 	keeper->quarantine = quarantine_open(options->state_dir, options->rrd_dir);
 	if (restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
@@ -221,6 +224,7 @@ keeper_close(struct keeper *keeper)
 		return;
 	pending_free(keeper->pending);
 	sheet_free(keeper->sheet);
+	append_free(keeper->append);
 	turns_free(&keeper->turns);
 	reader_close(keeper->reader);
 	ledger_close(keeper->ledger);
@@ -581,6 +585,9 @@ take_shape(struct keeper *keeper, struct pending_file *file, const struct rrd_sh
 		return RRD_BAD;
 	}
 	file->written = shape->last / shape->step;
+	file->in_order = shape->ds_count == file->ds_count;
+	for (size_t i = 0; i < file->ds_count && file->in_order; i++)
+		file->in_order = strcmp(shape->ds[i], file->ds[i].name) == 0;
 	for (size_t i = 0; i < file->ds_count && result == RRD_DONE; i++)
 		if (!shape_has(shape, file->ds[i].name))
 			result = add_ds(keeper, file, file->ds[i].name, why);
@@ -617,6 +624,28 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	return RRD_DONE;
 }
 
+/* By librrd, where the file or the rows need it. */
+static enum rrd_result
+write_sheet(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	struct sheet *sheet = keeper->sheet;
+	struct append_rows rows = { sheet->values, sheet->count, sheet->width, sheet->slots[0] };
+	struct rrd_head before = { 0 };
+	enum rrd_result result = RRD_DONE;
+	bool done = false;
+
+	if (file->in_order && !sheet->has_gap)
+		result = rrd_file_append(place_of(keeper, file), keeper->append, &rows, &done,
+			&before, why);
+	if (before.bytes != NULL)
+		undo_let_wait(keeper->undo, file->name, &before);
+	free(before.bytes);
+	if (done)
+		return result;
+	sheet_write(sheet, file);
+	return rrd_file_update(place_of(keeper, file), sheet->names, sheet->rows, sheet->count, why);
+}
+
 static enum rrd_result
 write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struct fail *why)
 {
@@ -625,8 +654,7 @@ write_rows(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 
 	sheet_begin(sheet, file);
 	while (result == RRD_DONE && sheet_fill(sheet, keeper->pending, file, upto) > 0) {
-		result = rrd_file_update(place_of(keeper, file), sheet->names, sheet->rows,
-			sheet->count, why);
+		result = write_sheet(keeper, file, why);
 		if (result == RRD_DONE) {
 			keeper->updates += sheet->count;
 			keeper->dirty = true;

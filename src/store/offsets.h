@@ -7,6 +7,7 @@
 #ifndef PW_OFFSETS_H
 #define PW_OFFSETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +36,17 @@ offsets_number(const uint8_t *bytes, size_t at)
 
 	memcpy(&value, bytes + at, sizeof value);
 	return value;
+}
+
+/* Is it a file of a version, and of a machine, for which all this holds? */
+static inline bool
+offsets_known(const uint8_t *bytes)
+{
+	double cookie;
+
+	memcpy(&cookie, bytes + OFFSETS_COOKIE, sizeof cookie);
+	return (memcmp(bytes + OFFSETS_VERSION, "0003", 5) == 0 ||
+		memcmp(bytes + OFFSETS_VERSION, "0004", 5) == 0) && cookie == 8.642135E130;
 }
 
 static inline size_t

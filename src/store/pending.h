@@ -57,7 +57,7 @@ struct pending_file {
 	bool quarantined;
 	bool has_turn;   /* turns.h */
 	bool missing;    /* waits to be made, in line before `next_missing` */
-	bool in_order;   /* its data sources stood as ours do when its head was noted */
+	bool in_order;   /* its data sources stood as ours do when last looked at */
 	int64_t due;     /* mono; not changed while it has a turn */
 	uint64_t kept;   /* undo_keep's: its head is noted up to there; 0 never */
 	struct pending_ds *ds;

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "journal/segment.h"
+#include "store/append.h"
 #include "store/layout.h"
 #include "store/offsets.h"
 
@@ -216,16 +217,6 @@ function_named(const char *name)
 	return NULL;
 }
 
-static bool
-is_of_librrd_1_7(const uint8_t *bytes)
-{
-	double cookie;
-
-	memcpy(&cookie, bytes + OFFSETS_COOKIE, sizeof cookie);
-	return (memcmp(bytes + OFFSETS_VERSION, "0003", 5) == 0 ||
-		memcmp(bytes + OFFSETS_VERSION, "0004", 5) == 0) && cookie == 8.642135E130;
-}
-
 /* A name in a definition; NULL when it has no end. */
 static const char *
 name_at(const uint8_t *bytes, size_t at)
@@ -263,7 +254,7 @@ shape_of_head(const struct rrd_head *head, struct rrd_shape *shape)
 	const uint8_t *bytes = head->bytes;
 	size_t definitions = OFFSETS_STATIC + OFFSETS_DEFINITION * offsets_number(bytes, OFFSETS_DS_COUNT);
 
-	if (!is_of_librrd_1_7(bytes) || offsets_number(bytes, OFFSETS_RRA_COUNT) > LAYOUT_RRAS)
+	if (!offsets_known(bytes) || offsets_number(bytes, OFFSETS_RRA_COUNT) > LAYOUT_RRAS)
 		return false;
 	shape->step = (int64_t)offsets_number(bytes, OFFSETS_STEP);
 	shape->last = (int64_t)offsets_number(bytes, live_head_at(bytes));
@@ -621,6 +612,56 @@ rrd_file_update(struct rrd_place place, const char *names, const char *const *ro
 	if (rrd_update_r(path, names, (int)count, (const char **)rows) == 0)
 		return RRD_DONE;
 	return judge_call(place, why);
+}
+
+static int
+write_pieces(int fd, const struct append_piece *pieces, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		ssize_t wrote = pwrite(fd, pieces[i].octets, pieces[i].size, (off_t)pieces[i].at);
+
+		if (wrote == (ssize_t)pieces[i].size)
+			continue;
+		/* A part is as much as there was room for. */
+		if (wrote != -1)
+			errno = ENOSPC;
+		return -1;
+	}
+	return 0;
+}
+
+enum rrd_result
+rrd_file_append(struct rrd_place place, struct append *append, const struct append_rows *rows,
+	bool *done, struct rrd_head *before, struct fail *why)
+{
+	/* As librrd's own, which does not wait for it either. */
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	enum rrd_result result = RRD_DONE;
+	const struct append_piece *pieces;
+	struct rrd_head head = { 0 };
+	char path[PATH_SIZE];
+	size_t count = 0;
+	int fd;
+
+	*done = false;
+	*before = head;
+	make_path(path, place);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	/* Whatever is the matter, librrd's call will find it, too, and say. */
+	if (fd == -1)
+		return RRD_DONE;
+	if (fcntl(fd, F_SETLK, &lock) == 0 && read_head(fd, &head) == 0)
+		count = append_work(append, &head, rows, &pieces);
+	*done = count > 0;
+	if (count > 0 && write_pieces(fd, pieces, count) == -1) {
+		result = judge_disk(place, errno, why);
+		append_take_back(append, &head);
+		*before = head;
+	} else {
+		free(head.bytes);
+	}
+	close(fd);
+	return result;
 }
 
 enum rrd_result

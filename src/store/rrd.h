@@ -1,5 +1,5 @@
-/* rrd.h - the one place that calls librrd for writing. A file at a time, one thread, one
- * writing process: librrd's lock is per process and its mapping can kill it.
+/* rrd.h - the one place that writes RRD files, by librrd or as it does. A file at a time, one
+ * thread, one writing process: librrd's lock is per process and its mapping can kill it.
  *
  * Every DS is GAUGE, heartbeat one step, no bounds. Times in seconds, whole steps. */
 #ifndef PW_RRD_H
@@ -60,6 +60,14 @@ struct rrd_head {
 	uint64_t file_size;
 	bool has_holes; /* rrd_file_fill has something to do */
 };
+/* The same for rows of which none is left out, without librrd (append.h). *done false: nothing
+ * was done, the rows are for rrd_file_update. A call that failed may have written a part of
+ * rows and head: before->bytes is not NULL then, and the head to be put back (undo_let_wait). */
+struct append;
+struct append_rows;
+enum rrd_result rrd_file_append(struct rrd_place place, struct append *append,
+	const struct append_rows *rows, bool *done, struct rrd_head *before, struct fail *why);
+
 /* Of the file that bears that name now; 0: there is none, or the disk does not tell. */
 uint64_t rrd_file_inode(struct rrd_place place);
 int rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why); /* -1 */

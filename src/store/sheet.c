@@ -225,6 +225,7 @@ sheet_free(struct sheet *sheet)
 	if (sheet == NULL)
 		return;
 	free(sheet->names);
+	free(sheet->values);
 	free(sheet->text);
 	free(sheet);
 }
@@ -232,17 +233,60 @@ sheet_free(struct sheet *sheet)
 void
 sheet_begin(struct sheet *sheet, const struct pending_file *file)
 {
-	size_t room = (TIME_TEXT + VALUE_TEXT * file->ds_count) * SHEET_ROWS;
+	size_t need = file->ds_count * SHEET_ROWS;
 
-	free(sheet->names);
-	sheet->names = file->in_order ? NULL : names_of(file);
-	sheet->count = sheet->used = 0;
-	if (room <= sheet->room)
+	sheet->width = file->ds_count;
+	sheet->count = 0;
+	if (need <= sheet->values_room)
 		return;
-	free(sheet->text);
-	sheet->text = mem_grow(NULL, room, 1);
-	sheet->room = room;
+	free(sheet->values);
+	sheet->values = mem_array(need, sizeof *sheet->values);
+	sheet->values_room = need;
 }
+
+/* row NULL: unknown in all data sources. */
+static void
+add_row(struct sheet *sheet, int64_t slot, const struct pending_row *row)
+{
+	double *to = sheet->values + sheet->count * sheet->width;
+	size_t width = row == NULL ? 0 : row->width < sheet->width ? row->width : sheet->width;
+
+	if (width > 0)
+		memcpy(to, row->values, width * sizeof *to);
+	for (size_t i = width; i < sheet->width; i++)
+		to[i] = (double)NAN;
+	sheet->last = sheet->slots[sheet->count++] = slot;
+}
+
+size_t
+sheet_fill(struct sheet *sheet, struct pending *pending, struct pending_file *file, int64_t upto)
+{
+	struct pending_walk walk = pending_walk(pending, file);
+	int64_t written = file->written;
+	struct pending_row row = { 0 };
+	bool has_row = pending_next(pending, file, &walk, &row);
+
+	sheet->count = 0;
+	sheet->has_gap = false;
+	while (sheet->count < SHEET_ROWS && written < upto && !sheet->has_gap) {
+		int64_t next = has_row && row.slot <= upto ? row.slot : upto + 1;
+
+		if (next > written + 2 && sheet->count > 0)
+			break;
+		sheet->has_gap = next > written + 2;
+		if (next > written + 1) {
+			written = next - 1;
+			add_row(sheet, written, NULL);
+		} else {
+			written = next;
+			add_row(sheet, written, &row);
+			has_row = pending_next(pending, file, &walk, &row);
+		}
+	}
+	return sheet->count;
+}
+
+/* ---- as text ---- */
 
 /* Most files have rows of the same times. */
 static char *
@@ -256,47 +300,37 @@ put_time(char *to, struct sheet_time *time, int64_t seconds)
 	return to + time->length;
 }
 
-/* row NULL: unknown in all data sources. */
-static void
-add_row(struct sheet *sheet, const struct pending_file *file, int64_t slot,
-	const struct pending_row *row)
+static char *
+put_row(char *to, const double *values, size_t width)
 {
-	char *to = sheet->text + sheet->used;
-
-	sheet->last = slot;
-	to = put_time(to, &sheet->times[sheet->count], slot * (file->step / SECOND));
-	sheet->rows[sheet->count++] = sheet->text + sheet->used;
-	for (size_t i = 0; i < file->ds_count; i++) {
+	for (size_t i = 0; i < width; i++) {
 		*to++ = ':';
-		if (row != NULL && i < row->width && !isnan(row->values[i]))
-			to = put_number(to, row->values[i]);
-		else
+		if (isnan(values[i]))
 			*to++ = 'U';
+		else
+			to = put_number(to, values[i]);
 	}
 	*to = '\0';
-	sheet->used = (size_t)(to + 1 - sheet->text);
+	return to + 1;
 }
 
-size_t
-sheet_fill(struct sheet *sheet, struct pending *pending, struct pending_file *file, int64_t upto)
+void
+sheet_write(struct sheet *sheet, const struct pending_file *file)
 {
-	struct pending_walk walk = pending_walk(pending, file);
-	int64_t written = file->written;
-	struct pending_row row = { 0 };
-	bool has_row = pending_next(pending, file, &walk, &row);
+	size_t room = (TIME_TEXT + VALUE_TEXT * sheet->width) * SHEET_ROWS;
+	char *to;
 
-	sheet->count = sheet->used = 0;
-	while (sheet->count < SHEET_ROWS && written < upto) {
-		int64_t next = has_row && row.slot <= upto ? row.slot : upto + 1;
-
-		if (next > written + 1) {
-			written = next - 1;
-			add_row(sheet, file, written, NULL);
-		} else {
-			written = next;
-			add_row(sheet, file, written, &row);
-			has_row = pending_next(pending, file, &walk, &row);
-		}
+	free(sheet->names);
+	sheet->names = file->in_order ? NULL : names_of(file);
+	if (room > sheet->room) {
+		free(sheet->text);
+		sheet->text = mem_grow(NULL, room, 1);
+		sheet->room = room;
 	}
-	return sheet->count;
+	to = sheet->text;
+	for (size_t i = 0; i < sheet->count; i++) {
+		sheet->rows[i] = to;
+		to = put_time(to, &sheet->times[i], sheet->slots[i] * (file->step / SECOND));
+		to = put_row(to, sheet->values + i * sheet->width, sheet->width);
+	}
 }

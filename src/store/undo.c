@@ -150,8 +150,8 @@ unpack_head(uint8_t *head, size_t size, const uint8_t *from, const uint8_t *end)
 
 /* ---- putting back ---- */
 
-static void
-let_wait(struct undo *undo, const char *name, const struct rrd_head *head)
+void
+undo_let_wait(struct undo *undo, const char *name, const struct rrd_head *head)
 {
 	struct waiting *waiting;
 
@@ -212,7 +212,7 @@ restore_entry(struct undo *undo, const uint8_t *bytes, size_t size, bool packed,
 	if (result == RRD_DONE && sync)
 		result = rrd_file_sync(place, &why);
 	if (result == RRD_LATER || result == RRD_REFUSED)
-		let_wait(undo, name, &head);
+		undo_let_wait(undo, name, &head);
 	return result == RRD_DONE;
 }
 

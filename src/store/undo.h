@@ -39,6 +39,8 @@ void undo_done(struct undo *undo);
 /* Puts back the head of a file that waits, and syncs it: to be called before the file is
  * read or written. RRD_DONE as well when it does not wait; else it waits on. */
 enum rrd_result undo_late(struct undo *undo, const char *file, struct fail *why);
+/* A head that is to be put back likewise: of a file in which a write failed halfway. */
+void undo_let_wait(struct undo *undo, const char *file, const struct rrd_head *head);
 /* The name of a file that still waits; NULL: none. */
 const char *undo_waiting(const struct undo *undo);
 /* It will not be put back: the file is left alone for good. */

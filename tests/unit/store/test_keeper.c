@@ -7,6 +7,7 @@
 #include <rrd.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "../scratch.h"
@@ -26,6 +27,7 @@
 #include "store/keeper.h"
 #include "store/ledger.h"
 #include "store/ledger_view.h"
+#include "store/offsets.h"
 #include "store/store.h"
 
 #define STEP (10 * LOOP_S)
@@ -357,6 +359,88 @@ short_memory_writes_early_and_loses_nothing(void)
 	CHECK(keeper_finish(keeper) == 0);
 	for (int slot = 1; slot <= 500; slot++)
 		CHECK(fetch("d/points.rrd", "a", slot) == slot);
+	end();
+}
+
+/* No file may become larger; -1 lifts that. */
+static void
+limit_files(int64_t size)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = size < 0 ? limit.rlim_max : (rlim_t)size;
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static int
+open_head(const char *file, uint8_t head[OFFSETS_STATIC])
+{
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	fd = open(path, O_RDWR);
+	CHECK(pread(fd, head, OFFSETS_STATIC, 0) == OFFSETS_STATIC);
+	return fd;
+}
+
+/* Where the rows begin. */
+static int64_t
+head_size(const char *file)
+{
+	uint8_t head[OFFSETS_STATIC];
+
+	close(open_head(file, head));
+	return (int64_t)offsets_head(offsets_number(head, OFFSETS_DS_COUNT),
+		offsets_number(head, OFFSETS_RRA_COUNT));
+}
+
+/* As when its first page was written and the next one was not. */
+static void
+count_a_slot_too_many(const char *file)
+{
+	uint8_t head[OFFSETS_STATIC];
+	int fd = open_head(file, head);
+	off_t live = (off_t)offsets_live(offsets_number(head, OFFSETS_DS_COUNT),
+		offsets_number(head, OFFSETS_RRA_COUNT));
+	uint64_t time;
+
+	CHECK(pread(fd, &time, sizeof time, live) == (ssize_t)sizeof time);
+	time += STEP / LOOP_S;
+	CHECK(pwrite(fd, &time, sizeof time, live) == (ssize_t)sizeof time);
+	close(fd);
+}
+
+static void
+a_write_that_fails_halfway_is_made_good(void)
+{
+	const struct series *series;
+	struct store_health health;
+	struct fail why;
+
+	begin();
+	series = add_series("d/v", "d/points.rrd", "v", STEP);
+	put(series, 1, 1.5);
+	flush("d/points.rrd");
+	put(series, 2, 2.5);
+	commit();
+	limit_files(head_size("d/points.rrd"));
+	CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+	count_a_slot_too_many("d/points.rrd");
+	CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+	keeper_health(keeper, &health);
+	CHECK(health.degraded);
+	limit_files(-1);
+	put(series, 3, 3.5);
+	advance(11 * LOOP_S);
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "v", 1) == 1.5 && fetch("d/points.rrd", "v", 2) == 2.5);
+	CHECK(fetch("d/points.rrd", "v", 3) == 3.5);
+	keeper_health(keeper, &health);
+	CHECK(!health.degraded);
+	CHECK(keeper_finish(keeper) == 0);
 	end();
 }
 
@@ -1722,6 +1806,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_new_point_gets_its_place_in_an_existing_file),
 	TEST(files_are_written_within_flush_without_being_asked),
 	TEST(short_memory_writes_early_and_loses_nothing),
+	TEST(a_write_that_fails_halfway_is_made_good),
 	TEST(many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them),
 	TEST(files_are_made_for_half_of_the_time_at_most),
 	TEST(a_flush_is_answered_within_100_ms_while_many_files_are_written),

@@ -1,0 +1,320 @@
+/* Rows by our own hand and by librrd's: the same octets in the file. */
+#include "../check.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../scratch.h"
+#include "base/fail.h"
+#include "base/mem.h"
+#include "store/append.h"
+#include "store/layout.h"
+#include "store/rrd.h"
+#include "store/sheet.h"
+
+#define DS_MOST 12
+#define ROWS_MOST 100
+#define FIRST INT64_C(1700000)
+
+static uint64_t seed;
+static double values[ROWS_MOST * DS_MOST];
+static char texts[ROWS_MOST][30 + 40 * DS_MOST];
+static const char *rows[ROWS_MOST];
+static struct append *append;
+static struct layout layout;
+static size_t ds_count;
+static struct rrd_place ours, theirs;
+static struct rrd_head before;
+
+static uint64_t
+draw(uint64_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (seed >> 16 ^ seed << 40) % below;
+}
+
+/* What librrd reads from its text without an error in the last bit, as a double's own digits are
+ * rounded twice there: whole numbers and eighths. */
+static double
+draw_value(void)
+{
+	double eighths = (double)draw(UINT64_C(1) << draw(40)) / 8;
+
+	switch (draw(8)) {
+	case 0:
+		return (double)NAN;
+	case 1:
+		return 0;
+	case 2:
+		return -eighths;
+	case 3:
+		return (double)draw(UINT64_C(1) << 49);
+	case 4:
+		return -0.0;
+	default:
+		return eighths;
+	}
+}
+
+/* All unknown, often for several rows. */
+static void
+draw_rows(size_t count)
+{
+	bool silent = draw(4) == 0;
+
+	for (size_t row = 0; row < count; row++) {
+		if (draw(5) == 0)
+			silent = draw(2) == 0;
+		for (size_t ds = 0; ds < ds_count; ds++)
+			values[row * ds_count + ds] = silent ? (double)NAN : draw_value();
+	}
+}
+
+static void
+make_texts(size_t count, int64_t slot)
+{
+	for (size_t row = 0; row < count; row++) {
+		char *to = texts[row];
+
+		to += sprintf(to, "%lld", (long long)((slot + (int64_t)row) * layout.step));
+		for (size_t ds = 0; ds < ds_count; ds++) {
+			double value = values[row * ds_count + ds];
+
+			*to++ = ':';
+			if (isnan(value))
+				to += sprintf(to, "U");
+			else
+				to += sheet_number(to, value);
+		}
+		rows[row] = texts[row];
+	}
+}
+
+static uint8_t *
+read_all(struct rrd_place place, size_t *size)
+{
+	uint8_t *bytes;
+	struct stat info;
+	FILE *file = fopen(scratch_path(place.file), "r");
+
+	CHECK(file != NULL && fstat(fileno(file), &info) == 0);
+	bytes = mem_array((size_t)info.st_size, 1);
+	*size = fread(bytes, 1, (size_t)info.st_size, file);
+	CHECK(*size == (size_t)info.st_size);
+	fclose(file);
+	return bytes;
+}
+
+static void
+check_same(void)
+{
+	size_t size, other;
+	uint8_t *a = read_all(ours, &size), *b = read_all(theirs, &other);
+
+	CHECK_INT(size, other);
+	for (size_t i = 0; i < size; i++)
+		if (a[i] != b[i]) {
+			print_error("octet %zu of %zu: %02x, librrd's is %02x\n", i, size, a[i], b[i]);
+			fail();
+		}
+	free(a);
+	free(b);
+}
+
+static void
+make_both(void)
+{
+	const char *names[DS_MOST];
+	char texts_of[DS_MOST][8];
+	struct fail why;
+	size_t size;
+	uint8_t *bytes;
+	FILE *file;
+
+	scratch_make();
+	ours = (struct rrd_place){ scratch, "ours.rrd" };
+	theirs = (struct rrd_place){ scratch, "theirs.rrd" };
+	for (size_t ds = 0; ds < ds_count; ds++) {
+		snprintf(texts_of[ds], sizeof texts_of[ds], "d%zu", ds);
+		names[ds] = texts_of[ds];
+	}
+	CHECK(rrd_file_create(theirs, &layout, FIRST * layout.step, names, ds_count, &why) == RRD_DONE);
+	/* librrd begins its rings anywhere. */
+	bytes = read_all(theirs, &size);
+	file = fopen(scratch_path(ours.file), "w");
+	CHECK(file != NULL && fwrite(bytes, 1, size, file) == size);
+	fclose(file);
+	free(bytes);
+}
+
+static void
+draw_layout(void)
+{
+	static const char *const functions[] = { "AVERAGE", "MIN", "MAX", "LAST" };
+	static const int64_t steps[] = { 1, 2, 5, 7, 10, 60, 300, 3600, 86400 };
+
+	layout = (struct layout){ .step = steps[draw(9)], .count = 1 + (int)draw(8) };
+	for (int i = 0; i < layout.count; i++)
+		layout.rra[i] = (struct layout_rra){ functions[draw(4)], 1 + (int64_t)draw(draw(2) ? 2 : 40),
+			1 + (int64_t)draw(60) };
+	ds_count = 1 + draw(DS_MOST);
+}
+
+/* Both get the same rows; the other one's sometimes come to us by librrd, too. */
+static int64_t
+add_rows(int64_t slot)
+{
+	size_t count = 1 + draw(draw(2) ? 5 : ROWS_MOST);
+	struct append_rows batch = { values, count, ds_count, slot };
+	struct fail why;
+	bool done = false;
+
+	draw_rows(count);
+	if (draw(6) == 0) {
+		/* A gap, which is librrd's. */
+		slot += 1 + (int64_t)draw(draw(2) ? 3 : 500);
+		batch.slot = slot;
+		CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE && !done);
+		make_texts(count, slot);
+		CHECK(rrd_file_update(ours, NULL, rows, count, &why) == RRD_DONE);
+	} else {
+		make_texts(count, slot);
+		CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE && done);
+	}
+	CHECK(rrd_file_update(theirs, NULL, rows, count, &why) == RRD_DONE);
+	check_same();
+	return slot + (int64_t)count;
+}
+
+static void
+any_rows_leave_the_same_octets_as_by_librrd(void)
+{
+	append = append_new();
+	for (seed = 1; seed < 1000; seed += 9) {
+		uint64_t was = seed;
+		int64_t slot = FIRST;
+
+		draw_layout();
+		make_both();
+		for (int i = 0; i < 30; i++)
+			slot = add_rows(slot);
+		scratch_remove();
+		seed = was;
+	}
+	append_free(append);
+}
+
+static void
+the_profiles_files_are_the_same_as_by_librrd(void)
+{
+	append = append_new();
+	seed = 77;
+	for (int i = 0; layout_profiles()[i] != NULL && i < 3; i++) {
+		int64_t slot = FIRST;
+
+		CHECK(layout_make(&layout, INT64_C(60000000000), layout_profiles()[i], NULL) == 0);
+		ds_count = 3;
+		make_both();
+		for (int k = 0; k < 8; k++)
+			slot = add_rows(slot);
+		scratch_remove();
+	}
+	append_free(append);
+}
+
+static void
+a_value_is_read_back_to_the_last_bit(void)
+{
+	struct append_rows batch = { values, 1, 1, FIRST };
+	struct rrd_shape shape;
+	struct fail why;
+	size_t size, found = 0;
+	uint8_t *bytes;
+	bool done;
+
+	append = append_new();
+	ds_count = 1;
+	CHECK(layout_make(&layout, INT64_C(1000000000), "tiny", NULL) == 0);
+	make_both();
+	values[0] = 1234.5678901234567;
+	CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE && done);
+	CHECK(rrd_file_shape(ours, &shape, &why) == RRD_DONE && shape.last == FIRST);
+	free(shape.ds);
+	bytes = read_all(ours, &size);
+	for (size_t i = 0; i + 8 <= size; i += 8)
+		found += memcmp(bytes + i, values, 8) == 0;
+	CHECK(found >= 2); /* in the archive of single slots and in the head */
+	free(bytes);
+	scratch_remove();
+	append_free(append);
+}
+
+/* Nothing is done: not even the time moves. */
+static void
+leaves(struct append_rows batch)
+{
+	struct fail why;
+	bool done = true;
+
+	CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE);
+	CHECK(!done);
+	check_same();
+}
+
+static void
+what_is_not_as_we_make_it_is_left_to_librrd(void)
+{
+	static const struct { size_t at; uint8_t octet; } changes[] = {
+		{ 6, '1' },              /* version */
+		{ 128 + 20, 'C' },       /* type of the data source */
+		{ 128 + 40, 9 },         /* heartbeat */
+		{ 128 + 48 + 7, 0x40 },  /* lower bound */
+		{ 128 + 56 + 7, 0x40 },  /* upper bound */
+		{ 128 + 120, 'X' },      /* function of the archive */
+		{ 128 + 480 + 8, 1 },    /* microseconds of the last update */
+		{ 128 + 480 + 16 + 32, 1 }, /* seconds unknown */
+	};
+	struct append_rows batch = { values, 1, 1, FIRST };
+	bool done = true;
+	FILE *file;
+
+	append = append_new();
+	ds_count = 1;
+	values[0] = 1;
+	CHECK(layout_make(&layout, INT64_C(60000000000), "tiny", NULL) == 0);
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		make_both();
+		for (int both = 0; both < 2; both++) {
+			file = fopen(scratch_path(both ? ours.file : theirs.file), "r+");
+			CHECK(file != NULL && fseek(file, (long)changes[i].at, SEEK_SET) == 0);
+			CHECK(fwrite(&changes[i].octet, 1, 1, file) == 1 && fclose(file) == 0);
+		}
+		leaves(batch);
+		scratch_remove();
+	}
+	make_both();
+	batch.slot++;
+	leaves(batch);
+	batch.slot -= 2;
+	leaves(batch);
+	batch = (struct append_rows){ values, 1, 2, FIRST };
+	leaves(batch);
+	batch = (struct append_rows){ values, 0, 1, FIRST };
+	leaves(batch);
+	CHECK(unlink(scratch_path(ours.file)) == 0 && unlink(scratch_path(theirs.file)) == 0);
+	batch.count = 1;
+	CHECK(rrd_file_append(ours, append, &batch, &done, &before, NULL) == RRD_DONE);
+	CHECK(!done && access(scratch_path(ours.file), F_OK) == -1);
+	scratch_remove();
+	append_free(append);
+}
+
+RUN_TESTS(
+	TEST(any_rows_leave_the_same_octets_as_by_librrd),
+	TEST(the_profiles_files_are_the_same_as_by_librrd),
+	TEST(a_value_is_read_back_to_the_last_bit),
+	TEST(what_is_not_as_we_make_it_is_left_to_librrd)
+)
