@@ -1245,6 +1245,7 @@ alarms_replay(struct alarms *alarms, const struct record *record)
 		return 0;
 	case KIND_NUMBERS:
 		return replay_numbers(alarms, &cursor);
+	case KIND_ROWS:
 	case KIND_SAMPLES:
 		return replay_samples(alarms, record);
 	case KIND_RUN:

@@ -47,8 +47,8 @@ struct alarms *alarms_new(const struct alarms_options *options, const struct inv
 void alarms_free(struct alarms *alarms);
 
 /* At start, in this order: every record from the newest snapshot on, then begin (the journal
- * must take records by then). Takes KIND_ALARM_STATE, KIND_ALARM, KIND_NUMBERS, KIND_SAMPLES
- * and KIND_RUN; -1: damaged. */
+ * must take records by then). Takes KIND_ALARM_STATE, KIND_ALARM, KIND_NUMBERS, KIND_ROWS,
+ * KIND_SAMPLES and KIND_RUN; -1: damaged. */
 int alarms_replay(struct alarms *alarms, const struct record *record);
 void alarms_begin(struct alarms *alarms);
 

@@ -204,7 +204,7 @@ verify_journal(struct verify *verify)
 	int got = -1;
 
 	while (reader != NULL && (got = reader_next(reader, &record, &why)) == 1)
-		if (record.kind == KIND_SAMPLES && record_samples_open(&record, &walk) == -1)
+		if (record_has_samples(&record) && record_samples_open(&record, &walk) == -1)
 			bad(verify, "%s/journal: record %llu is damaged", verify->state_dir,
 				(unsigned long long)record.sequence);
 	if (got == -1)

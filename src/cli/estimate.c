@@ -29,9 +29,10 @@
 #define BULK_ROWS 10
 #define VARBIND_BYTES 15
 #define TEXT_BYTES 80
-/* As record.h frames: head of KIND_SAMPLES; a sample with value and raw reading. */
+/* As record.h frames: head of KIND_ROWS; of a row; a sample with value and raw reading. */
 #define SAMPLES_HEAD 28
-#define SAMPLE_BYTES 28
+#define SAMPLES_ROW 12
+#define SAMPLE_BYTES 16
 /* As pending.c keeps a row, beside its values. */
 #define ROW_BYTES 56
 #define OWN_POINTS 3 /* up, rtt, loss */
@@ -322,7 +323,7 @@ add_group(struct work *work, const struct device *device, const struct group *gr
 	estimate->requests += (double)group_requests(device, group, rows) / seconds;
 	if (group->point_count > 0 && rows > 0)
 		estimate->journal += (double)(RECORD_FRAME_HEADER + SAMPLES_HEAD +
-			SAMPLE_BYTES * rows * group->point_count) / seconds;
+			rows * (SAMPLES_ROW + SAMPLE_BYTES * group->point_count)) / seconds;
 	if (group->table == NULL) {
 		estimate->points += group->point_count;
 		series_file(file, sizeof file, device->name, NULL, NULL, group->name,
@@ -347,7 +348,8 @@ add_device(struct work *work, const struct device *device)
 	work->estimate->series += OWN_POINTS;
 	work->estimate->values += OWN_POINTS / seconds;
 	work->estimate->journal +=
-		(RECORD_FRAME_HEADER + SAMPLES_HEAD + SAMPLE_BYTES * OWN_POINTS) / seconds;
+		(RECORD_FRAME_HEADER + SAMPLES_HEAD + SAMPLES_ROW + SAMPLE_BYTES * OWN_POINTS) /
+		seconds;
 	series_file(file, sizeof file, device->name, NULL, NULL, "device", "");
 	add_file(work, file, device->interval, device->profile, OWN_POINTS, false);
 	for (size_t i = 0; i < device->group_count; i++) {

@@ -54,6 +54,15 @@ record_put(struct record_buffer *buffer, const void *bytes, size_t size)
 	buffer->used += size;
 }
 
+uint8_t *
+record_extend(struct record_buffer *buffer, size_t size)
+{
+	if (buffer->room - buffer->used < size)
+		make_room(buffer, size);
+	buffer->used += size;
+	return buffer->bytes + buffer->used - size;
+}
+
 static void
 put_number(struct record_buffer *buffer, uint64_t value, size_t bytes)
 {
@@ -230,38 +239,65 @@ record_samples_open(const struct record *record, struct record_samples *walk)
 	walk->step = (int64_t)record_get_u64(cursor);
 	walk->received = (int64_t)record_get_u64(cursor);
 	walk->left = record_get_u32(cursor);
-	return record->kind == KIND_SAMPLES && !cursor->failed && walk->step > 0 ? 0 : -1;
+	walk->rows = record->kind == KIND_ROWS;
+	walk->row.left = 0;
+	return record_has_samples(record) && !cursor->failed && walk->step > 0 ? 0 : -1;
 }
 
-#define SAMPLE_HEAD 12
+#define ROW_HEAD 12
+
+/* The head of a row, and whether all of it is there. */
+static bool
+take_row(struct record_samples *walk)
+{
+	struct record_cursor *cursor = &walk->cursor;
+	const uint8_t *at = cursor->at;
+	size_t left = (size_t)(cursor->end - at), size;
+
+	if (left < ROW_HEAD)
+		return false;
+	walk->row.series = (uint32_t)load_number(at, 4);
+	walk->row.reason = at[4];
+	walk->row.flags = at[5];
+	walk->row.left = walk->rows ? (uint32_t)load_number(at + 6, 2) : 1;
+	walk->row.received = walk->received + (int64_t)(int32_t)load_number(at + 8, 4) * 1000;
+	size = 8 * (size_t)((walk->row.flags & RECORD_HAS_VALUE) != 0) +
+		8 * (size_t)((walk->row.flags & RECORD_HAS_RAW) != 0);
+	cursor->at += ROW_HEAD;
+	return walk->row.left > 0 && walk->row.left <= walk->left &&
+		walk->row.left * size <= left - ROW_HEAD;
+}
 
 static inline bool
 take_sample(struct record_samples *walk, struct record_sample *sample)
 {
 	struct record_cursor *cursor = &walk->cursor;
-	const uint8_t *at = cursor->at;
-	size_t left = (size_t)(cursor->end - at), size = SAMPLE_HEAD;
 
 	if (walk->left == 0 || cursor->failed)
 		return false;
-	walk->left--;
-	if (left >= SAMPLE_HEAD) {
-		sample->has_value = (at[5] & RECORD_HAS_VALUE) != 0;
-		sample->has_raw = (at[5] & RECORD_HAS_RAW) != 0;
-		size += 8 * ((size_t)sample->has_value + (size_t)sample->has_raw);
-	}
-	if (left < size) {
+	if (walk->row.left == 0 && !take_row(walk)) {
 		cursor->failed = true;
 		return false;
 	}
+	walk->left--;
+	walk->row.left--;
+	sample->has_value = (walk->row.flags & RECORD_HAS_VALUE) != 0;
+	sample->has_raw = (walk->row.flags & RECORD_HAS_RAW) != 0;
 	sample->slot = walk->slot;
 	sample->step = walk->step;
-	sample->series = (uint32_t)load_number(at, 4);
-	sample->reason = at[4];
-	sample->received = walk->received + (int64_t)(int32_t)load_number(at + 8, 4) * 1000;
-	sample->value = sample->has_value ? double_of(load_number(at + SAMPLE_HEAD, 8)) : (double)NAN;
-	sample->raw = sample->has_raw ? load_number(at + size - 8, 8) : 0;
-	cursor->at += size;
+	sample->series = walk->row.series++;
+	sample->reason = walk->row.reason;
+	sample->received = walk->row.received;
+	sample->value = (double)NAN;
+	sample->raw = 0;
+	if (sample->has_value) {
+		sample->value = double_of(load_number(cursor->at, 8));
+		cursor->at += 8;
+	}
+	if (sample->has_raw) {
+		sample->raw = load_number(cursor->at, 8);
+		cursor->at += 8;
+	}
 	return true;
 }
 

@@ -21,9 +21,14 @@
  * While the disk refuses segments, KIND_ALARM and KIND_NOTIFIED frames stand in files of their
  * own as well (aside.h).
  *
- * KIND_SAMPLES: i64 slot, i64 step ns, i64 received wall ns, u32 count, then count times
- *   u32 series id, u8 reason, u8 flags (1: value follows, 2: raw follows), u16 zero,
- *   i32 received offset in us from the frame's, [f64 value], [u64 raw]
+ * KIND_ROWS: i64 slot, i64 step ns, i64 received wall ns, u32 count of samples; then, until
+ *   those are all, rows of neighbours:
+ *   u32 id of the first series, u8 reason, u8 flags (1: values follow, 2: raws follow), u16 n
+ *   (1 or more), i32 received offset in us from the frame's; then n times, for that series
+ *   and those whose ids follow, [f64 value], [u64 raw]
+ * KIND_SAMPLES: the same where each n is one, and stands there as zero; read and no longer
+ *   written. Versions that do not know KIND_ROWS leave those records out: before one of them
+ *   takes over a journal, the store has to have read all of it
  * KIND_RUN: u32 series id, u8 reason, 3 zero, i64 first slot, i64 last slot, i64 decided wall ns
  * KIND_ALARM, KIND_NOTIFIED: the body is the alarm and notify rooms' own
  * KIND_NEXT_SLOTS: count times u32 series id, u32 zero, i64 next slot to close. In a snapshot
@@ -51,6 +56,7 @@ enum record_kind {
 	KIND_ALARM_STATE = 10,  /* in a snapshot: alarm's open alarms, timers, counters */
 	KIND_NOTIFY_STATE = 11, /* in a snapshot: notify's cursors and unsent notices */
 	KIND_PATH_STATE = 12,   /* in a snapshot: path accounts */
+	KIND_ROWS = 13,
 	KIND_NUMBERS = 20,      /* after a restore, see numbers.h */
 };
 
@@ -71,6 +77,8 @@ void record_buffer_free(struct record_buffer *buffer);
 size_t record_begin(struct record_buffer *buffer, enum record_kind kind, uint64_t sequence);
 void record_end(struct record_buffer *buffer, size_t frame);
 void record_put(struct record_buffer *buffer, const void *bytes, size_t size);
+/* Room for so many octets at the end, for the caller to fill. */
+uint8_t *record_extend(struct record_buffer *buffer, size_t size);
 void record_put_u8(struct record_buffer *buffer, uint8_t value);
 void record_put_u16(struct record_buffer *buffer, uint16_t value);
 void record_put_u32(struct record_buffer *buffer, uint32_t value);
@@ -101,7 +109,7 @@ struct record {
  * -1: damaged (checksum, size, kind 0). */
 int record_parse(const uint8_t *bytes, size_t size, struct record *record, size_t *frame_size);
 
-/* Walks the body of KIND_SAMPLES. */
+/* Walks the body of KIND_ROWS or KIND_SAMPLES. */
 struct record_sample {
 	uint32_t series;
 	uint8_t reason;
@@ -114,7 +122,18 @@ struct record_samples {
 	struct record_cursor cursor;
 	int64_t slot, step, received;
 	uint32_t left;
+	bool rows;
+	struct {
+		uint32_t series, left; /* the next one, how many */
+		uint8_t reason, flags;
+		int64_t received;
+	} row;
 };
+static inline bool
+record_has_samples(const struct record *record)
+{
+	return record->kind == KIND_ROWS || record->kind == KIND_SAMPLES;
+}
 int record_samples_open(const struct record *record, struct record_samples *walk); /* -1 damaged */
 bool record_samples_next(struct record_samples *walk, struct record_sample *sample);
 /* The next ones, at most so many; 0 at the end. */

@@ -42,7 +42,7 @@ slots_replay(struct slots *slots, const struct record *record)
 	struct record_sample sample;
 	struct record_run run;
 
-	if (record->kind == KIND_SAMPLES && record_samples_open(record, &walk) == 0) {
+	if (record_has_samples(record) && record_samples_open(record, &walk) == 0) {
 		while (record_samples_next(&walk, &sample))
 			note(slots, sample.series, sample.slot + 1);
 	} else if (record->kind == KIND_RUN && record_run_read(record, &run) == 0) {

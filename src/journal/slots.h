@@ -1,7 +1,7 @@
 /* slots.h - up to which slot the journal accounts for each series.
  *
  * Replayed at the start, so that the poller can close what passed while it did not run; put
- * into each snapshot, so that replay needs no older segment. The records are KIND_SAMPLES,
+ * into each snapshot, so that replay needs no older segment. The records are KIND_ROWS,
  * KIND_RUN and KIND_NEXT_SLOTS of journal/record.h. Says nothing of values. */
 #ifndef PW_SLOTS_H
 #define PW_SLOTS_H

@@ -54,12 +54,18 @@ struct batch {
 	bool new_segment; /* it begins with a snapshot */
 };
 
-/* A frame of samples that may still grow. */
+/* A frame of samples that may still grow, as may its last row. */
 struct open_frame {
 	bool is_open;
 	size_t frame, count_at;
 	uint32_t count;
 	int64_t slot, step, received;
+	struct {
+		size_t at;     /* 0: there is none yet */
+		uint32_t next, count; /* the id behind it, how many it has */
+		uint8_t reason, flags;
+		int32_t offset;
+	} row;
 };
 
 enum health { HEALTH_OK, HEALTH_FULL, HEALTH_REFUSED };
@@ -1034,7 +1040,7 @@ begin_samples(struct writer *writer, int64_t slot, int64_t step, int64_t receive
 
 	*open = (struct open_frame){ .is_open = true, .slot = slot, .step = step,
 		.received = received };
-	open->frame = record_begin(records, KIND_SAMPLES, next_sequence(writer));
+	open->frame = record_begin(records, KIND_ROWS, next_sequence(writer));
 	record_put_u64(records, (uint64_t)open->slot);
 	record_put_u64(records, (uint64_t)open->step);
 	record_put_u64(records, (uint64_t)open->received);
@@ -1054,41 +1060,135 @@ frame_takes(const struct writer *writer, int64_t slot, int64_t step, int64_t rec
 }
 
 /* Behind it stands a frame for samples of that slot. Returns how much later than the frame's
- * first ones these were received. */
-static int64_t
+ * first ones these were received, in us. */
+static int32_t
 frame_for(struct writer *writer, int64_t slot, int64_t step, int64_t received)
 {
 	if (!frame_takes(writer, slot, step, received)) {
 		end_frame(writer);
 		begin_samples(writer, slot, step, received);
 	}
-	return received_offset(&writer->samples, received);
+	return (int32_t)received_offset(&writer->samples, received);
 }
 
-/* Each as one piece: there are many. Little endian, as all in records. */
-static void
-put_sample(struct writer *writer, uint32_t series, const struct sample_item *sample, int64_t offset)
+/* All by memcpy, little endian as everything in records: there are many. */
+static uint8_t *
+store_u64(uint8_t *to, uint64_t number)
 {
-	bool has_value = sample->reason == REASON_GOOD && !isnan(sample->value);
-	struct {
-		uint32_t series, flags, offset;
-		uint64_t numbers[2];
-	} __attribute__((packed)) packed = {
-		.series = htole32(series),
-		.flags = htole32(sample->reason | (has_value ? RECORD_HAS_VALUE << 8 : 0u) |
-			(sample->has_raw ? RECORD_HAS_RAW << 8 : 0u)),
-		.offset = htole32((uint32_t)(int32_t)offset) };
-	size_t count = 0;
+	number = htole64(number);
+	memcpy(to, &number, sizeof number);
+	return to + sizeof number;
+}
+
+static uint8_t *
+store_f64(uint8_t *to, double number)
+{
 	uint64_t bits;
 
-	memcpy(&bits, &sample->value, sizeof bits);
-	if (has_value)
-		packed.numbers[count++] = htole64(bits);
-	if (sample->has_raw)
-		packed.numbers[count++] = htole64(sample->raw);
-	record_put(&writer->front->records, &packed,
-		offsetof(__typeof__(packed), numbers) + count * sizeof bits);
-	writer->samples.count++;
+	memcpy(&bits, &number, sizeof bits);
+	return store_u64(to, bits);
+}
+
+static uint8_t
+flags_of(const struct sample_item *item)
+{
+	bool has_value = item->reason == REASON_GOOD && !isnan(item->value);
+
+	return (uint8_t)((has_value ? RECORD_HAS_VALUE : 0) | (item->has_raw ? RECORD_HAS_RAW : 0));
+}
+
+#define ROW_HEAD 12
+#define ROW_COUNT 6 /* where in it the count stands */
+
+static void
+store_row_count(struct writer *writer)
+{
+	uint16_t count = htole16((uint16_t)writer->samples.row.count);
+
+	memcpy(writer->front->records.bytes + writer->samples.row.at + ROW_COUNT, &count,
+		sizeof count);
+}
+
+static void
+begin_row(struct writer *writer, uint32_t series, const struct sample_item *item, int32_t offset)
+{
+	struct open_frame *open = &writer->samples;
+	struct {
+		uint32_t series;
+		uint8_t reason, flags;
+		uint16_t count;
+		uint32_t offset;
+	} head = { htole32(series), item->reason, flags_of(item), 0, htole32((uint32_t)offset) };
+
+	_Static_assert(sizeof head == ROW_HEAD, "as the record has it");
+	open->row.at = writer->front->records.used;
+	open->row.next = series;
+	open->row.count = 0;
+	open->row.reason = head.reason;
+	open->row.flags = head.flags;
+	open->row.offset = offset;
+	memcpy(record_extend(&writer->front->records, ROW_HEAD), &head, ROW_HEAD);
+}
+
+static bool
+row_takes(const struct open_frame *open, uint32_t series, int32_t offset)
+{
+	return open->row.at != 0 && open->row.next == series && open->row.offset == offset &&
+		open->row.count + SAMPLE_BATCH <= UINT16_MAX;
+}
+
+/* How many of them, from the first on, may stand in one row. */
+static uint32_t
+alike(const struct sample_item *items, uint32_t count, uint8_t reason, uint8_t flags)
+{
+	uint32_t some = 0;
+
+	while (some < count && items[some].reason == reason && flags_of(&items[some]) == flags)
+		some++;
+	return some;
+}
+
+static void
+put_numbers(uint8_t *to, const struct sample_item *items, uint32_t count, uint8_t flags)
+{
+	const struct sample_item *end = items + count;
+
+	for (; items < end; items++) {
+		if (flags & RECORD_HAS_VALUE)
+			to = store_f64(to, items->value);
+		if (flags & RECORD_HAS_RAW)
+			to = store_u64(to, items->raw);
+	}
+}
+
+/* At most SAMPLE_BATCH. */
+static void
+put_items(struct writer *writer, uint32_t series, const struct sample_item *items, uint32_t count,
+	int32_t offset)
+{
+	struct open_frame *open = &writer->samples;
+
+	open->count += count;
+	while (count > 0) {
+		uint32_t some = row_takes(open, series, offset) ?
+			alike(items, count, open->row.reason, open->row.flags) : 0;
+		size_t size;
+
+		if (some == 0) {
+			begin_row(writer, series, items, offset);
+			some = alike(items, count, open->row.reason, open->row.flags);
+		}
+		size = some * sizeof(uint64_t) * ((open->row.flags & RECORD_HAS_VALUE ? 1u : 0u) +
+			(open->row.flags & RECORD_HAS_RAW ? 1u : 0u));
+		put_numbers(record_extend(&writer->front->records, size), items, some,
+			open->row.flags);
+		open->row.next += some;
+		open->row.count += some;
+		store_row_count(writer);
+		series += some;
+		items += some;
+		count -= some;
+	}
 }
 
 /* A series that has a note goes on in it until the notes are recorded: its slots are told in
@@ -1105,13 +1205,14 @@ writer_sample(struct writer *writer, const struct sample *sample)
 {
 	struct sample_item item = { .value = sample->value, .raw = sample->raw,
 		.reason = sample->reason, .has_raw = sample->has_raw };
+	int32_t offset;
 
 	if (must_overflow(writer, sample->series)) {
 		overflow_note(&writer->overflow, sample->series, sample->slot, sample->slot);
 		return 0;
 	}
-	put_sample(writer, sample->series->id, &item, frame_for(writer, sample->slot,
-		sample->series->step, sample->received));
+	offset = frame_for(writer, sample->slot, sample->series->step, sample->received);
+	put_items(writer, sample->series->id, &item, 1, offset);
 	return writer->front->last;
 }
 
@@ -1120,7 +1221,7 @@ writer_batch(struct writer *writer, const struct sample_batch *batch)
 {
 	struct sample sample;
 	uint64_t last = 0;
-	int64_t offset;
+	int32_t offset;
 
 	if (writer_full(writer) || writer->overflow.open > 0) {
 		for (uint32_t i = 0; i < batch->count; i++) {
@@ -1130,8 +1231,7 @@ writer_batch(struct writer *writer, const struct sample_batch *batch)
 		return last;
 	}
 	offset = frame_for(writer, batch->slot, batch->step, batch->received);
-	for (uint32_t i = 0; i < batch->count; i++)
-		put_sample(writer, batch->first + i, &batch->items[i], offset);
+	put_items(writer, batch->first, batch->items, batch->count, offset);
 	return writer->front->last;
 }
 

@@ -591,6 +591,7 @@ paths_replay(struct paths *paths, const struct record *record)
 	switch (record->kind) {
 	case KIND_PATH_STATE:
 		return replay_state(paths, record);
+	case KIND_ROWS:
 	case KIND_SAMPLES:
 		return replay_samples(paths, record);
 	case KIND_RUN:

@@ -31,7 +31,7 @@ void paths_free(struct paths *paths);
 void paths_configure(struct paths *paths, const struct inventory *inventory);
 
 /* At start, in this order: every record from the newest snapshot on, then begin. Takes
- * KIND_PATH_STATE, KIND_SAMPLES, KIND_RUN; -1: damaged, nothing taken of it. */
+ * KIND_PATH_STATE, KIND_ROWS, KIND_SAMPLES, KIND_RUN; -1: damaged, nothing taken of it. */
 int paths_replay(struct paths *paths, const struct record *record);
 void paths_begin(struct paths *paths); /* from now on it judges, each second at least */
 

@@ -1181,7 +1181,7 @@ take_record(struct keeper *keeper, const struct record *record, struct reader_po
 	int result = 0;
 
 	keeper->dirty = true;
-	if (record->kind == KIND_SAMPLES)
+	if (record_has_samples(record))
 		result = take_samples(keeper, record, at);
 	else if (record->kind == KIND_RUN)
 		result = take_run(keeper, record, at);

@@ -232,7 +232,7 @@ ledger_take(struct ledger *ledger, const struct record *record)
 		if (record_run_read(record, &run) == -1)
 			return -1;
 		ledger_add(ledger, run.series, run.reason, run.first, run.last);
-	} else if (record->kind == KIND_SAMPLES) {
+	} else if (record_has_samples(record)) {
 		if (record_samples_open(record, &walk) == -1)
 			return -1;
 		while (record_samples_next(&walk, &sample))

@@ -58,7 +58,7 @@ void ledger_add_samples(struct ledger *ledger, const struct record_sample *sampl
  * That is one more run, which stands for its slots in the place of earlier ones. */
 void ledger_amend(struct ledger *ledger, uint32_t series, uint8_t reason, int64_t first,
 	int64_t last);
-/* Takes what a KIND_SAMPLES or KIND_RUN record says; other kinds are nothing to it. -1 when
+/* Takes what a KIND_ROWS, KIND_SAMPLES or KIND_RUN record says; other kinds are nothing to it. -1 when
  * the body is damaged. */
 int ledger_take(struct ledger *ledger, const struct record *record);
 /* Writes closed runs and syncs: they are final from then on. The length belongs into the next

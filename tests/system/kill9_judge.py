@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 WORK = sys.argv[1]
-SAMPLES, RUN, ALARM = 1, 2, 3
+ROWS, RUN, ALARM = 13, 2, 3
 SECOND = 10**9
 WORDS = {10: "timeout", 11: "unreachable", 12: "gateway", 13: "no-such-row", 14: "bad-reply",
          15: "invalid-value", 18: "breaker", 40: "poller-down", 42: "overrun",
@@ -84,7 +84,7 @@ class Journal:
                 if sequence != last + 1:
                     self.holes.append("%s: record %d after %d" % (name, sequence, last))
                 last = sequence
-                if kind == SAMPLES:
+                if kind == ROWS:
                     self.take_samples(body)
                 elif kind == RUN:
                     series, reason, first, end = struct.unpack_from("<IB3xqq", body)
@@ -102,18 +102,20 @@ class Journal:
     def take_samples(self, body):
         slot, step, received, count = struct.unpack_from("<qqqI", body)
         at = 28
-        for _ in range(count):
-            series, reason, flags, offset = struct.unpack_from("<IBB2xi", body, at)
+        while count > 0:
+            first, reason, flags, row, offset = struct.unpack_from("<IBBHi", body, at)
             at += 12
-            value = math.nan
-            if flags & 1:
-                value, = struct.unpack_from("<d", body, at)
-                at += 8
-            if flags & 2:
-                at += 8
-            self.close(series, slot, reason, value)
-            if reason in GOOD:
-                self.received[series][slot] = received + offset * 1000
+            for series in range(first, first + row):
+                value = math.nan
+                if flags & 1:
+                    value, = struct.unpack_from("<d", body, at)
+                    at += 8
+                if flags & 2:
+                    at += 8
+                self.close(series, slot, reason, value)
+                if reason in GOOD:
+                    self.received[series][slot] = received + offset * 1000
+            count -= row
 
 
 def read_catalogue(path):

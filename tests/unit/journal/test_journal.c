@@ -168,6 +168,60 @@ what_was_not_committed_dies_with_the_process_and_close_commits(void)
 	end();
 }
 
+/* The body of the first record of samples, in the heap. */
+static uint8_t *
+first_rows(size_t *size)
+{
+	struct reader *reader = reader_open(scratch, NULL, NULL);
+	struct record record;
+	uint8_t *body;
+
+	while (reader_next(reader, &record, NULL) == 1 && record.kind != KIND_ROWS)
+		;
+	CHECK_INT(record.kind, KIND_ROWS);
+	body = malloc(record.size);
+	memcpy(body, record.body, *size = record.size);
+	reader_close(reader);
+	return body;
+}
+
+static void
+neighbours_stand_in_one_row_whether_they_come_together_or_one_by_one(void)
+{
+	struct sample_item items[] = { { 1.5, 15, REASON_GOOD, true, POINT_COUNTER },
+		{ 2.5, 25, REASON_GOOD, true, POINT_COUNTER },
+		{ (double)NAN, 35, REASON_FIRST, true, POINT_COUNTER },
+		{ (double)NAN, 45, REASON_FIRST, true, POINT_COUNTER },
+		{ 5.5, 0, REASON_GOOD, false, POINT_GAUGE } };
+	struct sample_batch batch = { .first = 5, .count = 5, .slot = 100, .step = LOOP_S,
+		.received = 100 * LOOP_S, .items = items };
+	uint8_t *together, *singly;
+	size_t size, same;
+
+	begin(0);
+	writer_batch(writer, &batch);
+	CHECK(writer_close(writer));
+	together = first_rows(&size);
+	/* three rows: of values and raws, of raws, of a value */
+	CHECK_INT(size, 28 + (12 + 32) + (12 + 16) + (12 + 8));
+	end();
+	begin(0);
+	for (uint32_t i = 0; i < 5; i++) {
+		struct series series = { .id = 5 + i, .step = LOOP_S };
+		struct sample sample = { .series = &series, .slot = 100,
+			.received = 100 * LOOP_S, .reason = items[i].reason,
+			.has_raw = items[i].has_raw, .value = items[i].value, .raw = items[i].raw };
+
+		writer_sample(writer, &sample);
+	}
+	CHECK(writer_close(writer));
+	singly = first_rows(&same);
+	CHECK(same == size && memcmp(together, singly, size) == 0);
+	free(together);
+	free(singly);
+	end();
+}
+
 static void
 samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back(void)
 {
@@ -196,9 +250,9 @@ samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back(void)
 	feed.sample(feed.arg, &sample);
 	feed.run(feed.arg, &run);
 	CHECK(writer_close(writer));
-	CHECK_INT(count_records(KIND_SAMPLES, NULL), 2);
+	CHECK_INT(count_records(KIND_ROWS, NULL), 2);
 	reader = reader_open(scratch, NULL, NULL);
-	while (reader_next(reader, &record, NULL) == 1 && record.kind != KIND_SAMPLES)
+	while (reader_next(reader, &record, NULL) == 1 && record.kind != KIND_ROWS)
 		;
 	CHECK(record_samples_open(&record, &walk) == 0);
 	CHECK(record_samples_next(&walk, &got));
@@ -207,7 +261,7 @@ samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back(void)
 	CHECK(got.series == 6 && got.reason == REASON_TIMEOUT && !got.has_value);
 	CHECK(got.received == 100 * LOOP_S + 2000000);
 	CHECK(!record_samples_next(&walk, &got));
-	CHECK(reader_next(reader, &record, NULL) == 1 && record.kind == KIND_SAMPLES);
+	CHECK(reader_next(reader, &record, NULL) == 1 && record.kind == KIND_ROWS);
 	CHECK(reader_next(reader, &record, NULL) == 1);
 	CHECK(record_run_read(&record, &got_run) == 0);
 	CHECK(got_run.series == 7 && got_run.first == 3 && got_run.last == 9);
@@ -799,6 +853,7 @@ a_journal_that_does_not_exist_is_empty(void)
 
 RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_sync),
 	TEST(what_was_not_committed_dies_with_the_process_and_close_commits),
+	TEST(neighbours_stand_in_one_row_whether_they_come_together_or_one_by_one),
 	TEST(samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back),
 	TEST(a_torn_end_at_any_length_gives_the_whole_records_before_it),
 	TEST(a_damaged_frame_ends_its_segment_but_not_the_journal),

@@ -118,6 +118,85 @@ a_body_that_promises_more_samples_than_it_holds_ends_the_walk(void)
 	record_buffer_free(&buffer);
 }
 
+/* A frame of rows: samples in all, and of the first row, which has three. */
+static size_t
+put_rows(struct record_buffer *buffer, uint32_t samples, uint16_t first)
+{
+	size_t frame = record_begin(buffer, KIND_ROWS, 7);
+
+	record_put_u64(buffer, 1000);
+	record_put_u64(buffer, 5000000000);
+	record_put_u64(buffer, 5000000123456789);
+	record_put_u32(buffer, samples);
+	record_put_u32(buffer, 41);
+	record_put_u8(buffer, 0);
+	record_put_u8(buffer, RECORD_HAS_VALUE | RECORD_HAS_RAW);
+	record_put_u16(buffer, first);
+	record_put_u32(buffer, (uint32_t)-3);
+	for (unsigned i = 0; i < 3; i++) {
+		record_put_f64(buffer, 12.5 + i);
+		record_put_u64(buffer, 77 + i);
+	}
+	record_put_u32(buffer, 99);
+	record_put_u8(buffer, 10);
+	record_put_u8(buffer, 0);
+	record_put_u16(buffer, 2);
+	record_put_u32(buffer, 4);
+	record_end(buffer, frame);
+	return buffer->used;
+}
+
+static void
+rows_of_neighbours_come_back_as_samples(void)
+{
+	struct record_buffer buffer = { 0 };
+	struct record_samples walk;
+	struct record_sample samples[8];
+	struct record record;
+	size_t size, whole = put_rows(&buffer, 5, 3);
+
+	CHECK_INT(record_parse(buffer.bytes, whole, &record, &size), 1);
+	CHECK(record_has_samples(&record) && record_samples_open(&record, &walk) == 0);
+	CHECK_INT(record_samples_take(&walk, samples, 8), 5);
+	CHECK(!walk.cursor.failed && walk.cursor.at == walk.cursor.end);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(samples[i].series == 41 + i && samples[i].slot == 1000);
+		CHECK(samples[i].received == 5000000123456789 - 3000 && samples[i].reason == 0);
+		CHECK(samples[i].has_value && samples[i].value == 12.5 + i);
+		CHECK(samples[i].has_raw && samples[i].raw == 77 + i);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(samples[3 + i].series == 99 + i && samples[3 + i].reason == 10);
+		CHECK(!samples[3 + i].has_raw && isnan(samples[3 + i].value));
+		CHECK(samples[3 + i].received == 5000000123456789 + 4000);
+	}
+	record_buffer_free(&buffer);
+}
+
+static void
+a_row_that_is_empty_or_longer_than_its_frame_ends_the_walk(void)
+{
+	const struct {
+		uint32_t samples;
+		uint16_t first;
+		size_t good;
+	} odd[] = { { 5, 0, 0 }, { 2, 3, 0 }, { 60, 5, 0 }, { 4, 3, 3 }, { 6, 3, 5 }, { 5, 2, 2 } };
+
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		struct record_buffer buffer = { 0 };
+		struct record_samples walk;
+		struct record_sample samples[64];
+		struct record record;
+		size_t size, whole = put_rows(&buffer, odd[i].samples, odd[i].first);
+
+		CHECK_INT(record_parse(buffer.bytes, whole, &record, &size), 1);
+		CHECK(record_samples_open(&record, &walk) == 0);
+		CHECK_INT(record_samples_take(&walk, samples, 64), odd[i].good);
+		CHECK(walk.cursor.failed);
+		record_buffer_free(&buffer);
+	}
+}
+
 static void
 a_run_comes_back_and_one_that_ends_before_it_begins_is_damaged(void)
 {
@@ -145,4 +224,6 @@ RUN_TESTS(TEST(a_frame_of_samples_comes_back_as_it_was_put),
 	TEST(a_frame_cut_at_any_length_is_not_there_yet),
 	TEST(a_cursor_never_reads_behind_its_end),
 	TEST(a_body_that_promises_more_samples_than_it_holds_ends_the_walk),
+	TEST(rows_of_neighbours_come_back_as_samples),
+	TEST(a_row_that_is_empty_or_longer_than_its_frame_ends_the_walk),
 	TEST(a_run_comes_back_and_one_that_ends_before_it_begins_is_damaged))
