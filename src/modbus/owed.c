@@ -51,19 +51,40 @@ last_of(struct owed *owed, uint8_t unit)
 	return NULL;
 }
 
+/* Where the unit has many: the last place of that shape but the first, owed->count for none. */
+static size_t
+find_to_join(const struct owed *owed, const struct adu_expect *asked)
+{
+	size_t of_unit = 0, first = find(owed, asked), last = first;
+
+	for (size_t i = 0; i < owed->count; i++) {
+		of_unit += owed->shapes[i].unit == asked->unit;
+		last = same_shape(&owed->shapes[i], asked) ? i : last;
+	}
+	return of_unit < OWED_EXACT || last == first ? owed->count : last;
+}
+
 void
 owed_add(struct owed *owed, const struct adu_expect *asked, int64_t at)
 {
 	struct owed_shape *last = last_of(owed, asked->unit);
+	struct owed_shape added = { .unit = asked->unit, .function = asked->function,
+		.bytes = asked->bytes, .times = 1, .at = at };
+	size_t joined;
 
 	if (last != NULL && same_shape(last, asked)) {
-		last->times += last->times < UINT16_MAX;
+		last->times += last->times < UINT32_MAX;
 		last->at = at;
 		return;
 	}
+	joined = find_to_join(owed, asked);
+	if (joined < owed->count) {
+		added.times = owed->shapes[joined].times + 1;
+		added.spread = true;
+		take_out(owed, joined);
+	}
 	owed->shapes = mem_grow(owed->shapes, owed->count + 1, sizeof(*owed->shapes));
-	owed->shapes[owed->count++] = (struct owed_shape){ .unit = asked->unit,
-		.function = asked->function, .bytes = asked->bytes, .times = 1, .at = at };
+	owed->shapes[owed->count++] = added;
 }
 
 bool
@@ -72,15 +93,39 @@ owed_has(const struct owed *owed, const struct adu_expect *asked)
 	return find(owed, asked) < owed->count;
 }
 
-/* The first question of that shape was answered. */
+/* The oldest question of that shape was answered. */
 static void
 settle(struct owed *owed, size_t at)
 {
-	uint8_t unit = owed->shapes[at].unit;
+	struct owed_shape *shape = &owed->shapes[at];
+	uint8_t unit = shape->unit;
 
-	if (--owed->shapes[at].times == 0)
+	shape->times--;
+	if (shape->times > 0 && shape->spread)
+		return; /* who knows where the oldest of them stood */
+	if (shape->times == 0)
 		take_out(owed, at);
 	over_before(owed, unit, at);
+}
+
+/* The oldest question that a refusal may have been meant for was answered. Where one of them
+ * stands elsewhere than it was asked, nobody knows which is the oldest: then all stay. */
+static void
+settle_refused(struct owed *owed, uint8_t unit, uint8_t function)
+{
+	size_t first = owed->count;
+
+	for (size_t i = owed->count; i > 0; i--) {
+		const struct owed_shape *shape = &owed->shapes[i - 1];
+
+		if (shape->unit != unit || shape->function != function)
+			continue;
+		if (shape->spread)
+			return;
+		first = i - 1;
+	}
+	if (first < owed->count)
+		settle(owed, first);
 }
 
 void
@@ -97,19 +142,18 @@ owed_answered(struct owed *owed, const struct adu_expect *asked, int64_t at)
 	owed_add(owed, asked, at);
 }
 
-bool
+void
 owed_refused(struct owed *owed, const struct adu_expect *asked, int64_t at)
 {
-	for (size_t i = 0; i < owed->count; i++) {
-		if (owed->shapes[i].unit != asked->unit ||
-			owed->shapes[i].function != asked->function)
-			continue;
-		settle(owed, i);
-		owed_add(owed, asked, at);
-		return false;
+	struct adu_expect any = *asked;
+
+	any.bytes = 0;
+	if (!owed_has(owed, &any)) {
+		over_before(owed, asked->unit, owed->count);
+		return;
 	}
-	over_before(owed, asked->unit, owed->count);
-	return true;
+	settle_refused(owed, asked->unit, asked->function);
+	owed_add(owed, asked, at);
 }
 
 enum adu_verdict
@@ -122,10 +166,12 @@ owed_feed(struct owed *owed, const uint8_t *buf, size_t len, struct adu_answer *
 			.function = owed->shapes[i].function, .bytes = owed->shapes[i].bytes };
 		enum adu_verdict verdict = adu_feed(&expect, buf, len, answer);
 
-		if (verdict == ADU_ANSWER || verdict == ADU_EXCEPTION) {
+		if (verdict == ADU_ANSWER)
 			settle(owed, i);
+		if (verdict == ADU_EXCEPTION)
+			settle_refused(owed, expect.unit, expect.function);
+		if (verdict == ADU_ANSWER || verdict == ADU_EXCEPTION)
 			return verdict;
-		}
 		begun = begun || verdict == ADU_NEED_MORE;
 	}
 	return begun ? ADU_NEED_MORE : ADU_ERROR;
@@ -155,8 +201,18 @@ in_front(const struct owed *owed, const struct adu_read *read, unsigned bytes)
 		return UINT_MAX;
 	while (end > 0 && !same_shape(&owed->shapes[end - 1], &own))
 		end--;
-	for (size_t i = 0; i < end; i++)
-		count += same_shape(&owed->shapes[i], &other) ? owed->shapes[i].times : 0;
+	for (size_t i = 0; i < owed->count; i++) {
+		const struct owed_shape *shape = &owed->shapes[i];
+
+		if (!same_shape(shape, &other))
+			continue;
+		if (i < end) {
+			count += shape->times;
+		} else {
+			count += shape->spread ? shape->times - 1 : 0;
+			break;
+		}
+	}
 	return count;
 }
 

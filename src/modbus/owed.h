@@ -14,6 +14,9 @@
  * Which one matters: where a shape was asked for n times before the newest question of the
  * shape in doubt, n answers may come before one proves something. A unit that was silent for
  * an hour has been asked for the same other shape a thousand times.
+ * The order is kept exactly for the first OWED_EXACT changes of shape of a unit. After that a
+ * shape that comes again is counted at its newest place, and only as many answers as it was
+ * asked for prove something: so a unit that is off for weeks costs no memory and no time.
  * Pure but for its memory; zeroed memory is an empty list. */
 #ifndef PW_OWED_H
 #define PW_OWED_H
@@ -26,7 +29,8 @@
 
 struct owed_shape {
 	uint8_t unit, function, bytes;
-	uint16_t times;  /* so often, one after the other */
+	bool spread;     /* not all times one after the other: here is the last of them */
+	uint32_t times;
 	int64_t at;      /* mono: asked last */
 };
 
@@ -42,14 +46,14 @@ bool owed_has(const struct owed *owed, const struct adu_expect *asked);
 /* Data of that shape came: what the unit was asked before it is over. Where the shape was owed
  * already, the oldest of it was answered, and asked, the one on the wire, is owed now. */
 void owed_answered(struct owed *owed, const struct adu_expect *asked, int64_t at);
-/* A refusal came: the same, but any question of unit and function may have been meant. False:
- * an older one may have been. */
-bool owed_refused(struct owed *owed, const struct adu_expect *asked, int64_t at);
+/* A refusal came: the same, but any question of unit and function may have been meant. */
+void owed_refused(struct owed *owed, const struct adu_expect *asked, int64_t at);
 /* Is that the beginning of an answer to something owed? As adu_feed, with ADU_ERROR for no; a
  * whole answer is taken off the list. */
 enum adu_verdict owed_feed(struct owed *owed, const uint8_t *buf, size_t len,
 	struct adu_answer *answer);
-enum { OWED_BEYOND = 4 }; /* registers, or octets of bits */
+enum { OWED_BEYOND = 4, /* registers, or octets of bits */
+	OWED_EXACT = 16 };
 /* Another count of registers or bits, from the same address, whose answers tell soonest that
  * nothing of the read's own shape is to come any more; 0 when there is none. beyond: up to
  * OWED_BEYOND that nobody configured may be read with it. */

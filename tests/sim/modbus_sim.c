@@ -9,6 +9,9 @@
  *   open PEER-PORT
  *   request tid=T unit=U function=F address=A count=C WHAT-WAS-DONE [values=HEX]
  *           [pipelined]: it came before the previous answer had left
+ *   sent|unsent after=MS           the end of an answer that took its time, MS after its request;
+ *                                  unsent: the connection had gone. Without a fault that
+ *                                  delays: from LATE_MS on, as on a machine that is busy
  *   malformed HEX
  *   close fin|rst|sim|error        who ended it and how: fin and rst are the client's */
 #include <arpa/inet.h>
@@ -25,9 +28,11 @@
 
 #include "modbus_unit.h"
 
+#define LATE_MS 20
+
 struct station_faults {
 	double silent, deaf, close_after_accept, rst_after_accept, close_after, max_connections,
-		evict, serial;
+		evict, serial, anyone;
 };
 
 static const struct fault_name station_faults[] = {
@@ -46,14 +51,18 @@ static const struct fault_name station_faults[] = {
 		"1: above max_connections the oldest is closed instead" },
 	{ "serial", offsetof(struct station_faults, serial),
 		"1: one request at a time, as a gateway: a delayed unit holds up the others" },
+	{ "anyone", offsetof(struct station_faults, anyone),
+		"1: what is ready after its connection has gone is sent to the newest one" },
 	{ NULL, 0, NULL }
 };
 
 /* Octets on their way out: at a time, or one by one. */
 struct parcel {
 	LIST_ENTRY(parcel) entry;
-	struct link *link;
+	struct station *station;
+	struct link *link; /* NULL: it has gone */
 	struct event *event;
+	int64_t asked;     /* wall ns */
 	double dribble;
 	size_t length, sent;
 	uint8_t bytes[];
@@ -67,9 +76,9 @@ struct link {
 	int64_t received; /* wall ns of the last octets */
 	int fd;
 	unsigned served;
+	unsigned waiting; /* parcels */
 	size_t filled;
 	uint8_t buffer[2 * ADU_MAX];
-	LIST_HEAD(, parcel) parcels;
 };
 
 struct station {
@@ -83,6 +92,7 @@ struct station {
 	TAILQ_HEAD(links, link) links;
 	unsigned link_count;
 	int64_t busy; /* wall ns until which a serial agent works */
+	LIST_HEAD(, parcel) parcels;
 };
 
 struct fleet {
@@ -115,9 +125,21 @@ log_head(const struct link *l)
 static void
 parcel_free(struct parcel *p)
 {
+	if (p->link != NULL)
+		p->link->waiting--;
 	LIST_REMOVE(p, entry);
 	event_free(p->event);
 	free(p);
+}
+
+static void
+log_sent(const struct station *s, const struct link *l, int64_t asked, const char *how)
+{
+	int64_t now = sim_wall();
+
+	simlog_add(s->fleet->sim.log, "%lld %lld %u %llu %s after=%lld\n", (long long)now,
+		(long long)sim_mono(), s->agent, l == NULL ? 0 : (unsigned long long)l->number, how,
+		(long long)((now - asked) / SIM_MS));
 }
 
 /* how is the word for the log; "rst-sim" sends an RST, everything else a FIN. */
@@ -125,11 +147,14 @@ static void
 link_close(struct link *l, const char *how)
 {
 	struct linger hard = { 1, 0 };
+	struct parcel *p;
 
 	log_head(l);
 	simlog_add(l->station->fleet->sim.log, "close %s\n", how);
-	while (!LIST_EMPTY(&l->parcels))
-		parcel_free(LIST_FIRST(&l->parcels));
+	/* What is on its way on the bus comes whether somebody waits or not. */
+	LIST_FOREACH(p, &l->station->parcels, entry)
+		if (p->link == l)
+			p->link = NULL;
 	TAILQ_REMOVE(&l->station->links, l, entry);
 	l->station->link_count--;
 	event_free(l->event);
@@ -155,22 +180,29 @@ static void
 on_parcel(int fd, short what, void *arg)
 {
 	struct parcel *p = arg;
+	struct station *s = p->station;
 	size_t wanted = p->dribble > 0 ? 1 : p->length - p->sent;
 	struct timeval pause = milliseconds(p->dribble > 0 ? p->dribble : 5);
-	ssize_t n = send(p->link->fd, p->bytes + p->sent, wanted, 0);
+	ssize_t n = -1;
 
 	(void)fd;
 	(void)what;
-	if (n == -1 && errno != EAGAIN) {
-		parcel_free(p); /* the reading side will see why */
-		return;
+	if (p->link == NULL && s->faults.anyone > 0 && !TAILQ_EMPTY(&s->links)) {
+		p->link = TAILQ_LAST(&s->links, links);
+		p->link->waiting++;
 	}
+	errno = ENOTCONN;
+	if (p->link != NULL)
+		n = send(p->link->fd, p->bytes + p->sent, wanted, 0);
 	if (n > 0)
 		p->sent += (size_t)n;
-	if (p->sent == p->length)
+	if ((n == -1 && errno != EAGAIN) || p->sent == p->length) {
+		/* a send that failed: the reading side will see why */
+		log_sent(s, p->link, p->asked, p->sent == p->length ? "sent" : "unsent");
 		parcel_free(p);
-	else
-		evtimer_add(p->event, &pause);
+		return;
+	}
+	evtimer_add(p->event, &pause);
 }
 
 static void
@@ -186,16 +218,21 @@ link_send(struct link *l, const struct exchange *x)
 		ssize_t n = send(l->fd, x->answer, first, 0);
 
 		sent = n < 0 ? 0 : (size_t)n;
+		if (sent == x->length && sim_wall() - l->received >= LATE_MS * SIM_MS)
+			log_sent(l->station, l, l->received, "sent");
 		if (sent == x->length || (n < 0 && errno != EAGAIN))
 			return;
 	}
 	p = sim_zero(1, sizeof *p + x->length);
+	p->station = l->station;
 	p->link = l;
+	l->waiting++;
+	p->asked = l->received;
 	p->dribble = x->dribble;
 	p->length = x->length - sent;
 	memcpy(p->bytes, x->answer + sent, p->length);
 	p->event = evtimer_new(l->station->fleet->sim.base, on_parcel, p);
-	LIST_INSERT_HEAD(&l->parcels, p, entry);
+	LIST_INSERT_HEAD(&l->station->parcels, p, entry);
 	evtimer_add(p->event, &wait);
 }
 
@@ -307,7 +344,7 @@ rtu_length(const struct link *l)
 static void
 link_rtu_frames(struct link *l)
 {
-	bool pipelined = !LIST_EMPTY(&l->parcels);
+	bool pipelined = l->waiting > 0;
 
 	for (; l->filled >= 2; pipelined = true) {
 		size_t length = rtu_length(l);
@@ -334,7 +371,7 @@ link_rtu_frames(struct link *l)
 static void
 link_frames(struct link *l)
 {
-	bool pipelined = !LIST_EMPTY(&l->parcels);
+	bool pipelined = l->waiting > 0;
 
 	for (; l->filled >= 8; pipelined = true) {
 		size_t length = 6u + ((size_t)l->buffer[4] << 8 | l->buffer[5]);
@@ -830,6 +867,8 @@ fleet_close(struct fleet *f)
 		struct station *s = &f->stations[i];
 
 		station_stop(s, "sim");
+		while (!LIST_EMPTY(&s->parcels))
+			parcel_free(LIST_FIRST(&s->parcels));
 		for (unsigned u = 0; u < f->unit_count; u++)
 			unit_close(&s->units[u]);
 		free(s->units);

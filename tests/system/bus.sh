@@ -22,8 +22,8 @@ start()
 
 try()
 {
-	timeout 300 tests/system/bus_trials "$framing" "$port" "$base" "$work/ctl" "$trials" "$@" \
-		>"$work/out"
+	timeout 300 tests/system/bus_trials "$framing" "$port" "$base" "$work/ctl" \
+		"$work/$framing.log" "$trials" "$@" >"$work/out"
 }
 
 # campaign FRAMING BASE KIND=FAULTS...
@@ -49,7 +49,8 @@ campaign rtu 127.30.77.1 wrong_unit='wrong_unit=0.5' wrong_function='wrong_funct
 	echo='echo=0.5' told-echo='echo=1' truncate='truncate=0.5' junk='junk=0.5' \
 	twice='twice=0.5' garbage='garbage=0.5' foreign='foreign=0.5' lost='drop=0.5' \
 	busy='exception=6' close='close=0.2' rst='rst=0.2' split='split=20' cut='cut=0.2' \
-	gateway-late='exception=11 jitter=400' silent='@silent=1' \
+	gateway-late='exception=11 jitter=400' gateway-anyone='exception=11 jitter=400 @anyone=1' \
+	late-anyone='drop=0.2 jitter=400 @anyone=1' silent='@silent=1' \
 	any='drop=0.1 wrong_crc=0.1 hold=0.1 noise=0.1 junk=0.1 twice=0.1 truncate=0.1 jitter=200'
 campaign tcp 127.31.77.1 wrong_tid='wrong_tid=0.5' wrong_unit='wrong_unit=0.5' \
 	wrong_function='wrong_function=0.5' wrong_count='wrong_count=0.5' fewer='fewer=0.5' \

@@ -1,13 +1,16 @@
 /* bus_trials.c - the Modbus line against the simulator's faults, on real sockets.
  *
- * bus_trials rtu|tcp PORT FIRST-ADDRESS CONTROL TRIALS NAME=FAULTS...
+ * bus_trials rtu|tcp PORT FIRST-ADDRESS CONTROL LOG TRIALS NAME=FAULTS...
  *
- * FAULTS are the unit's; with @ in front of them they are the agent's (the whole server's).
+ * FAULTS are the unit's; behind a @ come the agent's (the whole server's).
  * One agent of the fleet and one line for each kind of fault, all at once. Register pair 100 of
  * unit 1 runs up with the time, so each value tells when it was read: one from before its
  * question was sent is a wrong value, and so is one from the future. Prints a line for each
  * kind; ends with 1 when a value was wrong or a line did not come back: of 100 trials and more
- * within two intervals of a second, of fewer within 50 questions without a pause. */
+ * in one of the first two polls, a second apart, that begin after the end of the trouble; of
+ * fewer within 50 questions without a pause. The trouble ends when the simulator was told so
+ * and has worked off what it was asked in it: its log says when its last answer left too late
+ * (a serial server serves in order, and 100 questions may have piled up). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +43,9 @@ struct kind {
 	enum phase phase;
 	unsigned round, good, wrong, silent, bad, needed;
 	int64_t sent;
+	int64_t polls[ROUNDS]; /* mono: when those after the fault began */
+	int64_t healed;        /* mono: when the simulator was told, and ... */
+	int64_t ended;         /* ... when its last late answer had gone */
 	/* mono time = value / PER_MS + offset; the offset lies between these */
 	int64_t low, high;
 };
@@ -75,23 +81,27 @@ tell(const struct kind *kind, const char *what, const char *rest)
 static void
 strike(const struct kind *kind)
 {
+	const char *whole = strchr(kind->faults, '@');
 	char line[300];
 
-	if (kind->faults[0] != '@') {
-		tell(kind, "fault ", kind->faults);
-		return;
+	if (whole != kind->faults) {
+		snprintf(line, sizeof line, "agent %u unit 1 fault %.*s", kind->agent,
+			whole == NULL ? 200 : (int)(whole - kind->faults), kind->faults);
+		say(line);
 	}
+	if (whole == NULL)
+		return;
 	/* Some of them strike new connections only. */
 	snprintf(line, sizeof line, "agent %u stop", kind->agent);
 	say(line);
 	snprintf(line, sizeof line, "agent %u start", kind->agent);
 	say(line);
-	snprintf(line, sizeof line, "agent %u fault %s", kind->agent, kind->faults + 1);
+	snprintf(line, sizeof line, "agent %u fault %s", kind->agent, whole + 1);
 	say(line);
 }
 
 static void
-heal(const struct kind *kind)
+heal(struct kind *kind)
 {
 	char line[300];
 
@@ -106,6 +116,11 @@ ask(void *arg)
 	struct kind *kind = arg;
 
 	kind->sent = loop_mono(loop);
+	kind->request.expires = 0;
+	if (kind->phase == RECOVER) {
+		kind->polls[kind->round] = kind->sent;
+		kind->request.expires = kind->sent + INTERVAL;
+	}
 	line_send(&kind->request);
 }
 
@@ -118,6 +133,8 @@ next_phase(struct kind *kind)
 		strike(kind);
 	if (kind->phase == RECOVER && !kind->told)
 		heal(kind);
+	if (kind->phase == RECOVER)
+		kind->healed = kind->ended = loop_mono(loop);
 	if (kind->phase == DONE && --running == 0)
 		loop_stop(loop);
 }
@@ -142,9 +159,13 @@ is_right(struct kind *kind, const uint8_t *data, int64_t received)
 static int64_t
 pause_after(const struct kind *kind, enum line_outcome outcome)
 {
+	int64_t now = loop_mono(loop), next = kind->healed + INTERVAL / 2;
+
 	/* The fault went in the middle between two polls. */
+	while (next < now || (kind->round > 0 && next <= kind->sent))
+		next += INTERVAL;
 	if (kind->phase == RECOVER && trials >= THOROUGH)
-		return kind->round == 0 ? INTERVAL / 2 : INTERVAL;
+		return next - now;
 	/* What is down is not asked at once: it is a poll, not a hammer. */
 	return outcome == LINE_UNREACHABLE ? 300 * LOOP_MS : 0;
 }
@@ -221,6 +242,78 @@ add_kind(char *text, const struct net_addr *first, bool rtu)
 		strike(kind);
 }
 
+/* What the simulator's log says of agents and times. */
+static void
+take_log_line(const char *line, int64_t *anchor)
+{
+	long long wall, mono;
+	unsigned agent, after;
+	char what[16];
+
+	if (sscanf(line, "%lld %lld %u %*u %15s after=%u", &wall, &mono, &agent, what,
+		&after) == 5 && agent >= 1 && agent <= kind_count) {
+		*anchor = wall - mono;
+		if (after >= TIMEOUT / LOOP_MS && mono > kinds[agent - 1].ended)
+			kinds[agent - 1].ended = mono;
+	} else if (sscanf(line, "%lld %lld %u", &wall, &mono, &agent) == 3) {
+		*anchor = wall - mono;
+	} else if (sscanf(line, "# %lld control: agent %u %15s", &wall, &agent, what) == 3 &&
+		   strcmp(what, "clear") == 0 && agent >= 1 && agent <= kind_count &&
+		   wall - *anchor > kinds[agent - 1].ended) {
+		kinds[agent - 1].ended = wall - *anchor; /* it was busy when it was told */
+	}
+}
+
+static bool
+read_log(const char *path)
+{
+	FILE *log = fopen(path, "r");
+	char line[1024];
+	int64_t anchor = INT64_MAX;
+
+	if (log == NULL)
+		return false;
+	while (fgets(line, sizeof line, log) != NULL)
+		take_log_line(line, &anchor);
+	fclose(log);
+	return true;
+}
+
+/* Until the log is written to its end: the answer comes after that. */
+static bool
+flush_log(void)
+{
+	struct timeval limit = { .tv_sec = 60 };
+	char answer[512];
+
+	while (recv(control, answer, sizeof answer, MSG_DONTWAIT) > 0)
+		;
+	setsockopt(control, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	return send(control, "flush", 5, 0) == 5 && recv(control, answer, sizeof answer, 0) > 0;
+}
+
+/* Polls that began after the trouble, up to the good one. */
+static unsigned
+polls_after(const struct kind *kind)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < kind->needed; i++)
+		count += kind->polls[i] >= kind->ended;
+	return count;
+}
+
+static bool
+has_failed(const struct kind *kind)
+{
+	/* Who closes what it has just accepted may be left alone for a minute. */
+	bool may_crowd = strncmp(kind->name, "accept-", 7) == 0 ||
+		strcmp(kind->name, "one-only") == 0;
+
+	return kind->wrong > 0 || kind->needed >= ROUNDS || (kind->crowded && !may_crowd) ||
+	       (trials >= THOROUGH && polls_after(kind) > 2);
+}
+
 static unsigned
 report(void)
 {
@@ -229,20 +322,19 @@ report(void)
 	for (unsigned i = 0; i < kind_count; i++) {
 		const struct kind *kind = &kinds[i];
 		struct line_counters counters = line_counters(kind->unit.line);
+		unsigned polls = polls_after(kind);
 
 		printf("%-15s %u trials, %u good, %u wrong, %u timeouts, %u bad replies; late %llu, "
-			"probes %llu; a good one %u poll%s after the fault\n", kind->name, trials,
-			kind->good, kind->wrong, kind->silent, kind->bad,
-			(unsigned long long)counters.late, (unsigned long long)counters.probes,
-			kind->needed, kind->needed == 1 ? "" : "s");
+			"probes %llu; late answers until %lld ms after the fault, a good one %u "
+			"poll%s later\n", kind->name, trials, kind->good, kind->wrong,
+			kind->silent, kind->bad, (unsigned long long)counters.late,
+			(unsigned long long)counters.probes,
+			(long long)((kind->ended - kind->healed) / LOOP_MS), polls,
+			polls == 1 ? "" : "s");
 		if (kind->crowded)
 			printf("%-15s had no connection to spare: tried once a minute from then on\n",
 				kind->name);
-		/* Who closes what it has just accepted may be left alone for a minute. */
-		failed += kind->wrong > 0 || kind->needed >= ROUNDS ||
-			(trials >= THOROUGH && kind->needed > 2) ||
-			(kind->crowded && strncmp(kind->name, "accept-", 7) != 0 &&
-				strcmp(kind->name, "one-only") != 0);
+		failed += has_failed(kind);
 	}
 	return failed;
 }
@@ -254,19 +346,23 @@ main(int argc, char **argv)
 	struct fail why;
 	unsigned failed;
 
-	if (argc < 7 || argc - 6 > MOST ||
+	if (argc < 8 || argc - 7 > MOST ||
 		net_addr_parse(argv[3], (uint16_t)atoi(argv[2]), &first, &why) == -1 ||
 		!connect_control(argv[4]))
 		return 2;
-	trials = (unsigned)atoi(argv[5]);
+	trials = (unsigned)atoi(argv[6]);
 	loop = loop_new(&why);
 	lines = lines_new(loop);
-	for (int i = 6; i < argc; i++)
+	for (int i = 7; i < argc; i++)
 		add_kind(argv[i], &first, strcmp(argv[1], "rtu") == 0);
 	running = kind_count;
 	for (unsigned i = 0; i < kind_count; i++)
 		ask(&kinds[i]);
 	loop_run(loop);
+	if (!flush_log() || !read_log(argv[5])) {
+		fprintf(stderr, "%s: %s\n", argv[5], "the simulator's log cannot be read");
+		return 2;
+	}
 	failed = report();
 	for (unsigned i = 0; i < kind_count; i++) {
 		line_cancel(&kinds[i].request);

@@ -309,6 +309,9 @@ got=$("$sim/wire" tcp "$plc" ${ask}567800000006020400050001 400 2000)
 is "serial: a slow unit holds up its neighbour" "12340000000303830b567800000003028402" \
 	"$(echo "$got" | sed '/open/d; s/.* //' | tr -d '\n')"
 holds "... until it has answered, after ${got%% *} ms" "${got%% *}" -ge 119
+control plc flush
+holds "... and the log knows when that was" \
+	"$(sed -n 's/.* sent after=//p' "$dir/plc.log" | tail -1)" -ge 119
 control plc "agent 1 clear" "agent 1 fault silent=1"
 is "silent" "open " "$(mwire)"
 control plc "agent 1 clear" "agent 1 fault close_after_accept=1"
