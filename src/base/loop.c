@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ahead.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -41,6 +42,9 @@ struct loop {
 	int64_t turned;        /* the tick up to which the wheel has been looked at */
 	int64_t wake_at;       /* mono for which `wake` is set, INT64_MAX if none */
 	size_t armed;
+	void (*ahead_run)(void *arg); /* see loop_timer_ahead */
+	void (*ahead)(void *arg, unsigned step);
+	unsigned ahead_steps;
 	int64_t lag;           /* see loop_lag */
 	struct signal_watch signals[SIGNALS];
 	int signal_count;
@@ -221,6 +225,41 @@ loop_lag(struct loop *loop)
 	return lag;
 }
 
+void
+loop_timer_ahead(struct loop *loop, void (*run)(void *arg),
+	void (*ahead)(void *arg, unsigned step), unsigned steps)
+{
+	loop->ahead_run = run;
+	loop->ahead = ahead;
+	loop->ahead_steps = steps;
+}
+
+/* The next few that are due. */
+static void
+look_ahead(const struct loop *loop, const struct loop_timer *due)
+{
+	void *args[AHEAD_GROUP];
+	size_t count = 0;
+
+	if (loop->ahead == NULL)
+		return;
+	for (struct loop_timer *t = due->next; t != due && count < AHEAD_GROUP; t = t->next)
+		if (t->run == loop->ahead_run)
+			args[count++] = t->arg;
+	for (unsigned step = 0; count > 1 && step < loop->ahead_steps; step++)
+		for (size_t i = 0; i < count; i++)
+			loop->ahead(args[i], step);
+}
+
+static void
+run_timer(struct loop *loop, struct loop_timer *timer)
+{
+	list_remove(timer);
+	timer->armed = false;
+	loop->armed--;
+	timer->run(timer->arg);
+}
+
 /* False when nothing was due. */
 static bool
 run_turn(struct loop *loop)
@@ -237,12 +276,9 @@ run_turn(struct loop *loop)
 	if (due.next == &due)
 		return false;
 	while (due.next != &due) {
-		struct loop_timer *timer = due.next;
-
-		list_remove(timer);
-		timer->armed = false;
-		loop->armed--;
-		timer->run(timer->arg);
+		look_ahead(loop, &due);
+		for (int i = 0; i < AHEAD_GROUP && due.next != &due; i++)
+			run_timer(loop, due.next);
 	}
 	return true;
 }

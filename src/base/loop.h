@@ -70,6 +70,13 @@ void loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono);
 void loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer); /* no-op when not armed */
 
+/* Timers that run this are many, and each one's arg was looked at last long ago: where several
+ * are due, ahead is called for each of them a little before they run, with step 0 for all, then
+ * 1 .. steps - 1 for all, so that it can fetch what run will need (base/ahead.h). It must change
+ * nothing. One such run in a loop; ahead NULL: none. */
+void loop_timer_ahead(struct loop *loop, void (*run)(void *arg),
+	void (*ahead)(void *arg, unsigned step), unsigned steps);
+
 enum loop_ready { LOOP_READ = 1, LOOP_WRITE = 2 };
 struct loop_watch;
 /* Level-triggered; the watch does not own fd. Free the watch before closing fd; both may

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -65,7 +66,7 @@ from_system(const union any_addr *system, struct net_addr *addr)
 
 /* ---- UDP ---- */
 
-#define BATCH 32
+#define BATCH 64
 #define DATAGRAM 65536
 /* Rooms a power of two apart would share a few lines of each cache. */
 #define ROOM_STEP (DATAGRAM + 1472)
@@ -183,6 +184,22 @@ same_instant(struct loop *loop, struct timespec *real)
 	}
 }
 
+/* The next few of a batch. */
+static void
+tell_coming(const struct net_udp *udp, const struct mmsghdr *messages, int count)
+{
+	struct net_datagram datagrams[AHEAD_GROUP];
+
+	if (udp->events.coming == NULL || count < 2)
+		return;
+	if (count > AHEAD_GROUP)
+		count = AHEAD_GROUP;
+	for (int i = 0; i < count; i++)
+		datagrams[i] = (struct net_datagram){ messages[i].msg_hdr.msg_iov->iov_base,
+			messages[i].msg_len };
+	udp->events.coming(datagrams, (size_t)count, udp->arg);
+}
+
 /* Reads one batch; false when there is nothing more. *total counts datagrams. */
 static bool
 read_batch(struct net_udp *udp, unsigned *total)
@@ -215,6 +232,8 @@ read_batch(struct net_udp *udp, unsigned *total)
 		struct net_addr peer;
 		int64_t mono = read_control(udp, &messages[i].msg_hdr, now, &real);
 
+		if (i % AHEAD_GROUP == 0)
+			tell_coming(udp, &messages[i], count - i);
 		from_system(&from[i], &peer);
 		udp->events.received(&peer, parts[i].iov_base, messages[i].msg_len, mono, udp->arg);
 	}

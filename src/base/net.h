@@ -29,6 +29,10 @@ bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
 
 /* ---- UDP ---- */
 struct net_udp;
+struct net_datagram {
+	const uint8_t *data;
+	size_t size;
+};
 struct net_udp_events {
 	/* mono is the kernel's receive time. data is valid during the call only. */
 	void (*received)(const struct net_addr *from, const uint8_t *data, size_t size,
@@ -40,6 +44,9 @@ struct net_udp_events {
 	/* What net_udp_post took could not be sent (no route, too long..). May be NULL. */
 	void (*unsent)(const struct net_addr *to, const uint8_t *data, size_t size, int error,
 		void *arg);
+	/* These, AHEAD_GROUP at most, have come together and are told next, in this order: the
+	 * time to fetch what belongs to them (ahead.h). Must change nothing. May be NULL. */
+	void (*coming)(const struct net_datagram *datagrams, size_t count, void *arg);
 };
 /* Unbound to a peer; local may be NULL, its family then is `family` (4 or 6). Receive
  * buffer as large as the system allows up to rcvbuf bytes.

@@ -35,7 +35,11 @@ struct driver {
 	void (*cancel)(void *work);
 	/* Adds what was counted of the device since attach; NULL: nothing is. */
 	void (*count)(void *state, struct self_counts *counts);
+	/* start() comes soon, for some others as well: fetches what it needs (base/ahead.h), one
+	 * pointer deeper at each step from 0 to DRIVER_STEPS - 1. Changes nothing. May be NULL. */
+	void (*ahead)(const void *work, unsigned step);
 };
+#define DRIVER_STEPS 4
 
 /* ---- what a driver may ask and tell; implemented by core/poller ---- */
 const struct device *task_device(const struct task *task);
@@ -86,6 +90,9 @@ void task_unanswered(struct task *task, uint8_t reason);
 /* What status and last_error show; one line in the user's words. */
 void task_error(struct task *task, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Something will be told of the task soon: has fetched what that takes, see struct driver. */
+#define TASK_STEPS 3
+void task_ahead(const struct task *task, unsigned step);
 /* Information that is no series (sysDescr, ifAlias): shown by devices and values. */
 void task_info(struct task *task, uint32_t row, const char *name, const char *text);
 #endif

@@ -22,6 +22,7 @@ poller_new(const struct poller_parts *parts)
 	poller->parts = *parts;
 	poller->missed = REASON_POLLER_DOWN;
 	loop_timer_init(&poller->quiet, say_rest_of_burst, poller);
+	task_prepare(poller);
 	return poller;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -434,6 +435,28 @@ task_readings(struct task *task, const struct reading *readings, size_t count)
 	}
 }
 
+/* Of a table so many are worth it; with more each is looked at soon after the one before it. */
+#define AHEAD_ROWS 8
+
+void
+task_ahead(const struct task *task, unsigned step)
+{
+	if (step == 0) {
+		ahead_fetch(task, sizeof *task);
+	} else if (step == 1) {
+		ahead_fetch(task->unit, sizeof *task->unit);
+		ahead_fetch(task->group, sizeof *task->group);
+		ahead_fetch(task->scalar, sizeof *task->scalar);
+		ahead_fetch(task->rows, task->row_count > 0 ? sizeof task->rows[0] : 0);
+	} else if (step == 2) {
+		if (task->group->table == NULL && task->scalar->tracks.list == NULL)
+			latest_expect(task->poller->parts.latest, task->scalar->tracks.id,
+				(uint32_t)task->group->point_count);
+		for (uint32_t i = 0; i < task->row_count && i < AHEAD_ROWS; i++)
+			ahead_fetch(task->rows[i], sizeof *task->rows[i]);
+	}
+}
+
 void
 task_exchange(struct task *task, bool device_answered, int64_t rtt)
 {
@@ -669,6 +692,26 @@ fire(void *arg)
 		task->poller->counters.overruns++;
 	else
 		begin(task, slot);
+}
+
+static void
+fire_ahead(void *arg, unsigned step)
+{
+	const struct task *task = arg;
+	const struct driver *driver;
+
+	task_ahead(task, step);
+	if (step == 0 || task->work == NULL)
+		return;
+	driver = task->poller->parts.drivers[task->driver].driver;
+	if (driver->ahead != NULL)
+		driver->ahead(task->work, step - 1);
+}
+
+void
+task_prepare(struct poller *poller)
+{
+	loop_timer_ahead(poller->parts.loop, fire, fire_ahead, DRIVER_STEPS + 1);
 }
 
 /* ---- life ---- */

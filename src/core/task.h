@@ -103,6 +103,7 @@ struct poller {
 };
 
 /* task.c */
+void task_prepare(struct poller *poller); /* before the first of its tasks */
 struct task *task_new(struct unit *unit, const struct group *group, uint8_t gap);
 void task_free(struct task *task);   /* remembers its next slots in poller->recovered */
 void task_open(struct task *task);   /* once the driver's device state is there */

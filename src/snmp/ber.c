@@ -250,3 +250,19 @@ ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek)
 		return -1;
 	return peek->version == BER_V3 || varbinds_are_sound(peek) ? 0 : -1;
 }
+
+int32_t
+ber_guess_id(const uint8_t *data, size_t size)
+{
+	struct span all = { data, data + size }, message, part;
+	int32_t number;
+	uint8_t tag;
+
+	if (!take(&all, &tag, &message) || !take_integer(&message, &number))
+		return 0;
+	/* Versions 1 and 2c: a community, then a PDU that begins with it. Version 3: a header
+	 * that does. */
+	if (number != BER_V3 && !take(&message, &tag, &part))
+		return 0;
+	return take(&message, &tag, &part) && take_integer(&part, &number) ? number : 0;
+}

@@ -57,6 +57,9 @@ struct ber_peek {
 int ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek);
 /* The same without a look at the varbinds of versions 1 and 2c: for who reads them anyway. */
 int ber_peek_head(const uint8_t *data, size_t size, struct ber_peek *peek);
+/* Where the id of a message stands mostly; 0 when it is not there, and any number for what is no
+ * message. For who only wants to get ready. */
+int32_t ber_guess_id(const uint8_t *data, size_t size);
 /* A scoped PDU of version 3 that has been decrypted: goes to what ber_peek has said of its
  * message, without a look at the varbinds. Fewer than 16 octets behind its end are padding. */
 int ber_peek_scoped(const uint8_t *data, size_t size, struct ber_peek *peek);

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <uthash.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -287,6 +288,29 @@ udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int6
 	request->answered(data, size, &peek, mono, request->arg);
 }
 
+/* Whoever claims to answer a request has its memory fetched, that is all. */
+static void
+udp_coming(const struct net_datagram *datagrams, size_t count, void *arg)
+{
+	struct mux_request *requests[AHEAD_GROUP];
+	struct mux *mux = arg;
+	size_t open = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int32_t id = ber_guess_id(datagrams[i].data, datagrams[i].size);
+
+		requests[open] = find(mux, id);
+		if (requests[open] == NULL)
+			continue;
+		ahead_fetch(requests[open], sizeof *requests[open]);
+		open++;
+	}
+	for (unsigned step = 0; step < MUX_STEPS; step++)
+		for (size_t i = 0; i < open; i++)
+			if (requests[i]->ahead != NULL)
+				requests[i]->ahead(requests[i], step);
+}
+
 static void
 udp_refused(const struct net_addr *to, const uint8_t *data, size_t size, int error, void *arg)
 {
@@ -321,6 +345,7 @@ static const struct net_udp_events udp_events = {
 	.received = udp_received,
 	.refused = udp_refused,
 	.unsent = udp_unsent,
+	.coming = udp_coming,
 };
 
 /* ---- what goes out ---- */

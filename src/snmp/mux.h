@@ -37,12 +37,18 @@ struct mux_request {
 	void (*refused)(int error, void *arg); /* an ICMP error: errno's number */
 	/* It could not even be sent; must not close. NULL: nobody wants to know. */
 	void (*unsent)(int error, void *arg);
+	/* The answer, or what poses as it, is one of some that are dealt with next: fetches what
+	 * that needs (base/ahead.h), one pointer deeper at each step from 0 to MUX_STEPS - 1.
+	 * NULL: it is alone anyway. */
+	void (*ahead)(const struct mux_request *request, unsigned step);
 	void *arg;
 	uint32_t id;       /* while open: 1 .. 2^31 - 1, random */
 	bool open;
 	bool reads_varbinds; /* answered() does, and finds out whether they are sound */
 	bool wrong_source; /* an answer with this id came from elsewhere */
 };
+
+#define MUX_STEPS 7
 
 struct mux;
 struct mux_counters {

@@ -5,9 +5,11 @@
 #include "snmp/session.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -845,6 +847,38 @@ out_unsent(int error, void *arg)
 	session->now->error = error;
 }
 
+void
+session_fetch(const struct session *session, unsigned step)
+{
+	if (step == 0)
+		ahead_fetch(session->more, 2 * AHEAD_LINE);
+	else
+		v3_ahead(v3_of(session), step - 1);
+}
+
+/* What an exchange looks at: its own memory and the session, what the session points to, and so
+ * on through the owner's. */
+static void
+out_ahead(const struct mux_request *out, unsigned step)
+{
+	const struct exchange *exchange = (const void *)((const char *)out -
+		offsetof(struct exchange, out));
+	const struct session *session = out->arg;
+
+	_Static_assert(MUX_STEPS == SESSION_STEPS + 1, "the first step is ours");
+	if (step == 0) {
+		ahead_fetch(exchange, sizeof *exchange);
+		ahead_fetch(session, sizeof *session);
+		return;
+	}
+	if (step == 1)
+		ahead_fetch(exchange->request.oids,
+			exchange->request.count * sizeof exchange->request.oids[0]);
+	session_fetch(session, step - 1);
+	if (session->events->ahead != NULL)
+		session->events->ahead(session->arg, step - 1);
+}
+
 int
 session_open(struct session *session, struct sessions *sessions, const char *name,
 	const struct snmp_options *options, const struct session_events *events, void *arg,
@@ -944,7 +978,7 @@ session_send(struct session *session, const struct session_request *request)
 	*now = (struct exchange){ .request = *request, .peer = peer_of(session),
 		.tries_left = request->tries > 0 ? request->tries : session->options->retries + 1,
 		.out = { .peer = &now->peer, .answered = out_answered, .refused = out_refused,
-			.unsent = out_unsent, .arg = session,
+			.unsent = out_unsent, .ahead = out_ahead, .arg = session,
 			.reads_varbinds = is_fast(session) } };
 	loop_timer_init(&now->timer, timer_ran, session);
 	session->now = now;

@@ -69,7 +69,11 @@ struct session_events {
 	/* Version 3: the device has proved to have this engine ID, another than before. In
 	 * hexadecimal. May be NULL. */
 	void (*engine)(const char *hex, void *arg);
+	/* An answer is dealt with soon: fetches what that needs, see mux.h; steps from 0 to
+	 * SESSION_STEPS - 1. Must change nothing. May be NULL. */
+	void (*ahead)(void *arg, unsigned step);
 };
+#define SESSION_STEPS 6
 
 enum session_state {
 	SESSION_IDLE,
@@ -107,6 +111,8 @@ struct self_counts;
 void session_watch(struct session *session);
 void session_count(const struct session *session, struct self_counts *counts);
 
+/* It is used soon: fetches what it points to, at each step from 0 on (base/ahead.h). */
+void session_fetch(const struct session *session, unsigned step);
 bool session_busy(const struct session *session);
 /* done comes later, never inside the call. The session must not be busy. */
 void session_send(struct session *session, const struct session_request *request);

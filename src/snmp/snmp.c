@@ -1,10 +1,12 @@
 #include "snmp/snmp.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/ahead.h"
 #include "base/boot.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -782,10 +784,36 @@ engine_load(struct snmp_device *device)
 		session_engine(&device->session, hex);
 }
 
+static void
+session_ahead(void *arg, unsigned step)
+{
+	const struct snmp_device *device = arg;
+	const struct question *question = step > 1 ? device->question : NULL;
+	const struct snmp_work *work = question != NULL ? question->current : NULL;
+
+	_Static_assert(SESSION_STEPS == TASK_STEPS + 3, "three steps are ours");
+	if (step == 0)
+		ahead_fetch(device, sizeof *device);
+	else if (step == 1)
+		ahead_fetch(device->question, offsetof(struct question, ask.oids));
+	if (work == NULL)
+		return;
+	if (step == 2) {
+		ahead_fetch(work, sizeof *work);
+		return;
+	}
+	if (step == 3) {
+		ahead_fetch(work->poll, sizeof *work->poll);
+		ahead_fetch(work->table, AHEAD_LINE);
+	}
+	task_ahead(work->task, step - 3);
+}
+
 static const struct session_events session_events = {
 	.done = session_done,
 	.exchange = session_exchange,
 	.engine = session_engine_found,
+	.ahead = session_ahead,
 };
 
 /* ---- all devices ---- */
@@ -950,6 +978,24 @@ driver_start(void *arg, bool cautious)
 	work_queue(work);
 }
 
+static void
+driver_ahead(const void *arg, unsigned step)
+{
+	const struct snmp_work *work = arg;
+
+	if (step == 0) {
+		ahead_fetch(work, sizeof *work);
+	} else if (step == 1) {
+		ahead_fetch(work->device, sizeof *work->device);
+		ahead_fetch(work->table, 2 * AHEAD_LINE);
+	} else {
+		if (step == 2)
+			ahead_fetch(work->device->session.options,
+				sizeof *work->device->session.options);
+		session_fetch(&work->device->session, step - 2);
+	}
+}
+
 const struct driver snmp_driver = {
 	.name = "snmp",
 	.attach = driver_attach,
@@ -959,6 +1005,7 @@ const struct driver snmp_driver = {
 	.start = driver_start,
 	.cancel = driver_cancel,
 	.count = driver_count,
+	.ahead = driver_ahead,
 };
 
 /* ---- all of it ---- */

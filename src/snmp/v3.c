@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -549,4 +550,18 @@ v3_close(struct v3 *v3)
 	free(v3->user_name);
 	free(v3->context);
 	free(v3);
+}
+
+void
+v3_ahead(const struct v3 *v3, unsigned step)
+{
+	if (v3 == NULL)
+		return;
+	if (step == 0) {
+		ahead_fetch(v3, sizeof *v3);
+	} else if (step == 1) {
+		ahead_fetch(v3->keys, sizeof *v3->keys);
+		ahead_fetch(v3->user_name, 1);
+		ahead_fetch(v3->context, 1);
+	}
 }

@@ -34,6 +34,8 @@ struct v3 *v3_open(struct v3_world *world, const char *name, const struct net_ad
 /* v3_ask and v3_hear are for this one; else v3_write and v3_read. */
 bool v3_is_fast(const struct v3 *v3);
 void v3_close(struct v3 *v3); /* NULL is fine */
+/* Used soon: has it fetched at step 0, what it points to at step 1 (base/ahead.h). NULL is fine. */
+void v3_ahead(const struct v3 *v3, unsigned step);
 
 /* An engine ID from an earlier run, as v3_engine told it; what is none is ignored. */
 void v3_engine_set(struct v3 *v3, const char *hex);

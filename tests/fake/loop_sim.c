@@ -21,6 +21,9 @@ struct loop {
 	bool stopped;
 	void (*step)(int64_t delta, bool held, void *arg);
 	void *step_arg;
+	void (*ahead_run)(void *arg);
+	void (*ahead)(void *arg, unsigned step);
+	unsigned ahead_steps;
 };
 
 void
@@ -100,6 +103,16 @@ loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 	last = loop->heap[--loop->count];
 	if (last != timer)
 		sift(loop, place, last);
+}
+
+/* Fetches for nothing, but goes where it would go. */
+void
+loop_timer_ahead(struct loop *loop, void (*run)(void *), void (*ahead)(void *, unsigned),
+	unsigned steps)
+{
+	loop->ahead_run = run;
+	loop->ahead = ahead;
+	loop->ahead_steps = ahead != NULL ? steps : 0;
 }
 
 void
@@ -205,6 +218,8 @@ loop_sim_until(struct loop *loop, int64_t mono)
 		loop_timer_stop(loop, timer);
 		if (timer->due > world.mono)
 			world.mono = timer->due;
+		for (unsigned i = 0; timer->run == loop->ahead_run && i < loop->ahead_steps; i++)
+			loop->ahead(timer->arg, i);
 		timer->run(timer->arg);
 	}
 	if (!loop->stopped && mono > world.mono)

@@ -622,6 +622,9 @@ deliver_packet(struct delivery *delivery)
 	for (struct net_udp *u = net.udps; u != NULL; u = u->next) {
 		if (u->number != delivery->socket)
 			continue;
+		if (delivery->kind == TO_UDP && u->events.coming != NULL)
+			u->events.coming(&(struct net_datagram){ delivery->data, delivery->size },
+				1, u->arg);
 		if (delivery->kind == TO_UDP)
 			u->events.received(&delivery->from, delivery->data, delivery->size,
 				loop_mono(u->loop), u->arg);

@@ -105,6 +105,12 @@ task_unanswered(struct task *task, uint8_t reason)
 }
 
 void
+task_ahead(const struct task *task, unsigned step)
+{
+	(void)task, (void)step;
+}
+
+void
 task_error(struct task *task, const char *format, ...)
 {
 	va_list list;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/net.h"
@@ -72,7 +73,7 @@ udp_refused(const struct net_addr *to, const uint8_t *data, size_t size, int err
 	loop_stop(loop);
 }
 
-static const struct net_udp_events udp_events = { udp_received, udp_refused, NULL };
+static const struct net_udp_events udp_events = { .received = udp_received, .refused = udp_refused };
 
 static void
 a_datagram_comes_back_with_its_source_and_the_time_of_its_arrival(void)
@@ -117,7 +118,7 @@ a_dead_port_is_told_at_once_and_does_not_spoil_the_next_send(void)
 /* ---- many datagrams ---- */
 
 #define MANY 100
-static unsigned many, unsent;
+static unsigned many, unsent, shown;
 static size_t longest;
 
 static void
@@ -155,7 +156,24 @@ nobody_minds(const struct net_addr *to, const uint8_t *data, size_t size, int er
 	errors++;
 }
 
-static const struct net_udp_events many_events = { many_received, nobody_minds, many_unsent };
+/* What comes is shown in the order in which it is told, all of it not yet told. */
+static void
+many_coming(const struct net_datagram *datagrams, size_t count, void *arg)
+{
+	uint32_t number;
+
+	(void)arg;
+	CHECK(count > 1 && count <= AHEAD_GROUP);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(datagrams[i].size >= sizeof number);
+		memcpy(&number, datagrams[i].data, sizeof number);
+		CHECK_INT(number, many + i);
+	}
+	shown += (unsigned)count;
+}
+
+static const struct net_udp_events many_events = { .received = many_received, .refused = nobody_minds,
+	.unsent = many_unsent, .coming = many_coming };
 
 /* Both ends are ours: what is posted on one is read on the other. */
 static void
@@ -163,7 +181,7 @@ open_ends(struct net_udp **from, struct net_udp **to, struct net_addr *at)
 {
 	close(bound_socket(SOCK_DGRAM, at));
 	begin();
-	many = unsent = 0;
+	many = unsent = shown = 0;
 	longest = 0;
 	*to = net_udp_open(loop, 4, at, 1 << 20, &many_events, NULL, &why);
 	*from = net_udp_open(loop, 4, NULL, 65536, &many_events, NULL, &why);
@@ -189,6 +207,7 @@ what_is_posted_together_arrives_whole_and_in_order(void)
 	}
 	loop_run(loop);
 	CHECK_INT(many, MANY);
+	CHECK(shown > 0 && shown <= MANY);
 	CHECK_INT(unsent, 1);
 	CHECK_INT(longest, 9000);
 	net_udp_close(from);

@@ -28,6 +28,8 @@ static struct {
 	bool answers, unasked, row_seen, row_unwanted, whole;
 	double value;
 	uint64_t count, milli, retries, strays, drops;
+	unsigned steps;
+	const void *shown;
 	int starts, cancels, cautious;
 } script;
 
@@ -96,10 +98,21 @@ script_start(void *arg, bool cautious)
 {
 	struct script_work *work = arg;
 
+	CHECK(script.shown == work); /* by the timer, just before: see script_ahead */
 	script.starts++;
 	script.cautious += cautious;
 	work->busy = true;
 	loop_timer_in(task_loop(work->task), &work->timer, script.delay);
+}
+
+/* Each step once, in order. */
+static void
+script_ahead(const void *work, unsigned step)
+{
+	CHECK(work != NULL);
+	CHECK_INT(step, script.steps);
+	script.steps = (step + 1) % DRIVER_STEPS;
+	script.shown = script.steps == 0 ? work : NULL;
 }
 
 static void
@@ -133,8 +146,10 @@ script_count(void *state, struct self_counts *counts)
 	counts->strays += script.strays;
 }
 
-static const struct driver script_driver = { "script", script_attach, script_detach,
-	script_open, script_close, script_start, script_cancel, script_count };
+static const struct driver script_driver = { .name = "script", .attach = script_attach,
+	.detach = script_detach, .open = script_open, .close = script_close,
+	.start = script_start, .cancel = script_cancel, .count = script_count,
+	.ahead = script_ahead };
 
 /* ---- what came out ---- */
 

@@ -110,6 +110,7 @@ tells_whose_answer_it_is(void)
 	CHECK_INT(peek.version, BER_V2C);
 	CHECK_INT(peek.pdu, BER_RESPONSE);
 	CHECK_INT(peek.request_id, 0x1a2b3c4d);
+	CHECK_INT(ber_guess_id(uptime_answer, sizeof uptime_answer), 0x1a2b3c4d);
 	CHECK_INT(peek.error_status, 0);
 	CHECK_INT(peek.varbinds, 1);
 	CHECK_INT(peek.community_size, 6);
@@ -138,6 +139,7 @@ refuses_a_message_cut_at_any_length(void)
 
 		memcpy(cut, packet.bytes, size);
 		CHECK(ber_peek(cut, size, &peek) == -1);
+		CHECK_INT(ber_guess_id(cut, size), 0);
 		free(cut);
 	}
 }
@@ -248,6 +250,7 @@ check_against_net_snmp(const uint8_t *bytes, size_t size, size_t *passed)
 
 	if (ber_peek(bytes, size, &peek) == -1)
 		return;
+	CHECK_INT(ber_guess_id(bytes, size), peek.request_id);
 	snmp_sess_init(&session);
 	memcpy(copy, bytes, size);
 	pdu = snmp_pdu_create(SNMP_MSG_RESPONSE);
