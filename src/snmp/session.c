@@ -31,6 +31,7 @@
 /* Messages of version 3 for one request beside its tries: who are you, what time is it, and
  * the same once more when both have changed meanwhile. */
 #define AGAIN_MAX 4
+#define RTT_MOST 60000 /* ms, as the longest timeout */
 #define DATAGRAM_MAX 65507 /* of UDP over IPv4 */
 #define ANSWER_TEXT 256
 
@@ -533,9 +534,10 @@ give_up(struct session *session)
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
 	str_time_span(span, sizeof span, session->options->timeout);
-	snprintf(text, ANSWER_TEXT, "no answer to %d %s within %s%s",
-		session->now->tries, session->now->tries == 1 ? "request" : "requests", span,
-		session->now->tries == 1 ? "" : " each");
+	snprintf(text, ANSWER_TEXT, "no answer to %d %s%s within %s%s",
+		session->now->tries, session->now->tries == 1 ? "request" : "requests",
+		session->now->tries > 1 && session->rtt > 0 ? ", to the last one" : "", span,
+		session->now->tries == 1 || session->rtt > 0 ? "" : " each");
 	if (session->now->wrong_source) {
 		char stranger[64];
 
@@ -651,11 +653,46 @@ full_tick(struct loop *loop, int64_t mono)
 	return mono + LOOP_TICK - 1 - (wall + LOOP_TICK - 1) % LOOP_TICK + NET_UDP_READ + 1;
 }
 
+/* RFC 6298 section 2, of an answer that came after so many ns. Each try has an id of its own,
+ * so it is known which of them an answer is for. */
+static void
+learn_rtt(struct session *session, int64_t ns)
+{
+	int rtt = ns < LOOP_MS ? 1 : ns / LOOP_MS > RTT_MOST ? RTT_MOST : (int)(ns / LOOP_MS);
+	int off = rtt > session->rtt ? rtt - session->rtt : session->rtt - rtt;
+
+	if (session->rtt == 0) {
+		session->rtt = (uint16_t)rtt;
+		session->swing = (uint16_t)(rtt / 2);
+		return;
+	}
+	session->swing = (uint16_t)((3 * session->swing + off) / 4);
+	session->rtt = (uint16_t)((7 * session->rtt + rtt + 4) / 8);
+}
+
+/* For how long the newest try is waited for. All but the last one give up as RFC 6298 has it,
+ * twice as late each time, within a quarter of the timeout and all of it: a datagram that was
+ * lost is replaced before the poll's time is over. The last try has all the time. */
+static int64_t
+patience(const struct session *session)
+{
+	int64_t most = session->options->timeout, wait;
+
+	if (session->rtt == 0 || session->now->tries_left == 0)
+		return most;
+	wait = (session->rtt + 4 * session->swing) * LOOP_MS;
+	if (wait < most / 4)
+		wait = most / 4;
+	for (int i = 1; i < session->now->tries && wait < most; i++)
+		wait *= 2;
+	return wait < most ? wait : most;
+}
+
 static void
 send_try(struct session *session)
 {
 	struct loop *loop = session->sessions->loop;
-	int64_t now = loop_mono(loop), until = full_tick(loop, now + session->options->timeout);
+	int64_t now = loop_mono(loop), until;
 
 	if (session->more != NULL && now < session->more->next_send) {
 		session->state = SESSION_PAUSE;
@@ -674,6 +711,7 @@ send_try(struct session *session)
 	if (gap_of(session) > 0)
 		more_of(session)->next_send = now + gap_of(session);
 	session->now->error = 0;
+	until = full_tick(loop, now + patience(session));
 	loop_timer_at(loop, &session->now->timer,
 		until < session->now->request.deadline ? until : session->now->request.deadline);
 	mux_open(session->sessions->mux, &session->now->out);
@@ -802,6 +840,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		mux_count_malformed(session->sessions->mux);
 		return;
 	}
+	learn_rtt(session, mono - session->now->sent_at);
 	session->events->exchange(true, mono - session->now->sent_at, session->arg);
 	if (said == V3_AGAIN && session->now->again++ < AGAIN_MAX) {
 		mux_close(session->sessions->mux, &session->now->out);

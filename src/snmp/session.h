@@ -91,8 +91,9 @@ struct session {
 	void *arg;
 	struct exchange *now;      /* NULL: not busy */
 	struct session_more *more; /* NULL: plain version 1 or 2c, and nothing odd happened */
-	uint32_t retried;
-	uint8_t state;             /* enum session_state */
+	uint32_t retried : 30;
+	uint32_t state : 2;        /* enum session_state */
+	uint16_t rtt, swing;       /* ms, SRTT and RTTVAR of RFC 6298; 0: nothing was answered yet */
 };
 
 /* name (for messages), options and events stay the caller's. 0, or -1 and why: then it is as
