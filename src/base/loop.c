@@ -202,8 +202,9 @@ collect_due(struct loop_timer *head, int64_t now, struct loop_timer *due)
 		if (t->due > now)
 			continue;
 		list_remove(t);
-		while (place != due && (place->due > t->due ||
-			(place->due == t->due && place->order > t->order)))
+		/* Of those of one instant that which was set first stands first: in its bucket, and
+		 * where that had been looked at by then, in an earlier one than the others. */
+		while (place != due && place->due > t->due)
 			place = place->prev;
 		list_append(place->next, t);
 	}
@@ -255,7 +256,6 @@ static void
 run_timer(struct loop *loop, struct loop_timer *timer)
 {
 	list_remove(timer);
-	timer->armed = false;
 	loop->armed--;
 	timer->run(timer->arg);
 }
@@ -309,25 +309,21 @@ loop_timer_init(struct loop_timer *timer, void (*run)(void *), void *arg)
 void
 loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 {
-	if (!timer->armed)
+	if (!loop_timer_armed(timer))
 		return;
 	list_remove(timer);
-	timer->armed = false;
 	loop->armed--;
 }
 
 void
 loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono)
 {
-	static uint64_t order;
 	int64_t tick = mono / LOOP_TICK;
 
 	loop_timer_stop(loop, timer);
 	if (tick < loop->turned)
 		tick = loop->turned;
 	timer->due = mono;
-	timer->order = order++;
-	timer->armed = true;
 	list_append(&loop->wheel[tick % WHEEL], timer);
 	loop->armed++;
 	set_wake(loop, mono);

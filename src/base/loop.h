@@ -11,6 +11,7 @@
 #define PW_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 struct fail;
 struct loop;
@@ -57,13 +58,16 @@ int64_t loop_clock_confirm(struct loop *loop);
  * inside the call that sets it. The owner stops it before the memory goes. Timers due at the
  * same instant run in the order in which they were set. */
 struct loop_timer {
-	struct loop_timer *next, *prev; /* the loop's, as is order */
-	uint64_t order;
+	struct loop_timer *next, *prev; /* the loop's; next is NULL while not armed */
 	int64_t due;                    /* mono; valid while armed */
 	void (*run)(void *arg);
 	void *arg;
-	bool armed;
 };
+static inline bool
+loop_timer_armed(const struct loop_timer *timer)
+{
+	return timer->next != NULL;
+}
 void loop_timer_init(struct loop_timer *timer, void (*run)(void *arg), void *arg);
 /* Both re-arm. at is exact; in rounds up to a whole tick, but for a delay of 0: at once. */
 void loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono);

@@ -483,7 +483,7 @@ net_udp_post(struct net_udp *udp, const struct net_addr *to, const void *data, s
 	posts->count++;
 	if (posts->count == BATCH)
 		send_posts(udp);
-	else if (!udp->busy && !udp->soon.armed)
+	else if (!udp->busy && !loop_timer_armed(&udp->soon))
 		loop_timer_in(udp->loop, &udp->soon, 0);
 }
 

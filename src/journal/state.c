@@ -250,7 +250,7 @@ void
 state_save(struct state *state)
 {
 	/* A moment later, so that many calls in one turn are one save. */
-	if (state->changed && !state->busy && !state->retry.armed)
+	if (state->changed && !state->busy && !loop_timer_armed(&state->retry))
 		loop_timer_in(state->loop, &state->retry, 100 * LOOP_MS);
 }
 

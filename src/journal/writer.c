@@ -549,7 +549,7 @@ gathering(const struct writer *writer)
 static uint64_t
 next_sequence(struct writer *writer)
 {
-	if (!writer->busy && !writer->commit.armed && !writer->closing)
+	if (!writer->busy && !loop_timer_armed(&writer->commit) && !writer->closing)
 		loop_timer_in(writer->loop, &writer->commit, gathering(writer));
 	if (writer->front->since == 0)
 		writer->front->since = loop_mono(writer->loop);
@@ -716,7 +716,7 @@ look(void *arg)
 	writer->look_due = writer->wants = true;
 	loop_timer_in(writer->loop, &writer->look, writer->options.look_interval);
 	/* With a commit under way or on its way it goes along. */
-	if (!writer->busy && !writer->commit.armed)
+	if (!writer->busy && !loop_timer_armed(&writer->commit))
 		commit(writer);
 }
 
@@ -800,7 +800,7 @@ batch_done(void *arg)
 	/* committed() may have written records and so set the timer already. */
 	if (writer->back->records.used > 0)
 		loop_timer_in(writer->loop, &writer->commit, RETRY_INTERVAL);
-	else if (writer->front->records.used > 0 && !writer->commit.armed)
+	else if (writer->front->records.used > 0 && !loop_timer_armed(&writer->commit))
 		loop_timer_in(writer->loop, &writer->commit, time_to_commit(writer));
 	if (writer->looks || (before <= segment_limit(writer) / 2 && is_half_full(writer)))
 		writer->wants = true;

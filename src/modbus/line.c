@@ -593,7 +593,7 @@ refuse(struct line *line, struct line_request *request, enum line_outcome outcom
 	request->refusal = outcome;
 	DL_APPEND(line->refused, request);
 	line->counters.refused++;
-	if (!line->refusals.armed)
+	if (!loop_timer_armed(&line->refusals))
 		loop_timer_in(line->loop, &line->refusals, 0);
 }
 
@@ -624,7 +624,7 @@ on_refusals(void *arg)
 		finish(request, &result);
 	}
 	next = line->refused;
-	if (next != NULL && !line->refusals.armed)
+	if (next != NULL && !loop_timer_armed(&line->refusals))
 		loop_timer_in(line->loop, &line->refusals, 0);
 	leave(line);
 }

@@ -45,24 +45,25 @@ loop_sim_real(void)
 	return world.mono + world.real_offset;
 }
 
-/* The heap's place of a timer is kept in next, which a simulated loop has no use for. */
+/* The heap's place of a timer, from 1, is kept in next, and which was set first in prev: a
+ * simulated loop has no other use for them. */
 static size_t
 place_of(const struct loop_timer *timer)
 {
-	return (size_t)(uintptr_t)timer->next;
+	return (size_t)(uintptr_t)timer->next - 1;
 }
 
 static void
 put(struct loop *loop, size_t place, struct loop_timer *timer)
 {
 	loop->heap[place] = timer;
-	timer->next = (struct loop_timer *)(uintptr_t)place;
+	timer->next = (struct loop_timer *)(uintptr_t)(place + 1);
 }
 
 static bool
 before(const struct loop_timer *a, const struct loop_timer *b)
 {
-	return a->due < b->due || (a->due == b->due && a->order < b->order);
+	return a->due < b->due || (a->due == b->due && (uintptr_t)a->prev < (uintptr_t)b->prev);
 }
 
 static void
@@ -97,9 +98,9 @@ loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 	size_t place = place_of(timer);
 	struct loop_timer *last;
 
-	if (!timer->armed)
+	if (!loop_timer_armed(timer))
 		return;
-	timer->armed = false;
+	timer->next = NULL;
 	last = loop->heap[--loop->count];
 	if (last != timer)
 		sift(loop, place, last);
@@ -124,8 +125,7 @@ loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono)
 		loop->heap = mem_grow(loop->heap, loop->room, sizeof *loop->heap);
 	}
 	timer->due = mono;
-	timer->order = loop->order++;
-	timer->armed = true;
+	timer->prev = (struct loop_timer *)(uintptr_t)loop->order++;
 	loop->count++;
 	sift(loop, loop->count - 1, timer);
 }

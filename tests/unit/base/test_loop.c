@@ -83,7 +83,7 @@ a_timer_may_stop_another_that_is_due_at_the_same_instant(void)
 	a.stops = &b.timer;
 	loop_run(loop);
 	CHECK_STR(order, "az");
-	CHECK(!b.timer.armed);
+	CHECK(!loop_timer_armed(&b.timer));
 	loop_free(loop);
 }
 
