@@ -40,45 +40,48 @@ say_rest_of_burst(void *arg)
 }
 
 static void
+free_infos(struct unit_infos *infos)
+{
+	if (infos == NULL)
+		return;
+	for (size_t i = 0; i < infos->count; i++) {
+		free(infos->names[i]);
+		free(infos->texts[i]);
+	}
+	free(infos->names);
+	free(infos->texts);
+	free(infos);
+}
+
+static void
 free_unit(struct unit *unit)
 {
 	struct poller *poller = unit->poller;
 
 	for (size_t i = 0; i < unit->task_count; i++)
-		task_free(unit->tasks[i]);
-	for (int i = 0; i < poller->parts.driver_count; i++)
-		if (unit->states[i] != NULL && poller->parts.drivers[i].driver->detach != NULL)
-			poller->parts.drivers[i].driver->detach(unit->states[i]);
+		task_close(&unit->tasks[i]);
+	for (int i = 0; i < poller->parts.driver_count; i++) {
+		void *state = unit_state(unit, i);
+
+		if (state != NULL && poller->parts.drivers[i].driver->detach != NULL)
+			poller->parts.drivers[i].driver->detach(state);
+	}
 	for (int i = 0; i < UNIT_TRACKS; i++)
 		track_forget(poller, &unit->tracks[i]);
-	for (size_t i = 0; i < unit->info_count; i++) {
-		free(unit->info_names[i]);
-		free(unit->info_texts[i]);
-	}
-	free(unit->info_names);
-	free(unit->info_texts);
-	free(unit->last_error);
-	free(unit->tasks);
+	free_infos(unit->infos);
+	free(unit->trouble);
 	inventory_unref(unit->inventory);
 	free(unit);
-}
-
-static void
-remove_unit(struct poller *poller, struct unit *unit)
-{
-	HASH_DEL(poller->units, unit);
-	free_unit(unit);
 }
 
 void
 poller_free(struct poller *poller)
 {
-	struct unit *unit, *next;
-
 	if (poller == NULL)
 		return;
-	HASH_ITER(hh, poller->units, unit, next)
-		remove_unit(poller, unit);
+	for (uint32_t u = 0; u < poller->unit_count; u++)
+		free_unit(poller->units[u]);
+	free(poller->units);
 	loop_timer_stop(poller->parts.loop, &poller->quiet);
 	inventory_unref(poller->inventory);
 	free(poller->recovered);
@@ -93,24 +96,34 @@ poller_missed(struct poller *poller, uint8_t reason)
 	poller->missed = reason;
 }
 
+/* Once a driver: its tasks share what it knows of the device. */
+static void
+attach_driver(struct unit *unit, uint8_t driver)
+{
+	const struct poller_driver *d = &unit->poller->parts.drivers[driver];
+	struct fail why;
+	void *state = d->driver->attach == NULL ? d->env :
+		d->driver->attach(d->env, unit->device, &why);
+
+	if (state == NULL)
+		log_error("%s (%s): not polled: %s", unit->device->name, unit->device->address,
+			why.text);
+	for (size_t i = 0; i < unit->task_count; i++)
+		if (unit->tasks[i].driver == driver)
+			unit->tasks[i].state = state;
+}
+
 static void
 attach_drivers(struct unit *unit)
 {
-	struct poller *poller = unit->poller;
+	unsigned attached = 0;
 
 	for (size_t i = 0; i < unit->task_count; i++) {
-		int driver = unit->tasks[i]->driver;
-		const struct poller_driver *d = &poller->parts.drivers[driver];
-		struct fail why;
+		unsigned bit = 1u << unit->tasks[i].driver;
 
-		if (unit->attached[driver])
-			continue;
-		unit->attached[driver] = true;
-		unit->states[driver] = d->driver->attach == NULL ? d->env :
-			d->driver->attach(d->env, unit->device, &why);
-		if (unit->states[driver] == NULL)
-			log_error("%s (%s): not polled: %s", unit->device->name,
-				unit->device->address, why.text);
+		if ((attached & bit) == 0)
+			attach_driver(unit, unit->tasks[i].driver);
+		attached |= bit;
 	}
 }
 
@@ -132,46 +145,57 @@ split_path(char *path, char **device, char **table, char **row)
 	return true;
 }
 
+/* Those that a configuration brings, by index of its devices; NULL: it was there before. */
+struct arrivals {
+	struct inventory *inventory;
+	struct unit **units;
+};
+
+static void
+restore_row(const struct arrivals *arrivals, const char *device, const char *table,
+	const char *row)
+{
+	const struct device *found = inventory_find(arrivals->inventory, device);
+	struct unit *unit = found == NULL ? NULL :
+		arrivals->units[found - arrivals->inventory->devices];
+
+	for (size_t i = 0; unit != NULL && i < unit->task_count; i++)
+		if (unit->tasks[i].group->table != NULL &&
+			strcmp(unit->tasks[i].group->table, table) == 0)
+			task_make_row(&unit->tasks[i], row);
+}
+
 /* Rows known from the journal are expected from the start, also when their device is dead. */
 static void
-restore_rows(struct poller *poller)
+restore_rows(struct poller *poller, const struct arrivals *arrivals)
 {
 	for (uint32_t id = 1; id < poller->recovered_count; id++) {
 		const struct series *series = series_show(poller->parts.catalogue, id);
 		char *path, *device, *table, *row;
-		struct unit *unit;
 
 		if (poller->recovered[id] == 0 || series == NULL)
 			continue;
 		path = mem_text(series->path);
-		if (split_path(path, &device, &table, &row)) {
-			HASH_FIND_STR(poller->units, device, unit);
-			for (size_t i = 0; unit != NULL && i < unit->task_count; i++)
-				if (unit->tasks[i]->work == NULL && unit->tasks[i]->group->table != NULL &&
-					strcmp(unit->tasks[i]->group->table, table) == 0)
-					task_make_row(unit->tasks[i], row);
-		}
+		if (split_path(path, &device, &table, &row))
+			restore_row(arrivals, device, table, row);
 		free(path);
 	}
 }
 
 static struct unit *
-add_unit(struct poller *poller, struct inventory *inventory, const struct device *device,
+unit_new(struct poller *poller, struct inventory *inventory, const struct device *device,
 	uint8_t gap)
 {
-	struct unit *unit = mem_zero(sizeof *unit);
+	struct unit *unit = mem_zero(sizeof *unit + device->group_count * sizeof *unit->tasks);
 
 	unit->poller = poller;
 	unit->inventory = inventory_ref(inventory);
 	unit->device = device;
 	unit->up = -1;
 	unit->gap = gap;
-	unit->kept = true;
-	unit->last_rtt = unit->last_loss = (double)NAN;
-	unit->tasks = mem_array(device->group_count, sizeof(struct task *));
-	HASH_ADD_KEYPTR(hh, poller->units, device->name, strlen(device->name), unit);
+	unit->last_rtt = unit->last_loss = UNIT_UNKNOWN;
 	for (size_t i = 0; i < device->group_count; i++)
-		unit->tasks[unit->task_count++] = task_new(unit, &device->groups[i], gap);
+		task_init(&unit->tasks[unit->task_count++], unit, &device->groups[i], gap);
 	return unit;
 }
 
@@ -180,49 +204,52 @@ start_unit(struct unit *unit)
 {
 	attach_drivers(unit);
 	for (size_t i = 0; i < unit->task_count; i++)
-		task_open(unit->tasks[i]);
+		task_open(&unit->tasks[i]);
 	unit_open_health(unit);
 }
 
+/* The places of devices that stay are marked in `stays`. */
 static void
-drop_changed(struct poller *poller, const struct inventory *inventory)
+drop_changed(struct poller *poller, const struct inventory *inventory, bool *stays)
 {
-	struct unit *unit, *next;
+	uint32_t count = 0;
 
-	HASH_ITER(hh, poller->units, unit, next)
-		unit->kept = false;
-	for (size_t i = 0; i < inventory->device_count; i++) {
-		const struct device *device = &inventory->devices[i];
+	for (uint32_t u = 0; u < poller->unit_count; u++) {
+		struct unit *unit = poller->units[u];
+		const struct device *device = inventory_find(inventory, unit->device->name);
 
-		HASH_FIND_STR(poller->units, device->name, unit);
-		if (unit != NULL)
-			unit->kept = unit->device->fingerprint == device->fingerprint;
+		if (device == NULL || device->fingerprint != unit->device->fingerprint) {
+			free_unit(unit);
+			continue;
+		}
+		stays[device - inventory->devices] = true;
+		poller->units[count++] = unit;
 	}
-	HASH_ITER(hh, poller->units, unit, next)
-		if (!unit->kept)
-			remove_unit(poller, unit);
+	poller->unit_count = count;
 }
 
 void
 poller_configure(struct poller *poller, struct inventory *inventory)
 {
 	uint8_t gap = poller->inventory == NULL ? poller->missed : REASON_CONFIG;
-	struct unit **fresh = mem_array(inventory->device_count, sizeof(struct unit *));
-	size_t count = 0;
+	struct arrivals arrivals = { inventory,
+		mem_array(inventory->device_count, sizeof(struct unit *)) };
+	bool *stays = mem_array(inventory->device_count, sizeof *stays);
 
-	drop_changed(poller, inventory);
-	for (size_t i = 0; i < inventory->device_count; i++) {
-		const struct device *device = &inventory->devices[i];
-		struct unit *unit;
-
-		HASH_FIND_STR(poller->units, device->name, unit);
-		if (unit == NULL)
-			fresh[count++] = add_unit(poller, inventory, device, gap);
-	}
-	restore_rows(poller);
-	for (size_t i = 0; i < count; i++)
-		start_unit(fresh[i]);
-	free(fresh);
+	drop_changed(poller, inventory, stays);
+	poller->units = mem_grow(poller->units, poller->unit_count + inventory->device_count,
+		sizeof(struct unit *));
+	for (size_t i = 0; i < inventory->device_count; i++)
+		if (!stays[i])
+			poller->units[poller->unit_count++] = arrivals.units[i] =
+				unit_new(poller, inventory, &inventory->devices[i], gap);
+	poller->units = mem_grow(poller->units, poller->unit_count, sizeof(struct unit *));
+	restore_rows(poller, &arrivals);
+	for (size_t i = 0; i < inventory->device_count; i++)
+		if (arrivals.units[i] != NULL)
+			start_unit(arrivals.units[i]);
+	free(arrivals.units);
+	free(stays);
 	/* What nobody took up belongs to nobody any more. */
 	for (uint32_t id = 1; id < poller->recovered_count; id++)
 		if (poller->recovered[id] != 0 && poller->parts.ended != NULL)
@@ -238,14 +265,15 @@ poller_configure(struct poller *poller, struct inventory *inventory)
 void
 poller_clock_stepped(struct poller *poller, int64_t delta)
 {
-	struct unit *unit, *next;
 
 	(void)delta;
-	HASH_ITER(hh, poller->units, unit, next) {
+	for (uint32_t u = 0; u < poller->unit_count; u++) {
+		struct unit *unit = poller->units[u];
+
 		unit->gap = REASON_CLOCK_STEP;
 		for (size_t i = 0; i < unit->task_count; i++) {
-			unit->tasks[i]->gap = REASON_CLOCK_STEP;
-			task_schedule(unit->tasks[i]);
+			unit->tasks[i].gap = REASON_CLOCK_STEP;
+			task_schedule(&unit->tasks[i]);
 		}
 	}
 }
@@ -269,11 +297,12 @@ void
 poller_next_slots(const struct poller *poller, void (*each)(uint32_t, int64_t, void *), void *arg)
 {
 	struct next_slots wanted = { each, arg };
-	struct unit *unit, *next;
 
-	HASH_ITER(hh, poller->units, unit, next) {
+	for (uint32_t u = 0; u < poller->unit_count; u++) {
+		const struct unit *unit = poller->units[u];
+
 		for (size_t i = 0; i < unit->task_count; i++)
-			task_each_track(unit->tasks[i], tell_next, &wanted);
+			task_each_track(&unit->tasks[i], tell_next, &wanted);
 		for (int i = 0; i < UNIT_TRACKS; i++)
 			if (unit->tracks[i].id != 0)
 				tell_next(&unit->tracks[i], &wanted);
@@ -284,12 +313,10 @@ struct poller_counters
 poller_counters(struct poller *poller)
 {
 	struct poller_counters counters = poller->counters;
-	struct unit *unit, *next;
 
-	HASH_ITER(hh, poller->units, unit, next) {
-		counters.devices++;
-		counters.devices_down += unit->up == 0;
-	}
+	counters.devices = poller->unit_count;
+	for (uint32_t u = 0; u < poller->unit_count; u++)
+		counters.devices_down += poller->units[u]->up == 0;
 	poller->counters.worst_start = 0;
 	return counters;
 }
@@ -298,12 +325,10 @@ void
 poller_each_device(struct poller *poller, void (*each)(const struct device_view *, void *),
 	void *arg)
 {
-	struct unit *unit, *next;
-
-	HASH_ITER(hh, poller->units, unit, next) {
+	for (uint32_t u = 0; u < poller->unit_count; u++) {
 		struct device_view view;
 
-		unit_view(unit, loop_wall(poller->parts.loop), &view);
+		unit_view(poller->units[u], loop_wall(poller->parts.loop), &view);
 		each(&view, arg);
 	}
 }

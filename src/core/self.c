@@ -60,26 +60,29 @@ static void
 tell_device(struct self_work *work)
 {
 	struct unit *unit = work->task->unit;
-	const struct poller_parts *parts = &work->task->poller->parts;
+	const struct poller_parts *parts = &work->task->unit->poller->parts;
 	struct self_counts counts = { 0 };
 	uint64_t told[SELF_POINTS];
 
-	for (int i = 0; i < parts->driver_count; i++)
-		if (unit->states[i] != NULL && parts->drivers[i].driver->count != NULL)
-			parts->drivers[i].driver->count(unit->states[i], &counts);
+	for (int i = 0; i < parts->driver_count; i++) {
+		void *state = unit_state(unit, i);
+
+		if (state != NULL && parts->drivers[i].driver->count != NULL)
+			parts->drivers[i].driver->count(state, &counts);
+	}
 	told[SELF_LATENESS] = 0;
 	told[SELF_RETRIES] = counts.retries;
 	told[SELF_STRAYS] = counts.strays;
 	told[SELF_WRONG_SOURCE] = counts.wrong_source;
 	for (uint32_t i = 0; i < work->task->group->point_count; i++)
-		tell(work, i, (double)unit->lateness / 1e9, told[i]);
+		tell(work, i, (double)unit->lateness / 1e6, told[i]);
 	unit->lateness = 0;
 }
 
 static void
 tell_daemon(struct self_work *work)
 {
-	const struct poller_counters *polls = &work->task->poller->counters;
+	const struct poller_counters *polls = &work->task->unit->poller->counters;
 	struct self_daemon now = { 0 };
 	double gauges[GAUGES];
 	uint64_t counts[SELF_DAEMON_POINTS] = { 0 };

@@ -19,6 +19,8 @@
 #include "core/self.h"
 #include "core/series.h"
 
+#define LATENESS 1000 /* ns: unit of unit->lateness */
+
 /* ---- tracks ---- */
 
 void
@@ -102,6 +104,18 @@ track_close_until(struct poller *poller, struct track *track, int64_t end, uint8
 
 /* ---- rows ---- */
 
+static struct poller *
+poller_of(const struct task *task)
+{
+	return task->unit->poller;
+}
+
+static bool
+has_rows(const struct task *task)
+{
+	return task->group->table != NULL;
+}
+
 /* Row names come from devices: one printable line. */
 static void
 clean_key(char *to, size_t size, const char *key)
@@ -120,16 +134,17 @@ clean_key(char *to, size_t size, const char *key)
 
 #define KEY_SIZE 81
 
+/* Enters the series of a row, or of the scalars (key ""). */
 static void
-start_row(struct task *task, struct row *row)
+start_tracks(struct task *task, struct tracks *tracks, const char *key)
 {
 	const struct group *group = task->group;
 	const struct device *device = task->unit->device;
 	int64_t first = task->busy ? task->slot : task->due;
-	struct track *tracks = mem_array(group->point_count, sizeof *tracks);
+	struct track *list = mem_array(group->point_count, sizeof *list);
 	char path[400], file[700], ds[24];
 
-	series_file(file, sizeof file, device->name, group->table, row->key, group->name,
+	series_file(file, sizeof file, device->name, group->table, key, group->name,
 		group->suffix);
 	for (size_t i = 0; i < group->point_count; i++) {
 		const struct point *point = &group->points[i];
@@ -138,11 +153,17 @@ start_row(struct task *task, struct row *row)
 			.unit = point->unit, .file = text ? "" : file, .ds = text ? "" : ds,
 			.profile = group->profile };
 
-		series_path(path, sizeof path, device->name, group->table, row->key, point->name);
+		series_path(path, sizeof path, device->name, group->table, key, point->name);
 		series_ds(ds, sizeof ds, point->name);
-		track_init(task->poller, &tracks[i], &wanted, first);
+		track_init(poller_of(task), &list[i], &wanted, first);
 	}
-	tracks_begin(&row->tracks, tracks, group->point_count);
+	tracks_begin(tracks, list, group->point_count);
+}
+
+static void
+start_row(struct task *task, struct row *row)
+{
+	start_tracks(task, &row->tracks, row->key);
 	row->ended = false;
 	row->gone_since = 0;
 }
@@ -160,69 +181,73 @@ row_new(struct task *task, const char *key)
 
 /* Where the number of the row with that key stands, or would. */
 static uint32_t *
-key_place(const struct task *task, const char *key)
+key_place(const struct rows *rows, const char *key)
 {
-	uint32_t last = task->key_room - 1, at = (uint32_t)str_hash(key, strlen(key)) & last;
+	uint32_t last = rows->key_room - 1, at = (uint32_t)str_hash(key, strlen(key)) & last;
 
-	while (task->by_key[at] != 0 && strcmp(task->rows[task->by_key[at] - 1]->key, key) != 0)
+	while (rows->by_key[at] != 0 && strcmp(rows->list[rows->by_key[at] - 1]->key, key) != 0)
 		at = (at + 1) & last;
-	return &task->by_key[at];
+	return &rows->by_key[at];
 }
 
 static struct row *
-find_row(const struct task *task, const char *key)
+find_row(const struct rows *rows, const char *key)
 {
-	uint32_t number = task->key_room == 0 ? 0 : *key_place(task, key);
+	uint32_t number = rows->key_room == 0 ? 0 : *key_place(rows, key);
 
-	return number == 0 ? NULL : task->rows[number - 1];
+	return number == 0 ? NULL : rows->list[number - 1];
 }
 
 /* At most three of four places are taken. */
 static void
-note_key(struct task *task, const struct row *row)
+note_key(struct rows *rows, const struct row *row)
 {
-	if (task->row_count * UINT64_C(4) >= task->key_room * UINT64_C(3)) {
-		free(task->by_key);
-		task->key_room = task->key_room == 0 ? 16 : task->key_room * 2;
-		task->by_key = mem_array(task->key_room, sizeof *task->by_key);
-		for (uint32_t i = 0; i < task->row_count; i++)
-			*key_place(task, task->rows[i]->key) = i + 1;
+	if (rows->count * UINT64_C(4) >= rows->key_room * UINT64_C(3)) {
+		free(rows->by_key);
+		rows->key_room = rows->key_room == 0 ? 16 : rows->key_room * 2;
+		rows->by_key = mem_array(rows->key_room, sizeof *rows->by_key);
+		for (uint32_t i = 0; i < rows->count; i++)
+			*key_place(rows, rows->list[i]->key) = i + 1;
 	}
-	*key_place(task, row->key) = row->number + 1;
+	*key_place(rows, row->key) = row->number + 1;
 }
 
 struct row *
 task_make_row(struct task *task, const char *key)
 {
-	struct row *row = find_row(task, key);
+	struct rows *rows = task->rows;
+	struct row *row = find_row(rows, key);
 
 	if (row != NULL)
 		return row;
 	row = row_new(task, key);
-	if (task->row_count == task->row_room) {
-		task->row_room = task->row_room * 2 + 16;
-		task->rows = mem_grow(task->rows, task->row_room, sizeof(struct row *));
+	if (rows->count == rows->room) {
+		uint32_t room = rows->room * 2 + 16;
+
+		rows = task->rows = mem_grow(rows, sizeof *rows + room * sizeof rows->list[0], 1);
+		rows->room = room;
 	}
-	row->number = task->row_count;
-	task->rows[task->row_count++] = row;
-	note_key(task, row);
+	row->number = rows->count;
+	rows->list[rows->count++] = row;
+	note_key(rows, row);
 	return row;
 }
 
 uint32_t
 task_row(struct task *task, const char *key)
 {
+	struct rows *rows = task->rows;
 	char clean[KEY_SIZE];
 	struct row *row = NULL;
 
 	/* Rows are told in the order of the last poll, and a name that equals a clean one is. */
-	if (task->next_row < task->row_count)
-		row = task->rows[task->next_row];
+	if (rows->next < rows->count)
+		row = rows->list[rows->next];
 	if (row == NULL || strcmp(row->key, key) != 0) {
 		clean_key(clean, sizeof clean, key);
 		row = task_make_row(task, clean);
 	}
-	task->next_row = row->number + 1;
+	task->rows->next = row->number + 1;
 	if (row->ended)
 		start_row(task, row);
 	row->seen = task->slot;
@@ -233,7 +258,7 @@ task_row(struct task *task, const char *key)
 static void
 end_row(struct task *task, struct row *row)
 {
-	const struct poller_parts *parts = &task->poller->parts;
+	const struct poller_parts *parts = &poller_of(task)->parts;
 
 	row->ended = true;
 	for (size_t i = 0; i < task->group->point_count; i++) {
@@ -243,7 +268,7 @@ end_row(struct task *task, struct row *row)
 			continue;
 		if (parts->ended != NULL)
 			parts->ended(id, parts->ended_arg);
-		task->poller->counters.series--;
+		poller_of(task)->counters.series--;
 	}
 }
 
@@ -254,7 +279,7 @@ task_row_end(struct task *task, const char *key)
 	struct row *row;
 
 	clean_key(clean, sizeof clean, key);
-	row = find_row(task, clean);
+	row = find_row(task->rows, clean);
 	if (row == NULL || row->ended)
 		return;
 	log_info("%s: row %s[%s] is not chosen by rows.%s, no longer expected",
@@ -279,14 +304,14 @@ task_group(const struct task *task)
 struct loop *
 task_loop(const struct task *task)
 {
-	return task->poller->parts.loop;
+	return poller_of(task)->parts.loop;
 }
 
 /* The rate since the last good reading; that reading is replaced by this one. */
 static uint8_t
 count_rate(struct task *task, uint32_t id, const struct reading *reading, double *rate)
 {
-	struct latest *latest = task->poller->parts.latest;
+	struct latest *latest = poller_of(task)->parts.latest;
 	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
 	struct latest_base base, now = { true, reading->milli > 0, count, reading->received };
 	struct rate_step step = { .raw = count,
@@ -306,10 +331,11 @@ count_rate(struct task *task, uint32_t id, const struct reading *reading, double
 	return reason;
 }
 
-static struct row *
-row_of(const struct task *task, const struct reading *reading)
+static struct tracks *
+tracks_of(struct task *task, const struct reading *reading)
 {
-	return reading->row == TASK_SCALAR ? task->scalar : task->rows[reading->row];
+	return reading->row == TASK_SCALAR ? &task->scalars :
+		&task->rows->list[reading->row]->tracks;
 }
 
 /* What becomes of the reading of that series. */
@@ -342,8 +368,8 @@ read_item(struct task *task, uint32_t id, const struct reading *reading, struct 
 void
 task_reading(struct task *task, const struct reading *reading)
 {
-	struct row *row = row_of(task, reading);
-	struct track track = tracks_at(&row->tracks, reading->point);
+	struct tracks *tracks = tracks_of(task, reading);
+	struct track track = tracks_at(tracks, reading->point);
 	struct sample_item item;
 	struct sample sample;
 
@@ -351,16 +377,16 @@ task_reading(struct task *task, const struct reading *reading)
 	if (track.id == 0 || !task->busy || track.next > task->slot)
 		return;
 	read_item(task, track.id, reading, &item);
-	sample = (struct sample){ .series = track_series(task->poller, &track),
+	sample = (struct sample){ .series = track_series(poller_of(task), &track),
 		.slot = task->slot, .reason = item.reason, .has_raw = item.has_raw,
-		.received = loop_wall_at(task->poller->parts.loop, reading->received),
+		.received = loop_wall_at(poller_of(task)->parts.loop, reading->received),
 		.value = item.value, .raw = item.raw };
 	if (item.reason == REASON_GOOD && item.kind == POINT_TEXT)
 		sample.text = reading->text;
-	if (task->poller->parts.frozen != NULL)
-		frozen_judge(task->poller->parts.frozen, &sample);
-	track_close(task->poller, &track, &sample);
-	tracks_advance(&row->tracks, task->group->point_count, reading->point, track.next);
+	if (poller_of(task)->parts.frozen != NULL)
+		frozen_judge(poller_of(task)->parts.frozen, &sample);
+	track_close(poller_of(task), &track, &sample);
+	tracks_advance(tracks, task->group->point_count, reading->point, track.next);
 }
 
 /* How many of them, from the first on, go on together. */
@@ -395,12 +421,13 @@ judge_batch(struct frozen *frozen, const struct sample_batch *batch, struct samp
 }
 
 static void
-tell_together(struct task *task, struct row *row, const struct reading *readings, size_t count)
+tell_together(struct task *task, struct tracks *tracks, const struct reading *readings,
+	size_t count)
 {
-	struct poller *poller = task->poller;
+	struct poller *poller = poller_of(task);
 	struct sample_item items[SAMPLE_BATCH];
 	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
-		.first = row->tracks.id + readings[0].point, .count = (uint32_t)count,
+		.first = tracks->id + readings[0].point, .count = (uint32_t)count,
 		.slot = task->slot, .step = task->group->interval, .good = true, .items = items,
 		.received = loop_wall_at(poller->parts.loop, readings[0].received) };
 
@@ -412,7 +439,7 @@ tell_together(struct task *task, struct row *row, const struct reading *readings
 		batch.good &= reason_counts_as_good(items[i].reason);
 	poller->counters.samples += count;
 	feed_batch(poller->parts.feed, &batch);
-	tracks_advance_some(&row->tracks, task->group->point_count, readings[0].point, count,
+	tracks_advance_some(tracks, task->group->point_count, readings[0].point, count,
 		(uint32_t)(task->slot + 1));
 }
 
@@ -422,12 +449,12 @@ task_readings(struct task *task, const struct reading *readings, size_t count)
 	const struct reading *end = readings + count;
 
 	while (readings < end) {
-		struct row *row = row_of(task, readings);
+		struct tracks *tracks = tracks_of(task, readings);
 		size_t some = together(task, readings, (size_t)(end - readings));
 
 		if (some > 1 && task->busy &&
-			tracks_wait(&row->tracks, readings->point, some, task->slot)) {
-			tell_together(task, row, readings, some);
+			tracks_wait(tracks, readings->point, some, task->slot)) {
+			tell_together(task, tracks, readings, some);
 			readings += some;
 		} else {
 			task_reading(task, readings++);
@@ -446,14 +473,13 @@ task_ahead(const struct task *task, unsigned step)
 	} else if (step == 1) {
 		ahead_fetch(task->unit, sizeof *task->unit);
 		ahead_fetch(task->group, sizeof *task->group);
-		ahead_fetch(task->scalar, sizeof *task->scalar);
-		ahead_fetch(task->rows, task->row_count > 0 ? sizeof task->rows[0] : 0);
-	} else if (step == 2) {
-		if (task->group->table == NULL && task->scalar->tracks.list == NULL)
-			latest_expect(task->poller->parts.latest, task->scalar->tracks.id,
-				(uint32_t)task->group->point_count);
-		for (uint32_t i = 0; i < task->row_count && i < AHEAD_ROWS; i++)
-			ahead_fetch(task->rows[i], sizeof *task->rows[i]);
+		ahead_fetch(has_rows(task) ? task->rows : NULL, 2 * AHEAD_LINE);
+	} else if (step == 2 && has_rows(task)) {
+		for (uint32_t i = 0; i < task->rows->count && i < AHEAD_ROWS; i++)
+			ahead_fetch(task->rows->list[i], sizeof *task->rows->list[i]);
+	} else if (step == 2 && task->scalars.list == NULL) {
+		latest_expect(poller_of(task)->parts.latest, task->scalars.id,
+			(uint32_t)task->group->point_count);
 	}
 }
 
@@ -463,15 +489,15 @@ task_exchange(struct task *task, bool device_answered, int64_t rtt)
 	struct unit *unit = task->unit;
 
 	task->asked++;
-	task->poller->counters.exchanges++;
+	poller_of(task)->counters.exchanges++;
 	unit->asked++;
 	if (!device_answered)
 		return;
 	task->answered++;
-	task->poller->counters.answered++;
+	poller_of(task)->counters.answered++;
 	unit->answered++;
 	unit->rtt_sum += rtt;
-	unit->answered_at = loop_wall(task->poller->parts.loop);
+	unit->answered_at = loop_wall(poller_of(task)->parts.loop);
 }
 
 void
@@ -483,12 +509,11 @@ task_unanswered(struct task *task, uint8_t reason)
 void
 task_error(struct task *task, const char *format, ...)
 {
+	char *text = unit_trouble(task->unit)->last_error;
 	va_list args;
 
-	if (task->unit->last_error == NULL)
-		task->unit->last_error = mem_zero(UNIT_ERROR);
 	va_start(args, format);
-	vsnprintf(task->unit->last_error, UNIT_ERROR, format, args);
+	vsnprintf(text, UNIT_ERROR, format, args);
 	va_end(args);
 }
 
@@ -496,78 +521,91 @@ void
 task_info(struct task *task, uint32_t row, const char *name, const char *text)
 {
 	struct unit *unit = task->unit;
+	struct unit_infos *infos = unit->infos;
 	char *full = row == TASK_SCALAR ? mem_text(name) : mem_format("%s[%s]/%s",
-		task->group->table, task->rows[row]->key, name);
+		task->group->table, task->rows->list[row]->key, name);
 
-	for (size_t i = 0; i < unit->info_count; i++)
-		if (strcmp(unit->info_names[i], full) == 0) {
+	if (infos == NULL)
+		infos = unit->infos = mem_zero(sizeof *infos);
+	for (size_t i = 0; i < infos->count; i++)
+		if (strcmp(infos->names[i], full) == 0) {
 			free(full);
-			if (strcmp(unit->info_texts[i], text) != 0) {
-				free(unit->info_texts[i]);
-				unit->info_texts[i] = mem_text(text);
+			if (strcmp(infos->texts[i], text) != 0) {
+				free(infos->texts[i]);
+				infos->texts[i] = mem_text(text);
 			}
 			return;
 		}
-	unit->info_names = mem_grow(unit->info_names, unit->info_count + 1, sizeof(char *));
-	unit->info_texts = mem_grow(unit->info_texts, unit->info_count + 1, sizeof(char *));
-	unit->info_names[unit->info_count] = full;
-	unit->info_texts[unit->info_count++] = mem_text(text);
+	infos->names = mem_grow(infos->names, infos->count + 1, sizeof(char *));
+	infos->texts = mem_grow(infos->texts, infos->count + 1, sizeof(char *));
+	infos->names[infos->count] = full;
+	infos->texts[infos->count++] = mem_text(text);
 }
 
 /* ---- the course of one poll ---- */
 
 static void
-close_row_until(struct task *task, struct row *row, int64_t end, uint8_t reason)
+close_tracks_until(struct task *task, struct tracks *tracks, int64_t end, uint8_t reason)
 {
 	size_t count = task->group->point_count;
 
 	/* Nearly always: before each poll all rows are asked. */
-	if (row->ended || tracks_all_reach(&row->tracks, end))
+	if (tracks_all_reach(tracks, end))
 		return;
 	for (size_t i = 0; i < count; i++) {
-		struct track track = tracks_at(&row->tracks, i);
+		struct track track = tracks_at(tracks, i);
 
-		track_close_until(task->poller, &track, end, reason);
-		tracks_advance(&row->tracks, count, i, track.next);
+		track_close_until(poller_of(task), &track, end, reason);
+		tracks_advance(tracks, count, i, track.next);
 	}
-	tracks_gather(&row->tracks, count);
+	tracks_gather(tracks, count);
 }
 
 static void
 close_until(struct task *task, int64_t end, uint8_t reason)
 {
-	close_row_until(task, task->scalar, end, reason);
-	for (uint32_t i = 0; i < task->row_count; i++)
-		close_row_until(task, task->rows[i], end, reason);
+	if (!has_rows(task)) {
+		close_tracks_until(task, &task->scalars, end, reason);
+		return;
+	}
+	for (uint32_t i = 0; i < task->rows->count; i++)
+		if (!task->rows->list[i]->ended)
+			close_tracks_until(task, &task->rows->list[i]->tracks, end, reason);
 }
 
 static void
-close_unread(struct task *task, struct row *row, uint8_t rest, int64_t wall)
+close_unread_tracks(struct task *task, struct tracks *tracks, uint8_t rest, int64_t wall)
 {
 	struct sample sample = { .slot = task->slot, .reason = rest, .value = (double)NAN,
 		.received = wall };
 	size_t count = task->group->point_count;
 
+	/* Nearly always the poll has read all of it. */
+	if (tracks_all_reach(tracks, (int64_t)task->slot + 1))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct track track = tracks_at(tracks, i);
+
+		if (track.id == 0 || track.next > task->slot)
+			continue;
+		sample.series = track_series(poller_of(task), &track);
+		track_close(poller_of(task), &track, &sample);
+		tracks_advance(tracks, count, i, track.next);
+	}
+	tracks_gather(tracks, count);
+}
+
+static void
+close_unread_row(struct task *task, struct row *row, uint8_t rest, int64_t wall)
+{
 	if (row->ended)
 		return;
-	/* Nearly always the poll has read all of it. */
-	if (!tracks_all_reach(&row->tracks, task->slot + 1)) {
-		for (size_t i = 0; i < count; i++) {
-			struct track track = tracks_at(&row->tracks, i);
-
-			if (track.id == 0 || track.next > task->slot)
-				continue;
-			sample.series = track_series(task->poller, &track);
-			track_close(task->poller, &track, &sample);
-			tracks_advance(&row->tracks, count, i, track.next);
-		}
-		tracks_gather(&row->tracks, count);
-	}
-	if (row == task->scalar || row->seen == task->slot || rest != REASON_NO_SUCH_ROW)
+	close_unread_tracks(task, &row->tracks, rest, wall);
+	if (row->seen == task->slot || rest != REASON_NO_SUCH_ROW)
 		return;
 	if (row->gone_since == 0)
-		row->gone_since = sample.received;
-	else if (sample.received - row->gone_since >= task->group->retire) {
+		row->gone_since = wall;
+	else if (wall - row->gone_since >= task->group->retire) {
 		log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
 			task->unit->device->name, task->group->table, row->key,
 			(long long)(task->group->retire / LOOP_S));
@@ -575,10 +613,27 @@ close_unread(struct task *task, struct row *row, uint8_t rest, int64_t wall)
 	}
 }
 
+static void
+close_unread(struct task *task, uint8_t rest, int64_t wall)
+{
+	if (!has_rows(task)) {
+		close_unread_tracks(task, &task->scalars, rest, wall);
+		return;
+	}
+	for (uint32_t i = 0; i < task->rows->count; i++)
+		close_unread_row(task, task->rows->list[i], rest, wall);
+}
+
+static uint8_t
+driver_bit(const struct task *task)
+{
+	return (uint8_t)(1u << task->driver);
+}
+
 void
 task_done(struct task *task, uint8_t rest)
 {
-	struct poller *poller = task->poller;
+	struct poller *poller = poller_of(task);
 	int64_t wall;
 	uint8_t unread;
 
@@ -587,16 +642,16 @@ task_done(struct task *task, uint8_t rest)
 	wall = loop_wall(poller->parts.loop);
 	/* A driver that says "good" for what it has not read would hide a gap. */
 	unread = rest == REASON_GOOD ? REASON_BAD_REPLY : rest;
-	close_unread(task, task->scalar, unread, wall);
-	for (uint32_t i = 0; i < task->row_count; i++)
-		close_unread(task, task->rows[i], unread, wall);
+	close_unread(task, unread, wall);
 	task->busy = false;
 	poller->counters.finished++;
-	if (task->asked > 0)
-		task->unit->silent[task->driver] = task->answered == 0;
+	if (task->asked > 0 && task->answered == 0)
+		task->unit->silent |= driver_bit(task);
+	else if (task->asked > 0)
+		task->unit->silent &= (uint8_t)~driver_bit(task);
 	unit_end(task->unit, task, rest);
 	if (task->skipped > 0) {
-		close_until(task, task->skipped + 1, REASON_OVERRUN);
+		close_until(task, (int64_t)task->skipped + 1, REASON_OVERRUN);
 		task->skipped = 0;
 	}
 	feed_flush(poller->parts.feed);
@@ -611,44 +666,52 @@ refuse(void *arg)
 static void
 refuse_later(struct task *task)
 {
-	if (task->refused == NULL) {
-		task->refused = mem_zero(sizeof *task->refused);
-		loop_timer_init(task->refused, refuse, task);
+	if (task->refusal == NULL) {
+		task->refusal = mem_zero(sizeof *task->refusal);
+		loop_timer_init(task->refusal, refuse, task);
 	}
-	loop_timer_in(task->poller->parts.loop, task->refused, 0);
+	loop_timer_in(poller_of(task)->parts.loop, task->refusal, 0);
 }
 
 static void
 begin(struct task *task, int64_t slot)
 {
-	struct poller *poller = task->poller;
+	struct poller *poller = poller_of(task);
 
 	close_until(task, slot, task->gap);
 	task->gap = REASON_OVERRUN;
-	task->slot = slot;
-	task->asked = task->answered = task->next_row = 0;
+	task->slot = (uint32_t)slot;
+	task->asked = task->answered = 0;
+	if (has_rows(task))
+		task->rows->next = 0;
 	task->unanswered = REASON_GOOD;
 	task->busy = true;
 	poller->counters.started++;
 	if (task->base)
 		unit_begin(task->unit, slot);
-	if (task->work != NULL)
-		poller->parts.drivers[task->driver].driver->start(task->work,
-			task->unit->silent[task->driver]);
-	else
+	if (task->refused)
 		refuse_later(task);
+	else
+		poller->parts.drivers[task->driver].driver->start(task->work,
+			(task->unit->silent & driver_bit(task)) != 0);
+}
+
+static int64_t
+phase_of(const struct task *task)
+{
+	return task->phase * LOOP_TICK;
 }
 
 static int64_t
 due_wall(const struct task *task)
 {
-	return task->due * task->group->interval + task->phase;
+	return task->due * task->group->interval + phase_of(task);
 }
 
 static void
 arm(struct task *task)
 {
-	struct loop *loop = task->poller->parts.loop;
+	struct loop *loop = poller_of(task)->parts.loop;
 
 	loop_timer_at(loop, &task->timer, loop_mono_at(loop, due_wall(task)));
 }
@@ -656,12 +719,13 @@ arm(struct task *task)
 static void
 note_lateness(struct task *task, int64_t late)
 {
-	struct poller_counters *counters = &task->poller->counters;
+	struct poller_counters *counters = &poller_of(task)->counters;
 
 	if (late > counters->worst_start)
 		counters->worst_start = late;
-	if (late > task->unit->lateness)
-		task->unit->lateness = late;
+	if (late / LATENESS > task->unit->lateness)
+		task->unit->lateness = late / LATENESS < UINT32_MAX ?
+			(uint32_t)(late / LATENESS) : UINT32_MAX;
 	if (late > task->group->interval / 2)
 		counters->late++;
 }
@@ -670,8 +734,8 @@ static void
 fire(void *arg)
 {
 	struct task *task = arg;
-	int64_t wall = loop_wall(task->poller->parts.loop);
-	int64_t slot = (wall - task->phase) / task->group->interval;
+	int64_t wall = loop_wall(poller_of(task)->parts.loop);
+	int64_t slot = (wall - phase_of(task)) / task->group->interval;
 
 	/* Wall time runs slower than mono while it meets a clock that was set back. */
 	if (due_wall(task) > wall + LOOP_MS) {
@@ -684,12 +748,12 @@ fire(void *arg)
 	/* A whole slot late: the process was stopped. Were all asked now that are late, it would
 	 * be one burst; so each waits for its own time, once. */
 	task->held = slot > task->due && !task->held;
-	task->due = slot + 1;
+	task->due = (uint32_t)slot + 1;
 	arm(task);
 	if (task->busy)
-		task->skipped = slot;
+		task->skipped = (uint32_t)slot;
 	if (task->busy || task->held)
-		task->poller->counters.overruns++;
+		poller_of(task)->counters.overruns++;
 	else
 		begin(task, slot);
 }
@@ -701,9 +765,9 @@ fire_ahead(void *arg, unsigned step)
 	const struct driver *driver;
 
 	task_ahead(task, step);
-	if (step == 0 || task->work == NULL)
+	if (step == 0 || task->refused)
 		return;
-	driver = task->poller->parts.drivers[task->driver].driver;
+	driver = poller_of(task)->parts.drivers[task->driver].driver;
 	if (driver->ahead != NULL)
 		driver->ahead(task->work, step - 1);
 }
@@ -716,37 +780,41 @@ task_prepare(struct poller *poller)
 
 /* ---- life ---- */
 
+static uint32_t
+next_slot(const struct task *task, int64_t wall)
+{
+	return (uint32_t)((wall - phase_of(task)) / task->group->interval) + 1;
+}
+
 void
 task_schedule(struct task *task)
 {
-	int64_t wall = loop_wall(task->poller->parts.loop);
-	int64_t first = task->group->table != NULL || task->group->point_count == 0 ? 0 :
-		tracks_at(&task->scalar->tracks, 0).next;
+	int64_t wall = loop_wall(poller_of(task)->parts.loop);
+	uint32_t first = has_rows(task) || task->group->point_count == 0 ? 0 :
+		tracks_at(&task->scalars, 0).next;
 
-	task->due = (wall - task->phase) / task->group->interval + 1;
+	task->due = next_slot(task, wall);
 	/* The clock is behind what is stored: nothing is stored twice, so wait for it. */
 	if (first > task->due)
 		task->due = first;
 	arm(task);
 }
 
-static int
+static uint8_t
 driver_index(const struct poller *poller, const struct driver *driver)
 {
-	for (int i = 0; i < poller->parts.driver_count; i++)
+	for (uint8_t i = 0; i < poller->parts.driver_count; i++)
 		if (poller->parts.drivers[i].driver == driver)
 			return i;
 	return 0;
 }
 
-struct task *
-task_new(struct unit *unit, const struct group *group, uint8_t gap)
+void
+task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap)
 {
-	struct task *task = mem_zero(sizeof *task);
 	const char *name = unit->device->name;
 	int64_t ticks = group->interval / LOOP_TICK;
 
-	task->poller = unit->poller;
 	task->unit = unit;
 	task->group = group;
 	task->gap = gap;
@@ -755,73 +823,81 @@ task_new(struct unit *unit, const struct group *group, uint8_t gap)
 	task->base = group->interval == unit->device->interval &&
 		(group->driver != &self_driver || unit->device->group_count == 1);
 	if (!group->align)
-		task->phase = (int64_t)(str_hash(name, strlen(name)) % (uint64_t)ticks) * LOOP_TICK;
+		task->phase = (uint32_t)(str_hash(name, strlen(name)) % (uint64_t)ticks);
 	loop_timer_init(&task->timer, fire, task);
-	task->due = (loop_wall(task->poller->parts.loop) - task->phase) / group->interval + 1;
-	if (group->table == NULL) {
-		task->scalar = row_new(task, "");
-	} else {
-		task->scalar = mem_zero(sizeof *task->scalar + 1);
-		task->scalar->ended = true;
-	}
+	task->due = next_slot(task, loop_wall(unit->poller->parts.loop));
+	if (has_rows(task))
+		task->rows = mem_zero(sizeof *task->rows);
+	else
+		start_tracks(task, &task->scalars, "");
 	unit->poller->counters.tasks++;
-	return task;
 }
 
 void
 task_open(struct task *task)
 {
-	struct poller *poller = task->poller;
-	void *state = task->unit->states[task->driver];
+	const struct driver *driver = poller_of(task)->parts.drivers[task->driver].driver;
 
-	if (state != NULL)
-		task->work = poller->parts.drivers[task->driver].driver->open(state, task);
+	if (task->state != NULL)
+		task->work = driver->open(task->state, task);
+	task->refused = task->work == NULL;
 	task_schedule(task);
 	close_until(task, task->due, task->gap);
 	task->gap = REASON_OVERRUN;
 }
 
 static void
-forget_row(struct task *task, struct row *row)
+forget_tracks(struct task *task, struct tracks *tracks)
 {
-	if (!row->ended)
-		for (size_t i = 0; i < task->group->point_count; i++) {
-			struct track track = tracks_at(&row->tracks, i);
+	for (size_t i = 0; i < task->group->point_count; i++) {
+		struct track track = tracks_at(tracks, i);
 
-			track_forget(task->poller, &track);
-		}
-	tracks_free(&row->tracks);
-	free(row);
-}
-
-void
-task_free(struct task *task)
-{
-	struct poller *poller = task->poller;
-
-	if (task->work != NULL)
-		poller->parts.drivers[task->driver].driver->close(task->work);
-	loop_timer_stop(poller->parts.loop, &task->timer);
-	if (task->refused != NULL)
-		loop_timer_stop(poller->parts.loop, task->refused);
-	free(task->refused);
-	free(task->by_key);
-	for (uint32_t i = 0; i < task->row_count; i++)
-		forget_row(task, task->rows[i]);
-	forget_row(task, task->scalar);
-	free(task->rows);
-	poller->counters.tasks--;
-	free(task);
+		track_forget(poller_of(task), &track);
+	}
 }
 
 static void
-each_of_row(const struct task *task, const struct row *row,
+close_rows(struct task *task)
+{
+	for (uint32_t i = 0; i < task->rows->count; i++) {
+		struct row *row = task->rows->list[i];
+
+		if (!row->ended)
+			forget_tracks(task, &row->tracks);
+		tracks_free(&row->tracks);
+		free(row);
+	}
+	free(task->rows->by_key);
+	free(task->rows);
+}
+
+void
+task_close(struct task *task)
+{
+	struct poller *poller = poller_of(task);
+
+	loop_timer_stop(poller->parts.loop, &task->timer);
+	if (!task->refused && task->work != NULL)
+		poller->parts.drivers[task->driver].driver->close(task->work);
+	if (task->refused && task->refusal != NULL) {
+		loop_timer_stop(poller->parts.loop, task->refusal);
+		free(task->refusal);
+	}
+	if (has_rows(task)) {
+		close_rows(task);
+	} else {
+		forget_tracks(task, &task->scalars);
+		tracks_free(&task->scalars);
+	}
+	poller->counters.tasks--;
+}
+
+static void
+each_of(const struct task *task, const struct tracks *tracks,
 	void (*each)(const struct track *, void *), void *arg)
 {
-	if (row->ended)
-		return;
 	for (size_t i = 0; i < task->group->point_count; i++) {
-		struct track track = tracks_at(&row->tracks, i);
+		struct track track = tracks_at(tracks, i);
 
 		if (track.id != 0)
 			each(&track, arg);
@@ -831,7 +907,11 @@ each_of_row(const struct task *task, const struct row *row,
 void
 task_each_track(const struct task *task, void (*each)(const struct track *, void *), void *arg)
 {
-	each_of_row(task, task->scalar, each, arg);
-	for (uint32_t i = 0; i < task->row_count; i++)
-		each_of_row(task, task->rows[i], each, arg);
+	if (!has_rows(task)) {
+		each_of(task, &task->scalars, each, arg);
+		return;
+	}
+	for (uint32_t i = 0; i < task->rows->count; i++)
+		if (!task->rows->list[i]->ended)
+			each_of(task, &task->rows->list[i]->tracks, each, arg);
 }

@@ -8,81 +8,101 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 #include "base/loop.h"
 #include "core/driver.h"
 #include "core/poller.h"
 #include "core/tracks.h"
 
 struct row {
-	uint32_t number;
 	struct tracks tracks;        /* one a point */
-	int64_t seen;                /* the slot in which it was last seen */
 	int64_t gone_since;          /* wall ns of the first complete poll without it; 0 */
+	uint32_t number;
+	uint32_t seen;               /* the slot in which it was last seen */
 	bool ended;                  /* retired: has no slots until it is seen again */
 	char key[];
 };
 
+/* Of a table; moves when it grows. */
+struct rows {
+	uint32_t count, room;
+	uint32_t next;               /* which one is probably told next */
+	uint32_t key_room;           /* 2^n, or 0 */
+	uint32_t *by_key;            /* number + 1, 0: free; open addressing */
+	struct row *list[];
+};
+
+/* A member of its unit. There are as many as devices, and each is met after thousands of
+ * others, so it is small, and what one poll touches stands together. Slots are numbers of
+ * 32 bits, as in struct track. */
 struct task {
-	struct poller *poller;
+	struct loop_timer timer;     /* the next due time */
 	struct unit *unit;
 	const struct group *group;
-	int driver;                  /* index into poller->parts.drivers */
-	struct loop_timer timer;     /* the next due time */
-	struct loop_timer *refused;  /* ends a poll that cannot even begin; NULL: all could */
-	int64_t phase;               /* ns within the interval */
-	int64_t due;                 /* the slot that `timer` stands for */
-	int64_t slot;                /* the one in work, or the last */
-	int64_t skipped;             /* last slot that came due while busy; 0 = none */
-	uint8_t gap;                 /* why slots before the next one were not polled */
-	bool held;                   /* came a whole slot late, so the next one is waited for */
-	bool busy, base;             /* base: has the device's own interval */
+	union {
+		void *work;          /* the driver's */
+		struct loop_timer *refusal; /* `refused`: ends a poll that cannot even begin */
+	};
+	union {
+		struct tracks scalars; /* one a point */
+		struct rows *rows;   /* of a table */
+	};
+	void *state;                 /* the driver's, of the device; NULL: refused */
+	uint32_t phase;              /* LOOP_TICKs within the interval */
+	uint32_t due;                /* the slot that `timer` stands for */
+	uint32_t slot;               /* the one in work, or the last */
+	uint32_t skipped;            /* last slot that came due while busy; 0 = none */
 	uint32_t asked, answered;    /* exchanges of this poll */
 	uint8_t unanswered;          /* why the last of them had no answer; REASON_GOOD: not said */
-	bool told_refusal;
-	void *work;                  /* the driver's */
-	struct row *scalar;
-	struct row **rows;
-	uint32_t row_count, row_room;
-	uint32_t next_row;           /* which one is probably told next */
-	uint32_t *by_key;            /* number + 1, 0: free; open addressing */
-	uint32_t key_room;           /* 2^n, or 0 */
+	uint8_t gap;                 /* why slots before the next one were not polled */
+	uint8_t driver;              /* index into poller->parts.drivers */
+	bool busy : 1;
+	bool base : 1;               /* has the device's own interval */
+	bool held : 1;               /* came a whole slot late, so the next one is waited for */
+	bool refused : 1;
 };
 
 #define UNIT_ERROR 160 /* octets of last_error */
 
 enum { UNIT_UP, UNIT_RTT, UNIT_LOSS, UNIT_TRACKS };
 
+/* Of a device that was in trouble since it answered last. */
+struct trouble {
+	int64_t down_since;          /* wall ns */
+	uint32_t missed;             /* polls since then */
+	char last_error[UNIT_ERROR]; /* "": none yet */
+};
+struct unit_infos {
+	char **names, **texts;
+	size_t count;
+};
+
 struct unit {
-	UT_hash_handle hh;           /* by name */
 	struct poller *poller;
-	struct inventory *inventory; /* one reference */
 	const struct device *device;
-	void *states[POLLER_DRIVERS]; /* the drivers', by index; NULL: not used or refused */
-	bool attached[POLLER_DRIVERS];
-	bool silent[POLLER_DRIVERS];  /* did not answer at its last poll */
-	struct task **tasks;
-	size_t task_count;
-	struct track tracks[UNIT_TRACKS];
-	int64_t slot;                /* whose health is being gathered; 0 = none */
-	int pending;                 /* base tasks of that slot still at work */
-	uint64_t asked, answered;
 	int64_t rtt_sum;
+	int64_t answered_at;         /* wall ns */
+	uint32_t slot;               /* whose health is being gathered; 0 = none */
+	uint32_t asked, answered;
+	uint16_t pending;            /* base tasks of that slot still at work */
+	uint16_t task_count;
 	uint8_t excuse;              /* an unmeasured reason when nothing was asked */
 	uint8_t silence;             /* why nothing was answered; REASON_GOOD: not known yet */
 	uint8_t gap;
-	int up;                      /* 1, 0, -1 not known yet */
-	bool degraded;
-	bool paused;                 /* nothing was asked, on purpose */
-	uint32_t missed;             /* polls since it went down */
-	int64_t down_since, answered_at; /* wall ns */
-	double last_rtt, last_loss;
-	int64_t lateness;            /* ns: latest start of a poll since self was read */
-	char *last_error;            /* NULL: none yet */
-	char **info_names, **info_texts;
-	size_t info_count;
-	bool kept;                   /* while reconfiguring */
+	uint8_t silent;              /* a bit a driver: did not answer at its last poll */
+	int8_t up;                   /* 1, 0, -1 not known yet */
+	bool degraded : 1;
+	bool paused : 1;             /* nothing was asked, on purpose */
+	uint32_t lateness;           /* us: latest start of a poll since self was read */
+	struct track tracks[UNIT_TRACKS];
+	uint32_t last_rtt;           /* 100 ns; UNIT_UNKNOWN */
+	uint32_t last_loss;          /* millionths of a percent; UNIT_UNKNOWN */
+	struct inventory *inventory; /* one reference */
+	struct trouble *trouble;     /* NULL: none */
+	struct unit_infos *infos;    /* NULL: none */
+	struct task tasks[];
 };
+#define UNIT_UNKNOWN UINT32_MAX
+_Static_assert(POLLER_DRIVERS <= 8, "unit->silent has a bit for each");
 
 /* Of many lines that say the same of many devices at once, e.g. behind one dead switch, some
  * are said and the rest is counted. */
@@ -93,7 +113,8 @@ struct burst {
 struct poller {
 	struct poller_parts parts;
 	struct inventory *inventory;
-	struct unit *units;
+	struct unit **units;         /* in the order of the inventory that brought them */
+	uint32_t unit_count;
 	int64_t *recovered;          /* by series id: next slot, 0 = nothing known */
 	size_t recovered_count;
 	uint8_t missed;              /* why slots before the first configuration were not polled */
@@ -104,11 +125,14 @@ struct poller {
 
 /* task.c */
 void task_prepare(struct poller *poller); /* before the first of its tasks */
-struct task *task_new(struct unit *unit, const struct group *group, uint8_t gap);
-void task_free(struct task *task);   /* remembers its next slots in poller->recovered */
+void task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap);
+void task_close(struct task *task);  /* remembers its next slots in poller->recovered */
 void task_open(struct task *task);   /* once the driver's device state is there */
 void task_schedule(struct task *task); /* sets due and timer from the clock */
 struct row *task_make_row(struct task *task, const char *key);
+/* The driver's of that index; NULL: not used, or refused. */
+void *unit_state(const struct unit *unit, int driver);
+struct trouble *unit_trouble(struct unit *unit); /* made if there is none */
 void task_each_track(const struct task *task,
 	void (*each)(const struct track *track, void *arg), void *arg);
 void track_close(struct poller *poller, struct track *track, const struct sample *sample);

@@ -8,12 +8,16 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "core/device.h"
 #include "core/feed.h"
 #include "core/series.h"
 
 #define BURST_LINES 10
+/* What one of the number that is kept is a part of. */
+#define RTT_UNIT 1e7
+#define LOSS_UNIT 1e6
 
 static const struct {
 	const char *name, *unit;
@@ -27,7 +31,7 @@ static const struct {
 static int64_t
 current_slot(const struct unit *unit)
 {
-	return unit->task_count > 0 ? unit->tasks[0]->due : 0;
+	return unit->task_count > 0 ? unit->tasks[0].due : 0;
 }
 
 void
@@ -38,8 +42,8 @@ unit_open_health(struct unit *unit)
 	int64_t first = 0;
 
 	for (size_t i = 0; i < unit->task_count; i++)
-		if (unit->tasks[i]->base)
-			first = unit->tasks[i]->due;
+		if (unit->tasks[i].base)
+			first = unit->tasks[i].due;
 	if (first == 0)
 		first = current_slot(unit);
 	series_file(file, sizeof file, device->name, NULL, NULL, "device", "");
@@ -78,10 +82,27 @@ may_say(struct poller *poller, struct burst *burst)
 	return false;
 }
 
+struct trouble *
+unit_trouble(struct unit *unit)
+{
+	if (unit->trouble == NULL)
+		unit->trouble = mem_zero(sizeof *unit->trouble);
+	return unit->trouble;
+}
+
+void *
+unit_state(const struct unit *unit, int driver)
+{
+	for (size_t i = 0; i < unit->task_count; i++)
+		if (unit->tasks[i].driver == driver && unit->tasks[i].state != NULL)
+			return unit->tasks[i].state;
+	return NULL;
+}
+
 static const char *
 last_error(const struct unit *unit)
 {
-	return unit->last_error != NULL ? unit->last_error : "";
+	return unit->trouble != NULL ? unit->trouble->last_error : "";
 }
 
 static void
@@ -101,7 +122,7 @@ say_back(struct unit *unit, int64_t silence)
 	if (may_say(unit->poller, &unit->poller->back))
 		log_info("%s (%s): answers again after %s, %u polls missed", unit->device->name,
 			unit->device->address, str_time_span(span, sizeof span, silence),
-			unit->missed);
+			unit->trouble->missed);
 }
 
 static void
@@ -110,25 +131,38 @@ change_state(struct unit *unit, int up)
 	int64_t wall = loop_wall(unit->poller->parts.loop);
 
 	if (up == 0)
-		unit->missed++;
+		unit_trouble(unit)->missed++;
 	if (up == unit->up)
 		return;
 	if (up == 0) {
-		unit->down_since = wall;
-		unit->missed = 1;
+		unit->trouble->down_since = wall;
+		unit->trouble->missed = 1;
 		say_down(unit);
 	} else if (unit->up == 0) {
-		say_back(unit, wall - unit->down_since);
-		free(unit->last_error);
-		unit->last_error = NULL;
+		say_back(unit, wall - unit->trouble->down_since);
+		free(unit->trouble);
+		unit->trouble = NULL;
 	}
-	unit->up = up;
+	unit->up = (int8_t)up;
 }
 
 static uint8_t
 silence_of(const struct unit *unit)
 {
 	return unit->silence == REASON_GOOD ? REASON_TIMEOUT : unit->silence;
+}
+
+/* For people: a number of few digits. */
+static uint32_t
+kept_as(double number, double units)
+{
+	return number * units < UNIT_UNKNOWN ? (uint32_t)lround(number * units) : UNIT_UNKNOWN;
+}
+
+static double
+was_kept(uint32_t kept, double units)
+{
+	return kept == UNIT_UNKNOWN ? (double)NAN : kept / units;
 }
 
 static void
@@ -149,8 +183,8 @@ judge(struct unit *unit)
 		close_one(unit, UNIT_UP, REASON_GOOD, unit->answered > 0);
 		close_one(unit, UNIT_RTT, unit->answered > 0 ? REASON_GOOD : silence_of(unit), rtt);
 		close_one(unit, UNIT_LOSS, REASON_GOOD, loss);
-		unit->last_rtt = rtt;
-		unit->last_loss = loss;
+		unit->last_rtt = kept_as(rtt, RTT_UNIT);
+		unit->last_loss = kept_as(loss, LOSS_UNIT);
 		change_state(unit, unit->answered > 0);
 	}
 	unit->asked = unit->answered = 0;
@@ -169,7 +203,7 @@ unit_begin(struct unit *unit, int64_t slot)
 		for (int i = 0; i < UNIT_TRACKS; i++)
 			track_close_until(unit->poller, &unit->tracks[i], slot, unit->gap);
 		unit->gap = REASON_OVERRUN;
-		unit->slot = slot;
+		unit->slot = (uint32_t)slot;
 		unit->excuse = REASON_CONFIG;
 		unit->silence = REASON_GOOD;
 		unit->degraded = false;
@@ -216,11 +250,15 @@ unit_view(const struct unit *unit, int64_t wall, struct device_view *view)
 	const struct device *device = unit->device;
 
 	*view = (struct device_view){ .name = device->name, .address = device->address,
-		.protocol = device->protocol, .state = state_word(unit), .rtt = unit->last_rtt,
-		.loss = unit->last_loss, .last_error = last_error(unit), .place = device->place,
+		.protocol = device->protocol, .state = state_word(unit), 
+		.rtt = was_kept(unit->last_rtt, RTT_UNIT),
+		.loss = was_kept(unit->last_loss, LOSS_UNIT), .last_error = last_error(unit), .place = device->place,
 		.owner = device->owner, .asset = device->asset, .text = device->text,
-		.interval = device->interval, .info_count = unit->info_count,
-		.info_names = (const char *const *)unit->info_names,
-		.info_texts = (const char *const *)unit->info_texts,
+		.interval = device->interval,
 		.age = unit->answered_at > 0 ? (double)(wall - unit->answered_at) / 1e9 : (double)NAN };
+	if (unit->infos == NULL)
+		return;
+	view->info_count = unit->infos->count;
+	view->info_names = (const char *const *)unit->infos->names;
+	view->info_texts = (const char *const *)unit->infos->texts;
 }
