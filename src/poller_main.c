@@ -587,7 +587,7 @@ each_weak(void (*each)(void *to, const char *name), void *to, void *arg)
 	for (size_t i = 0; i < inventory->device_count; i++) {
 		const struct snmp_options *snmp = inventory->devices[i].snmp;
 
-		if (snmp != NULL && snmp_user_is_weak(&snmp->user))
+		if (snmp != NULL && snmp_user_is_weak(&snmp->access->user))
 			each(to, inventory->devices[i].name);
 	}
 	for (size_t i = 0; i < inventory->receiver_count; i++) {

@@ -345,6 +345,7 @@ start_scout(struct look *look)
 {
 	struct discovery *discovery = look->discovery;
 	struct snmp_options options = *way(look);
+	struct snmp_access access = *options.access;
 	struct fail why;
 	char name[64];
 
@@ -354,8 +355,9 @@ start_scout(struct look *look)
 		options.address = discovery->request->targets.items[look->target];
 		options.address.port = port;
 	}
-	if (options.timeout > discovery->request->timeout)
-		options.timeout = discovery->request->timeout;
+	if (access.timeout > discovery->request->timeout)
+		access.timeout = discovery->request->timeout;
+	options.access = &access;
 	net_addr_text(name, sizeof name, &options.address, true);
 	scout_free(look->scout);
 	look->scout = scout_new(discovery->scouts, name, &options, on_known, look, &why);

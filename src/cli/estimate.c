@@ -220,8 +220,8 @@ scalar_requests(const struct device *device, const struct group *group)
 
 		bytes += size;
 		varbinds++;
-		if (bytes > ANSWER_BYTES || (options != NULL && options->max_varbinds > 1 &&
-				varbinds > options->max_varbinds - 1u)) {
+		if (bytes > ANSWER_BYTES || (options != NULL && options->access->max_varbinds > 1 &&
+				varbinds > options->access->max_varbinds - 1u)) {
 			requests++;
 			bytes = size;
 			varbinds = 1;
@@ -239,12 +239,12 @@ table_requests(const struct device *device, const struct group *group, size_t ro
 	size_t columns = group->point_count + (wire != NULL && wire->key_count > 0) +
 		(wire != NULL && wire->discontinuity.count > 0);
 	size_t at_once = columns > BULK_VARBINDS ? 1 : BULK_VARBINDS / columns;
-	size_t most = options != NULL && options->max_repetitions > 0 ?
-		options->max_repetitions : BULK_ROWS;
+	size_t most = options != NULL && options->access->max_repetitions > 0 ?
+		options->access->max_repetitions : BULK_ROWS;
 
 	if (at_once > most)
 		at_once = most;
-	if (options != NULL && options->version == 1)
+	if (options != NULL && options->access->version == 1)
 		at_once = 1;
 	return (rows + at_once) / at_once * ((columns + BULK_VARBINDS - 1) / BULK_VARBINDS);
 }

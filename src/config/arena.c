@@ -1,6 +1,7 @@
 #include "config/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { CHUNK = 64 * 1024, ALIGN = 16 };
+enum { CHUNK = 64 * 1024, ALIGN = 8 };
 
 struct chunk {
 	struct chunk *next;
@@ -26,6 +27,7 @@ struct known {
 
 struct arena {
 	struct chunk *chunks; /* the newest, which has room, first */
+	struct chunk *texts;  /* those stand without gaps: each device has some */
 	struct known *known;  /* by hash, places tried one after the other; room is 2^n */
 	size_t known_count, known_room;
 };
@@ -36,18 +38,23 @@ arena_new(void)
 	return mem_zero(sizeof(struct arena));
 }
 
-void
-arena_free(struct arena *arena)
+static void
+free_chunks(struct chunk *chunk)
 {
-	struct chunk *next;
-
-	if (arena == NULL)
-		return;
-	for (struct chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
+	for (struct chunk *next; chunk != NULL; chunk = next) {
 		next = chunk->next;
 		explicit_bzero(chunk->bytes, chunk->used);
 		free(chunk);
 	}
+}
+
+void
+arena_free(struct arena *arena)
+{
+	if (arena == NULL)
+		return;
+	free_chunks(arena->chunks);
+	free_chunks(arena->texts);
 	free(arena->known);
 	free(arena);
 }
@@ -66,22 +73,27 @@ rounded(size_t size)
 	return (size + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-void *
-arena_zero(struct arena *arena, size_t size)
+static void *
+take(struct chunk **chunks, size_t need)
 {
-	struct chunk *chunk = arena->chunks;
-	size_t need = rounded(size);
+	struct chunk *chunk = *chunks;
 
 	if (chunk == NULL || chunk->size - chunk->used < need) {
 		size_t room = need > CHUNK ? need : CHUNK;
 
 		chunk = mem_zero(sizeof *chunk + room);
 		chunk->size = room;
-		chunk->next = arena->chunks;
-		arena->chunks = chunk;
+		chunk->next = *chunks;
+		*chunks = chunk;
 	}
 	chunk->used += need;
 	return chunk->bytes + chunk->used - need;
+}
+
+void *
+arena_zero(struct arena *arena, size_t size)
+{
+	return take(&arena->chunks, rounded(size));
 }
 
 void *
@@ -120,16 +132,16 @@ known_grow(struct arena *arena)
 	free(old);
 }
 
-static void
-give_back(struct arena *arena, char *made, size_t size)
+/* True when it was the newest there. */
+static bool
+give_back(struct chunk *chunk, char *made, size_t size)
 {
-	struct chunk *chunk = arena->chunks;
-
-	if (chunk->used < rounded(size) || made != chunk->bytes + chunk->used - rounded(size))
-		return;
+	if (chunk == NULL || chunk->used < size || made != chunk->bytes + chunk->used - size)
+		return false;
 	/* It may be a secret, and what comes next has to be zero. */
 	explicit_bzero(made, size);
-	chunk->used -= rounded(size);
+	chunk->used -= size;
+	return true;
 }
 
 const void *
@@ -148,7 +160,8 @@ arena_same(struct arena *arena, void *made, size_t size)
 		*known = (struct known){ hash, made, size };
 		arena->known_count++;
 	} else if (known->bytes != made) {
-		give_back(arena, made, size);
+		if (!give_back(arena->chunks, made, rounded(size)))
+			give_back(arena->texts, made, size);
 	}
 	return known->bytes;
 }
@@ -158,7 +171,7 @@ arena_text(struct arena *arena, const char *text)
 {
 	size_t size = text == NULL ? 0 : strlen(text) + 1;
 
-	return size <= 1 ? "" : arena_same(arena, arena_copy(arena, text, size), size);
+	return size <= 1 ? "" : arena_same(arena, memcpy(take(&arena->texts, size), text, size), size);
 }
 
 const char *
@@ -172,7 +185,7 @@ arena_format(struct arena *arena, const char *format, ...)
 	va_copy(again, args);
 	length = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	to = arena_zero(arena, (size_t)length + 1);
+	to = take(&arena->texts, (size_t)length + 1);
 	vsnprintf(to, (size_t)length + 1, format, again);
 	va_end(again);
 	return arena_same(arena, to, (size_t)length + 1);

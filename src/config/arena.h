@@ -7,7 +7,7 @@
 struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *arena); /* wiped first: there are secrets in it */
-void *arena_zero(struct arena *arena, size_t size); /* zeroed, aligned for anything */
+void *arena_zero(struct arena *arena, size_t size); /* zeroed; for pointers, int64_t, double */
 void *arena_copy(struct arena *arena, const void *from, size_t size);
 /* `made` came from this arena and is complete: returns it, or what was handed in before with
  * the same bytes. Its memory is then given back, if nothing newer is left behind it: a

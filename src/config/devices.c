@@ -439,7 +439,7 @@ build_itself(struct build *build, struct device *device, const struct node_list 
 static struct node_list
 add_lines(struct build *build, const struct node_list *nodes)
 {
-	struct node_list all = { .items = arena_zero(build->arena,
+	struct node_list all = { .items = arena_zero(build->scratch,
 		(nodes->count + build->lines.count) * sizeof *all.items), .count = nodes->count };
 
 	if (nodes->count > 0)
@@ -456,7 +456,7 @@ add_lines(struct build *build, const struct node_list *nodes)
 void
 build_devices(struct build *build)
 {
-	struct node_list nodes = conf_entries(build->conf, "devices", build->arena), all;
+	struct node_list nodes = conf_entries(build->conf, "devices", build->scratch), all;
 	unsigned char *marks;
 
 	build_unique(build, &nodes);

@@ -45,15 +45,15 @@ put_snmp(FILE *to, const struct snmp_options *snmp)
 {
 	put(to, "snmp");
 	put_address(to, &snmp->address);
-	put(to, snmp->community);
-	put(to, snmp->user.name);
-	put(to, snmp->user.context);
-	put(to, snmp->user.auth_pass);
-	put(to, snmp->user.priv_pass);
-	fprintf(to, "%d %d ", snmp->user.auth, snmp->user.priv);
-	fprintf(to, "%u %lld %u %a %d %u %u %d", snmp->version, (long long)snmp->timeout,
-		snmp->retries, snmp->max_rate, snmp->any_source, snmp->max_varbinds,
-		snmp->max_repetitions, snmp->netsnmp);
+	put(to, snmp->access->community);
+	put(to, snmp->access->user.name);
+	put(to, snmp->access->user.context);
+	put(to, snmp->access->user.auth_pass);
+	put(to, snmp->access->user.priv_pass);
+	fprintf(to, "%d %d ", snmp->access->user.auth, snmp->access->user.priv);
+	fprintf(to, "%u %lld %u %a %d %u %u %d", snmp->access->version, (long long)snmp->access->timeout,
+		snmp->access->retries, snmp->access->max_rate, snmp->access->any_source, snmp->access->max_varbinds,
+		snmp->access->max_repetitions, snmp->access->netsnmp);
 }
 
 static void

@@ -162,6 +162,7 @@ const void *
 build_snmp(struct build *build, const struct config_setting_t *device)
 {
 	struct snmp_options *options = arena_zero(build->arena, sizeof *options);
+	struct snmp_access *access = arena_zero(build->scratch, sizeof *access);
 	const struct config_setting_t *profile_name = node_get(device, "profile");
 	struct scope scope = build_scope(build, "snmp", node_get(device, "snmp"));
 
@@ -170,15 +171,16 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 			profile_name), "snmp"));
 	build_address(build, device, (uint16_t)scope_int(&scope, "port"), "snmp",
 		&options->address);
-	build_access(build, &scope, device, &options->version, &options->community,
-		&options->user);
-	options->timeout = scope_duration(&scope, "timeout");
-	options->retries = (uint8_t)scope_int(&scope, "retries");
-	options->max_rate = scope_number(&scope, "max_rate");
-	options->netsnmp = strcmp(scope_text(&scope, "engine"), "netsnmp") == 0;
-	options->any_source = strcmp(scope_text(&scope, "source"), "any") == 0;
-	options->max_varbinds = (uint16_t)scope_int(&scope, "max_varbinds");
-	options->max_repetitions = (uint16_t)scope_int(&scope, "max_repetitions");
+	build_access(build, &scope, device, &access->version, &access->community, &access->user);
+	access->timeout = scope_duration(&scope, "timeout");
+	access->retries = (uint8_t)scope_int(&scope, "retries");
+	access->max_rate = scope_number(&scope, "max_rate");
+	access->netsnmp = strcmp(scope_text(&scope, "engine"), "netsnmp") == 0;
+	access->any_source = strcmp(scope_text(&scope, "source"), "any") == 0;
+	access->max_varbinds = (uint16_t)scope_int(&scope, "max_varbinds");
+	access->max_repetitions = (uint16_t)scope_int(&scope, "max_repetitions");
+	options->access = arena_same(build->arena, arena_copy(build->arena, access, sizeof *access),
+		sizeof *access);
 	return options;
 }
 

@@ -24,6 +24,7 @@ struct snmp_look {
 	struct snmp *snmp;
 	char *name;
 	struct snmp_options options;
+	struct snmp_access access; /* the options' */
 	char *community;
 	void (*done)(const struct look_result *result, void *arg);
 	void *arg;
@@ -95,7 +96,7 @@ static bool
 is_mute(const struct snmp_look *look, uint8_t reason)
 {
 	return look->step == STEP_SYSTEM && reason == REASON_TIMEOUT &&
-		look->options.version != 3;
+		look->access.version != 3;
 }
 
 static void
@@ -105,7 +106,7 @@ walk_done(uint8_t reason, const char *text, void *arg)
 	struct fail why;
 
 	if (look->step == STEP_OTHER_VERSION && reason == REASON_GOOD) {
-		look->result.version = look->options.version;
+		look->result.version = look->access.version;
 		look->result.other_version = true;
 		look->result.reason = REASON_GOOD;
 	} else if (look->step != STEP_OTHER_VERSION && reason != REASON_GOOD) {
@@ -113,8 +114,8 @@ walk_done(uint8_t reason, const char *text, void *arg)
 		snprintf(look->result.why, sizeof look->result.why, "%s", text);
 	}
 	if (is_mute(look, reason)) {
-		look->options.version = look->options.version == 1 ? 2 : 1;
-		look->options.retries = 0;
+		look->access.version = look->access.version == 1 ? 2 : 1;
+		look->access.retries = 0;
 		if (start(look, STEP_OTHER_VERSION, &why) == 0)
 			return;
 	}
@@ -156,11 +157,13 @@ snmp_look_start(struct snmp *snmp, const char *name, const struct snmp_options *
 	look->snmp = snmp;
 	look->name = mem_text(name);
 	look->options = *options;
-	look->community = mem_text(options->community);
-	look->options.community = look->community;
+	look->access = *options->access;
+	look->options.access = &look->access;
+	look->community = mem_text(options->access->community);
+	look->access.community = look->community;
 	look->done = done;
 	look->arg = arg;
-	look->result.version = options->version;
+	look->result.version = options->access->version;
 	if (start(look, STEP_SYSTEM, why) == -1) {
 		snmp_look_free(look);
 		return NULL;

@@ -34,7 +34,8 @@ struct scouts {
 struct scout {
 	struct scouts *scouts;
 	struct session session;
-	struct snmp_options options; /* the session's, as name is */
+	struct snmp_options options; /* the session's, as what follows */
+	struct snmp_access access;
 	char *name;
 	struct scout *next; /* among those that wait */
 	bool waiting;
@@ -317,13 +318,15 @@ scout_new(struct scouts *scouts, const char *name, const struct snmp_options *op
 	scout->scouts = scouts;
 	scout->known = known;
 	scout->arg = arg;
-	scout->most = options->max_varbinds > 0 && options->max_varbinds < BATCH ?
-		options->max_varbinds : BATCH;
+	scout->most = options->access->max_varbinds > 0 && options->access->max_varbinds < BATCH ?
+		options->access->max_varbinds : BATCH;
 	loop_timer_init(&scout->end, on_end, scout);
 	scout->identity[0].oid = (struct snmp_oid){ descr_ids, COUNT(descr_ids) };
 	scout->identity[1].oid = (struct snmp_oid){ object_id_ids, COUNT(object_id_ids) };
 	scout->identity[2].oid = (struct snmp_oid){ name_ids, COUNT(name_ids) };
 	scout->options = *options;
+	scout->access = *options->access;
+	scout->options.access = &scout->access;
 	scout->name = mem_text(name);
 	if (session_open(&scout->session, snmp_sessions(scouts->snmp), scout->name, &scout->options,
 		    &session_events, scout, why) == -1) {

@@ -243,7 +243,7 @@ transport_close(netsnmp_transport *transport)
 static const char *
 community_of(const struct session *session)
 {
-	return session->options->community != NULL ? session->options->community : "";
+	return session->options->access->community != NULL ? session->options->access->community : "";
 }
 
 static void *
@@ -263,7 +263,7 @@ library_open(struct session *session, struct fail *why)
 	transport->f_close = transport_close;
 
 	snmp_sess_init(&wanted);
-	wanted.version = session->options->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
+	wanted.version = session->options->access->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
 	wanted.community = (u_char *)community_of(session);
 	wanted.community_len = strlen(community_of(session));
 	wanted.timeout = 1; /* us: the deadline is ours, see forget */
@@ -533,7 +533,7 @@ give_up(struct session *session)
 	char *text = session->sessions->text, span[32];
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
-	str_time_span(span, sizeof span, session->options->timeout);
+	str_time_span(span, sizeof span, session->options->access->timeout);
 	snprintf(text, ANSWER_TEXT, "no answer to %d %s%s within %s%s",
 		session->now->tries, session->now->tries == 1 ? "request" : "requests",
 		session->now->tries > 1 && session->rtt > 0 ? ", to the last one" : "", span,
@@ -595,7 +595,7 @@ pdu_of(const struct session *session)
 static int64_t
 gap_of(const struct session *session)
 {
-	double rate = session->options->max_rate;
+	double rate = session->options->access->max_rate;
 
 	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
@@ -676,7 +676,7 @@ learn_rtt(struct session *session, int64_t ns)
 static int64_t
 patience(const struct session *session)
 {
-	int64_t most = session->options->timeout, wait;
+	int64_t most = session->options->access->timeout, wait;
 
 	if (session->rtt == 0 || session->now->tries_left == 0)
 		return most;
@@ -925,10 +925,10 @@ session_open(struct session *session, struct sessions *sessions, const char *nam
 {
 	*session = (struct session){ .sessions = sessions, .name = name, .options = options,
 		.events = events, .arg = arg };
-	if (options->version == 3) {
+	if (options->access->version == 3) {
 		more_of(session)->v3 = v3_open(sessions->world, name, &options->address,
-			&options->user, options->netsnmp);
-	} else if (options->netsnmp) {
+			&options->access->user, options->access->netsnmp);
+	} else if (options->access->netsnmp) {
 		more_of(session)->library = library_open(session, why);
 		if (session->more->library == NULL) {
 			session_close(session);
@@ -996,10 +996,10 @@ peer_of(const struct session *session)
 	struct mux_peer peer = {
 		.name = session->name,
 		.address = options->address,
-		.version = options->version == 3 ? BER_V3 :
-			options->version == 1 ? BER_V1 : BER_V2C,
+		.version = options->access->version == 3 ? BER_V3 :
+			options->access->version == 1 ? BER_V1 : BER_V2C,
 		.community = community_of(session),
-		.any_source = options->any_source,
+		.any_source = options->access->any_source,
 	};
 
 	if (session->more != NULL) {
@@ -1015,7 +1015,7 @@ session_send(struct session *session, const struct session_request *request)
 	struct exchange *now = exchange_hold(session->sessions);
 
 	*now = (struct exchange){ .request = *request, .peer = peer_of(session),
-		.tries_left = request->tries > 0 ? request->tries : session->options->retries + 1,
+		.tries_left = request->tries > 0 ? request->tries : session->options->access->retries + 1,
 		.out = { .peer = &now->peer, .answered = out_answered, .refused = out_refused,
 			.unsent = out_unsent, .ahead = out_ahead, .arg = session,
 			.reads_varbinds = is_fast(session) } };

@@ -1,7 +1,7 @@
 /* session.h - asks one device one question at a time, over the mux.
  *
  * Owns tries, deadlines and the gap between requests. Messages are written and read by
- * fast.h, of version 3 by v3.h; with options.netsnmp by Net-SNMP's single-session API, whose own
+ * fast.h, of version 3 by v3.h; with access->netsnmp by Net-SNMP's single-session API, whose own
  * sockets and timers are not used: the reference. Checks that an answer fits its question; what
  * the objects mean is the caller's. Of the files that poll only this one's and v3_library.c,
  * which does the same for version 3, know Net-SNMP. */

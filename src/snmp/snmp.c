@@ -186,7 +186,7 @@ context_of(const struct snmp_work *work)
 		.now = loop_mono(work->device->snmp->loop),
 		.generation = work->device->generation,
 		.epoch = &work->device->epoch,
-		.version = work->device->session.options->version,
+		.version = work->device->session.options->access->version,
 		.stock = &work->device->snmp->stock,
 	};
 }
@@ -202,8 +202,8 @@ most_varbinds(const struct snmp_work *work)
 		most = MESSAGE_BYTES * 16 / work->octets;
 		if (most > device->bulk)
 			most = device->bulk;
-	} else if (device->session.options->max_varbinds > 0)
-		most = device->session.options->max_varbinds;
+	} else if (device->session.options->access->max_varbinds > 0)
+		most = device->session.options->access->max_varbinds;
 	return device->varbinds > 0 && device->varbinds < most ? device->varbinds : most;
 }
 
@@ -220,7 +220,7 @@ limit_of(const struct snmp_work *work)
 	size_t most = most_varbinds(work);
 
 	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = ANSWER_BYTES,
-		.repetitions = work->device->session.options->max_repetitions };
+		.repetitions = work->device->session.options->access->max_repetitions };
 }
 
 static bool
@@ -776,7 +776,7 @@ engine_load(struct snmp_device *device)
 	const char *hex;
 	char key[80];
 
-	if (device->snmp->state == NULL || device->session.options->version != 3)
+	if (device->snmp->state == NULL || device->session.options->access->version != 3)
 		return;
 	engine_key(key, sizeof key, device);
 	hex = state_get(device->snmp->state, key);

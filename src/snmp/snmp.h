@@ -46,8 +46,8 @@ snmp_user_is_weak(const struct snmp_user *user)
 	return user->auth == SNMP_AUTH_MD5 || user->priv == SNMP_PRIV_DES;
 }
 
-struct snmp_options {
-	struct net_addr address;
+/* How devices are asked: nearly always the same for many, of which each points to it. */
+struct snmp_access {
 	uint8_t version;       /* 1, 2 (v2c) or 3 */
 	const char *community; /* a secret: never logged; NULL of version 3 */
 	struct snmp_user user; /* of version 3 */
@@ -58,6 +58,10 @@ struct snmp_options {
 	bool any_source;       /* answers may come from another address */
 	uint16_t max_varbinds; /* of one GET; 0 = as many as fit 1,400 bytes */
 	uint16_t max_repetitions; /* of GETBULK; 0 = 10 */
+};
+struct snmp_options {
+	struct net_addr address;
+	const struct snmp_access *access;
 };
 
 /* Raw numbers that mean "not supported": both ends belong to it. */

@@ -14,7 +14,8 @@
 
 struct snmp_walk {
 	struct session session;
-	struct snmp_options options; /* the session's, as name is */
+	struct snmp_options options; /* the session's, as what follows */
+	struct snmp_access access;
 	char *name;
 	struct snmp_walk_events events;
 	void *arg;
@@ -139,13 +140,15 @@ snmp_walk_start(struct snmp *snmp, const char *name, const struct snmp_options *
 	walk->events = *events;
 	walk->arg = arg;
 	walk->most = most;
-	walk->version = options->version;
-	walk->repetitions = options->max_repetitions > 0 ? options->max_repetitions : REPETITIONS;
+	walk->version = options->access->version;
+	walk->repetitions = options->access->max_repetitions > 0 ? options->access->max_repetitions : REPETITIONS;
 	memcpy(walk->root_ids, root->ids, root->count * sizeof *root->ids);
 	memcpy(walk->last_ids, root->ids, root->count * sizeof *root->ids);
 	walk->root = (struct snmp_oid){ .ids = walk->root_ids, .count = root->count };
 	walk->last = (struct snmp_oid){ .ids = walk->last_ids, .count = root->count };
 	walk->options = *options;
+	walk->access = *options->access;
+	walk->options.access = &walk->access;
 	walk->name = mem_text(name);
 	if (session_open(&walk->session, snmp_sessions(snmp), walk->name, &walk->options,
 		    &session_events, walk, why) == -1) {

@@ -30,6 +30,7 @@ struct task {
 	struct bench *bench;
 	struct device device;
 	struct snmp_options options;
+	struct snmp_access access;
 	struct group group;
 	struct loop_timer timer;
 	int64_t due;
@@ -195,8 +196,9 @@ open_task(struct bench *bench, size_t i, struct fail *why)
 	uint32_t host;
 
 	*task = (struct task){ .bench = bench,
-		.options = { .address = bench->base, .version = 2, .community = "public",
-			.timeout = LOOP_S, .retries = 1, .netsnmp = bench->netsnmp },
+		.options = { bench->base, &task->access },
+		.access = { .version = 2, .community = "public", .timeout = LOOP_S, .retries = 1,
+			.netsnmp = bench->netsnmp },
 		.group = { .name = "if", .table = "if", .suffix = "", .profile = "",
 			.interval = bench->interval > 0 ? bench->interval : 60 * LOOP_S,
 			.points = points, .point_count = COLUMNS, .wire = &wire,

@@ -50,8 +50,9 @@ bed_open(bool table, uint8_t version, bool netsnmp)
 	bed.loop = loop_new(&why);
 	bed.snmp = snmp_new(bed.loop, NULL, &why);
 	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", POLL_BED_ROWS, 1);
-	bed.options = (struct snmp_options){ .version = version, .community = "public",
+	bed.access = (struct snmp_access){ .version = version, .community = "public",
 		.timeout = LOOP_S, .retries = 1, .netsnmp = netsnmp };
+	bed.options.access = &bed.access;
 	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
 	bed.group = table ? bed_group("if", 10 * LOOP_S, columns, IFX "1," IF "2", IFX "19") :
 		bed_group(NULL, 10 * LOOP_S, scalars, NULL, NULL);

@@ -15,6 +15,7 @@ extern struct poll_bed {
 	struct snmp *snmp;
 	struct bed_agent *agent;
 	struct snmp_options options;
+	struct snmp_access access;
 	struct group *group;
 	struct device *device;
 	struct task *task;

@@ -119,6 +119,7 @@ struct plant_device {
 	uint32_t ids[PLANT_POINTS + 1][16];
 	struct snmp_group snmp_group;
 	struct snmp_options snmp;
+	struct snmp_access access;
 	struct reach_options reach;
 };
 

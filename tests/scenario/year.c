@@ -161,8 +161,9 @@ configure_snmp(struct plant_device *device)
 	size_t count = device->table ? AGENT_COLUMNS : device->point_count;
 
 	device->timeout = 1500 * LOOP_MS;
-	device->snmp = (struct snmp_options){ .address = device->at, .version = 2,
-		.community = "public", .timeout = device->timeout, .retries = 1 };
+	device->access = (struct snmp_access){ .version = 2, .community = "public",
+		.timeout = device->timeout, .retries = 1 };
+	device->snmp = (struct snmp_options){ device->at, &device->access };
 	for (uint32_t i = 0; i < count; i++) {
 		if (device->table)
 			make_oid(device, i, (uint32_t[]){ 2, 1, i + 1 }, 3);

@@ -230,7 +230,8 @@ walk(struct loop *loop, struct snmp *snmp, const struct snmp_options *options, c
 int
 main(int argc, char **argv)
 {
-	struct snmp_options options = { .timeout = 3 * LOOP_S, .retries = 2 };
+	struct snmp_access access = { .timeout = 3 * LOOP_S, .retries = 2 };
+	struct snmp_options options = { .access = &access };
 	struct loop *loop;
 	struct snmp *snmp;
 	struct fail why;
@@ -240,8 +241,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: snmp_poll ADDRESS PORT COMMUNITY 1|2 interfaces|walk OID\n");
 		return 2;
 	}
-	options.community = argv[3];
-	options.version = (uint8_t)atoi(argv[4]);
+	access.community = argv[3];
+	access.version = (uint8_t)atoi(argv[4]);
 	if (net_addr_parse(argv[1], (uint16_t)atoi(argv[2]), &options.address, &why) == -1) {
 		fprintf(stderr, "%s\n", why.text);
 		return 2;

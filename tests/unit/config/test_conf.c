@@ -329,11 +329,11 @@ prefers_the_devices_snmp_settings_to_its_profiles(void)
 	const struct device *sw = device(inventory, "sw-hall3");
 	const struct snmp_options *snmp = sw->snmp;
 
-	CHECK_INT(snmp->version, 1);
+	CHECK_INT(snmp->access->version, 1);
 	CHECK_STR(sw->address, "10.1.3.1:1161");
-	CHECK_INT(snmp->retries, 0);
+	CHECK_INT(snmp->access->retries, 0);
 	CHECK_INT(snmp->address.port, 1161);
-	CHECK_INT(snmp->timeout, INT64_C(2000000000));
+	CHECK_INT(snmp->access->timeout, INT64_C(2000000000));
 	CHECK_STR(sw->parents[0], "mes-db");
 	CHECK(sw->parents[1] == NULL);
 	inventory_free(inventory);

@@ -67,7 +67,7 @@ community(struct conf *conf)
 	struct inventory *inventory = conf_inventory(conf);
 	const struct snmp_options *snmp = inventory->devices[0].snmp;
 
-	snprintf(text, sizeof text, "%s", snmp->community);
+	snprintf(text, sizeof text, "%s", snmp->access->community);
 	inventory_free(inventory);
 	return text;
 }

@@ -29,6 +29,7 @@ static struct bed {
 	struct snmp *snmp;
 	struct bed_agent *agent;
 	struct snmp_options options;
+	struct snmp_access access;
 	struct device device;
 	struct group *group;
 	struct task *task;
@@ -56,8 +57,9 @@ open_bed(const char *const *wanted, uint8_t version)
 	bed.loop = loop_new(&why);
 	bed.snmp = snmp_new(bed.loop, NULL, &why);
 	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", 4, 1);
-	bed.options = (struct snmp_options){ .version = version, .community = "public",
+	bed.access = (struct snmp_access){ .version = version, .community = "public",
 		.timeout = LOOP_S, .retries = 1 };
+	bed.options.access = &bed.access;
 	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
 	bed.group = bed_group(NULL, 60 * LOOP_S, wanted, NULL, NULL);
 	bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1",
@@ -355,7 +357,7 @@ static void
 any_source_takes_answers_from_another_address(void)
 {
 	open_bed(points, 2);
-	bed.options.any_source = true;
+	bed.access.any_source = true;
 	attach();
 	bed_answers_from(bed.agent, "10.1.3.2", 161);
 	poll_once(false);
@@ -456,7 +458,7 @@ max_varbinds_is_kept_to_even_at_one(void)
 {
 	for (uint16_t most = 1; most <= 3; most++) {
 		open_bed(points, 2);
-		bed.options.max_varbinds = most;
+		bed.access.max_varbinds = most;
 		attach();
 		poll_once(false);
 		CHECK_INT(bed_most_varbinds(bed.agent), most);
@@ -486,8 +488,8 @@ static void
 max_rate_keeps_requests_apart(void)
 {
 	open_bed(points, 2);
-	bed.options.max_rate = 0.5;
-	bed.options.max_varbinds = 2;
+	bed.access.max_rate = 0.5;
+	bed.access.max_varbinds = 2;
 	attach();
 	bed_task_begin(bed.task);
 	snmp_driver.start(bed.work, false);
@@ -557,7 +559,7 @@ a_poll_ends_before_its_interval(void)
 {
 	open_bed(points, 2);
 	bed.group->interval = 2 * LOOP_S;
-	bed.options.timeout = 5 * LOOP_S;
+	bed.access.timeout = 5 * LOOP_S;
 	attach();
 	bed_faults(bed.agent, "dead=1");
 	bed_task_begin(bed.task);

@@ -23,6 +23,7 @@ static struct bed {
 	struct scouts *scouts;
 	struct bed_agent *agent;
 	struct snmp_options options;
+	struct snmp_access access;
 	struct scout *scout[SCOUTS];
 	struct scout_object objects[OBJECTS];
 	int known;
@@ -61,8 +62,9 @@ open_bed(uint8_t version, double rate)
 	bed.snmp = snmp_new(bed.loop, NULL, &why);
 	bed.scouts = scouts_new(bed.loop, bed.snmp, rate);
 	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", 4, 1);
-	bed.options = (struct snmp_options){ .version = version, .community = "public",
+	bed.access = (struct snmp_access){ .version = version, .community = "public",
 		.timeout = LOOP_S, .retries = 4 };
+	bed.options.access = &bed.access;
 	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
 	bed.objects[0] = (struct scout_object){ .oid = { oper, 10 }, .column = true };
 	bed.objects[1] = (struct scout_object){ .oid = { nothing, 9 } };

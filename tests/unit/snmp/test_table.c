@@ -35,6 +35,7 @@ static struct bed {
 	struct snmp *snmp;
 	struct bed_agent *agent;
 	struct snmp_options options;
+	struct snmp_access access;
 	struct device device;
 	struct group *group;
 	struct task *task;
@@ -53,8 +54,9 @@ open_bed(size_t rows, uint8_t version)
 	bed.loop = loop_new(&why);
 	bed.snmp = snmp_new(bed.loop, NULL, &why);
 	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", rows, 3);
-	bed.options = (struct snmp_options){ .version = version, .community = "public",
+	bed.access = (struct snmp_access){ .version = version, .community = "public",
 		.timeout = LOOP_S, .retries = 1 };
+	bed.options.access = &bed.access;
 	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
 	bed.group = bed_group("if", 60 * LOOP_S, points, KEYS, IF_X_TABLE "19");
 	bed_scales(bed.group, "speed", speed_scales);
@@ -514,7 +516,7 @@ a_noisy_network_yields_right_values_or_none(void)
 	unsigned good = 0, polls = 400;
 
 	open_bed(20, 2);
-	bed.options.retries = 2;
+	bed.access.retries = 2;
 	attach();
 	poll_once();
 	bed_faults(bed.agent, "drop=0.05 jitter=300 duplicate=0.1 wrong_id=0.05 truncate=0.05 "

@@ -15,6 +15,7 @@ static struct bed {
 	struct snmp *snmp;
 	struct bed_agent *agent;
 	struct snmp_options options;
+	struct snmp_access access;
 	struct snmp_walk *walk;
 	size_t count;
 	int done;
@@ -62,8 +63,9 @@ open_bed(uint8_t version)
 	bed.loop = loop_new(&why);
 	bed.snmp = snmp_new(bed.loop, NULL, &why);
 	bed.agent = bed_agent_new(bed.loop, "10.1.3.1", 40, 1);
-	bed.options = (struct snmp_options){ .version = version, .community = "public",
+	bed.access = (struct snmp_access){ .version = version, .community = "public",
 		.timeout = LOOP_S, .retries = 1 };
+	bed.options.access = &bed.access;
 	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
 }
 
