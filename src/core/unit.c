@@ -250,7 +250,7 @@ unit_view(const struct unit *unit, int64_t wall, struct device_view *view)
 	const struct device *device = unit->device;
 
 	*view = (struct device_view){ .name = device->name, .address = device->address,
-		.protocol = device->protocol, .state = state_word(unit), 
+		.protocol = device->protocol, .state = state_word(unit),
 		.rtt = was_kept(unit->last_rtt, RTT_UNIT),
 		.loss = was_kept(unit->last_loss, LOSS_UNIT), .last_error = last_error(unit), .place = device->place,
 		.owner = device->owner, .asset = device->asset, .text = device->text,
