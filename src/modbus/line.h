@@ -48,7 +48,7 @@ struct line_options {
 	const char *server_name; /* TLS: what the server's certificate bears; copied */
 	bool local_echo;         /* RTU: the adapter sends back what it is sent, first */
 	int64_t quiet;           /* ns, RTU: of silence after which a frame begins; 0: LINE_QUIET */
-	int64_t connect_timeout; /* ns; 0: 3 s */
+	int64_t connect_timeout; /* ns; 0: 3 s; without TLS 4/5 of retry_within at most */
 	int64_t connect_delay;   /* ns between connected and the first request */
 	int64_t request_gap;     /* ns between the end of an exchange and the next request */
 	int64_t host_gap;        /* ns between two questions to the host, by whatever line; 0: none */

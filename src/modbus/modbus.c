@@ -695,15 +695,20 @@ next(struct work *work)
 	end(work, REASON_BAD_REPLY); /* nothing is left to close */
 }
 
+/* A question that was not sent has no time-out to speak of. */
+static bool
+is_unsent(const struct line_result *result)
+{
+	return result->outcome == LINE_TIMEOUT && result->rtt == 0;
+}
+
 static void
 tell_error(struct work *work, const struct block *block, const struct line_result *result)
 {
 	const char *what = is_bits(block->function) ? "bits" : "registers";
 	char span[32];
 
-	/* A question that was not sent has no time-out to speak of. */
-	switch (result->rtt == 0 && result->outcome == LINE_TIMEOUT ? LINE_BREAKER :
-		result->outcome) {
+	switch (is_unsent(result) ? LINE_BREAKER : result->outcome) {
 	case LINE_EXCEPTION:
 		task_error(work->task, "unit %d: exception %d (%s) to function %d, %d %s from %d",
 			work->meter->unit.id, result->code, result->why, block->function,
@@ -787,6 +792,16 @@ lost(struct work *work, const struct block *block, uint8_t reason, unsigned *cou
 	next(work);
 }
 
+/* The line could not tell the answer from one that may still be on the way (line.h). That says
+ * nothing of the device and took no time, and the answer to another block ends it. */
+static void
+lost_unsent(struct work *work, const struct block *block, const struct line_result *result)
+{
+	work->lost_pieces++;
+	lose_block(work, block, REASON_TIMEOUT, result->received);
+	next(work);
+}
+
 /* A register that was missing is there again, and may be asked in company. */
 static void
 answered(struct work *work, const struct block *block)
@@ -849,7 +864,10 @@ on_done(struct line_request *request, const struct line_result *result, void *ar
 		refused(work, block, result);
 		break;
 	case LINE_TIMEOUT:
-		lost(work, block, REASON_TIMEOUT, &work->timeouts, result);
+		if (is_unsent(result))
+			lost_unsent(work, block, result);
+		else
+			lost(work, block, REASON_TIMEOUT, &work->timeouts, result);
 		break;
 	case LINE_BAD_REPLY:
 		lost(work, block, REASON_BAD_REPLY, &work->bad_replies, result);

@@ -219,7 +219,7 @@ add_kind(char *text, const struct net_addr *first, bool rtu)
 {
 	struct kind *kind = &kinds[kind_count];
 	struct line_options options = { .address = *first, .framing = rtu ? ADU_RTU : ADU_MBAP,
-		.quiet = 50 * LOOP_MS, .retry_within = 2 * LOOP_S };
+		.quiet = 50 * LOOP_MS, .retry_within = INTERVAL }; /* as of a device polled so often */
 	char *equals = strchr(text, '=');
 
 	if (equals == NULL)

@@ -654,6 +654,38 @@ knocks_gently_and_is_back_within_an_interval(void)
 	}
 }
 
+/* A host swallows what it gets and is there again at any moment: of polls a second apart, each
+ * of them over before the next, the second has an answer. */
+static void
+is_back_within_two_polls_of_a_black_hole(void)
+{
+	for (int64_t healed = 1010 * LOOP_S; healed < 1014 * LOOP_S; healed += 50 * LOOP_MS) {
+		unsigned polls = 0;
+		struct ask ask;
+
+		begin();
+		options.retry_within = LOOP_S;
+		net_sim_tcp_remove(&server.at);
+		join(&ask, 5);
+		ask.outcome = LINE_UNREACHABLE;
+		while (ask.outcome != LINE_ANSWER) {
+			int64_t next = loop_mono(loop) + LOOP_S;
+
+			polls += loop_mono(loop) >= healed;
+			CHECK(!ask.request.busy);
+			line_send(&ask.request);
+			if (loop_mono(loop) < healed && healed <= next) {
+				loop_sim_until(loop, healed);
+				server_start(&server, loop, "10.1.7.20");
+			}
+			loop_sim_until(loop, next);
+		}
+		CHECK(polls <= 2);
+		part(&ask);
+		finish();
+	}
+}
+
 static void
 starts_with_a_short_back_off_after_each_success(void)
 {
@@ -1006,6 +1038,7 @@ RUN_TESTS(TEST(units_share_a_line_to_one_port_of_a_host_among_thousands),
 	TEST(does_not_take_a_disliked_question_for_a_want_of_connections),
 	TEST(tells_how_much_of_its_time_is_taken),
 	TEST(says_unreachable_after_the_connect_timeout),
+	TEST(is_back_within_two_polls_of_a_black_hole),
 	TEST(knocks_gently_and_is_back_within_an_interval),
 	TEST(starts_with_a_short_back_off_after_each_success),
 	TEST(leaves_the_pauses_that_a_device_needs), TEST(forgets_what_is_cancelled),

@@ -256,6 +256,50 @@ asks_neighbours_in_one_request(void)
 	finish();
 }
 
+static bool
+mute(struct server *self, const struct server_request *request)
+{
+	(void)self;
+	(void)request;
+	return true;
+}
+
+/* Three blocks on a bus, two of them single registers that are read alone: once they are owed
+ * an answer there is no other shape for them. The third proves that nothing is to come. */
+static void
+a_question_that_cannot_be_told_apart_does_not_keep_the_others_from_being_asked(void)
+{
+	struct plant *plant;
+
+	begin();
+	server.rtu = true;
+	plant = plant_new(2);
+	plant->options.framing = ADU_RTU;
+	plant->group.interval = plant->device.interval = LOOP_S;
+	plant->options.timeout = 100 * LOOP_MS;
+	add(plant, 3, 100, REGS_U16)->separate = true;
+	add(plant, 3, 200, REGS_U16)->separate = true;
+	add(plant, 3, 300, REGS_U32);
+	plant_open(plant);
+	server.special = mute;
+	start(plant, false);
+	loop_sim_for(loop, LOOP_S);
+	CHECK_INT(plant->task.rest, REASON_TIMEOUT);
+	CHECK_INT(server.requests, 2);
+	server.special = NULL;
+	start(plant, true); /* the device was silent, so this poll is a cautious one */
+	loop_sim_for(loop, LOOP_S);
+	CHECK_STR(server.log, "u2:f3@300+3 u2:f3@300+2");
+	check_points(&plant->task, 0, 1, REASON_TIMEOUT);
+	CHECK_INT(plant->task.readings[2].reason, REASON_GOOD);
+	start(plant, false);
+	loop_sim_for(loop, LOOP_S);
+	CHECK_STR(server.log, "u2:f3@100+1 u2:f3@200+1 u2:f3@300+2");
+	check_points(&plant->task, 0, 1, REASON_GOOD);
+	plant_close(plant);
+	finish();
+}
+
 static void
 reads_numbers_bits_and_text(void)
 {
@@ -1039,7 +1083,8 @@ never_connects_where_no_connection_is_free(void)
 }
 
 RUN_TESTS(TEST(never_connects_where_no_connection_is_free),
-	TEST(asks_neighbours_in_one_request), TEST(reads_numbers_bits_and_text),
+	TEST(asks_neighbours_in_one_request),
+	TEST(a_question_that_cannot_be_told_apart_does_not_keep_the_others_from_being_asked), TEST(reads_numbers_bits_and_text),
 	TEST(scales_by_the_power_of_ten_of_another_point),
 	TEST(does_not_believe_what_lies_beyond_its_bounds),
 	TEST(keeps_the_fraction_of_a_count_that_is_a_float),
