@@ -51,9 +51,9 @@ struct append {
 	double *slots; /* rates by row and data source, as archives of one slot have them */
 	double *sums;  /* by data source: of the archive at work */
 	uint64_t *unknown;
-	double *fresh;
+	double *fresh; /* rows of the other archives, one after the other */
 	uint8_t *before; /* what append_work changes of the head */
-	size_t room, ds_room, before_room;
+	size_t slots_room, ds_room, fresh_room, before_room;
 };
 
 struct append *
@@ -398,24 +398,38 @@ append_take_back(const struct append *append, struct rrd_head *head)
 	memcpy(head->bytes + live, append->before, head->size - live);
 }
 
+/* At most so many rows of slots end in an archive. */
+static size_t
+fresh_most(const struct archive *archive, size_t slots)
+{
+	return archive->slots == 1 ? 0 : (size_t)((slots - 1) / archive->slots) + 1;
+}
+
 static void
 make_room(struct append *append, const struct append_rows *rows)
 {
-	size_t width = append->ds_count, need = width * rows->count;
+	size_t width = append->ds_count, fresh = 0;
 
+	for (size_t i = 0; i < append->archive_count; i++)
+		fresh += fresh_most(&append->archives[i], rows->count) * width;
 	if (width > append->ds_room) {
 		append->sums = mem_grow(append->sums, width, sizeof *append->sums);
 		append->unknown = mem_grow(append->unknown, width, sizeof *append->unknown);
 		append->ds_room = width;
 	}
-	if (need > append->room) {
-		append->slots = mem_grow(append->slots, need, sizeof *append->slots);
-		/* An archive of several slots has at most half as many rows, and one. */
-		append->fresh = mem_grow(append->fresh, need * LAYOUT_RRAS, sizeof *append->fresh);
-		append->room = need;
+	if (width * rows->count > append->slots_room) {
+		append->slots_room = width * rows->count;
+		append->slots = mem_grow(append->slots, append->slots_room, sizeof *append->slots);
 	}
-	for (size_t i = 0; i < append->archive_count; i++)
-		append->archives[i].fresh = append->fresh + i * need;
+	if (fresh > append->fresh_room) {
+		append->fresh = mem_grow(append->fresh, fresh, sizeof *append->fresh);
+		append->fresh_room = fresh;
+	}
+	fresh = 0;
+	for (size_t i = 0; i < append->archive_count; i++) {
+		append->archives[i].fresh = append->fresh + fresh;
+		fresh += fresh_most(&append->archives[i], rows->count) * width;
+	}
 }
 
 size_t

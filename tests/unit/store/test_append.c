@@ -128,7 +128,7 @@ static void
 make_both(void)
 {
 	const char *names[DS_MOST];
-	char texts_of[DS_MOST][8];
+	char texts_of[DS_MOST][RRD_DS_NAME + 4];
 	struct fail why;
 	size_t size;
 	uint8_t *bytes;
