@@ -54,6 +54,8 @@ put_snmp(FILE *to, const struct snmp_options *snmp)
 	fprintf(to, "%u %lld %u %a %d %u %u %d", snmp->access->version, (long long)snmp->access->timeout,
 		snmp->access->retries, snmp->access->max_rate, snmp->access->any_source, snmp->access->max_varbinds,
 		snmp->access->max_repetitions, snmp->access->netsnmp);
+	if (snmp->access->from != NULL)
+		put_address(to, snmp->access->from);
 }
 
 static void

@@ -178,6 +178,8 @@ const struct schema_key schema_keys[] = {
 	S("snmp", "max_repetitions", INT, 0, 1000, .fallback = "0", .help = "of GETBULK; 0: 10"),
 	S("snmp", "source", CHOICE, .of = "same|any", .fallback = "same",
 		.help = "any: answers may come from another address"),
+	S("snmp", "from", ADDRESS,
+		.help = "address of this machine that it is asked from; default: as the system routes"),
 	S("snmp", "engine", CHOICE, .of = "fast|netsnmp", .fallback = "fast",
 		.help = "which code speaks; DES is always Net-SNMP's"),
 	S("snmp", "user", TEXT, .fallback = "", .help = "user of version \"3\"; up to 32 bytes"),

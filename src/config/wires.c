@@ -158,6 +158,22 @@ build_access(struct build *build, const struct scope *scope,
 	}
 }
 
+/* Where the device is asked from; of those with one address it stands once. */
+static const struct net_addr *
+build_from(struct build *build, const struct scope *scope, const struct net_addr *to)
+{
+	const struct config_setting_t *node = scope_find(scope, "from");
+	struct net_addr from;
+
+	if (node == NULL || node_text(node) == NULL ||
+		net_addr_parse(node_text(node), 0, &from, NULL) == -1)
+		return NULL; /* the schema has told */
+	if (to->family != 0 && to->family != from.family)
+		node_error(node, build->errors, "from \"%s\": the device has an address of IPv%u",
+			node_text(node), to->family);
+	return arena_same(build->arena, arena_copy(build->arena, &from, sizeof from), sizeof from);
+}
+
 const void *
 build_snmp(struct build *build, const struct config_setting_t *device)
 {
@@ -177,6 +193,7 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 	access->max_rate = scope_number(&scope, "max_rate");
 	access->netsnmp = strcmp(scope_text(&scope, "engine"), "netsnmp") == 0;
 	access->any_source = strcmp(scope_text(&scope, "source"), "any") == 0;
+	access->from = build_from(build, &scope, &options->address);
 	access->max_varbinds = (uint16_t)scope_int(&scope, "max_varbinds");
 	access->max_repetitions = (uint16_t)scope_int(&scope, "max_repetitions");
 	options->access = arena_same(build->arena, arena_copy(build->arena, access, sizeof *access),

@@ -35,10 +35,17 @@ struct open_request {
 	struct mux_request *request;
 };
 
+/* A socket. */
+struct outlet {
+	struct net_addr from; /* without an address, but with its family: any */
+	struct net_udp *udp;
+};
+
 struct mux {
 	struct loop *loop;
 	struct mux_source *sources;
-	struct net_udp *udp4, *udp6;
+	struct outlet *outlets;
+	size_t outlet_count;
 	/* By id, which is drawn at random and so tells the place: at it & mask, or in the next
 	 * that was free. Half of them at most are taken. */
 	struct open_request *open;
@@ -68,10 +75,9 @@ mux_free(struct mux *mux)
 {
 	if (mux == NULL)
 		return;
-	if (mux->udp4 != NULL)
-		net_udp_close(mux->udp4);
-	if (mux->udp6 != NULL)
-		net_udp_close(mux->udp6);
+	for (size_t i = 0; i < mux->outlet_count; i++)
+		net_udp_close(mux->outlets[i].udp);
+	free(mux->outlets);
 	free(mux->open);
 	free(mux);
 }
@@ -350,23 +356,42 @@ static const struct net_udp_events udp_events = {
 
 /* ---- what goes out ---- */
 
+/* There are few. NULL and why when it cannot be opened, and errno. */
+static struct net_udp *
+outlet(struct mux *mux, const struct mux_peer *peer, struct fail *why)
+{
+	struct net_addr from = { .family = peer->address.family };
+	struct net_udp *udp;
+
+	if (peer->from != NULL)
+		from = *peer->from;
+	for (size_t i = 0; i < mux->outlet_count; i++)
+		if (mux->outlets[i].from.family == from.family &&
+			net_addr_equal(&mux->outlets[i].from, &from))
+			return mux->outlets[i].udp;
+	udp = net_udp_open(mux->loop, from.family, peer->from, RECEIVE_BUFFER, &udp_events, mux, why);
+	if (udp == NULL)
+		return NULL;
+	mux->outlets = mem_grow(mux->outlets, mux->outlet_count + 1, sizeof *mux->outlets);
+	mux->outlets[mux->outlet_count++] = (struct outlet){ from, udp };
+	return udp;
+}
+
 int
 mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
 	int *error, struct fail *why)
 {
 	const struct net_addr *to = &request->peer->address;
-	struct net_udp **udp = to->family == 6 ? &mux->udp6 : &mux->udp4;
+	struct net_udp *udp;
 
 	*error = 0;
 	errno = 0;
-	if (*udp == NULL)
-		*udp = net_udp_open(mux->loop, to->family, NULL, RECEIVE_BUFFER, &udp_events, mux,
-			why);
-	if (*udp == NULL) {
+	udp = outlet(mux, request->peer, why);
+	if (udp == NULL) {
 		*error = errno;
 		return -1;
 	}
-	net_udp_post(*udp, to, data, size);
+	net_udp_post(udp, to, data, size);
 	mux->counters.sent++;
 	if (mux->tap != NULL)
 		mux->tap(to, true, data, size, loop_mono(mux->loop), mux->tap_arg);
@@ -378,10 +403,8 @@ mux_counters(const struct mux *mux)
 {
 	struct mux_counters counters = mux->counters;
 
-	if (mux->udp4 != NULL)
-		counters.dropped += net_udp_drops(mux->udp4);
-	if (mux->udp6 != NULL)
-		counters.dropped += net_udp_drops(mux->udp6);
+	for (size_t i = 0; i < mux->outlet_count; i++)
+		counters.dropped += net_udp_drops(mux->outlets[i].udp);
 	return counters;
 }
 

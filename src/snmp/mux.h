@@ -1,4 +1,5 @@
-/* mux.h - one UDP socket per address family for all SNMP devices; finds out whose an answer is.
+/* mux.h - one UDP socket for all SNMP devices of an address family, and one for each address that
+ * some are to be asked from; finds out whose an answer is.
  *
  * A datagram reaches its request only when it is sound BER (ber.h; see reads_varbinds), carries
  * the request's random id, comes from the address and port that was asked (unless any_source)
@@ -23,6 +24,7 @@ struct mux_peer {
 	uint8_t version; /* enum ber_version */
 	const char *community; /* not of version 3 */
 	bool any_source;
+	const struct net_addr *from; /* ours that it is asked from; NULL: as the system routes */
 	struct net_addr stranger; /* the mux's: who answered instead, told to the log */
 	uint32_t wrong_source;    /* the mux's: so often */
 };
@@ -61,8 +63,8 @@ void mux_free(struct mux *mux); /* NULL is fine; all requests are closed by then
 
 /* Gives the request an id that no other open one has. */
 void mux_open(struct mux *mux, struct mux_request *request);
-/* Goes out by the end of this turn of the loop. The socket of that family is opened at the
- * first datagram. 0, or -1 and why, *error then is errno's number where there is one. */
+/* Goes out by the end of this turn of the loop. The socket is opened at the first
+ * datagram. 0, or -1 and why, *error then is errno's number where there is one. */
 int mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
 	int *error, struct fail *why);
 void mux_close(struct mux *mux, struct mux_request *request); /* no-op when not open */

@@ -1000,6 +1000,7 @@ peer_of(const struct session *session)
 			options->access->version == 1 ? BER_V1 : BER_V2C,
 		.community = community_of(session),
 		.any_source = options->access->any_source,
+		.from = options->access->from,
 	};
 
 	if (session->more != NULL) {

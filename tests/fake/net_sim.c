@@ -41,6 +41,7 @@ struct net_udp {
 	struct loop *loop;
 	struct net_udp_events events;
 	void *arg;
+	struct net_addr local;
 };
 
 struct net_stream {
@@ -224,6 +225,12 @@ net_sim_udp(const struct net_addr *at,
 	host->arg = arg;
 }
 
+struct net_addr
+net_sim_client_local(const struct net_sim_client *client)
+{
+	return client->udp->local;
+}
+
 void
 net_sim_udp_reply(struct net_sim_client *client, const struct net_addr *from,
 	const void *data, size_t size, int64_t delay)
@@ -250,12 +257,13 @@ net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, si
 	struct net_udp *udp = mem_zero(sizeof *udp);
 
 	(void)family;
-	(void)local;
 	(void)rcvbuf;
 	(void)why;
 	udp->loop = loop;
 	udp->events = *events;
 	udp->arg = arg;
+	if (local != NULL)
+		udp->local = *local;
 	udp->number = ++net.numbers;
 	udp->next = net.udps;
 	net.udps = udp;

@@ -27,6 +27,8 @@ void net_sim_reset(void); /* forgets all peers, impairments and pending deliveri
 
 /* ---- UDP ---- */
 struct net_sim_client; /* valid during the call */
+/* The address that the client's socket is bound to; family 0: to none. */
+struct net_addr net_sim_client_local(const struct net_sim_client *client);
 void net_sim_udp(const struct net_addr *at,
 	void (*request)(struct net_sim_client *client, const uint8_t *data, size_t size, void *arg),
 	void *arg);

@@ -89,4 +89,58 @@ each_answer_finds_its_request_however_many_came_and_went(void)
 	loop_free(loop);
 }
 
-RUN_TESTS(TEST(each_answer_finds_its_request_however_many_came_and_went))
+static char asked_from[8][64];
+static size_t asked;
+
+static void
+note_client(struct net_sim_client *client, const uint8_t *data, size_t size, void *arg)
+{
+	struct net_addr local = net_sim_client_local(client);
+
+	(void)data, (void)size, (void)arg;
+	CHECK(asked < 8);
+	if (local.family == 0)
+		strcpy(asked_from[asked++], "any");
+	else
+		net_addr_text(asked_from[asked++], sizeof asked_from[0], &local, false);
+}
+
+static void
+a_device_is_asked_from_the_address_that_it_wants(void)
+{
+	static const char *const wanted[] = { "any", "10.1.0.2", "any", "10.1.0.3", "10.1.0.2" };
+	struct net_addr from[5];
+	struct mux_peer peers[5];
+	struct loop *loop;
+	struct mux *mux;
+	struct fail why;
+	int error;
+
+	net_sim_reset();
+	net_sim_loss(0, 1);
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	loop = loop_new(&why);
+	mux = mux_new(loop);
+	asked = 0;
+	for (size_t i = 0; i < 5; i++) {
+		struct mux_request request = { .peer = &peers[i] };
+
+		peers[i] = (struct mux_peer){ .name = "sw-1", .version = BER_V2C, .community = "public" };
+		CHECK(net_addr_parse("10.1.3.1", 161, &peers[i].address, &why) == 0);
+		net_sim_udp(&peers[i].address, note_client, NULL);
+		if (strcmp(wanted[i], "any") != 0) {
+			CHECK(net_addr_parse(wanted[i], 0, &from[i], &why) == 0);
+			peers[i].from = &from[i];
+		}
+		CHECK(mux_send(mux, &request, "?", 1, &error, &why) == 0);
+		loop_sim_for(loop, LOOP_S);
+	}
+	CHECK_INT(asked, 5);
+	for (size_t i = 0; i < 5; i++)
+		CHECK_STR(asked_from[i], wanted[i]);
+	mux_free(mux);
+	loop_free(loop);
+}
+
+RUN_TESTS(TEST(each_answer_finds_its_request_however_many_came_and_went),
+	TEST(a_device_is_asked_from_the_address_that_it_wants))
