@@ -91,6 +91,7 @@ struct keeper {
 	struct pending_file *missing, **missing_end; /* in line to be made */
 	/* With a file that has rows and is not there. */
 	enum { MISSING_MAKE, MISSING_LINE_UP, MISSING_LEAVE } when_missing;
+	bool only_make; /* a file's rows come with those of others, by one sync of all their heads */
 	bool making; /* keeper_make_files ended early, after so many: */
 	int made_files;
 	int64_t make_credit, make_at; /* time that making may take; by the clock, when it was given */
@@ -465,6 +466,16 @@ take_turn(struct keeper *keeper, struct pending_file *file)
 	turns_add(&keeper->turns, file);
 }
 
+/* With those that are due. */
+static void
+take_turn_now(struct keeper *keeper, struct pending_file *file)
+{
+	if (!file->touched || file->quarantined || file->has_turn)
+		return;
+	file->due = keeper->mono;
+	turns_add(&keeper->turns, file);
+}
+
 /* Its turn is not over: as soon as it may be tried again. */
 static void
 put_back(struct keeper *keeper, struct pending_file *file)
@@ -827,6 +838,10 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	result = prepare_file(keeper, file, why);
 	/* Syncing takes longest by far, and is no fault of this file if we die in it. */
 	whereabouts_set(WHERE_STORE, WHERE_ELSE);
+	if (keeper->only_make) {
+		whereabouts_leave_file();
+		return result;
+	}
 	if (result == RRD_DONE && undo_sync(keeper->undo, why) == -1)
 		result = RRD_LATER;
 	if (result == RRD_DONE)
@@ -989,6 +1004,8 @@ make_first_missing(struct keeper *keeper)
 	write_file(keeper, file, &why);
 	if (!file->open && !file->quarantined)
 		put_back(keeper, file);
+	else if (keeper->only_make)
+		take_turn_now(keeper, file);
 	else
 		take_turn(keeper, file);
 	return !keeper->refused;
@@ -1032,11 +1049,13 @@ make_files(struct keeper *keeper)
 	if (!keeper->making)
 		keeper->made_files = 0;
 	keeper->making = false;
+	keeper->only_make = true;
 	for (; keeper->missing != NULL && keeper->made_files < MAKE_FILES; keeper->made_files++) {
 		keeper->making = slice_is_over(keeper);
 		if (keeper->making || !make_one(keeper))
 			break;
 	}
+	keeper->only_make = false;
 }
 
 void
@@ -1440,6 +1459,7 @@ keeper_round(struct keeper *keeper)
 	begin_slice(keeper);
 	write_due(keeper);
 	make_files(keeper);
+	write_due(keeper); /* what was made just now */
 	return checkpoint_when_due(keeper);
 }
 

@@ -501,6 +501,7 @@ many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them(void)
 	for (int i = 0; i < 10; i++)
 		keeper_make_files(keeper);
 	CHECK_INT(count_made(), NEWCOMERS);
+	go_round();
 	for (int i = 0; i < NEWCOMERS; i++) {
 		snprintf(file, sizeof file, "n%d/points.rrd", i);
 		CHECK(fetch(file, "v", 1) == i);
