@@ -8,6 +8,7 @@
 #include "snmp/ber.h"
 #include "snmp/ber_in.h"
 #include "snmp/ber_out.h"
+#include "snmp/oid.h"
 #include "snmp/snmp.h"
 
 typedef uint8_t uint8_x8 __attribute__((vector_size(8)));
@@ -80,13 +81,34 @@ fast_put_pdu(struct pen *pen, int32_t id, const struct session_request *request)
 	const uint8_t *end = pen->at;
 	bool bulk = request->op == SESSION_GETBULK;
 
-	for (size_t i = request->count; i > 0; i--)
+	if (request->list != NULL)
+		put_bytes(pen, request->list, request->list_size);
+	for (size_t i = request->list != NULL ? 0 : request->count; i > 0; i--)
 		put_varbind(pen, &request->oids[i - 1]);
 	put_head(pen, end, TAG_SEQUENCE);
 	put_integer(pen, bulk ? request->max_repetitions : 0);
 	put_integer(pen, bulk ? request->non_repeaters : 0);
 	put_integer(pen, id);
 	put_head(pen, end, tags[request->op]);
+}
+
+uint8_t *
+fast_write_list(const struct snmp_oid *oids, size_t count, size_t *size)
+{
+	size_t room = 0;
+	struct pen pen;
+	uint8_t *list;
+
+	/* Two heads and a NULL beside the name. */
+	for (size_t i = 0; i < count; i++)
+		room += oid_wire_size(oids[i].ids, oids[i].count) + 14;
+	list = mem_array(room, 1);
+	pen = (struct pen){ list, list + room };
+	for (size_t i = count; i > 0; i--)
+		put_varbind(&pen, &oids[i - 1]);
+	*size = (size_t)(list + room - pen.at);
+	memmove(list, pen.at, *size);
+	return list;
 }
 
 uint8_t *
@@ -450,6 +472,68 @@ fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whol
 	}
 	*count = read;
 	return 0;
+}
+
+/* Is this the varbind of `asked`, which is written as form.h has it, with a value? Returns where
+ * the next one begins, or NULL: nothing was done, it may be sound all the same. */
+static inline const uint8_t *
+read_asked(const uint8_t *p, const uint8_t *end, const uint8_t *asked, struct varbind *varbind,
+	uint32_t **ids)
+{
+	size_t name_size = asked[3];
+	const uint8_t *value = p + 4 + name_size;
+	struct span in;
+
+	/* A length from 0x80 on would begin a longer one: no name has it here. */
+	if ((size_t)(end - p) < 6 + name_size || p[0] != TAG_SEQUENCE ||
+		memcmp(p + 2, asked + 2, 2 + name_size) != 0 || value[1] >= 0x80 ||
+		p[1] != name_size + value[1] + 4 || (size_t)(end - value) < value[1] + 2u)
+		return NULL;
+	in = (struct span){ value + 2, value + 2 + value[1] };
+	if (!read_value(value[0], &in, &varbind->value, ids))
+		return NULL;
+	varbind->name = p + 4;
+	varbind->name_size = (uint32_t)name_size;
+	return in.end;
+}
+
+static int
+read_all_asked(const struct ber_peek *peek, struct fast_room *room,
+	const struct session_request *request, size_t *count)
+{
+	struct span list = { peek->list, peek->list + peek->list_size };
+	const uint8_t *asked = request->list;
+	size_t read = 0;
+	uint32_t *ids;
+
+	make_room(room, peek->list_size);
+	ids = room->ids;
+	for (; list.at < list.end; read++) {
+		struct varbind *varbind = &room->varbinds[read];
+		const uint8_t *next = read >= request->count ? NULL :
+			read_asked(list.at, list.end, asked, varbind, &ids);
+
+		if (next != NULL) {
+			list.at = next;
+			varbind->ids = request->oids[read].ids;
+			varbind->count = request->oids[read].count;
+		} else if (!read_varbind(&list, varbind, &ids, true)) {
+			return -1;
+		}
+		if (read < request->count)
+			asked += 2 + asked[1];
+	}
+	*count = read;
+	return 0;
+}
+
+int
+fast_read_answer(const struct ber_peek *peek, struct fast_room *room,
+	const struct session_request *request, size_t *count)
+{
+	if (request->list != NULL)
+		return read_all_asked(peek, room, request, count);
+	return fast_read_names(peek, room, request->names ? request->whole : SIZE_MAX, count);
 }
 
 int

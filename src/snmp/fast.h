@@ -26,6 +26,9 @@ struct fast_question {
 uint8_t *fast_write(const struct fast_question *question, uint8_t *room, size_t size,
 	size_t *written);
 
+/* The varbinds of a question for these objects, one behind the other; free it. */
+uint8_t *fast_write_list(const struct snmp_oid *oids, size_t count, size_t *size);
+
 /* The PDU alone, before what the pen has written already. */
 void fast_put_pdu(struct pen *pen, int32_t id, const struct session_request *request);
 
@@ -45,4 +48,9 @@ int fast_read(const struct ber_peek *peek, struct fast_room *room, size_t *count
  * that was found sound, within the datagram: more than 16 octets stand before it. */
 int fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whole,
 	size_t *count);
+/* As this request's answer is best read: by names where it asks for that; and where what it asked
+ * for is written already, names are compared with that and not read. Their arcs then are the
+ * request's own. Exactly those answers that fast_read accepts. */
+int fast_read_answer(const struct ber_peek *peek, struct fast_room *room,
+	const struct session_request *request, size_t *count);
 #endif

@@ -16,9 +16,6 @@
 #define ABSENT (10 * 60 * LOOP_S)
 /* Names and locations seldom change. */
 #define INFO_EVERY 20
-/* Tags, lengths and a number; texts are longer, see estimate. */
-#define VARBIND_BYTES 15
-#define TEXT_BYTES 80
 
 /* A point, or behind them an information. */
 struct item {
@@ -37,6 +34,7 @@ struct plan_items {
 		struct {
 			uint32_t pending; /* how many are */
 			bool unlike;      /* after the poll something may be to be kept of one */
+			bool usual;       /* all points are pending by their first names, no more */
 		};
 	};
 	struct item list[];
@@ -51,70 +49,64 @@ stock_place(uint32_t count)
 }
 
 static struct plan_items *
-items_hold(struct plan_stock *stock, uint32_t count)
+items_hold(struct plan_shared *shared, uint32_t count)
 {
 	uint32_t place = stock_place(count);
 	struct plan_items *items;
 
-	if (place >= PLAN_STOCK_SIZES || stock->spare[place] == NULL)
+	if (place >= PLAN_STOCK_SIZES || shared->spare[place] == NULL)
 		return mem_zero(sizeof *items +
 			(place + 1) * PLAN_STOCK_STEP * sizeof(struct item));
-	items = stock->spare[place];
-	stock->spare[place] = items->next;
-	stock->count[place]--;
+	items = shared->spare[place];
+	shared->spare[place] = items->next;
+	shared->count[place]--;
 	return items;
 }
 
 static void
-items_release(struct plan_stock *stock, struct plan_items *items, uint32_t count)
+items_release(struct plan_shared *shared, struct plan_items *items, uint32_t count)
 {
 	uint32_t place = stock_place(count);
 
-	if (place >= PLAN_STOCK_SIZES || stock->count[place] >= PLAN_STOCK_SPARE) {
+	if (place >= PLAN_STOCK_SIZES || shared->count[place] >= PLAN_STOCK_SPARE) {
 		free(items);
 		return;
 	}
-	items->next = stock->spare[place];
-	stock->spare[place] = items;
-	stock->count[place]++;
+	items->next = shared->spare[place];
+	shared->spare[place] = items;
+	shared->count[place]++;
 }
 
 void
-plan_stock_free(struct plan_stock *stock)
+plan_shared_free(struct plan_shared *shared)
 {
 	for (int place = 0; place < PLAN_STOCK_SIZES; place++) {
-		struct plan_items *items = stock->spare[place], *next;
+		struct plan_items *items = shared->spare[place], *next;
 
 		for (; items != NULL; items = next) {
 			next = items->next;
 			free(items);
 		}
 	}
-	*stock = (struct plan_stock){ 0 };
+	forms_free(&shared->forms);
+	*shared = (struct plan_shared){ .count = { 0 } };
 }
 
 /* ---- questions ---- */
 
-static size_t
-info_count(const struct group *group)
+void
+plan_open(struct plan *plan, struct plan_shared *shared, const struct group *group)
 {
-	const struct snmp_group *wire = group->wire;
-
-	return wire != NULL ? wire->info_count : 0;
+	*plan = (struct plan){ .form = form_hold(&shared->forms, group) };
 }
 
 void
-plan_open(struct plan *plan, const struct group *group)
-{
-	*plan = (struct plan){ .point_count = (uint32_t)group->point_count,
-		.count = (uint32_t)(group->point_count + info_count(group)) };
-}
-
-void
-plan_close(struct plan *plan)
+plan_close(struct plan *plan, struct plan_shared *shared)
 {
 	free(plan->items);
 	plan->items = NULL;
+	form_release(&shared->forms, plan->form);
+	plan->form = NULL;
 }
 
 static const struct snmp_oid *
@@ -123,19 +115,13 @@ oids_of(const struct plan *plan, const struct group *group, size_t i, size_t *co
 	const struct snmp_group *wire = group->wire;
 	const struct snmp_point *point;
 
-	if (i >= plan->point_count) {
+	if (i >= plan->form->point_count) {
 		*count = 1;
-		return &wire->infos[i - plan->point_count].oid;
+		return &wire->infos[i - plan->form->point_count].oid;
 	}
 	point = group->points[i].wire;
 	*count = point->oid_count;
 	return point->oids;
-}
-
-static bool
-is_text(const struct plan *plan, const struct group *group, size_t i)
-{
-	return i >= plan->point_count || group->points[i].kind == POINT_TEXT;
 }
 
 static bool
@@ -146,18 +132,19 @@ is_absent(const struct item *item, const struct ask_context *context)
 
 /* All points are alike, and all informations. */
 static void
-begin_anew(struct plan *plan, struct plan_stock *stock, bool infos)
+begin_anew(struct plan *plan, struct plan_shared *shared, bool infos)
 {
-	struct plan_items *items = items_hold(stock, plan->count);
+	struct plan_items *items = items_hold(shared, plan->form->count);
 	struct item fresh = { .generation = plan->generation, .pending = true };
 
-	for (size_t i = 0; i < plan->point_count; i++)
+	for (size_t i = 0; i < plan->form->point_count; i++)
 		items->list[i] = fresh;
 	fresh.pending = infos;
-	for (size_t i = plan->point_count; i < plan->count; i++)
+	for (size_t i = plan->form->point_count; i < plan->form->count; i++)
 		items->list[i] = fresh;
-	items->pending = infos ? plan->count : plan->point_count;
+	items->pending = infos ? plan->form->count : plan->form->point_count;
 	items->unlike = false;
+	items->usual = !infos;
 	plan->items = items;
 }
 
@@ -169,20 +156,31 @@ plan_begin(struct plan *plan, const struct ask_context *context)
 	plan->polls = (uint8_t)((plan->polls + 1) % INFO_EVERY);
 	plan->one_by_one = false;
 	if (plan->items == NULL) {
-		begin_anew(plan, context->stock, infos);
+		begin_anew(plan, context->shared, infos);
 		return;
 	}
 	plan->items->pending = 0;
-	for (size_t i = 0; i < plan->count; i++) {
+	plan->items->usual = false;
+	for (size_t i = 0; i < plan->form->count; i++) {
 		struct item *item = &plan->items->list[i];
 
 		item->tried = 0;
 		if (!is_absent(item, context))
 			item->absent_until = 0;
 		item->pending = item->absent_until == 0 &&
-			(i < plan->point_count || infos);
+			(i < plan->form->point_count || infos);
 		plan->items->pending += item->pending;
 	}
+}
+
+/* As all devices with this form are asked, unless it learned to ask for less. */
+static const struct form_text *
+usual_question(const struct plan *plan, const struct ask_limit *limit)
+{
+	const struct form_text *text = plan->items->usual ? plan->form->text : NULL;
+
+	return text != NULL && !plan->one_by_one && text->count - 1 <= limit->varbinds &&
+		limit->bytes >= FORM_ANSWER_BYTES ? text : NULL;
 }
 
 bool
@@ -194,17 +192,22 @@ plan_next(struct plan *plan, const struct ask_context *context, const struct ask
 	ask->op = SESSION_GET;
 	ask->max_repetitions = 0;
 	ask->count = 0;
+	ask->usual = NULL;
 	if (plan->items->pending == 0)
 		return false;
-	for (size_t i = 0; i < plan->count && ask->count < most && ask->count < ASK_MAX - 1; i++) {
+	ask->usual = usual_question(plan, limit);
+	if (ask->usual != NULL) {
+		ask->count = ask->usual->count - 1;
+		return true;
+	}
+	for (size_t i = 0; i < plan->form->count && ask->count < most && ask->count < ASK_MAX - 1; i++) {
 		const struct item *item = &plan->items->list[i];
 		const struct snmp_oid *oid;
 
 		if (!item->pending)
 			continue;
 		oid = oids_of(plan, context->group, i, &oid_count) + item->used;
-		bytes += oid_wire_size(oid->ids, oid->count) + VARBIND_BYTES +
-			(is_text(plan, context->group, i) ? TEXT_BYTES : 0);
+		bytes += form_bytes(context->group, i, oid);
 		if (bytes > limit->bytes && ask->count > 0)
 			break;
 		ask->oids[ask->count] = *oid;
@@ -282,7 +285,7 @@ item_missing(struct plan *plan, const struct ask_context *context, size_t i, int
 		return;
 	settle(plan, item);
 	item->used = 0;
-	if (i < plan->point_count)
+	if (i < plan->form->point_count)
 		tell_reason(context, i, REASON_NO_SUCH_OBJECT, received);
 	if (context->version == 1)
 		item->absent_until = (unsigned)((context->now + ABSENT) / LOOP_S) & INT32_MAX;
@@ -293,7 +296,7 @@ item_failed(struct plan *plan, const struct ask_context *context, size_t i, uint
 	int64_t received)
 {
 	settle(plan, &plan->items->list[i]);
-	if (i < plan->point_count)
+	if (i < plan->form->point_count)
 		tell_reason(context, i, reason, received);
 }
 
@@ -309,11 +312,17 @@ item_answered(struct plan *plan, const struct ask_context *context, size_t i,
 		return;
 	}
 	settle(plan, &plan->items->list[i]);
-	if (i < plan->point_count)
+	if (i < plan->form->point_count)
 		take_value(plan, context, i, &varbind->value, received, values);
 	else
-		task_info(context->task, TASK_SCALAR, wire->infos[i - plan->point_count].name,
+		task_info(context->task, TASK_SCALAR, wire->infos[i - plan->form->point_count].name,
 			value_text(line, sizeof line, &varbind->value));
+}
+
+static size_t
+what_of(const struct ask *ask, size_t i)
+{
+	return ask->usual != NULL ? i : ask->what[i];
 }
 
 void
@@ -323,13 +332,14 @@ plan_feed(struct plan *plan, const struct ask_context *context, const struct ask
 	static struct values values; /* not cleared for each answer */
 	size_t at = (size_t)answer->error_index;
 
+	plan->items->usual = false;
 	if (answer->reason != REASON_GOOD) {
-		item_failed(plan, context, ask->what[0], answer->reason, answer->received);
+		item_failed(plan, context, what_of(ask, 0), answer->reason, answer->received);
 		return;
 	}
 	if (answer->error_status == 0) {
 		for (size_t i = 0; i < ask->count; i++)
-			item_answered(plan, context, ask->what[i], &answer->varbinds[i],
+			item_answered(plan, context, what_of(ask, i), &answer->varbinds[i],
 				answer->received, &values);
 		tell_values(context, &values);
 		return;
@@ -341,9 +351,9 @@ plan_feed(struct plan *plan, const struct ask_context *context, const struct ask
 	}
 	at = at == 0 ? 0 : at - 1;
 	if (answer->error_status == SESSION_ERROR_NO_SUCH_NAME)
-		item_missing(plan, context, ask->what[at], answer->received);
+		item_missing(plan, context, what_of(ask, at), answer->received);
 	else
-		item_failed(plan, context, ask->what[at], REASON_BAD_REPLY, answer->received);
+		item_failed(plan, context, what_of(ask, at), REASON_BAD_REPLY, answer->received);
 }
 
 void
@@ -351,7 +361,7 @@ plan_end(struct plan *plan, const struct ask_context *context)
 {
 	if (!plan->items->unlike)
 		return;
-	for (size_t i = 0; i < plan->point_count; i++) {
+	for (size_t i = 0; i < plan->form->point_count; i++) {
 		const struct item *item = &plan->items->list[i];
 
 		if (is_absent(item, context) && item->tried == 0)
@@ -364,23 +374,23 @@ static bool
 are_alike(struct plan *plan)
 {
 	const struct item *list = plan->items->list;
-	uint16_t generation = plan->point_count > 0 ? list[0].generation : 0;
+	uint16_t generation = plan->form->point_count > 0 ? list[0].generation : 0;
 
 	if (!plan->items->unlike)
 		return true;
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->form->count; i++)
 		if (list[i].used != 0 || list[i].absent_until != 0 ||
-			(i < plan->point_count && list[i].generation != generation))
+			(i < plan->form->point_count && list[i].generation != generation))
 			return false;
 	plan->generation = generation;
 	return true;
 }
 
 void
-plan_rest(struct plan *plan, struct plan_stock *stock)
+plan_rest(struct plan *plan, struct plan_shared *shared)
 {
 	if (plan->items == NULL || !are_alike(plan))
 		return;
-	items_release(stock, plan->items, plan->count);
+	items_release(shared, plan->items, plan->form->count);
 	plan->items = NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "snmp/form.h"
 #include "snmp/session.h"
 #include "snmp/snmp.h"
 struct counter_epoch;
@@ -20,6 +21,8 @@ struct ask {
 	enum session_op op;
 	uint16_t max_repetitions;
 	size_t count;
+	/* Not NULL: all of it but sysUpTime is asked for, and nothing stands in what follows. */
+	const struct form_text *usual;
 	struct snmp_oid oids[ASK_MAX];
 	uint16_t what[ASK_MAX]; /* the asker's own */
 };
@@ -30,16 +33,17 @@ struct ask_limit {
 	size_t repetitions; /* of GETBULK; 0 = the usual number */
 };
 
-/* What plans lend themselves for a poll, instead of from the heap each time: a few of each
- * size. Zeroed at first; outlives the polls of its plans. */
+/* What all plans share: their forms, and what they lend themselves for a poll, instead of from
+ * the heap each time: a few of each size. Zeroed at first; outlives its plans. */
 #define PLAN_STOCK_STEP 8u  /* objects */
 #define PLAN_STOCK_SIZES 16
 #define PLAN_STOCK_SPARE 64
-struct plan_stock {
+struct plan_shared {
+	struct forms forms;
 	struct plan_items *spare[PLAN_STOCK_SIZES];
 	uint32_t count[PLAN_STOCK_SIZES];
 };
-void plan_stock_free(struct plan_stock *stock);
+void plan_shared_free(struct plan_shared *shared);
 
 /* Who polls, and when the device last began to count anew. */
 struct ask_context {
@@ -49,19 +53,19 @@ struct ask_context {
 	uint16_t generation;       /* counts the device's restarts */
 	const struct counter_epoch *epoch; /* its sysUpTime; NULL: not known */
 	uint8_t version;
-	struct plan_stock *stock;  /* a plan's only */
+	struct plan_shared *shared; /* a plan's only */
 };
 
 /* A member of what polls; its members are plan.c's. */
 struct plan {
 	struct plan_items *items; /* NULL between polls, where nothing is to be kept of any */
-	uint32_t point_count, count;
+	const struct form *form;
 	uint16_t generation; /* of the last good readings, where there are no items */
 	uint8_t polls;       /* up to the next one that asks for informations */
 	bool one_by_one;     /* the agent did not say which object it cannot answer */
 };
-void plan_open(struct plan *plan, const struct group *group);
-void plan_close(struct plan *plan); /* one that is zeroed is fine */
+void plan_open(struct plan *plan, struct plan_shared *shared, const struct group *group);
+void plan_close(struct plan *plan, struct plan_shared *shared); /* one that is zeroed is fine */
 
 void plan_begin(struct plan *plan, const struct ask_context *context);
 /* The next question, false when there is none. Asking twice without feeding changes nothing. */
@@ -73,5 +77,5 @@ void plan_feed(struct plan *plan, const struct ask_context *context, const struc
 /* After the last question was answered: tells what is known to be missing. */
 void plan_end(struct plan *plan, const struct ask_context *context);
 /* The poll is over, however it went: nearly always nothing is to be kept of any object then. */
-void plan_rest(struct plan *plan, struct plan_stock *stock);
+void plan_rest(struct plan *plan, struct plan_shared *shared);
 #endif

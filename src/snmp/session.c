@@ -444,6 +444,9 @@ answers_same_objects(const struct session *session)
 		const struct varbind *varbind = &session->now->answer.varbinds[i];
 		const struct snmp_oid *asked = &request->oids[i];
 
+		/* The engine has compared it already. */
+		if (varbind->ids == asked->ids && varbind->count == asked->count)
+			continue;
 		if (!oid_equal(varbind->ids, varbind->count, asked->ids, asked->count))
 			return false;
 	}
@@ -771,8 +774,7 @@ fast_answer(struct session *session, const struct ber_peek *peek)
 	struct fast_room *room = &session->sessions->room;
 	size_t count;
 
-	if (fast_read_names(peek, room, request->names ? request->whole : SIZE_MAX,
-		    &count) == -1)
+	if (fast_read_answer(peek, room, request, &count) == -1)
 		return false;
 	set_answer(session, peek->error_status, peek->error_index, room->varbinds, count);
 	return true;
@@ -783,7 +785,8 @@ static enum v3_said
 secure_answer(struct session *session, const uint8_t *data, size_t size,
 	const struct ber_peek *peek, char *text)
 {
-	struct v3_answer answer = { .room = &session->sessions->room };
+	struct v3_answer answer = { .room = &session->sessions->room,
+		.request = &session->now->request };
 	netsnmp_pdu *pdu = NULL;
 	enum v3_said said;
 
@@ -910,7 +913,7 @@ out_ahead(const struct mux_request *out, unsigned step)
 		ahead_fetch(session, sizeof *session);
 		return;
 	}
-	if (step == 1)
+	if (step == 1 && exchange->request.list == NULL)
 		ahead_fetch(exchange->request.oids,
 			exchange->request.count * sizeof exchange->request.oids[0]);
 	session_fetch(session, step - 1);

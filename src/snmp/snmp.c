@@ -25,9 +25,8 @@
 #include "snmp/snmp_parts.h"
 #include "snmp/table.h"
 
-/* An answer that fits one Ethernet frame, IP, UDP and message head taken off. */
-#define ANSWER_BYTES 1400
-/* A whole message of that kind, as GETBULK is to bring it: what is left for IPv6. */
+/* A whole message that fits one Ethernet frame, as GETBULK is to bring it: what is left for
+ * IPv6. */
 #define MESSAGE_BYTES 1440
 /* What a GETBULK's varbind takes until answers have told: a column's OID with its index, a
  * number. In sixteenths of an octet. */
@@ -58,7 +57,7 @@ struct snmp {
 	struct question *questions; /* free ones, at most SPARE */
 	struct poll *polls;         /* the same */
 	unsigned spare, spare_polls; /* so many */
-	struct plan_stock stock;
+	struct plan_shared plans;
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
 	struct snmp_device **devices; /* in no order */
@@ -187,7 +186,7 @@ context_of(const struct snmp_work *work)
 		.generation = work->device->generation,
 		.epoch = &work->device->epoch,
 		.version = work->device->session.options->access->version,
-		.stock = &work->device->snmp->stock,
+		.shared = &work->device->snmp->plans,
 	};
 }
 
@@ -219,7 +218,7 @@ limit_of(const struct snmp_work *work)
 {
 	size_t most = most_varbinds(work);
 
-	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = ANSWER_BYTES,
+	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = FORM_ANSWER_BYTES,
 		.repetitions = work->device->session.options->access->max_repetitions };
 }
 
@@ -267,7 +266,7 @@ poll_end(struct snmp_work *work)
 
 	loop_timer_stop(snmp->loop, &poll->timer);
 	if (work->table == NULL)
-		plan_rest(&work->plan, &snmp->stock);
+		plan_rest(&work->plan, &snmp->plans);
 	work->poll = NULL;
 	if (snmp->spare_polls >= SPARE) {
 		free(poll);
@@ -367,13 +366,35 @@ wants_uptime(const struct snmp_device *device, const struct snmp_work *work, int
 	return device->no_uptime_until * LOOP_S <= now && !asks_one_by_one(work);
 }
 
+/* The objects of a request: sysUpTime perhaps, then the work's. */
+static void
+put_objects(struct snmp_device *device, bool with_uptime, struct session_request *request)
+{
+	struct question *question = device->question;
+	const struct ask *ask = &question->ask;
+	const struct form_text *usual = ask->usual;
+
+	if (usual != NULL) {
+		question->with_uptime = with_uptime;
+		request->count = with_uptime;
+		request->oids = usual->objects + !with_uptime;
+		request->list = usual->list + (with_uptime ? 0 : usual->first_size);
+		request->list_size = usual->list_size - (with_uptime ? 0 : usual->first_size);
+	} else {
+		request->count = with_uptime ? put_uptime(device, ask->op) : 0;
+		request->oids = question->oids;
+		memcpy(question->oids + request->count, ask->oids,
+			ask->count * sizeof ask->oids[0]);
+	}
+}
+
 static void
 device_ask(struct snmp_device *device, struct snmp_work *work)
 {
 	struct question *question = question_hold(device);
 	struct ask *ask = &question->ask;
 	struct ask_context context = context_of(work);
-	struct session_request request = { .oids = question->oids, .deadline = work->poll->deadline };
+	struct session_request request = { .deadline = work->poll->deadline };
 
 	question->current = work;
 	question->with_uptime = false;
@@ -382,15 +403,15 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 	if (question->probe) {
 		ask->op = SESSION_GET;
 		ask->count = 0;
+		ask->usual = NULL;
 		request.tries = work->poll->cautious || device->silence != REASON_GOOD ? 1 : 0;
 	} else if (question->prepared != work && !work_next(work, &context, ask)) {
 		/* Not queued when there is nothing to ask, but see device_turn. */
 		ask->count = 0;
+		ask->usual = NULL;
 	}
 	question->prepared = NULL;
-	if (question->probe || wants_uptime(device, work, context.now))
-		request.count = put_uptime(device, ask->op);
-	memcpy(question->oids + request.count, ask->oids, ask->count * sizeof ask->oids[0]);
+	put_objects(device, question->probe || wants_uptime(device, work, context.now), &request);
 	request.names = work->table != NULL && !question->probe;
 	request.whole = (uint16_t)request.count;
 	request.op = ask->op;
@@ -909,7 +930,7 @@ driver_open(void *state, struct task *task)
 	work->device = device;
 	work->task = task;
 	if (group->table == NULL) {
-		plan_open(&work->plan, group);
+		plan_open(&work->plan, &device->snmp->plans, group);
 		return work;
 	}
 	work->octets = BULK_VARBIND;
@@ -943,7 +964,7 @@ driver_close(void *arg)
 		return;
 	driver_cancel(work);
 	if (work->table == NULL)
-		plan_close(&work->plan);
+		plan_close(&work->plan, &work->device->snmp->plans);
 	table_free(work->table);
 	free(work);
 }
@@ -1048,7 +1069,7 @@ snmp_free(struct snmp *snmp)
 		snmp->polls = poll->next;
 		free(poll);
 	}
-	plan_stock_free(&snmp->stock);
+	plan_shared_free(&snmp->plans);
 	sessions_free(snmp->sessions);
 	mux_free(snmp->mux);
 	if (snmp->state != NULL)

@@ -429,8 +429,11 @@ hear(struct v3 *v3, const uint8_t *data, size_t size, struct ber_peek *peek, uin
 	if (proved && !clock_agrees(v3, peek))
 		return v3->clocked && peek->engine_boots <= v3->boots ?
 			v3_clock_fell(v3, peek, text, text_size) : V3_NOISE;
-	if (seal_open(v3->world->usm, v3->keys, peek, v3->world->opened) == -1 ||
-		fast_read(peek, answer->room, &answer->count) == -1)
+	if (seal_open(v3->world->usm, v3->keys, peek, v3->world->opened) == -1)
+		return V3_NOISE;
+	if (peek->pdu == BER_REPORT || answer->request == NULL ?
+		fast_read(peek, answer->room, &answer->count) == -1 :
+		fast_read_answer(peek, answer->room, answer->request, &answer->count) == -1)
 		return V3_NOISE;
 	if (peek->pdu == BER_REPORT) {
 		report = report_of(answer->room, answer->count, proved);

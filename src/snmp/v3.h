@@ -69,6 +69,7 @@ enum v3_said {
 /* Its varbinds are in room, which is the caller's; their octets stand until the next call. */
 struct v3_answer {
 	struct fast_room *room;
+	const struct session_request *request; /* as fast_read_answer; NULL: all arcs are read */
 	size_t count;
 	int32_t error_status, error_index;
 };

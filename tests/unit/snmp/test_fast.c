@@ -251,6 +251,56 @@ reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed(void)
 	fast_room_free(&names);
 }
 
+/* The question is written, each name of the answer is expected or is not: the arcs are the same. */
+static void
+reads_the_same_beside_the_written_question_whichever_octet_is_changed(void)
+{
+	struct fast_room whole = { .varbinds = NULL }, answer = { .varbinds = NULL };
+	struct snmp_oid asked[6];
+	uint32_t ids[6][SNMP_OID_MAX];
+	struct session_request request = { .op = SESSION_GET, .oids = asked, .count = 6 };
+	size_t count = 0, answered = 0, expected = 0, other = 0;
+	struct ber_peek peek;
+	uint8_t bytes[sizeof table], *list;
+
+	CHECK(ber_peek_head(table, sizeof table, &peek) == 0);
+	CHECK(fast_read(&peek, &whole, &count) == 0 && count == 6);
+	for (size_t k = 0; k < count; k++) {
+		memcpy(ids[k], whole.varbinds[k].ids, whole.varbinds[k].count * sizeof ids[k][0]);
+		asked[k] = (struct snmp_oid){ ids[k], whole.varbinds[k].count };
+	}
+	request.list = list = fast_write_list(asked, 6, &request.list_size);
+	for (size_t i = 0; i < sizeof table; i++)
+		for (int to = 0; to < 256; to++) {
+			bool read;
+
+			memcpy(bytes, table, sizeof table);
+			bytes[i] = (uint8_t)to;
+			/* With more objects or fewer than were asked for, too. */
+			request.count = 6 - (size_t)to % 2;
+			if (ber_peek_head(bytes, sizeof bytes, &peek) == -1)
+				continue;
+			read = fast_read(&peek, &whole, &count) == 0;
+			CHECK(read == (fast_read_answer(&peek, &answer, &request, &answered) == 0));
+			CHECK(!read || count == answered);
+			for (size_t k = 0; read && k < count; k++) {
+				struct varbind one = whole.varbinds[k], two = answer.varbinds[k];
+
+				CHECK(oid_equal(one.ids, one.count, two.ids, two.count));
+				CHECK(one.name == two.name && one.name_size == two.name_size);
+				CHECK(one.value.type == two.value.type);
+				CHECK(one.value.size == two.value.size);
+				CHECK(one.value.type == VALUE_OID || one.value.count == two.value.count);
+				expected += two.ids == ids[k];
+				other += two.ids != ids[k];
+			}
+		}
+	CHECK(expected > 10000 && other > 1000);
+	free(list);
+	fast_room_free(&whole);
+	fast_room_free(&answer);
+}
+
 /* Of all lengths, with arcs of one octet each and of up to five. */
 static void
 names_are_as_large_and_as_equal_as_looking_at_each_arc_says(void)
@@ -281,4 +331,5 @@ RUN_TESTS(TEST(writes_a_get_as_snmpget_does),
 	TEST(reads_every_type_that_an_answer_may_hold),
 	TEST(refuses_what_ber_peek_refuses_whichever_octet_is_changed),
 	TEST(reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed),
+	TEST(reads_the_same_beside_the_written_question_whichever_octet_is_changed),
 	TEST(names_are_as_large_and_as_equal_as_looking_at_each_arc_says))

@@ -24,6 +24,26 @@
 static const char *const points[] = { "in=" IN_1 "," IN32_1 " counter B/s",
 	"oper=" OPER_1 " state", "gone=" NOWHERE, "name=1.3.6.1.2.1.1.5.0 text", NULL };
 
+/* Where another device has the same points their question is written once for both; what the
+ * first of them sees is held to the same. */
+static bool two;
+
+static int
+with_another(void **state)
+{
+	(void)state;
+	two = true;
+	return 0;
+}
+
+static int
+alone_again(void **state)
+{
+	(void)state;
+	two = false;
+	return 0;
+}
+
 static struct bed {
 	struct loop *loop;
 	struct snmp *snmp;
@@ -34,6 +54,7 @@ static struct bed {
 	struct group *group;
 	struct task *task;
 	void *state, *work;
+	void *other_state, *other_work; /* with the same group */
 	int lines; /* warnings in the log */
 } bed;
 
@@ -79,13 +100,28 @@ attach(void)
 	CHECK(bed.state != NULL);
 	bed.work = snmp_driver.open(bed.state, bed.task);
 	CHECK(bed.work != NULL);
+	if (!two)
+		return;
+	bed.other_state = snmp_driver.attach(bed.snmp, &bed.device, &why);
+	bed.other_work = snmp_driver.open(bed.other_state, bed.task);
+	CHECK(bed.other_work != NULL);
+}
+
+static void
+detach(void)
+{
+	snmp_driver.close(bed.work);
+	snmp_driver.detach(bed.state);
+	if (!two)
+		return;
+	snmp_driver.close(bed.other_work);
+	snmp_driver.detach(bed.other_state);
 }
 
 static void
 close_bed(void)
 {
-	snmp_driver.close(bed.work);
-	snmp_driver.detach(bed.state);
+	detach();
 	snmp_free(bed.snmp);
 	bed_agent_free(bed.agent);
 	loop_free(bed.loop);
@@ -604,8 +640,7 @@ poll_in_a_new_process(const char *dir)
 {
 	struct fail why;
 
-	snmp_driver.close(bed.work);
-	snmp_driver.detach(bed.state);
+	detach();
 	snmp_free(bed.snmp);
 	bed.snmp = snmp_new(bed.loop, dir, &why);
 	CHECK(bed.snmp != NULL);
@@ -668,29 +703,34 @@ what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device(void
 	CHECK(rmdir(dir) == 0);
 }
 
-RUN_TESTS(TEST(reads_scalars_packed_into_one_request),
-	TEST(a_counter_reading_carries_its_own_time),
-	TEST(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
-	TEST(an_old_agent_that_lacks_all_it_could_be_asked_is_asked_whether_it_is_there),
-	TEST(a_dead_device_is_a_timeout_after_its_tries),
-	TEST(a_cautious_poll_sends_one_request_and_goes_on_when_it_is_answered),
-	TEST(a_lost_datagram_costs_a_try_and_no_value),
-	TEST(a_try_is_given_up_by_the_round_trip_time_and_the_last_one_by_the_timeout),
-	TEST(an_answer_to_a_former_try_is_not_taken),
-	TEST(forged_answers_are_dropped_and_the_request_stays_open),
-	TEST(an_answer_from_another_address_or_port_is_refused_and_named),
-	TEST(a_device_with_own_metrics_counts_its_tries_strays_and_strangers),
-	TEST(any_source_takes_answers_from_another_address),
-	TEST(answers_with_other_objects_are_bad_replies),
-	TEST(a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable),
-	TEST(toobig_halves_the_request_and_is_remembered),
-	TEST(an_agent_with_room_for_one_object_gets_them_one_by_one),
-	TEST(an_object_too_big_for_any_answer_is_told_as_such),
-	TEST(generr_for_one_object_costs_only_that_one),
-	TEST(max_varbinds_is_kept_to_even_at_one),
-	TEST(a_restart_of_the_device_is_a_discontinuity_once),
-	TEST(max_rate_keeps_requests_apart), TEST(cancel_ends_a_poll_without_a_word),
-	TEST(groups_of_one_device_follow_one_another), TEST(a_poll_ends_before_its_interval),
-	TEST(the_tap_sees_each_datagram_with_its_time),
-	TEST(a_restart_while_no_poller_ran_is_a_discontinuity),
-	TEST(what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device))
+#define BOTH(function) TEST(function), { #function " (another has the same)",        \
+	(CMUnitTestFunction)(void *)(function), with_another, alone_again, NULL }
+
+RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
+	BOTH(a_counter_reading_carries_its_own_time),
+	BOTH(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
+	BOTH(an_old_agent_that_lacks_all_it_could_be_asked_is_asked_whether_it_is_there),
+	BOTH(a_dead_device_is_a_timeout_after_its_tries),
+	BOTH(a_cautious_poll_sends_one_request_and_goes_on_when_it_is_answered),
+	BOTH(a_lost_datagram_costs_a_try_and_no_value),
+	BOTH(a_try_is_given_up_by_the_round_trip_time_and_the_last_one_by_the_timeout),
+	BOTH(an_answer_to_a_former_try_is_not_taken),
+	BOTH(forged_answers_are_dropped_and_the_request_stays_open),
+	BOTH(an_answer_from_another_address_or_port_is_refused_and_named),
+	BOTH(a_device_with_own_metrics_counts_its_tries_strays_and_strangers),
+	BOTH(any_source_takes_answers_from_another_address),
+	BOTH(answers_with_other_objects_are_bad_replies),
+	BOTH(a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable),
+	BOTH(toobig_halves_the_request_and_is_remembered),
+	BOTH(an_agent_with_room_for_one_object_gets_them_one_by_one),
+	BOTH(an_object_too_big_for_any_answer_is_told_as_such),
+	BOTH(generr_for_one_object_costs_only_that_one),
+	BOTH(max_varbinds_is_kept_to_even_at_one),
+	BOTH(a_restart_of_the_device_is_a_discontinuity_once),
+	BOTH(max_rate_keeps_requests_apart),
+	BOTH(cancel_ends_a_poll_without_a_word),
+	BOTH(groups_of_one_device_follow_one_another),
+	BOTH(a_poll_ends_before_its_interval),
+	BOTH(the_tap_sees_each_datagram_with_its_time),
+	BOTH(a_restart_while_no_poller_ran_is_a_discontinuity),
+	BOTH(what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device))
