@@ -30,6 +30,7 @@
 enum {
 	TIMEOUTS_TO_RECONNECT = 3, /* in a row over all units: the connection is dead */
 	SILENCES_TO_DOUBT = 3,     /* in a row: the unit is dead, its requests are probes */
+	MOST_PROBES = 16,           /* for one question: the others on the line wait meanwhile */
 	PROBE_SHARE = 1,           /* a silent probe of 1 s is followed by 1 s without one */
 	SLAMS = 3,                 /* in a row, the last ones before any question: no room;
 	                              or handshakes of TLS that failed */
@@ -1287,8 +1288,7 @@ encode(struct line *line, const struct line_request *request, uint8_t *frame, si
  * shape takes its place for now. Returns the length of the frame, 0 when nothing can be asked
  * that would be safe. */
 static int
-make_unmistakable(struct line *line, const struct line_request *request, uint8_t *frame,
-	int size)
+make_unmistakable(struct line *line, struct line_request *request, uint8_t *frame, int size)
 {
 	struct adu_read read = read_of(line, request);
 	int64_t since = owed_since(&line->owed, request->unit->id);
@@ -1299,9 +1299,10 @@ make_unmistakable(struct line *line, const struct line_request *request, uint8_t
 		return size;
 	read.count = request->whole ? 0 :
 		owed_other_count(&line->owed, &read, !request->alone);
-	if (read.count > 0) {
+	if (read.count > 0 && request->probes < MOST_PROBES) {
 		line->probing = true;
 		line->counters.probes++;
+		request->probes++;
 		return adu_encode_read(&read, frame, ADU_MAX, &line->expect);
 	}
 	if (loop_mono(line->loop) - since < OWED_ALONE)
@@ -1463,6 +1464,7 @@ line_send(struct line_request *request)
 	struct line *line = request->unit->line;
 
 	request->busy = true;
+	request->probes = 0;
 	if (line->released != 0) {
 		refuse(line, request, LINE_PAUSED);
 		return;

@@ -112,6 +112,7 @@ struct line_request {
 	void (*done)(struct line_request *request, const struct line_result *result, void *arg);
 	void *arg;
 	bool busy;                        /* the line's, readable: waiting for done() */
+	uint8_t probes;                   /* the line's: reads in its place so far */
 	bool refused;                     /* the line's: done() is due with `refusal` */
 	enum line_outcome refusal;
 };

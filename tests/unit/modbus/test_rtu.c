@@ -521,6 +521,48 @@ reads_nothing_in_the_place_of_what_reading_changes(void)
 }
 
 static bool
+drops_pairs(struct server *self, const struct server_request *request)
+{
+	(void)self;
+	return request->count == 2;
+}
+
+static bool
+silent(struct server *self, const struct server_request *request)
+{
+	(void)self;
+	(void)request;
+	return true;
+}
+
+/* After an hour of silence the only other shape there is was asked for so often that it proves
+ * nothing for long. The other units of the line need not wait for that. */
+static void
+spends_only_some_reads_on_one_question(void)
+{
+	unsigned polls = 0, before;
+
+	begin(false);
+	asks[0].request.alone = true;
+	server.special = silent;
+	for (int i = 0; i < 100; i++) {
+		CHECK_INT(asked(&asks[0]), LINE_TIMEOUT);
+		loop_sim_for(loop, 10 * LOOP_S); /* dead units have half of a line's time */
+	}
+	server.special = drops_pairs;
+	CHECK_INT(asked(&asks[0]), LINE_TIMEOUT);
+	server.special = bus;
+	do {
+		before = server.requests;
+		asked(&asks[0]);
+		CHECK(server.requests - before <= 17);
+		CHECK(++polls < 10);
+	} while (asks[0].outcome != LINE_ANSWER);
+	CHECK(polls > 5);
+	finish();
+}
+
+static bool
 babble(struct server *self, const struct server_request *request)
 {
 	(void)self;
@@ -581,6 +623,7 @@ asks_no_unit_that_a_bus_cannot_have(void)
 RUN_TESTS(TEST(joins_an_answer_split_at_any_byte), TEST(asks_for_another_shape_after_a_timeout),
 	TEST(leaves_other_units_alone_with_that), TEST(waits_where_no_other_shape_may_be_read),
 	TEST(reads_nothing_in_the_place_of_what_reading_changes),
+	TEST(spends_only_some_reads_on_one_question),
 	TEST(gives_up_on_a_line_that_never_gets_quiet),
 	TEST(does_not_take_its_own_question_for_the_answer),
 	TEST(asks_no_unit_that_a_bus_cannot_have),
