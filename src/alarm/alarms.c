@@ -646,10 +646,25 @@ on_sample(void *arg, const struct sample *sample)
 	tell(arg, sample->series, &told);
 }
 
+/* A good `up` without rules: of its series nobody needs to know more. */
+static bool
+tell_host(struct alarms *alarms, const struct sample_batch *batch, uint32_t i)
+{
+	const struct sample_item *item = &batch->items[i];
+	void *kept = few_get(&alarms->subjects, batch->first + i);
+	struct told told = { .received = batch->received, .reason = item->reason,
+		.value = item->value, .slots = 1 };
+
+	if (kept == NULL || item_subject(kept) != NULL || item->reason != REASON_GOOD)
+		return false;
+	tell_up(alarms, item_host(kept), &told);
+	return true;
+}
+
 static void
 on_batch(void *arg, const struct sample_batch *batch)
 {
-	const struct alarms *alarms = arg;
+	struct alarms *alarms = arg;
 	struct sample sample;
 
 	if (batch->good && few_none(&alarms->subjects, batch->first, batch->count))
@@ -657,6 +672,8 @@ on_batch(void *arg, const struct sample_batch *batch)
 	for (uint32_t i = 0; i < batch->count; i++) {
 		if (reason_counts_as_good(batch->items[i].reason) &&
 			!is_watched(alarms, batch->first + i))
+			continue;
+		if (tell_host(alarms, batch, i))
 			continue;
 		sample_of_batch(batch, i, &sample);
 		on_sample(arg, &sample);

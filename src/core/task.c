@@ -465,6 +465,13 @@ task_readings(struct task *task, const struct reading *readings, size_t count)
 /* Of a table so many are worth it; with more each is looked at soon after the one before it. */
 #define AHEAD_ROWS 8
 
+static void
+ahead_rows(const struct task *task)
+{
+	for (uint32_t i = 0; i < task->rows->count && i < AHEAD_ROWS; i++)
+		ahead_fetch(task->rows->list[i], sizeof *task->rows->list[i]);
+}
+
 void
 task_ahead(const struct task *task, unsigned step)
 {
@@ -474,12 +481,15 @@ task_ahead(const struct task *task, unsigned step)
 		ahead_fetch(task->unit, sizeof *task->unit);
 		ahead_fetch(task->group, sizeof *task->group);
 		ahead_fetch(has_rows(task) ? task->rows : NULL, 2 * AHEAD_LINE);
-	} else if (step == 2 && has_rows(task)) {
-		for (uint32_t i = 0; i < task->rows->count && i < AHEAD_ROWS; i++)
-			ahead_fetch(task->rows->list[i], sizeof *task->rows->list[i]);
-	} else if (step == 2 && task->scalars.list == NULL) {
-		latest_expect(poller_of(task)->parts.latest, task->scalars.id,
-			(uint32_t)task->group->point_count);
+	} else if (step == 2) {
+		if (has_rows(task))
+			ahead_rows(task);
+		else if (task->scalars.list == NULL)
+			latest_expect(poller_of(task)->parts.latest, task->scalars.id,
+				(uint32_t)task->group->point_count);
+		if (task->base)
+			latest_expect(poller_of(task)->parts.latest, task->unit->tracks[0].id,
+				UNIT_TRACKS);
 	}
 }
 

@@ -71,6 +71,45 @@ close_one(struct unit *unit, int which, uint8_t reason, double value)
 	track_close(unit->poller, track, &sample);
 }
 
+/* Do all of them wait for the slot, and follow one another? */
+static bool
+tracks_are_alike(const struct unit *unit)
+{
+	const struct track *tracks = unit->tracks;
+
+	for (uint32_t i = 0; i < UNIT_TRACKS; i++)
+		if (tracks[i].id == 0 || tracks[i].id != tracks[0].id + i ||
+			tracks[i].next > unit->slot)
+			return false;
+	return true;
+}
+
+/* reasons and values: by UNIT_UP, UNIT_RTT, UNIT_LOSS. */
+static void
+close_all(struct unit *unit, const uint8_t reasons[], const double values[])
+{
+	struct poller *poller = unit->poller;
+	struct sample_item items[UNIT_TRACKS];
+	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
+		.first = unit->tracks[0].id, .count = UNIT_TRACKS, .slot = unit->slot,
+		.step = unit->device->interval, .received = loop_wall(poller->parts.loop),
+		.good = true, .items = items };
+
+	if (!tracks_are_alike(unit)) {
+		for (int i = 0; i < UNIT_TRACKS; i++)
+			close_one(unit, i, reasons[i], values[i]);
+		return;
+	}
+	for (int i = 0; i < UNIT_TRACKS; i++) {
+		items[i] = (struct sample_item){ .value = values[i], .reason = reasons[i],
+			.kind = (uint8_t)health_points[i].kind };
+		batch.good &= reason_counts_as_good(reasons[i]);
+		unit->tracks[i].next = (uint32_t)(unit->slot + 1);
+	}
+	poller->counters.samples += UNIT_TRACKS;
+	feed_batch(poller->parts.feed, &batch);
+}
+
 static bool
 may_say(struct poller *poller, struct burst *burst)
 {
@@ -174,15 +213,17 @@ judge(struct unit *unit)
 		return;
 	unit->paused = unit->asked == 0 && unit->excuse == REASON_PAUSED;
 	if (unit->asked == 0) {
-		for (int i = 0; i < UNIT_TRACKS; i++)
-			close_one(unit, i, unit->excuse, (double)NAN);
+		const double nothing = (double)NAN;
+
+		close_all(unit, (const uint8_t[]){ unit->excuse, unit->excuse, unit->excuse },
+			(const double[]){ nothing, nothing, nothing });
 	} else {
 		rtt = unit->answered > 0 ?
 			(double)unit->rtt_sum / (double)unit->answered / 1e9 : (double)NAN;
 		loss = 100.0 * (double)(unit->asked - unit->answered) / (double)unit->asked;
-		close_one(unit, UNIT_UP, REASON_GOOD, unit->answered > 0);
-		close_one(unit, UNIT_RTT, unit->answered > 0 ? REASON_GOOD : silence_of(unit), rtt);
-		close_one(unit, UNIT_LOSS, REASON_GOOD, loss);
+		close_all(unit, (const uint8_t[]){ REASON_GOOD,
+				unit->answered > 0 ? REASON_GOOD : silence_of(unit), REASON_GOOD },
+			(const double[]){ unit->answered > 0, rtt, loss });
 		unit->last_rtt = kept_as(rtt, RTT_UNIT);
 		unit->last_loss = kept_as(loss, LOSS_UNIT);
 		change_state(unit, unit->answered > 0);
