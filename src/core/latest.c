@@ -594,3 +594,24 @@ latest_base_swap(struct latest *latest, uint32_t id, struct latest_base *now,
 	put_base(latest, row, now, units);
 	return known;
 }
+
+void
+latest_bases_swap(struct latest *latest, uint32_t first, uint32_t count,
+	struct latest_base *bases, int64_t *mono)
+{
+	int64_t units = units_of(&latest->mono, *mono, LATEST_BASE_UNIT);
+
+	*mono = units * LATEST_BASE_UNIT;
+	for (uint32_t i = 0; i < count; i++) {
+		struct row *row = bases[i].known ? row_at(latest, first + i) : NULL;
+		struct latest_base former;
+
+		if (row == NULL) {
+			bases[i] = (struct latest_base){ 0 };
+			continue;
+		}
+		base_of(latest, row, &former);
+		put_base(latest, row, &bases[i], units);
+		bases[i] = former;
+	}
+}

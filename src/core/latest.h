@@ -56,6 +56,10 @@ void latest_expect(const struct latest *latest, uint32_t first, uint32_t count);
 /* In one: the former one is told, as latest_base_get does, and now->mono becomes what is kept. */
 bool latest_base_swap(struct latest *latest, uint32_t id, struct latest_base *now,
 	struct latest_base *former);
+/* The same for neighbours that were read at one time, *mono. known false: that one is left alone;
+ * what is told of the others is known where there was one. */
+void latest_bases_swap(struct latest *latest, uint32_t first, uint32_t count,
+	struct latest_base *bases, int64_t *mono);
 bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);
 void latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base);
 #endif

@@ -51,11 +51,11 @@ rate_of(const struct rate_step *step, double *rate)
 	if (may_have_gone_round(step, seconds))
 		return REASON_DISCONTINUITY;
 	if (step->raw >= step->former) {
-		delta = (double)(step->raw - step->former);
-	} else {
-		if (!wrapped(step, seconds, &delta))
-			return REASON_DISCONTINUITY;
+		*rate = rate_over(step->raw - step->former, step->at - step->former_at);
+		return REASON_GOOD;
 	}
+	if (!wrapped(step, seconds, &delta))
+		return REASON_DISCONTINUITY;
 	*rate = delta / seconds;
 	return REASON_GOOD;
 }

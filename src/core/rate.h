@@ -20,6 +20,12 @@ struct rate_step {
 	int64_t step;       /* ns; a former reading older than ten steps is no base any more */
 };
 
+/* For so many counts in so many ns. */
+static inline double
+rate_over(uint64_t counts, int64_t passed)
+{
+	return (double)counts / ((double)passed / 1e9);
+}
 /* REASON_GOOD and *rate (raw units per second), REASON_FIRST or REASON_DISCONTINUITY.
  * 64-bit counters never wrap (RFC 2863 3.1.6: they cannot within the life of a device). */
 uint8_t rate_of(const struct rate_step *step, double *rate);

@@ -307,25 +307,44 @@ task_loop(const struct task *task)
 	return poller_of(task)->parts.loop;
 }
 
-/* The rate since the last good reading; that reading is replaced by this one. */
-static uint8_t
-count_rate(struct task *task, uint32_t id, const struct reading *reading, double *rate)
+static bool
+is_count(const struct task *task, const struct reading *reading)
 {
-	struct latest *latest = poller_of(task)->parts.latest;
-	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
-	struct latest_base base, now = { true, reading->milli > 0, count, reading->received };
-	struct rate_step step = { .raw = count,
-		.bits = reading->bits, .discontinuity = reading->discontinuity,
-		.wrap = reading->milli > 0 ? reading->wrap * 1000 : reading->wrap,
-		.max_rate = reading->max_rate, .step = task->group->interval };
-	uint8_t reason;
+	return reading->reason == REASON_GOOD &&
+		task->group->points[reading->point].kind == POINT_COUNTER;
+}
 
-	step.known = latest_base_swap(latest, id, &now, &base);
-	step.former = base.count;
-	step.former_at = base.mono;
-	/* As a base keeps it, so that no time between two readings is counted twice or left out. */
-	step.at = now.mono;
-	reason = rate_of(&step, rate);
+/* What becomes the base of the counter's next rate. */
+static struct latest_base
+base_of(const struct reading *reading)
+{
+	return (struct latest_base){ true, reading->milli > 0,
+		reading->milli > 0 ? reading->milli : reading->raw, reading->received };
+}
+
+/* The rate since the last good reading. mono: when this one came, as a base keeps it, so that no
+ * time between two readings is counted twice or left out. */
+static uint8_t
+count_rate(const struct task *task, const struct reading *reading, const struct latest_base *former,
+	int64_t mono, double *rate)
+{
+	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
+	struct rate_step step;
+	uint8_t reason = REASON_GOOD;
+
+	/* Nearly always; rate_of knows all the rest. */
+	if (former->known && !reading->discontinuity && count >= former->count &&
+		mono > former->mono && mono - former->mono <= 10 * task->group->interval &&
+		reading->bits == 64) {
+		*rate = rate_over(count - former->count, mono - former->mono);
+	} else {
+		step = (struct rate_step){ .known = former->known, .former = former->count,
+			.former_at = former->mono, .raw = count, .at = mono, .bits = reading->bits,
+			.wrap = reading->milli > 0 ? reading->wrap * 1000 : reading->wrap,
+			.discontinuity = reading->discontinuity, .max_rate = reading->max_rate,
+			.step = task->group->interval };
+		reason = rate_of(&step, rate);
+	}
 	if (reading->milli > 0)
 		*rate /= 1000;
 	return reason;
@@ -338,9 +357,10 @@ tracks_of(struct task *task, const struct reading *reading)
 		&task->rows->list[reading->row]->tracks;
 }
 
-/* What becomes of the reading of that series. */
-static void
-read_item(struct task *task, uint32_t id, const struct reading *reading, struct sample_item *item)
+/* What becomes of a reading; of a counter's with the base that it had until then. */
+static inline void
+read_item(const struct task *task, const struct reading *reading, const struct latest_base *former,
+	int64_t mono, struct sample_item *item)
 {
 	const struct point *point = &task->group->points[reading->point];
 
@@ -353,7 +373,7 @@ read_item(struct task *task, uint32_t id, const struct reading *reading, struct 
 	if (point->kind == POINT_TEXT)
 		return;
 	if (point->kind == POINT_COUNTER) {
-		item->reason = count_rate(task, id, reading, &item->value);
+		item->reason = count_rate(task, reading, former, mono, &item->value);
 		item->value *= point->scale;
 	} else {
 		item->value = reading->number;
@@ -370,13 +390,16 @@ task_reading(struct task *task, const struct reading *reading)
 {
 	struct tracks *tracks = tracks_of(task, reading);
 	struct track track = tracks_at(tracks, reading->point);
+	struct latest_base now = base_of(reading), former = { 0 };
 	struct sample_item item;
 	struct sample sample;
 
 	/* next > slot: told already in this poll, or the clock was behind at the start. */
 	if (track.id == 0 || !task->busy || track.next > task->slot)
 		return;
-	read_item(task, track.id, reading, &item);
+	if (is_count(task, reading))
+		latest_base_swap(poller_of(task)->parts.latest, track.id, &now, &former);
+	read_item(task, reading, &former, now.mono, &item);
 	sample = (struct sample){ .series = track_series(poller_of(task), &track),
 		.slot = task->slot, .reason = item.reason, .has_raw = item.has_raw,
 		.received = loop_wall_at(poller_of(task)->parts.loop, reading->received),
@@ -426,14 +449,21 @@ tell_together(struct task *task, struct tracks *tracks, const struct reading *re
 {
 	struct poller *poller = poller_of(task);
 	struct sample_item items[SAMPLE_BATCH];
+	struct latest_base bases[SAMPLE_BATCH];
+	int64_t mono = readings[0].received;
 	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
 		.first = tracks->id + readings[0].point, .count = (uint32_t)count,
 		.slot = task->slot, .step = task->group->interval, .good = true, .items = items,
 		.received = loop_wall_at(poller->parts.loop, readings[0].received) };
 
 	latest_expect(poller->parts.latest, batch.first, batch.count);
+	for (uint32_t i = 0; i < count; i++) {
+		bases[i] = base_of(&readings[i]);
+		bases[i].known = is_count(task, &readings[i]);
+	}
+	latest_bases_swap(poller->parts.latest, batch.first, batch.count, bases, &mono);
 	for (uint32_t i = 0; i < count; i++)
-		read_item(task, batch.first + i, &readings[i], &items[i]);
+		read_item(task, &readings[i], &bases[i], mono, &items[i]);
 	judge_batch(poller->parts.frozen, &batch, items);
 	for (uint32_t i = 0; i < count; i++)
 		batch.good &= reason_counts_as_good(items[i].reason);

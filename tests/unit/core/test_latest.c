@@ -104,6 +104,29 @@ a_new_base_gives_the_former_one_back(void)
 }
 
 static void
+neighbours_change_their_bases_together_but_those_that_have_none_now(void)
+{
+	struct latest *latest = fresh_writer();
+	struct latest_base bases[] = { { true, false, 1, 0 }, { false, false, 2, 0 },
+		{ true, true, 3000, 0 } }, base;
+	int64_t mono = 100 * S + 700;
+
+	latest_bases_swap(latest, 20, 3, bases, &mono);
+	CHECK(mono == 100 * S);
+	CHECK(!bases[0].known && !bases[1].known && !bases[2].known);
+	CHECK(!latest_base_get(latest, 21, &base));
+	bases[0] = bases[1] = (struct latest_base){ true, false, 11, 0 };
+	mono = 101 * S;
+	latest_bases_swap(latest, 20, 3, bases, &mono);
+	CHECK(bases[0].known && bases[0].count == 1 && bases[0].mono == 100 * S);
+	CHECK(!bases[1].known && !bases[2].known);
+	CHECK(latest_base_get(latest, 21, &base) && base.count == 11 && base.mono == 101 * S);
+	CHECK(latest_base_get(latest, 22, &base) && base.milli && base.count == 3000);
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
 a_count_in_thousandths_shows_the_whole_reading(void)
 {
 	struct latest *latest = fresh_writer();
@@ -304,6 +327,7 @@ what_is_told_together_stands_there_as_if_told_one_by_one(void)
 
 RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots),
 	TEST(a_new_base_gives_the_former_one_back),
+	TEST(neighbours_change_their_bases_together_but_those_that_have_none_now),
 	TEST(a_count_in_thousandths_shows_the_whole_reading),
 	TEST(a_reading_that_is_not_the_base_is_not_shown_as_one),
 	TEST(bases_and_texts_survive_the_writer),
