@@ -191,10 +191,24 @@ next_due(struct loop *loop)
 	return (loop->turned + WHEEL) * LOOP_TICK;
 }
 
+/* Each timer tells where the next one is, so that one wait for memory follows the other; from
+ * both ends they are half as many. */
+static void
+fetch_bucket(const struct loop_timer *head)
+{
+	const struct loop_timer *from = head->next, *to = head->prev;
+
+	while (from != to && from->prev != to) {
+		from = from->next;
+		to = to->prev;
+	}
+}
+
 /* Moves what is due out of one bucket, earliest first. */
 static void
 collect_due(struct loop_timer *head, int64_t now, struct loop_timer *due)
 {
+	fetch_bucket(head);
 	for (struct loop_timer *t = head->next, *next; t != head; t = next) {
 		struct loop_timer *place = due->prev;
 

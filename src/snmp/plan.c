@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "core/device.h"
@@ -60,6 +61,7 @@ items_hold(struct plan_shared *shared, uint32_t count)
 	items = shared->spare[place];
 	shared->spare[place] = items->next;
 	shared->count[place]--;
+	ahead_fetch(items->next, sizeof *items + (place + 1) * PLAN_STOCK_STEP * sizeof(struct item));
 	return items;
 }
 

@@ -488,6 +488,8 @@ exchange_hold(struct sessions *sessions)
 		return mem_zero(sizeof *exchange);
 	sessions->exchanges = exchange->next;
 	sessions->spare--;
+	/* Another device's turn comes soon. */
+	ahead_fetch(sessions->exchanges, sizeof *exchange);
 	return exchange;
 }
 
@@ -892,10 +894,14 @@ out_unsent(int error, void *arg)
 void
 session_fetch(const struct session *session, unsigned step)
 {
-	if (step == 0)
+	if (step == 0) {
+		ahead_fetch(session->options, sizeof *session->options);
 		ahead_fetch(session->more, 2 * AHEAD_LINE);
-	else
+	} else {
+		if (step == 1)
+			ahead_fetch(session->options->access, sizeof *session->options->access);
 		v3_ahead(v3_of(session), step - 1);
+	}
 }
 
 /* What an exchange looks at: its own memory and the session, what the session points to, and so

@@ -252,6 +252,7 @@ poll_begin(struct snmp_work *work)
 	} else {
 		snmp->polls = poll->next;
 		snmp->spare_polls--;
+		ahead_fetch(snmp->polls, sizeof *poll);
 	}
 	*poll = (struct poll){ .work = work };
 	loop_timer_init(&poll->timer, work_timer_ran, work);
@@ -322,6 +323,7 @@ question_hold(struct snmp_device *device)
 	} else {
 		snmp->questions = question->next;
 		snmp->spare--;
+		ahead_fetch(snmp->questions, offsetof(struct question, ask.oids));
 	}
 	TAILQ_INIT(&question->queue);
 	question->current = NULL;
@@ -1010,9 +1012,6 @@ driver_ahead(const void *arg, unsigned step)
 		ahead_fetch(work->device, sizeof *work->device);
 		ahead_fetch(work->table, 2 * AHEAD_LINE);
 	} else {
-		if (step == 2)
-			ahead_fetch(work->device->session.options,
-				sizeof *work->device->session.options);
 		session_fetch(&work->device->session, step - 2);
 	}
 }
