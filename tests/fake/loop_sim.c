@@ -1,5 +1,6 @@
 #include "fake/loop_sim.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -299,8 +300,13 @@ loop_on_step(struct loop *loop, void (*step)(int64_t, bool, void *), void *arg)
 }
 
 struct loop_watch {
+	struct loop_watch *next;
 	int fd;
+	unsigned what;
+	void (*ready)(int fd, unsigned what, void *arg);
+	void *arg;
 };
+static struct loop_watch *watches;
 
 struct loop_watch *
 loop_watch_new(struct loop *loop, int fd, unsigned what, void (*ready)(int, unsigned, void *),
@@ -309,24 +315,42 @@ loop_watch_new(struct loop *loop, int fd, unsigned what, void (*ready)(int, unsi
 	struct loop_watch *watch = mem_zero(sizeof *watch);
 
 	(void)loop;
-	(void)what;
-	(void)ready;
-	(void)arg;
-	watch->fd = fd;
+	*watch = (struct loop_watch){ watches, fd, what, ready, arg };
+	watches = watch;
 	return watch;
 }
 
 void
 loop_watch_set(struct loop_watch *watch, unsigned what)
 {
-	(void)watch;
-	(void)what;
+	watch->what = what;
 }
 
 void
 loop_watch_free(struct loop_watch *watch)
 {
+	struct loop_watch **link = &watches;
+
+	if (watch == NULL)
+		return;
+	while (*link != watch)
+		link = &(*link)->next;
+	*link = watch->next;
 	free(watch);
+}
+
+bool
+loop_sim_read(void)
+{
+	for (struct loop_watch *watch = watches; watch != NULL; watch = watch->next) {
+		struct pollfd fd = { .fd = watch->fd, .events = POLLIN };
+
+		if ((watch->what & LOOP_READ) == 0 || poll(&fd, 1, 0) <= 0)
+			continue;
+		watch->ready(watch->fd, LOOP_READ, watch->arg);
+		return true;
+	}
+	return false;
 }
 
 void

@@ -1,9 +1,11 @@
 /* loop_sim.h - drives virtual time. Link loop_sim.c before libpollwerk.a and it stands in
  * the place of base/loop.c: timers run in order of their due time, as fast as they can;
- * watches never get ready; a worker's work runs inside kick. One loop at a time. */
+ * watches get ready in loop_sim_read alone; a worker's work runs inside kick. One loop at a
+ * time. */
 #ifndef PW_LOOP_SIM_H
 #define PW_LOOP_SIM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 struct loop;
 
@@ -18,5 +20,8 @@ void loop_sim_stall(struct loop *loop, int64_t duration);
 void loop_sim_step_clock(struct loop *loop, int64_t delta);
 /* The time at which a loop made after this one goes on: processes come and go, time stays. */
 int64_t loop_sim_now(void);
+/* Where real sockets are watched in virtual time: one that has something to read is told so,
+ * now. False when none has. */
+bool loop_sim_read(void);
 int64_t loop_sim_real(void); /* the system's clock, not the anchored one */
 #endif

@@ -1,0 +1,186 @@
+/* What is sent and read first at a tick: real sockets on loopback, in virtual time. */
+#include "../check.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "base/net.h"
+#include "fake/loop_sim.h"
+
+#define QUESTIONS 100 /* several calls' worth */
+#define ANSWERS 80
+
+static struct {
+	struct loop *loop;
+	struct net_udp *udp;
+	int peer; /* a socket of the kernel's */
+	struct net_addr at;
+	struct sockaddr_in ours;
+	unsigned posted, read, sent_when_read;
+	int64_t read_at;
+} bed;
+
+/* How many datagrams have arrived at the peer; they are taken. */
+static unsigned
+arrived(void)
+{
+	struct sockaddr_in from;
+	socklen_t size = sizeof from;
+	unsigned count = 0;
+	char bytes[64];
+
+	while (recvfrom(bed.peer, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from,
+		       &size) >= 0) {
+		bed.ours = from;
+		count++;
+	}
+	return count;
+}
+
+static void
+received(const struct net_addr *from, const uint8_t *data, size_t size, int64_t mono, void *arg)
+{
+	(void)data, (void)size, (void)mono, (void)arg;
+	CHECK(net_addr_equal(from, &bed.at));
+	if (bed.read++ == 0)
+		bed.sent_when_read = arrived();
+	bed.read_at = loop_mono(bed.loop);
+}
+
+static void
+answer(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		CHECK(sendto(bed.peer, "answer", 6, 0, (struct sockaddr *)&bed.ours,
+			      sizeof bed.ours) == 6);
+}
+
+static void
+open_bed(void)
+{
+	static const struct net_udp_events events = { .received = received };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof at;
+	struct fail why;
+
+	memset(&bed, 0, sizeof bed);
+	loop_sim_begin(1000 * LOOP_S + 3 * LOOP_MS, INT64_C(1767225600) * LOOP_S);
+	bed.loop = loop_new(&why);
+	bed.peer = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(bind(bed.peer, (struct sockaddr *)&at, sizeof at) == 0);
+	CHECK(getsockname(bed.peer, (struct sockaddr *)&at, &size) == 0);
+	CHECK(net_addr_parse("127.0.0.1", ntohs(at.sin_port), &bed.at, &why) == 0);
+	bed.udp = net_udp_open(bed.loop, 4, NULL, 1 << 20, &events, NULL, &why);
+	CHECK(bed.udp != NULL);
+	/* Where our socket is. */
+	net_udp_post(bed.udp, &bed.at, "hello", 5);
+	loop_sim_for(bed.loop, LOOP_MS);
+	CHECK_INT(arrived(), 1);
+}
+
+static void
+close_bed(void)
+{
+	net_udp_close(bed.udp);
+	loop_free(bed.loop);
+	close(bed.peer);
+}
+
+/* So much comes by itself that it is read by the tick from then on. */
+static void
+make_busy(void)
+{
+	unsigned turns = 0;
+
+	for (; turns < 1000; turns++) {
+		answer(1);
+		if (!loop_sim_read())
+			break;
+	}
+	CHECK(turns < 1000);
+	CHECK(bed.read > 0);
+	bed.read = 0;
+}
+
+static void
+ask(void *arg)
+{
+	(void)arg;
+	net_udp_post(bed.udp, &bed.at, "question", 8);
+	bed.posted++;
+}
+
+static int64_t
+next_tick(void)
+{
+	int64_t wall = loop_wall(bed.loop);
+
+	return loop_mono_at(bed.loop, (wall / LOOP_TICK + 1) * LOOP_TICK);
+}
+
+static void
+what_is_due_at_a_tick_is_sent_before_the_answers_of_the_last_one_are_read(void)
+{
+	static struct loop_timer polls[QUESTIONS];
+	int64_t tick;
+
+	open_bed();
+	make_busy();
+	loop_sim_until(bed.loop, next_tick() + LOOP_MS); /* what made it busy is read */
+	bed.read = 0;
+	tick = next_tick();
+	for (int i = 0; i < QUESTIONS; i++) {
+		loop_timer_init(&polls[i], ask, NULL);
+		loop_timer_at(bed.loop, &polls[i], tick);
+	}
+	answer(ANSWERS);
+	loop_sim_until(bed.loop, tick - 1);
+	CHECK_INT(bed.read, 0);
+	loop_sim_until(bed.loop, tick + LOOP_MS);
+	CHECK_INT(bed.posted, QUESTIONS);
+	CHECK_INT(bed.read, ANSWERS);
+	CHECK_INT(bed.sent_when_read, QUESTIONS);
+	CHECK(bed.read_at - tick <= NET_UDP_READ);
+	close_bed();
+}
+
+static unsigned
+read_by(int64_t mono)
+{
+	loop_sim_until(bed.loop, mono);
+	return bed.read;
+}
+
+static void
+a_deadline_just_behind_a_tick_finds_read_what_came_before_it(void)
+{
+	int64_t tick;
+
+	open_bed();
+	make_busy();
+	loop_sim_until(bed.loop, next_tick() + LOOP_MS);
+	bed.read = 0;
+	tick = next_tick();
+	answer(1);
+	CHECK_INT(read_by(tick), 0);
+	CHECK_INT(read_by(tick + NET_UDP_READ), 1);
+	close_bed();
+}
+
+static void
+a_quiet_socket_is_read_as_soon_as_something_is_there(void)
+{
+	open_bed();
+	answer(1);
+	CHECK(loop_sim_read());
+	CHECK_INT(bed.read, 1);
+	CHECK(!loop_sim_read());
+	close_bed();
+}
+
+RUN_TESTS(TEST(what_is_due_at_a_tick_is_sent_before_the_answers_of_the_last_one_are_read),
+	TEST(a_deadline_just_behind_a_tick_finds_read_what_came_before_it),
+	TEST(a_quiet_socket_is_read_as_soon_as_something_is_there))
