@@ -301,16 +301,20 @@ frozen_judge(struct frozen *frozen, struct sample *sample)
 }
 
 bool
-frozen_concerns(const struct frozen *frozen, uint32_t series)
+frozen_concerns(const struct frozen *frozen, uint32_t series, uint32_t count)
 {
-	const struct cell *cell;
-
 	if (frozen->entry_count == 0)
 		return false;
-	if (series >= frozen->cell_count)
-		return true;
-	cell = &frozen->cells[series];
-	return !cell->met || cell->watches != NULL || cell->link_count > 0;
+	for (uint32_t end = series + count; series < end; series++) {
+		const struct cell *cell;
+
+		if (series >= frozen->cell_count)
+			return true;
+		cell = &frozen->cells[series];
+		if (!cell->met || cell->watches != NULL || cell->link_count > 0)
+			return true;
+	}
+	return false;
 }
 
 enum frozen_verdict

@@ -40,8 +40,9 @@ void frozen_configure(struct frozen *frozen, const struct frozen_rule *rules, si
  * Of points that are read in one poll those before the watched one learn of the verdict with
  * their next slot. A counter's first sample after the end has no rate. */
 void frozen_judge(struct frozen *frozen, struct sample *sample);
-/* False: no rule asks about that series, there is nothing to judge of it. */
-bool frozen_concerns(const struct frozen *frozen, uint32_t series);
+/* False: no rule asks about that series, or about any of those so many whose ids follow it: there
+ * is nothing to judge of them. */
+bool frozen_concerns(const struct frozen *frozen, uint32_t series, uint32_t count);
 /* What the rule of that name has found of a series that it watches. Undecided: neither a
  * change nor a whole span without one has been seen since the start. */
 enum frozen_verdict { FROZEN_UNDECIDED, FROZEN_MOVES, FROZEN_STANDS };

@@ -114,8 +114,12 @@ mono_of(const struct latest *latest, const struct row *row)
 {
 	const int64_t round = INT64_C(1) << 48;
 	int64_t newest = latest->newest;
-	int64_t units = time_get(&row->of.base_mono) + newest / round * round;
+	int64_t units = time_get(&row->of.base_mono);
 
+	/* Nearly always, for more than four years. */
+	if (units <= newest && newest < round / 2)
+		return units * LATEST_BASE_UNIT;
+	units += newest / round * round;
 	if (units - newest > round / 2 && units >= round)
 		units -= round;
 	else if (newest - units > round / 2)
@@ -450,6 +454,22 @@ set_raw(struct row *row, const struct sample_item *item)
 	row->flags |= HAS_RAW;
 }
 
+/* The usual: a counter whose reading is its base already. False, and nothing done, for others. */
+static inline bool
+put_count(struct row *row, const struct sample_item *item, int64_t slot, int64_t received)
+{
+	if (item->kind != POINT_COUNTER || !item->has_raw || item->raw != row->raw ||
+		(row->flags & (HAS_BASE | BASE_MILLI)) != HAS_BASE ||
+		!reason_counts_as_good(item->reason))
+		return false;
+	row->as.value = item->value;
+	row->flags = (uint8_t)((row->flags | KNOWN | HAS_RAW) & ~RAW_BELOW);
+	row->reason = item->reason;
+	row->slot = (uint32_t)slot;
+	time_put(&row->received, received);
+	return true;
+}
+
 /* received: in WALL_UNIT. */
 static inline void
 put_sample(struct row *row, const struct sample_item *item, int64_t slot, int64_t received)
@@ -498,7 +518,8 @@ take_batch(void *arg, const struct sample_batch *batch)
 		if (row == NULL)
 			return;
 		sequence = begin_row(row);
-		put_sample(row, &batch->items[i], batch->slot, received);
+		if (!put_count(row, &batch->items[i], batch->slot, received))
+			put_sample(row, &batch->items[i], batch->slot, received);
 		end_row(row, sequence);
 	}
 }

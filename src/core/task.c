@@ -325,29 +325,37 @@ base_of(const struct reading *reading)
 /* The rate since the last good reading. mono: when this one came, as a base keeps it, so that no
  * time between two readings is counted twice or left out. */
 static uint8_t
+any_rate(const struct task *task, const struct reading *reading, const struct latest_base *former,
+	int64_t mono, double *rate)
+{
+	bool milli = reading->milli > 0;
+	struct rate_step step = { .known = former->known, .former = former->count,
+		.former_at = former->mono, .raw = milli ? reading->milli : reading->raw,
+		.at = mono, .bits = reading->bits,
+		.wrap = milli ? reading->wrap * 1000 : reading->wrap,
+		.discontinuity = reading->discontinuity, .max_rate = reading->max_rate,
+		.step = task->group->interval };
+	uint8_t reason = rate_of(&step, rate);
+
+	if (milli)
+		*rate /= 1000;
+	return reason;
+}
+
+static inline uint8_t
 count_rate(const struct task *task, const struct reading *reading, const struct latest_base *former,
 	int64_t mono, double *rate)
 {
-	uint64_t count = reading->milli > 0 ? reading->milli : reading->raw;
-	struct rate_step step;
-	uint8_t reason = REASON_GOOD;
+	int64_t passed = mono - former->mono;
 
-	/* Nearly always; rate_of knows all the rest. */
-	if (former->known && !reading->discontinuity && count >= former->count &&
-		mono > former->mono && mono - former->mono <= 10 * task->group->interval &&
-		reading->bits == 64) {
-		*rate = rate_over(count - former->count, mono - former->mono);
-	} else {
-		step = (struct rate_step){ .known = former->known, .former = former->count,
-			.former_at = former->mono, .raw = count, .at = mono, .bits = reading->bits,
-			.wrap = reading->milli > 0 ? reading->wrap * 1000 : reading->wrap,
-			.discontinuity = reading->discontinuity, .max_rate = reading->max_rate,
-			.step = task->group->interval };
-		reason = rate_of(&step, rate);
+	/* What rate_of says of it, which knows all the rest. */
+	if (former->known && reading->raw >= former->count && passed > 0 &&
+		passed <= 10 * task->group->interval && reading->bits == 64 &&
+		!reading->discontinuity && reading->milli == 0) {
+		*rate = rate_over(reading->raw - former->count, passed);
+		return REASON_GOOD;
 	}
-	if (reading->milli > 0)
-		*rate /= 1000;
-	return reason;
+	return any_rate(task, reading, former, mono, rate);
 }
 
 static struct tracks *
@@ -429,17 +437,20 @@ together(const struct task *task, const struct reading *readings, size_t count)
 
 /* Where a rule asks about one of them it is judged by itself, as always. */
 static void
-judge_batch(struct frozen *frozen, const struct sample_batch *batch, struct sample_item *items)
+judge_batch(struct frozen *frozen, struct sample_batch *batch, struct sample_item *items)
 {
 	struct sample sample;
 
-	for (uint32_t i = 0; frozen != NULL && i < batch->count; i++) {
-		if (!frozen_concerns(frozen, batch->first + i))
+	if (frozen == NULL || !frozen_concerns(frozen, batch->first, batch->count))
+		return;
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (!frozen_concerns(frozen, batch->first + i, 1))
 			continue;
 		sample_of_batch(batch, i, &sample);
 		frozen_judge(frozen, &sample);
 		items[i].reason = sample.reason;
 		items[i].value = sample.value;
+		batch->good &= reason_counts_as_good(sample.reason);
 	}
 }
 
@@ -462,11 +473,11 @@ tell_together(struct task *task, struct tracks *tracks, const struct reading *re
 		bases[i].known = is_count(task, &readings[i]);
 	}
 	latest_bases_swap(poller->parts.latest, batch.first, batch.count, bases, &mono);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		read_item(task, &readings[i], &bases[i], mono, &items[i]);
-	judge_batch(poller->parts.frozen, &batch, items);
-	for (uint32_t i = 0; i < count; i++)
 		batch.good &= reason_counts_as_good(items[i].reason);
+	}
+	judge_batch(poller->parts.frozen, &batch, items);
 	poller->counters.samples += count;
 	feed_batch(poller->parts.feed, &batch);
 	tracks_advance_some(tracks, task->group->point_count, readings[0].point, count,

@@ -1143,8 +1143,10 @@ alike(const struct sample_item *items, uint32_t count, uint8_t reason, uint8_t f
 {
 	uint32_t some = 0;
 
-	while (some < count && items[some].reason == reason && flags_of(&items[some]) == flags)
-		some++;
+	for (; some < count && items[some].reason == reason; some++)
+		if (items[some].has_raw != ((flags & RECORD_HAS_RAW) != 0) || (reason == REASON_GOOD &&
+			isnan(items[some].value) == ((flags & RECORD_HAS_VALUE) != 0)))
+			break;
 	return some;
 }
 
