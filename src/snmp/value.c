@@ -1,5 +1,6 @@
 #include "snmp/value.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,16 +70,25 @@ read_exponent(char *digits, const uint8_t **text, const uint8_t *end)
 	return n;
 }
 
+/* ":AA" and nothing behind it but the next such pair: a MAC address. */
+static bool
+goes_on_as_mac(const uint8_t *p, const uint8_t *end)
+{
+	return end - p >= 3 && isxdigit(p[1]) && isxdigit(p[2]) && (end - p == 3 || p[3] == ':');
+}
+
 /* "10.1.3.1", "1:30", "2026-11-22", "0x1F", "00:AA:0B" and "1e2000" begin with a number and are
- * none. */
+ * none; in "0:Off" it stands before its word. */
 static bool
 goes_on(const uint8_t *p, const uint8_t *end)
 {
 	if (p == end)
 		return false;
-	if (is_digit(p, end) || *p == ':' || *p == 'x' || *p == 'X')
+	if (is_digit(p, end) || *p == 'x' || *p == 'X')
 		return true;
-	return (*p == '.' || *p == ',' || *p == '-' || *p == '/') && is_digit(p + 1, end);
+	if (*p == ':' && goes_on_as_mac(p, end))
+		return true;
+	return *p != '\0' && strchr(".,:-/", *p) != NULL && is_digit(p + 1, end);
 }
 
 bool

@@ -36,6 +36,7 @@ reads_the_number_that_a_text_begins_with(void)
 	CHECK_NEAR(number_of("-2.5E-03 A"), -0.0025, 0);
 	CHECK_NEAR(number_of("5eggs"), 5, 0);
 	CHECK_NEAR(number_of("230V"), 230, 0);
+	CHECK_NEAR(number_of("0:Alarm / 1:OK"), 0, 0);
 }
 
 static void
