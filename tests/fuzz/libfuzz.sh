@@ -31,8 +31,8 @@ line="$src/tests/fuzz/line_target.c $src/tests/fake/loop_sim.c $src/tests/fake/n
 pure="$src/src/modbus/adu.c $src/src/modbus/regs.c $src/src/base/fail.c $src/src/base/mem.c
 	$src/src/base/log.c $src/src/base/str.c"
 secure="$src/tests/fuzz/seal_target.c $src/src/snmp/seal.c $src/src/snmp/usm.c $src/src/snmp/ber.c
-	$src/src/snmp/fast.c $src/src/base/fail.c $src/src/base/mem.c $src/src/base/log.c
-	$src/src/base/str.c"
+	$src/src/snmp/fast.c $src/src/snmp/oid.c $src/src/base/fail.c $src/src/base/mem.c
+	$src/src/base/log.c $src/src/base/str.c"
 targets="fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu fuzz_seal"
 for target in $targets; do
 	case $target in
