@@ -133,8 +133,8 @@ describe(void *arg, struct transition *draft, const struct device *device)
 
 	transition_text(draft->device, sizeof draft->device, device->name);
 	transition_text(draft->address, sizeof draft->address, device->address);
-	transition_text(draft->owner, sizeof draft->owner, device->owner);
-	transition_text(draft->place, sizeof draft->place, device->place);
+	transition_text(draft->owner, sizeof draft->owner, device->about->owner);
+	transition_text(draft->place, sizeof draft->place, device->about->place);
 	if (alarms->options.paths != NULL)
 		paths_touching(alarms->options.paths, device->name, describe_path, draft);
 }

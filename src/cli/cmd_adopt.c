@@ -317,7 +317,7 @@ report(const struct cmd_context *context, const struct request *request,
 {
 	char time[40], stamp[40], *csv, *html;
 	struct adopt_head head = { .device = device->name, .address = device->address,
-		.list = request->list, .text = device->text, .time = time,
+		.list = request->list, .text = device->about->text, .time = time,
 		.unit_id = ((const struct modbus_options *)device->modbus)->unit_id };
 	bool written;
 

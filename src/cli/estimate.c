@@ -351,7 +351,7 @@ add_device(struct work *work, const struct device *device)
 		(RECORD_FRAME_HEADER + SAMPLES_HEAD + SAMPLES_ROW + SAMPLE_BYTES * OWN_POINTS) /
 		seconds;
 	series_file(file, sizeof file, device->name, NULL, NULL, "device", "");
-	add_file(work, file, device->interval, device->profile, OWN_POINTS, false);
+	add_file(work, file, device->interval, device->about->profile, OWN_POINTS, false);
 	for (size_t i = 0; i < device->group_count; i++) {
 		const struct group *group = &device->groups[i];
 		bool again = false;

@@ -69,7 +69,7 @@ find_home(const struct device *device, const struct series *series, struct conf_
 	char row[256] = "";
 
 	*home = (struct conf_home){ .device = device, .step = device->interval,
-		.profile = device->profile, .kind = series->kind, .unit = series->unit };
+		.profile = device->about->profile, .kind = series->kind, .unit = series->unit };
 	if (is_own(rest)) {
 		series_file(home->file, sizeof home->file, device->name, NULL, NULL, "device", "");
 		series_ds(home->ds, sizeof home->ds, rest);
@@ -171,13 +171,13 @@ check_home(const struct series *series, const struct conf_home *home, void *arg)
 	if (is_told(check, series))
 		return;
 	if (series->step != home->step)
-		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored "
+		conf_error(errors, device->about->file, device->line, "device \"%s\": %s has been stored "
 			"every %s%s %s now; " WAY_OUT, device->name, series->path,
 			str_time_span(was, sizeof was, series->step),
 			is_own(rest) ? ", and follows the device's shortest interval, which is" :
 			" and would be every", str_time_span(is, sizeof is, home->step));
 	else
-		conf_error(errors, device->file, device->line, "device \"%s\": %s has been stored in "
+		conf_error(errors, device->about->file, device->line, "device \"%s\": %s has been stored in "
 			"%s and would be in %s now; " WAY_OUT, device->name, series->path,
 			series->file, home->file[0] == '\0' ? "no file" : home->file);
 }

@@ -243,30 +243,48 @@ shown_address(struct build *build, const struct config_setting_t *node)
 		node_integer(port));
 }
 
+const struct device_about *
+build_about(struct build *build, const struct device_about *about)
+{
+	return arena_same(build->arena, arena_copy(build->arena, about, sizeof *about),
+		sizeof *about);
+}
+
 /* A device's own words; those of rows of text are the same for all. */
 static void
 describe(struct build *build, struct device *device, const struct scope *scope)
 {
 	const struct config_setting_t *node = scope->levels[0];
 
+	struct device_about about = {
+		.protocol = "",
+		.place = build_text(build, scope, "place"),
+		.owner = build_text(build, scope, "owner"),
+		.asset = build_text(build, scope, "asset"),
+		.text = build_text(build, scope, "text"),
+		.profile = scope_find(scope, "retention") != NULL ?
+			build_text(build, scope, "retention") : build_retention(build),
+		.file = arena_text(build->arena, node_path(node)),
+	};
+
 	device->name = build_text(build, scope, "name");
-	device->place = build_text(build, scope, "place");
-	device->owner = build_text(build, scope, "owner");
-	device->asset = build_text(build, scope, "asset");
-	device->text = build_text(build, scope, "text");
 	device->address = shown_address(build, node);
-	device->file = arena_text(build->arena, node_path(node));
 	device->line = node_line(node);
+	device->about = build_about(build, &about);
 }
 
-static const char *
-protocol_words(struct build *build, const struct device *device)
+/* What it is asked by is known last. */
+static void
+put_protocol(struct build *build, struct device *device)
 {
-	return arena_format(build->arena, "%s%s%s%s%s", device->snmp == NULL ? "" : "snmp",
+	struct device_about about = *device->about;
+
+	about.protocol = arena_format(build->arena, "%s%s%s%s%s", device->snmp == NULL ? "" : "snmp",
 		device->snmp != NULL && device->modbus != NULL ? "+" : "",
 		device->modbus == NULL ? "" : "modbus",
 		device->reach != NULL && (device->snmp != NULL || device->modbus != NULL) ? "+" : "",
 		device->reach == NULL ? "" : "reach");
+	device->about = build_about(build, &about);
 }
 
 const char *
@@ -288,8 +306,6 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 	size_t count = find_units(build, node, units);
 
 	describe(build, device, &scope);
-	device->profile = scope_find(&scope, "retention") != NULL ?
-		build_text(build, &scope, "retention") : build_retention(build);
 	check_parameters(build, node, units, count);
 	build_groups(build, device, units, count, &scope);
 	if (node_get(node, "snmp") != NULL || uses(device, "snmp"))
@@ -308,7 +324,7 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 		node_count(node_get(node, "templates")) == 0)
 		node_error(node, build->errors, "nothing to poll: give it templates, points or "
 			"reach = { }");
-	device->protocol = protocol_words(build, device);
+	put_protocol(build, device);
 	for (size_t i = 0; i < count && strcmp(scope_text(&scope, "alarms"), "standard") == 0; i++)
 		add_rules(build, &units[i], device);
 	free(units);
@@ -411,20 +427,21 @@ build_itself(struct build *build, struct device *device, const struct node_list 
 {
 	static const char *const no_parents[] = { NULL };
 	const struct config_setting_t *node = scope_find(&build->poller, "own");
+	struct device_about about = { .protocol = SELF_GROUP, .place = "", .owner = "",
+		.asset = "", .text = "pollwerk itself", .profile = build_retention(build),
+		.file = arena_text(build->arena, node_path(node)) };
 	struct group group = { .name = SELF_GROUP, .suffix = "", .driver = &self_driver,
 		.points = self_daemon_points, .point_count = SELF_DAEMON_POINTS };
 
 	*device = (struct device){ .name = build->inventory->poller.name, .address = "-",
-		.protocol = SELF_GROUP, .place = "", .owner = "", .asset = "",
-		.text = "pollwerk itself", .parents = no_parents, .own = true,
+		.about = build_about(build, &about), .parents = no_parents, .own = true,
 		.interval = scope_duration(&build->poller, "interval"),
-		.profile = build_retention(build), .group_count = 1,
-		.file = arena_text(build->arena, node_path(node)), .line = node_line(node) };
+		.group_count = 1, .line = node_line(node) };
 	device->align = scope_bool(&build->poller, "align") &&
 		device->interval >= INT64_C(60000000000);
 	group.interval = device->interval;
 	group.align = device->align;
-	group.profile = device->profile;
+	group.profile = about.profile;
 	device->groups = arena_copy(build->arena, &group, sizeof group);
 	device->fingerprint = diff_fingerprint(device);
 	for (size_t i = 0; i < others->count; i++) {

@@ -192,12 +192,12 @@ diff_fingerprint(const struct device *device)
 		abort(); /* only without memory, where mem.h ends the process too */
 	put(to, device->name);
 	put(to, device->address);
-	put(to, device->protocol);
-	put(to, device->place);
-	put(to, device->owner);
-	put(to, device->asset);
-	put(to, device->text);
-	put(to, device->profile);
+	put(to, device->about->protocol);
+	put(to, device->about->place);
+	put(to, device->about->owner);
+	put(to, device->about->asset);
+	put(to, device->about->text);
+	put(to, device->about->profile);
 	fprintf(to, "%lld %d %d", (long long)device->interval, device->align, device->own);
 	for (const char *const *parent = device->parents; *parent != NULL; parent++)
 		put(to, *parent);

@@ -631,7 +631,7 @@ add_reach(struct work *work, const struct device *device)
 	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
 	work->groups[work->count++] = (struct group){ .name = "reach", .suffix = "",
 		.interval = device->interval, .align = device->align, .driver = &reach_driver,
-		.profile = device->profile };
+		.profile = device->about->profile };
 }
 
 /* How many of the points say something of the ways that it is asked. */
@@ -662,7 +662,7 @@ add_self(struct work *work, const struct device *device)
 	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
 	work->groups[work->count++] = (struct group){ .name = SELF_GROUP, .suffix = "",
 		.interval = device->interval, .align = device->align, .driver = &self_driver,
-		.profile = device->profile, .points = self_points, .point_count = count };
+		.profile = device->about->profile, .points = self_points, .point_count = count };
 }
 
 void

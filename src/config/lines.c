@@ -561,6 +561,7 @@ build_line_device(struct build *build, const struct config_setting_t *line, stru
 	struct scope scope = build_scope(build, "line", line);
 	struct group group = { .name = LINEDEV_GROUP, .suffix = "", .driver = &linedev_driver,
 		.points = linedev_points, .point_count = LINEDEV_POINTS };
+	struct device_about about;
 
 	for (size_t i = 0; i < build->device_count; i++) {
 		const struct modbus_options *options = build->devices[i].modbus;
@@ -572,13 +573,14 @@ build_line_device(struct build *build, const struct config_setting_t *line, stru
 	}
 	if (group.interval == 0)
 		return false;
-	*device = (struct device){ .name = build_text(build, &scope, "name"),
-		.address = shown_place(build, line), .protocol = LINEDEV_GROUP,
+	about = (struct device_about){ .protocol = LINEDEV_GROUP,
 		.place = build_text(build, &scope, "place"),
 		.owner = build_text(build, &scope, "owner"), .asset = "", .text = "",
-		.interval = group.interval, .profile = build_retention(build), .group_count = 1,
-		.file = arena_text(build->arena, node_path(line)), .line = node_line(line) };
-	group.profile = device->profile;
+		.profile = build_retention(build), .file = arena_text(build->arena, node_path(line)) };
+	*device = (struct device){ .name = build_text(build, &scope, "name"),
+		.address = shown_place(build, line), .about = build_about(build, &about),
+		.interval = group.interval, .group_count = 1, .line = node_line(line) };
+	group.profile = about.profile;
 	device->groups = arena_copy(build->arena, &group, sizeof group);
 	return true;
 }

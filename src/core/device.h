@@ -34,24 +34,29 @@ struct group {
 #define CONNECTION_CLOSED 1
 #define CONNECTION_ESTABLISHED 5
 
+/* Words of which many devices have the same. */
+struct device_about {
+	const char *protocol;  /* "snmp", "modbus", "snmp+reach", ... for people */
+	const char *place, *owner, *asset, *text; /* "" when not given */
+	const char *profile;   /* retention of up, rtt, loss */
+	const char *file;      /* in which it stands in the configuration */
+};
+
 struct device {
 	const char *name;
 	const char *address;   /* as the user wrote it, with port or line: for messages */
-	const char *protocol;  /* "snmp", "modbus", "snmp+reach", ... for people */
-	const char *place, *owner, *asset, *text; /* "" when not given */
+	const struct device_about *about;
 	const char *const *parents; /* device names, NULL-ended */
 	int64_t interval;      /* the shortest of its groups; of up, rtt, loss */
+	int line;              /* where it stands in about->file */
 	bool align;
 	bool own;              /* has a group of its own metrics: see self.h */
-	const char *profile;
 	const void *snmp;      /* struct snmp_options or NULL */
 	const void *modbus;    /* struct modbus_options or NULL */
 	const void *reach;     /* struct reach_options or NULL */
 	const struct group *groups; /* without the device's own up, rtt, loss */
 	size_t group_count;
 	uint64_t fingerprint;  /* equal in two inventories: nothing about it changed */
-	const char *file;      /* where it stands in the configuration */
-	int line;
 };
 
 struct poller_options {

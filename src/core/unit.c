@@ -50,7 +50,7 @@ unit_open_health(struct unit *unit)
 	for (int i = 0; i < UNIT_TRACKS; i++) {
 		struct series wanted = { .kind = health_points[i].kind, .step = device->interval,
 			.path = path, .unit = health_points[i].unit, .file = file,
-			.ds = health_points[i].name, .profile = device->profile };
+			.ds = health_points[i].name, .profile = device->about->profile };
 
 		series_path(path, sizeof path, device->name, NULL, NULL, health_points[i].name);
 		track_init(unit->poller, &unit->tracks[i], &wanted, first);
@@ -291,10 +291,10 @@ unit_view(const struct unit *unit, int64_t wall, struct device_view *view)
 	const struct device *device = unit->device;
 
 	*view = (struct device_view){ .name = device->name, .address = device->address,
-		.protocol = device->protocol, .state = state_word(unit),
+		.protocol = device->about->protocol, .state = state_word(unit),
 		.rtt = was_kept(unit->last_rtt, RTT_UNIT),
-		.loss = was_kept(unit->last_loss, LOSS_UNIT), .last_error = last_error(unit), .place = device->place,
-		.owner = device->owner, .asset = device->asset, .text = device->text,
+		.loss = was_kept(unit->last_loss, LOSS_UNIT), .last_error = last_error(unit), .place = device->about->place,
+		.owner = device->about->owner, .asset = device->about->asset, .text = device->about->text,
 		.interval = device->interval,
 		.age = unit->answered_at > 0 ? (double)(wall - unit->answered_at) / 1e9 : (double)NAN };
 	if (unit->infos == NULL)

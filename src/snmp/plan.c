@@ -212,7 +212,7 @@ plan_next(struct plan *plan, const struct ask_context *context, const struct ask
 		bytes += form_bytes(context->group, i, oid);
 		if (bytes > limit->bytes && ask->count > 0)
 			break;
-		ask->oids[ask->count] = *oid;
+		ask->oids[1 + ask->count] = *oid;
 		ask->what[ask->count++] = (uint16_t)i;
 	}
 	return ask->count > 0;

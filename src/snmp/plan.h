@@ -23,8 +23,9 @@ struct ask {
 	size_t count;
 	/* Not NULL: all of it but sysUpTime is asked for, and nothing stands in what follows. */
 	const struct form_text *usual;
-	struct snmp_oid oids[ASK_MAX];
-	uint16_t what[ASK_MAX]; /* the asker's own */
+	uint16_t what[ASK_MAX];         /* the asker's own */
+	/* Of `what` i that at i + 1: the first place is snmp.c's. Last, for who has few. */
+	struct snmp_oid oids[1 + ASK_MAX];
 };
 /* What a request may hold: varbinds, and bytes of the answer as estimated. */
 struct ask_limit {

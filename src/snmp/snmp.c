@@ -46,17 +46,20 @@ struct question {
 	const struct snmp_work *prepared; /* ask is its next one already */
 	unsigned lost;             /* tries without an answer */
 	bool with_uptime, probe;   /* of the request under way */
-	struct ask ask;
-	struct snmp_oid oids[ASK_MAX + 1];
+	bool large;                /* else there are places for SMALL objects only */
+	struct ask ask;            /* its first place is for sysUpTime */
 };
+/* Thousands may be under way when a processor has been away for a second, most of them about
+ * a few scalars: then they take 0.9 KB each and not 2.4. */
+#define SMALL 32
 
 struct snmp {
 	struct loop *loop;
 	struct mux *mux;
 	struct sessions *sessions;
-	struct question *questions; /* free ones, at most SPARE */
+	struct question *questions[2]; /* free ones, small and large, at most SPARE */
 	struct poll *polls;         /* the same */
-	unsigned spare, spare_polls; /* so many */
+	unsigned spare[2], spare_polls; /* so many */
 	struct plan_shared plans;
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
@@ -309,25 +312,56 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 /* ---- the device's turn ---- */
 
 static struct question *
-question_hold(struct snmp_device *device)
+question_take(struct snmp *snmp, bool large)
 {
-	struct snmp *snmp = device->snmp;
+	struct question *question = snmp->questions[large];
+	size_t size = offsetof(struct question, ask.oids) +
+		(1 + (large ? ASK_MAX : SMALL)) * sizeof question->ask.oids[0];
 
-	struct question *question = device->question;
-
-	if (question != NULL)
-		return question;
-	question = snmp->questions;
 	if (question == NULL) {
-		question = mem_zero(sizeof *question);
+		question = mem_zero(size);
+		question->large = large;
 	} else {
-		snmp->questions = question->next;
-		snmp->spare--;
-		ahead_fetch(snmp->questions, offsetof(struct question, ask.oids));
+		snmp->questions[large] = question->next;
+		snmp->spare[large]--;
+		ahead_fetch(snmp->questions[large], offsetof(struct question, ask.oids));
 	}
+	return question;
+}
+
+static void
+question_give(struct snmp *snmp, struct question *question)
+{
+	bool large = question->large;
+
+	if (snmp->spare[large] >= SPARE) {
+		free(question);
+		return;
+	}
+	question->next = snmp->questions[large];
+	snmp->questions[large] = question;
+	snmp->spare[large]++;
+}
+
+/* One in which the work has room for what it may ask. */
+static struct question *
+question_hold(struct snmp_device *device, const struct snmp_work *work)
+{
+	bool large = work->table != NULL || work->plan.count > SMALL;
+	struct question *held = device->question, *question;
+
+	if (held != NULL && (held->large || !large))
+		return held;
+	question = question_take(device->snmp, large);
 	TAILQ_INIT(&question->queue);
 	question->current = NULL;
 	question->prepared = NULL;
+	if (held != NULL) {
+		/* Nothing of it is under way: it is this work's turn. */
+		TAILQ_CONCAT(&question->queue, &held->queue, entry);
+		question->lost = held->lost;
+		question_give(device->snmp, held);
+	}
 	device->question = question;
 	return question;
 }
@@ -338,15 +372,8 @@ question_release(struct snmp_device *device)
 	struct question *question = device->question;
 
 	device->question = NULL;
-	if (question == NULL)
-		return;
-	if (device->snmp->spare >= SPARE) {
-		free(question);
-		return;
-	}
-	question->next = device->snmp->questions;
-	device->snmp->questions = question;
-	device->snmp->spare++;
+	if (question != NULL)
+		question_give(device->snmp, question);
 }
 
 /* sysUpTime goes before the question, in every request: a restart between two requests of
@@ -355,7 +382,7 @@ static size_t
 put_uptime(struct snmp_device *device, enum session_op op)
 {
 	/* GETNEXT and GETBULK find the instance behind the object. */
-	device->question->oids[0] = (struct snmp_oid){ .ids = uptime_ids,
+	device->question->ask.oids[0] = (struct snmp_oid){ .ids = uptime_ids,
 		.count = op == SESSION_GET ? UPTIME_COUNT : UPTIME_COUNT - 1 };
 	device->question->with_uptime = true;
 	return 1;
@@ -384,16 +411,14 @@ put_objects(struct snmp_device *device, bool with_uptime, struct session_request
 		request->list_size = usual->list_size - (with_uptime ? 0 : usual->first_size);
 	} else {
 		request->count = with_uptime ? put_uptime(device, ask->op) : 0;
-		request->oids = question->oids;
-		memcpy(question->oids + request->count, ask->oids,
-			ask->count * sizeof ask->oids[0]);
+		request->oids = ask->oids + 1 - request->count;
 	}
 }
 
 static void
 device_ask(struct snmp_device *device, struct snmp_work *work)
 {
-	struct question *question = question_hold(device);
+	struct question *question = question_hold(device, work);
 	struct ask *ask = &question->ask;
 	struct ask_context context = context_of(work);
 	struct session_request request = { .deadline = work->poll->deadline };
@@ -980,7 +1005,7 @@ driver_start(void *arg, bool cautious)
 	struct ask_context context = context_of(work);
 	bool next = device->question == NULL ||
 		(device->question->current == NULL && TAILQ_EMPTY(&device->question->queue));
-	struct ask *ask = next ? &question_hold(device)->ask : &device->snmp->later;
+	struct ask *ask = next ? &question_hold(device, work)->ask : &device->snmp->later;
 
 	poll_begin(work);
 	work->poll->cautious = cautious;
@@ -1060,10 +1085,11 @@ snmp_free(struct snmp *snmp)
 
 	if (snmp == NULL)
 		return;
-	while ((question = snmp->questions) != NULL) {
-		snmp->questions = question->next;
-		free(question);
-	}
+	for (int large = 0; large < 2; large++)
+		while ((question = snmp->questions[large]) != NULL) {
+			snmp->questions[large] = question->next;
+			free(question);
+		}
 	while ((poll = snmp->polls) != NULL) {
 		snmp->polls = poll->next;
 		free(poll);

@@ -519,13 +519,13 @@ put_oids(struct table *table, struct ask *ask)
 		const struct column *column = &table->columns[ask->what[i]];
 		size_t count = column->oid->count;
 
-		ask->oids[i] = *column->oid;
+		ask->oids[1 + i] = *column->oid;
 		if (column->last_count == 0)
 			continue;
-		ask->oids[i] = (struct snmp_oid){ .ids = at, .count = count + column->last_count };
+		ask->oids[1 + i] = (struct snmp_oid){ .ids = at, .count = count + column->last_count };
 		memcpy(at, column->oid->ids, count * sizeof *at);
 		memcpy(at + count, column->last, column->last_count * sizeof *at);
-		at += ask->oids[i].count;
+		at += ask->oids[1 + i].count;
 	}
 }
 

@@ -202,6 +202,8 @@ static void
 configure_device(struct plant_device *device, int64_t step)
 {
 	static const char *const no_parents[] = { NULL };
+static const struct device_about about = { .protocol = "", .place = "", .owner = "", .asset = "",
+	.text = "", .profile = "standard" };
 
 	for (size_t i = 0; i < device->point_count; i++)
 		device->config_points[i] = (struct point){ .name = device->points[i].name, .unit = "",
@@ -213,8 +215,7 @@ configure_device(struct plant_device *device, int64_t step)
 	net_addr_text(device->address, sizeof device->address,
 		device->host != NULL ? &device->host->at : &device->at, true);
 	device->config = (struct device){ .name = device->name, .address = device->address,
-		.protocol = "", .place = "", .owner = "", .asset = "", .text = "",
-		.parents = no_parents, .interval = step, .profile = "standard",
+		.about = &about, .parents = no_parents, .interval = step,
 		.groups = &device->group, .group_count = 1 };
 	device->version = 1;
 	if (device->host != NULL)

@@ -25,9 +25,10 @@ static const struct point oper_points[] = {
 static const struct group if_groups[] = { { .name = "if-mib", .table = "if",
 	.points = oper_points, .point_count = 1 } };
 
+static const struct device_about plant_about = { .protocol = "modbus", .place = "werk1/hall3",
+	.owner = "OT", .asset = "", .text = "" };
 #define PLANT_DEVICE(device_name, step, ...)                                           \
-	{ .name = device_name, .address = "10.1.0.1:502/1", .protocol = "modbus",      \
-		.place = "werk1/hall3", .owner = "OT", .asset = "", .text = "",        \
+	{ .name = device_name, .address = "10.1.0.1:502/1", .about = &plant_about,     \
 		.interval = (step), __VA_ARGS__ }
 
 #define PLANT_SERIES 64

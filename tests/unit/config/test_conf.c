@@ -153,7 +153,7 @@ own_metrics_are_a_group_of_the_device_and_a_device_of_the_daemon(void)
 	CHECK_STR(ups->groups[1].points[3].name, "wrong_source");
 	CHECK_INT(mes->groups[1].point_count, 2); /* a ping knows no strays */
 	CHECK_INT(device(inventory, "plain")->group_count, 1);
-	CHECK_STR(self->protocol, "self");
+	CHECK_STR(self->about->protocol, "self");
 	CHECK_INT(self->interval, INT64_C(10000000000));
 	CHECK_INT(self->group_count, 1);
 	CHECK_INT(inventory->threshold_count, 2);
@@ -193,8 +193,8 @@ puts_points_of_another_interval_into_a_group_of_their_own(void)
 	CHECK(press->groups[1].align);
 	CHECK(press->groups[0].driver == &modbus_driver);
 	CHECK_INT(press->interval, INT64_C(5000000000));
-	CHECK_STR(press->protocol, "modbus");
-	CHECK_STR(press->place, "werk1/hall3");
+	CHECK_STR(press->about->protocol, "modbus");
+	CHECK_STR(press->about->place, "werk1/hall3");
 	inventory_free(inventory);
 }
 
@@ -234,10 +234,10 @@ the_nearest_retention_counts_rows_device_table_template_store(void)
 	CHECK_STR(profile_of(device(inventory, "a"), NULL), "short");
 	CHECK_STR(profile_of(device(inventory, "a"), "if"), "standard");
 	CHECK_STR(device(inventory, "a")->groups[2].profile, "long");
-	CHECK_STR(device(inventory, "a")->profile, "long");
+	CHECK_STR(device(inventory, "a")->about->profile, "long");
 	CHECK_STR(profile_of(device(inventory, "b"), NULL), "short");
 	CHECK_STR(profile_of(device(inventory, "b"), "if"), "tiny");
-	CHECK_STR(device(inventory, "b")->profile, "short");
+	CHECK_STR(device(inventory, "b")->about->profile, "short");
 	CHECK_STR(profile_of(device(inventory, "c"), NULL), "short");
 	CHECK_STR(profile_of(device(inventory, "c"), "if"), "standard");
 	inventory_free(inventory);
@@ -447,7 +447,7 @@ reads_reach(void)
 	CHECK(reach->ping);
 	CHECK_INT(reach->tcp_count, 1);
 	CHECK_INT(reach->tcp[0], 1433);
-	CHECK_STR(device(inventory, "mes-db")->protocol, "reach");
+	CHECK_STR(device(inventory, "mes-db")->about->protocol, "reach");
 	inventory_free(inventory);
 }
 

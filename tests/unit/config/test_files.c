@@ -190,7 +190,7 @@ a_list_of_devices_goes_with_the_bundle_and_a_changed_row_is_a_changed_device(voi
 	handed = conf_inventory(again);
 	CHECK_INT(handed->device_count, 3);
 	CHECK(inventory_find(handed, "c") != NULL);
-	CHECK(strstr(inventory_find(handed, "c")->file, "plant.csv") != NULL);
+	CHECK(strstr(inventory_find(handed, "c")->about->file, "plant.csv") != NULL);
 	CHECK_INT(inventory_find(handed, "c")->line, 4);
 	CHECK_STR(load(text, &conf), "");
 	is = conf_inventory(conf);
@@ -255,7 +255,7 @@ appends_the_sections_of_included_files(void)
 	CHECK_STR(inventory->devices[0].name, "c");
 	CHECK_STR(inventory->devices[1].name, "a");
 	CHECK_STR(inventory->devices[2].name, "b");
-	CHECK(strstr(inventory->devices[2].file, "b.part") != NULL);
+	CHECK(strstr(inventory->devices[2].about->file, "b.part") != NULL);
 	inventory_free(inventory);
 	conf_free(conf);
 }

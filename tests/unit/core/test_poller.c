@@ -208,9 +208,10 @@ static const struct group groups[] = {
 		.point_count = 1, .retire = 3600 * LOOP_S },
 };
 static const char *const no_parents[] = { NULL };
-static struct device device = { .address = "10.0.4.17:502", .protocol = "script",
-	.place = "", .owner = "", .asset = "", .text = "", .parents = no_parents,
-	.interval = 10 * LOOP_S, .profile = "standard", .groups = groups };
+static const struct device_about about = { .protocol = "script", .place = "", .owner = "",
+	.asset = "", .text = "", .profile = "standard" };
+static struct device device = { .address = "10.0.4.17:502", .about = &about,
+	.parents = no_parents, .interval = 10 * LOOP_S, .groups = groups };
 static struct device devices[4];
 static struct inventory inventories[4];
 static char dir[64];

@@ -587,7 +587,7 @@ answer_from(struct table *table, const struct line *lines, const struct ask *ask
 	for (size_t r = 0; r < ask->max_repetitions; r++)
 		for (size_t i = 0; i < ask->count; i++, answer.count++) {
 			struct varbind *varbind = &varbinds[answer.count];
-			struct snmp_oid after = r == 0 ? ask->oids[i] :
+			struct snmp_oid after = r == 0 ? ask->oids[1 + i] :
 				(struct snmp_oid){ varbinds[answer.count - ask->count].ids,
 					varbinds[answer.count - ask->count].count };
 			const struct line *line = line_after(lines, &after, ids[answer.count],
@@ -817,7 +817,7 @@ an_endless_table_is_stopped_at_its_largest_number_of_rows(void)
 	while (table_next(table, &context, &limit, &ask)) {
 		answer.count = ask.count * ask.max_repetitions;
 		for (size_t i = 0; i < answer.count; i++) {
-			const struct snmp_oid *column = &ask.oids[i % ask.count];
+			const struct snmp_oid *column = &ask.oids[1 + i % ask.count];
 			size_t count = index == 0 ? column->count : column->count - 1;
 
 			memcpy(ids[i], column->ids, count * sizeof ids[i][0]);
@@ -1139,7 +1139,7 @@ answer_twice(struct twice *twice, const struct ask *ask, uint64_t *seed, unsigne
 	twice->count = 0;
 	for (size_t r = 0; r < ask->max_repetitions; r++)
 		for (size_t i = 0; i < ask->count; i++) {
-			size_t row = row_after(&ask->oids[i]) + r, of = i;
+			size_t row = row_after(&ask->oids[1 + i]) + r, of = i;
 			struct snmp_oid column;
 			struct value value;
 
@@ -1147,7 +1147,7 @@ answer_twice(struct twice *twice, const struct ask *ask, uint64_t *seed, unsigne
 				row = throw(seed, INDEXES + 2);
 			if (throw(seed, honest) == 0)
 				of = throw(seed, (unsigned)ask->count);
-			column = (struct snmp_oid){ ask->oids[of].ids, column_arcs(&ask->oids[of]) };
+			column = (struct snmp_oid){ ask->oids[1 + of].ids, column_arcs(&ask->oids[1 + of]) };
 			value = value_of(&column, throw(seed, honest) == 0 ? 16 : row);
 			if (row > INDEXES && throw(seed, 2) == 0)
 				column.count--;
