@@ -315,6 +315,7 @@ take_over(struct main *m, struct inventory *inventory)
 	m->inventory = inventory;
 	if (m->configured)
 		poller_configure(m->poller, inventory_ref(inventory));
+	mem_trim();
 	server_rename(m->server, inventory->poller.name, inventory->poller.run_dir);
 	log_info("reloaded: %zu devices", inventory->device_count);
 	server_reloaded(m->server, NULL);
@@ -415,6 +416,8 @@ begin_polling(bool waited, void *arg)
 		poller_missed(m->poller, REASON_CLOCK_STEP);
 	poller_configure(m->poller, inventory_ref(m->inventory));
 	m->configured = true;
+	/* The replay, lists and tables that grew, what reading the configuration left. */
+	mem_trim();
 }
 
 static void
