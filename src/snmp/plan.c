@@ -111,6 +111,12 @@ plan_close(struct plan *plan, struct plan_shared *shared)
 	plan->form = NULL;
 }
 
+size_t
+plan_objects(const struct plan *plan)
+{
+	return plan->form->count;
+}
+
 static const struct snmp_oid *
 oids_of(const struct plan *plan, const struct group *group, size_t i, size_t *count)
 {

@@ -68,6 +68,8 @@ struct plan {
 void plan_open(struct plan *plan, struct plan_shared *shared, const struct group *group);
 void plan_close(struct plan *plan, struct plan_shared *shared); /* one that is zeroed is fine */
 
+size_t plan_objects(const struct plan *plan); /* it asks for that many in one poll at most */
+
 void plan_begin(struct plan *plan, const struct ask_context *context);
 /* The next question, false when there is none. Asking twice without feeding changes nothing. */
 bool plan_next(struct plan *plan, const struct ask_context *context,

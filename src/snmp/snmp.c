@@ -347,7 +347,7 @@ question_give(struct snmp *snmp, struct question *question)
 static struct question *
 question_hold(struct snmp_device *device, const struct snmp_work *work)
 {
-	bool large = work->table != NULL || work->plan.count > SMALL;
+	bool large = work->table != NULL || plan_objects(&work->plan) > SMALL;
 	struct question *held = device->question, *question;
 
 	if (held != NULL && (held->large || !large))
