@@ -725,7 +725,7 @@ keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	struct rrd_head head;
 	uint64_t kept = 0;
 
-	if (rrd_file_head(place_of(keeper, file), &head, why) == -1) {
+	if (rrd_file_head_ahead(place_of(keeper, file), file->row_count, &head, why) == -1) {
 		/* Which says when it is the disk, or when the file is gone. */
 		result = rrd_file_fill(place_of(keeper, file), why);
 		file->open = result != RRD_DONE && file->open;

@@ -71,6 +71,9 @@ enum rrd_result rrd_file_append(struct rrd_place place, struct append *append,
 /* Of the file that bears that name now; 0: there is none, or the disk does not tell. */
 uint64_t rrd_file_inode(struct rrd_place place);
 int rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why); /* -1 */
+/* The same, and what so many more rows will change of the file is asked for from the disk. */
+int rrd_file_head_ahead(struct rrd_place place, size_t rows, struct rrd_head *head,
+	struct fail *why);
 /* Name of its data source number i, NULL behind the last one. */
 const char *rrd_head_ds(const struct rrd_head *head, size_t i);
 /* Puts a head back. RRD_MISSING: the file is gone, or is not that one, of that shape, or is
