@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -359,6 +360,21 @@ rows_await_next(const struct rows *rows, size_t count)
 	for (size_t i = first; i < first + count && i < rows->before_count; i++) {
 		__builtin_prefetch(rows->before[i], 1);
 		__builtin_prefetch(&rows->before[i]->index_count, 1);
+	}
+}
+
+void
+rows_ahead(const struct rows *rows, unsigned step)
+{
+	size_t at = rows->present_count;
+
+	if (step == 0) {
+		ahead_fetch(rows, sizeof *rows);
+	} else if (step == 1) {
+		if (at < rows->present_room)
+			ahead_fetch(rows->present + at, AHEAD_LINE);
+		if (at < rows->before_count)
+			ahead_fetch(rows->before + at, AHEAD_LINE);
 	}
 }
 

@@ -112,6 +112,8 @@ size_t rows_present(const struct rows *rows);
 struct row *rows_at(const struct rows *rows, size_t slot); /* 0 .. rows_present - 1 */
 /* So many rows are expected next: far apart in memory. */
 void rows_await_next(const struct rows *rows, size_t count);
+/* An answer is read soon: fetches what tells which rows, at step 0 and 1 (base/ahead.h). */
+void rows_ahead(const struct rows *rows, unsigned step);
 /* The end of a poll comes to the row in this slot soon. */
 void rows_await(const struct rows *rows, size_t slot);
 /* Gives each present row its history by its text. */

@@ -850,10 +850,9 @@ session_ahead(void *arg, unsigned step)
 		ahead_fetch(work, sizeof *work);
 		return;
 	}
-	if (step == 3) {
+	if (step == 3)
 		ahead_fetch(work->poll, sizeof *work->poll);
-		ahead_fetch(work->table, AHEAD_LINE);
-	}
+	table_ahead(work->table, step - 3);
 	task_ahead(work->task, step - 3);
 }
 
@@ -1035,10 +1034,11 @@ driver_ahead(const void *arg, unsigned step)
 		ahead_fetch(work, sizeof *work);
 	} else if (step == 1) {
 		ahead_fetch(work->device, sizeof *work->device);
-		ahead_fetch(work->table, 2 * AHEAD_LINE);
 	} else {
 		session_fetch(&work->device->session, step - 2);
 	}
+	if (step > 0)
+		table_ahead(work->table, step - 1);
 }
 
 const struct driver snmp_driver = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/mem.h"
 #include "core/device.h"
@@ -1287,4 +1288,18 @@ size_t
 table_rows(const struct table *table)
 {
 	return rows_present(table->rows);
+}
+
+void
+table_ahead(const struct table *table, unsigned step)
+{
+	if (table == NULL)
+		return;
+	if (step == 0) {
+		ahead_fetch(table, sizeof *table);
+		return;
+	}
+	rows_ahead(table->rows, step - 1);
+	if (step == 1)
+		ahead_fetch(table->columns, table->column_count * sizeof table->columns[0]);
 }

@@ -23,6 +23,9 @@ struct table *table_new(const char *device, const struct group *group, struct st
 	struct fail *why);
 void table_free(struct table *table); /* NULL is fine */
 
+/* A poll begins or an answer is fed soon: fetches what that needs, at steps 0, 1 and 2
+ * (base/ahead.h). NULL is fine. */
+void table_ahead(const struct table *table, unsigned step);
 void table_begin(struct table *table, const struct ask_context *context);
 bool table_next(struct table *table, const struct ask_context *context,
 	const struct ask_limit *limit, struct ask *ask);
