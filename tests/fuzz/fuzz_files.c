@@ -97,7 +97,7 @@ make_series(void)
 static void
 make_journal(struct loop *loop)
 {
-	struct writer_options options = { .state_dir = scratch, .segment_size = 20000 };
+	struct writer_options options = { .state_dir = scratch, .segment_size = 8000 };
 	struct writer_events events = { 0 };
 	struct writer *writer = writer_open(loop, &options, &events, 1, NULL);
 	struct latest *latest = latest_open_writer(scratch, NULL);
