@@ -61,11 +61,11 @@ struct reading {
 	uint32_t point;     /* index into group->points */
 	uint8_t reason;     /* REASON_GOOD, or why there is no value */
 	uint8_t bits;       /* counters: 32 or 64 */
-	uint64_t wrap;      /* counters that begin again after so many counts; 0: 2^bits */
 	bool discontinuity; /* counters: the device restarted or reset since the last reading */
+	bool whole;         /* gauges and states: raw holds the reading (two's complement) */
+	uint64_t wrap;      /* counters that begin again after so many counts; 0: 2^bits */
 	int64_t received;   /* mono ns of the answer */
 	uint64_t raw;       /* counters: the count; else, where whole, the raw reading before scale */
-	bool whole;         /* gauges and states: raw holds the reading (two's complement) */
 	uint64_t milli;     /* counters that arrive as a float ("12.75 kWh"): the count in
 	                     * thousandths, for the rate; 0 = the count is whole */
 	double number;      /* gauges and states: scaled value; ignored for counters */

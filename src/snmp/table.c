@@ -1142,20 +1142,43 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 		row->history->resets++;
 }
 
-/* What take_point does, for a counter that arrived as one in the first of its columns. */
-static inline void
-take_count(const struct table *table, struct row_history *history, const struct cell *cell,
-	struct reading *reading)
+/* What take_point does, for the points from i on that are counters which arrived as such in the
+ * first of their columns. Returns the first that is not, or for which there is no room.
+ *
+ * Only what counts of a counter's reading is set, as there are ten to a row: not its number, its
+ * text, whether it is whole. */
+static size_t
+take_counts(const struct table *table, struct row_history *history, const struct cell *cells,
+	struct values *values, size_t i, double limit)
 {
-	const struct answer *answer = &table->answers[cell->answer];
-	uint16_t *known = &history->generations[reading->point];
-	uint16_t generation = (uint16_t)(answer->generation + history->resets);
+	size_t end = table->group->point_count, count = values->count;
 
-	reading->bits = cell->type == VALUE_COUNTER64 ? 64 : 32;
-	reading->raw = cell->bits;
-	reading->received = answer->received;
-	reading->discontinuity = *known != generation;
-	*known = generation;
+	for (; i < end && count < SAMPLE_BATCH; i++) {
+		const struct chain *chain = &table->chains[1 + i];
+		const struct cell *cell = &cells[chain->first];
+		const struct answer *answer;
+		struct reading *reading;
+		uint16_t generation;
+
+		if (!chain->plain ||
+			(cell->type != VALUE_COUNTER64 && cell->type != VALUE_COUNTER32))
+			break;
+		answer = &table->answers[cell->answer];
+		generation = (uint16_t)(answer->generation + history->resets);
+		reading = &values->list[count++];
+		reading->row = values->row;
+		reading->point = (uint32_t)i;
+		reading->reason = REASON_GOOD;
+		reading->bits = cell->type == VALUE_COUNTER64 ? 64 : 32;
+		reading->discontinuity = history->generations[i] != generation;
+		reading->wrap = reading->milli = 0;
+		reading->received = answer->received;
+		reading->raw = cell->bits;
+		reading->max_rate = chain->carries ? limit : 0;
+		history->generations[i] = generation;
+	}
+	values->count = count;
+	return i;
 }
 
 static void
@@ -1164,23 +1187,14 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	static struct values values; /* not cleared for each row */
 	const struct cell *cells = cell_at(table, row, 0);
 	double limit = octets_limit(table, row);
+	size_t points = table->group->point_count, i = 0;
 
 	values.row = task_row(context->task, row->history->key);
 	judge_mark(table, context, row);
-	for (size_t i = 0; i < table->group->point_count; i++) {
-		struct reading *reading;
-		const struct chain *chain = &table->chains[1 + i];
-		const struct cell *cell = &cells[chain->first];
-
-		if (!chain->plain ||
-			(cell->type != VALUE_COUNTER64 && cell->type != VALUE_COUNTER32)) {
-			take_point(table, context, row, &values, i, limit);
-			continue;
-		}
-		reading = next_value(context, &values);
-		*reading = (struct reading){ .row = values.row, .point = (uint32_t)i,
-			.reason = REASON_GOOD, .max_rate = chain->carries ? limit : 0 };
-		take_count(table, row->history, cell, reading);
+	while (i < points) {
+		i = take_counts(table, row->history, cells, &values, i, limit);
+		if (i < points)
+			take_point(table, context, row, &values, i++, limit);
 	}
 	tell_values(context, &values);
 	tell_infos(table, context, row, values.row);
