@@ -56,6 +56,20 @@ check_size(struct rrd_place place, const struct rrd_shape *shape, struct fail *w
 	return result;
 }
 
+/* Would the store write it? All data sources that the catalogue puts there are asked for. */
+static int
+check_sources(struct rrd_place place, const struct series *const *series, size_t count,
+	struct fail *why)
+{
+	struct rrd_head head = { 0 };
+	int result = rrd_file_head(place, &head, why);
+
+	for (size_t i = 0; i < count && result == 0; i++)
+		result = rrd_head_takes(place, &head, series[i]->ds, why);
+	free(head.bytes);
+	return result;
+}
+
 static int
 check_shape(struct rrd_place place, const struct rrd_shape *shape, const struct series *series,
 	struct fail *why)
@@ -78,11 +92,11 @@ check_shape(struct rrd_place place, const struct rrd_shape *shape, const struct 
 	return -1;
 }
 
-/* One file of one of its series. */
+/* One file with all of its series. */
 static void
-check_file(struct check *check, const struct series *series)
+check_file(struct check *check, const struct series *const *series, size_t count)
 {
-	struct rrd_place place = { check->place->dirs.rrd_dir, series->file };
+	struct rrd_place place = { check->place->dirs.rrd_dir, series[0]->file };
 	struct rrd_shape shape;
 	struct fail why;
 	enum rrd_result result = rrd_file_shape(place, &shape, &why);
@@ -92,15 +106,16 @@ check_file(struct check *check, const struct series *series)
 		check->missing++;
 		return;
 	}
-	if (result == RRD_DONE && check_shape(place, &shape, series, &why) == -1)
+	if (result == RRD_DONE && (check_shape(place, &shape, series[0], &why) == -1 ||
+		check_sources(place, series, count, &why) == -1))
 		result = RRD_BAD;
 	free(shape.ds);
 	if (result == RRD_DONE)
 		return;
 	if (!check->context->json)
 		printf("bad: %s\n", why.text);
-	json_array_append_new(check->bad, json_pack("{s:o, s:o}", "file", doc_text(series->file),
-		"reason", doc_text(why.text)));
+	json_array_append_new(check->bad, json_pack("{s:o, s:o}", "file",
+		doc_text(series[0]->file), "reason", doc_text(why.text)));
 }
 
 static int
@@ -116,9 +131,8 @@ rrd_check(const struct cmd_context *context, int argc, char **argv)
 {
 	struct check check = { .context = context };
 	const struct series **list;
-	const char *last = "";
 	struct place place;
-	size_t count, bad;
+	size_t count, bad, same;
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
 		return cmd_one_glob(&cmd_rrd, "check: ", argv[1]);
@@ -128,11 +142,12 @@ rrd_check(const struct cmd_context *context, int argc, char **argv)
 	check.bad = json_array();
 	list = place_find(&place, argv[1], &count);
 	qsort(list, count, sizeof *list, by_file);
-	for (size_t i = 0; i < count; i++) {
-		if (*list[i]->file == '\0' || strcmp(list[i]->file, last) == 0)
-			continue;
-		last = list[i]->file;
-		check_file(&check, list[i]);
+	for (size_t i = 0; i < count; i += same) {
+		for (same = 1; i + same < count; same++)
+			if (strcmp(list[i + same]->file, list[i]->file) != 0)
+				break;
+		if (*list[i]->file != '\0')
+			check_file(&check, list + i, same);
 	}
 	bad = json_array_size(check.bad);
 	if (context->json)

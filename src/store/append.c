@@ -23,9 +23,7 @@
 #define CARRY_FIRST 64  /* what the newest row got, */
 #define CARRY_FILL 72   /* and those before it would get over a gap */
 /* In a definition. */
-#define TYPE 20
 #define PARAMETERS 40
-#define HEARTBEAT PARAMETERS
 #define LOWEST (PARAMETERS + 8)
 #define HIGHEST (PARAMETERS + 16)
 #define XFF PARAMETERS
@@ -114,8 +112,8 @@ takes_source(const struct append *append, const uint8_t *definition, const uint8
 {
 	double value = double_at(gathered + GATHERED + GATHERED_VALUE);
 
-	return memcmp(definition + TYPE, "GAUGE", sizeof "GAUGE") == 0 &&
-		offsets_number(definition, HEARTBEAT) == (uint64_t)append->step &&
+	return memcmp(definition + OFFSETS_TYPE, "GAUGE", sizeof "GAUGE") == 0 &&
+		offsets_number(definition, OFFSETS_HEARTBEAT) == (uint64_t)append->step &&
 		isnan(double_at(definition + LOWEST)) && isnan(double_at(definition + HIGHEST)) &&
 		offsets_number(gathered, GATHERED + GATHERED_UNKNOWN) == 0 &&
 		(value == 0 || isnan(value));

@@ -568,10 +568,32 @@ shape_has(const struct rrd_shape *shape, const char *ds)
 	return false;
 }
 
+/* A file that somebody else made may be one that we have to leave alone. */
+static enum rrd_result
+check_head(const struct keeper *keeper, const struct pending_file *file,
+	const struct rrd_head *head, struct fail *why)
+{
+	if (rrd_head_takes_all(head))
+		return RRD_DONE;
+	for (size_t i = 0; i < file->ds_count; i++)
+		if (rrd_head_takes(place_of(keeper, file), head, file->ds[i].name, why) == -1)
+			return RRD_BAD;
+	return RRD_DONE;
+}
+
 /* The file is a new one after that, so is its head. */
 static enum rrd_result
 add_ds(struct keeper *keeper, struct pending_file *file, const char *ds, struct fail *why)
 {
+	enum rrd_result result = RRD_DONE;
+	struct rrd_head head;
+
+	if (rrd_file_head(place_of(keeper, file), &head, why) == 0) {
+		result = check_head(keeper, file, &head, why);
+		free(head.bytes);
+	}
+	if (result != RRD_DONE)
+		return result;
 	file->kept = 0;
 	return rrd_file_add(place_of(keeper, file), ds, step_seconds(file), why);
 }
@@ -732,8 +754,10 @@ keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		return result == RRD_DONE ? RRD_LATER : result;
 	}
 	file->in_order = stands_in_order(file, &head);
-	if (head.has_holes)
+	result = check_head(keeper, file, &head, why);
+	if (result == RRD_DONE && head.has_holes)
 		result = rrd_file_fill(place_of(keeper, file), why);
+	file->open = result != RRD_BAD && file->open;
 	if (result == RRD_DONE) {
 		kept = undo_keep(keeper->undo, file->name, &head, file->kept, why);
 		file->open = kept != 0;

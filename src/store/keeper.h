@@ -13,8 +13,9 @@
  * While the folder is missing or read-only everything waits in the journal; when it is back,
  * it is written; what has waited for longer than journal_budget, or would make the journal
  * larger than journal_size, is given up: counted, logged and store-full in the ledger. A file
- * that somebody has locked waits alone. A damaged file, one of another step, one whose last
- * update lies in the future, or one that killed the store three times is left as it is and
+ * that somebody has locked waits alone. A damaged file, one of another step, one with an
+ * archive or data source that we cannot write right (rrd_head_takes), one whose last update
+ * lies in the future, or one that killed the store three times is left as it is and
  * quarantined: its slots still count in the ledger. It is written again when it has become
  * another file. */
 #ifndef PW_KEEPER_H

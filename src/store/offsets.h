@@ -20,6 +20,8 @@
 #define OFFSETS_STEP 40
 
 #define OFFSETS_DEFINITION 120 /* octets of one; its name comes first */
+#define OFFSETS_TYPE 20        /* in that of a data source, as text */
+#define OFFSETS_HEARTBEAT 40   /* in that of a data source, seconds */
 #define OFFSETS_ROWS 24        /* in that of an archive */
 #define OFFSETS_SLOTS 32       /* in that of an archive: slots a row */
 

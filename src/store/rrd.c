@@ -759,6 +759,95 @@ rrd_head_ds(const struct rrd_head *head, size_t i)
 	return name_at(head->bytes, OFFSETS_STATIC + OFFSETS_DEFINITION * i);
 }
 
+static const char *
+archive_function(const struct rrd_head *head, size_t i)
+{
+	return name_at(head->bytes, OFFSETS_STATIC + OFFSETS_DEFINITION *
+		(offsets_number(head->bytes, OFFSETS_DS_COUNT) + i));
+}
+
+/* Of the first archive that is none of AVERAGE, MIN, MAX and LAST; the count when there is none. */
+static size_t
+find_stranger(const struct rrd_head *head)
+{
+	size_t count = offsets_number(head->bytes, OFFSETS_RRA_COUNT), i = 0;
+
+	for (; i < count; i++) {
+		const char *function = archive_function(head, i);
+
+		if (function == NULL || function_named(function) == NULL)
+			break;
+	}
+	return i;
+}
+
+static const uint8_t *
+source_definition(const struct rrd_head *head, size_t i)
+{
+	return head->bytes + OFFSETS_STATIC + OFFSETS_DEFINITION * i;
+}
+
+static bool
+is_gauge(const uint8_t *definition)
+{
+	return memcmp(definition + OFFSETS_TYPE, "GAUGE", sizeof "GAUGE") == 0;
+}
+
+static bool
+beats(const struct rrd_head *head, const uint8_t *definition)
+{
+	return offsets_number(definition, OFFSETS_HEARTBEAT) >=
+		offsets_number(head->bytes, OFFSETS_STEP);
+}
+
+bool
+rrd_head_takes_all(const struct rrd_head *head)
+{
+	size_t count = offsets_number(head->bytes, OFFSETS_DS_COUNT);
+
+	for (size_t i = 0; i < count; i++)
+		if (!is_gauge(source_definition(head, i)) || !beats(head, source_definition(head, i)))
+			return false;
+	return find_stranger(head) == offsets_number(head->bytes, OFFSETS_RRA_COUNT);
+}
+
+static int
+check_source(struct rrd_place place, const struct rrd_head *head, size_t i, struct fail *why)
+{
+	const uint8_t *definition = source_definition(head, i);
+	const char *name = rrd_head_ds(head, i), *type = name_at(definition, OFFSETS_TYPE);
+
+	if (!is_gauge(definition))
+		fail_set(why, "%s/%s: data source %s is %s, values go into a GAUGE: move the file away, or change it with rrdtool tune",
+			place.root, place.file, name, type != NULL ? type : "of no known type");
+	else if (!beats(head, definition))
+		fail_set(why, "%s/%s: data source %s has a heartbeat of %llu s, less than one step, which makes all values unknown: change it with rrdtool tune, or move the file away",
+			place.root, place.file, name,
+			(unsigned long long)offsets_number(definition, OFFSETS_HEARTBEAT));
+	else
+		return 0;
+	return -1;
+}
+
+int
+rrd_head_takes(struct rrd_place place, const struct rrd_head *head, const char *ds,
+	struct fail *why)
+{
+	size_t stranger = find_stranger(head);
+	const char *name;
+
+	if (stranger < offsets_number(head->bytes, OFFSETS_RRA_COUNT)) {
+		name = archive_function(head, stranger);
+		fail_set(why, "%s/%s: RRA %zu is %s, whose rows cannot be written once more after a crash: move the file away, or take out with rrdtool tune what is not AVERAGE, MIN, MAX or LAST",
+			place.root, place.file, stranger, name != NULL ? name : "of no known kind");
+		return -1;
+	}
+	for (size_t i = 0; (name = rrd_head_ds(head, i)) != NULL; i++)
+		if (strcmp(name, ds) == 0)
+			return check_source(place, head, i, why);
+	return 0;
+}
+
 /* Is that file still the one, of that shape, and not older than the head? */
 static bool
 head_fits(const struct rrd_head *head, const struct rrd_head *now)

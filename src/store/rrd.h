@@ -76,6 +76,14 @@ int rrd_file_head_ahead(struct rrd_place place, size_t rows, struct rrd_head *he
 	struct fail *why);
 /* Name of its data source number i, NULL behind the last one. */
 const char *rrd_head_ds(const struct rrd_head *head, size_t i);
+/* May values be written into that data source (which need not be there)? -1 and why, with the way
+ * out: it takes other values than a GAUGE, or would make all of them unknown; or an archive of
+ * the file has rows that depend on more than the slots (Holt-Winters), so that written once
+ * more after a crash they come out otherwise. */
+int rrd_head_takes(struct rrd_place place, const struct rrd_head *head, const char *ds,
+	struct fail *why);
+/* May they into all that there are? Faster than to ask for each. */
+bool rrd_head_takes_all(const struct rrd_head *head);
 /* Puts a head back. RRD_MISSING: the file is gone, or is not that one, of that shape, or is
  * older than the head. RRD_LATER, RRD_REFUSED and why: the disk does not let us. */
 enum rrd_result rrd_file_restore(struct rrd_place place, const struct rrd_head *head,

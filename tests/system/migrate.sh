@@ -89,6 +89,10 @@ check "rrd check is content" $pollwerk rrd check
 : >"$rrd/sw/nobody.rrd"
 check "rrd orphans finds a file that nobody uses" \
 	sh -c "$pollwerk rrd orphans | grep -q '^orphan .* sw/nobody.rrd$'"
+rrdtool tune "$rrd/sw/points.rrd" RRA:HWPREDICT:100:0.1:0.0035:10 >"$work/tuned" 2>&1
+$pollwerk rrd check >"$work/out"
+check "rrd check names a file that the store leaves alone, exit 1" [ $? -eq 1 ]
+check "and what it has" grep -q "^bad: $rrd/sw/points.rrd: RRA [0-9]* is HWPREDICT" "$work/out"
 dd if=/dev/zero of="$rrd/sw/device.rrd" bs=100 count=1 conv=notrunc 2>/dev/null
 $pollwerk rrd check >"$work/out"
 check "rrd check names a damaged file, exit 1" [ $? -eq 1 ]

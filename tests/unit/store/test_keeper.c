@@ -206,6 +206,24 @@ fetch(const char *file, const char *ds, int64_t slot)
 	return found;
 }
 
+static uint8_t *
+read_rrd(const char *file, size_t *size)
+{
+	struct stat info;
+	uint8_t *bytes;
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	fd = open(path, O_RDONLY);
+	CHECK(fd != -1 && fstat(fd, &info) == 0);
+	*size = (size_t)info.st_size;
+	bytes = malloc(*size);
+	CHECK(read(fd, bytes, *size) == info.st_size);
+	close(fd);
+	return bytes;
+}
+
 static bool
 exists(const char *file)
 {
@@ -876,6 +894,82 @@ a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count(v
 	ledger_tally(view, a, 0, INT64_MAX / 2, &tally);
 	CHECK_INT(tally_good(&tally), 5);
 	ledger_close_reader(view);
+	end();
+}
+
+/* What a file has that somebody made in our place, and what is said of it. */
+static void
+leaves_alone(int count, const char **definition, const char *said)
+{
+	const struct series *a, *b;
+	struct ledger_view *view;
+	struct tally tally = { { 0 } };
+	struct store_health health;
+	uint8_t *before, *after;
+	size_t size, size_after;
+	struct fail why;
+	char path[400];
+
+	begin();
+	snprintf(path, sizeof path, "%s/a.rrd", options.rrd_dir);
+	CHECK(rrd_create_r(path, STEP / LOOP_S, (FIRST * STEP) / LOOP_S, count, definition) == 0);
+	a = add_series("d/a", "a.rrd", "a", STEP);
+	b = add_series("d/b", "a.rrd", "b", STEP); /* is not there yet, and is not put there */
+	for (int slot = 1; slot <= 5; slot++) {
+		put(a, slot, 1);
+		put(b, slot, 2);
+	}
+	commit();
+	before = read_rrd("a.rrd", &size);
+	CHECK(keeper_flush(keeper, "a.rrd", &why) == -1);
+	CHECK(strstr(why.text, said) != NULL);
+	keeper_health(keeper, &health);
+	CHECK(health.degraded && health.quarantined == 1);
+	CHECK(strstr(health.reason, said) != NULL);
+	CHECK(keeper_finish(keeper) == 0);
+	after = read_rrd("a.rrd", &size_after);
+	CHECK(size == size_after && memcmp(before, after, size) == 0);
+	view = ledger_open_reader(scratch, NULL);
+	ledger_tally(view, a, 0, INT64_MAX / 2, &tally);
+	CHECK_INT(tally_good(&tally), 5);
+	ledger_close_reader(view);
+	free(before);
+	free(after);
+	end();
+}
+
+static void
+a_file_that_cannot_be_written_right_is_left_alone_by_name(void)
+{
+	leaves_alone(3, (const char *[]){ "DS:a:GAUGE:10:U:U", "RRA:AVERAGE:0.5:1:100",
+		"RRA:HWPREDICT:200:0.1:0.0035:20" }, "a.rrd: RRA 1 is HWPREDICT, whose rows cannot");
+	leaves_alone(2, (const char *[]){ "DS:a:COUNTER:10:U:U", "RRA:AVERAGE:0.5:1:100" },
+		"a.rrd: data source a is COUNTER, values go into a GAUGE");
+	leaves_alone(2, (const char *[]){ "DS:a:GAUGE:9:U:U", "RRA:AVERAGE:0.5:1:100" },
+		"a.rrd: data source a has a heartbeat of 9 s, less than one step");
+}
+
+static void
+an_archive_that_is_put_into_a_file_of_ours_is_found_at_the_next_checkpoint(void)
+{
+	char command[] = "tune", archive[] = "RRA:HWPREDICT:200:0.1:0.0035:20", path[400];
+	char *args[] = { command, path, archive, NULL };
+	const struct series *a;
+	struct fail why;
+
+	begin();
+	a = add_series("d/a", "a.rrd", "a", STEP);
+	put(a, 1, 1);
+	flush("a.rrd");
+	snprintf(path, sizeof path, "%s/a.rrd", options.rrd_dir);
+	CHECK(rrd_tune(3, args) == 0);
+	advance(61 * LOOP_S);
+	go_round();
+	put(a, 2, 2);
+	commit();
+	CHECK(keeper_flush(keeper, "a.rrd", &why) == -1);
+	CHECK(strstr(why.text, "a.rrd: RRA ") != NULL);
+	CHECK(strstr(why.text, " is HWPREDICT") != NULL);
 	end();
 }
 
@@ -1585,24 +1679,6 @@ kills_at_random_lose_no_row_and_change_none(void)
 
 #define PAGE 4096
 
-static uint8_t *
-read_rrd(const char *file, size_t *size)
-{
-	struct stat info;
-	uint8_t *bytes;
-	char path[400];
-	int fd;
-
-	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
-	fd = open(path, O_RDONLY);
-	CHECK(fd != -1 && fstat(fd, &info) == 0);
-	*size = (size_t)info.st_size;
-	bytes = malloc(*size);
-	CHECK(read(fd, bytes, *size) == info.st_size);
-	close(fd);
-	return bytes;
-}
-
 /* Each page is the older or the newer one, as the disk had got to. */
 static void
 tear_rrd(const char *file, const uint8_t *older, const uint8_t *newer, size_t size)
@@ -1818,6 +1894,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal),
 	TEST(a_locked_file_waits_alone_and_keeps_its_order),
 	TEST(a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count),
+	TEST(a_file_that_cannot_be_written_right_is_left_alone_by_name),
+	TEST(an_archive_that_is_put_into_a_file_of_ours_is_found_at_the_next_checkpoint),
 	TEST(a_file_from_the_future_is_left_alone_and_named_with_its_date),
 	TEST(what_waits_for_longer_than_the_budget_is_given_up_and_counted),
 	TEST(what_would_make_the_journal_too_large_is_given_up_and_counted),
