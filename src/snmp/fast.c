@@ -484,8 +484,9 @@ read_asked(const uint8_t *p, const uint8_t *end, const uint8_t *asked, struct va
 	const uint8_t *value = p + 4 + name_size;
 	struct span in;
 
-	/* A length from 0x80 on would begin a longer one: no name has it here. */
-	if ((size_t)(end - p) < 6 + name_size || p[0] != TAG_SEQUENCE ||
+	/* A length from 0x80 on would begin a longer one: no name has it here. Of two that are
+	 * shorter the sum may have it. */
+	if ((size_t)(end - p) < 6 + name_size || p[0] != TAG_SEQUENCE || p[1] >= 0x80 ||
 		memcmp(p + 2, asked + 2, 2 + name_size) != 0 || value[1] >= 0x80 ||
 		p[1] != name_size + value[1] + 4 || (size_t)(end - value) < value[1] + 2u)
 		return NULL;

@@ -251,6 +251,40 @@ reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed(void)
 	fast_room_free(&names);
 }
 
+/* A varbind's length in one octet, its top bit set or not: with it there it says how many octets
+ * of a length follow, and they do not. */
+static void
+takes_no_length_of_one_octet_that_is_the_sum_of_two_and_needs_more(void)
+{
+	static const uint32_t ids[] = { 1, 3, 6, 1, 2, 1, 1, 1, 0 };
+	static const uint8_t name[] = { 0x06, 8, 0x2b, 6, 1, 2, 1, 1, 1, 0 };
+	struct snmp_oid asked = { ids, 9 };
+	struct session_request request = { .op = SESSION_GET, .oids = &asked, .count = 1 };
+	struct fast_room whole = { .varbinds = NULL }, answer = { .varbinds = NULL };
+	size_t count, answered;
+
+	request.list = fast_write_list(&asked, 1, &request.list_size);
+	for (size_t text = 0; text < 0x80; text++) {
+		size_t size = 2 + sizeof name + 2 + text;
+		uint8_t *bytes = calloc(1, size);
+		struct ber_peek peek = { .list = bytes, .list_size = size };
+		bool sound = size - 2 < 0x80;
+
+		bytes[0] = 0x30;
+		bytes[1] = (uint8_t)(size - 2);
+		memcpy(bytes + 2, name, sizeof name);
+		bytes[2 + sizeof name] = 0x04;
+		bytes[3 + sizeof name] = (uint8_t)text;
+		CHECK((fast_read(&peek, &whole, &count) == 0) == sound);
+		CHECK((fast_read_answer(&peek, &answer, &request, &answered) == 0) == sound);
+		CHECK(!sound || (answered == 1 && answer.varbinds[0].value.size == text));
+		free(bytes);
+	}
+	free((void *)(uintptr_t)request.list);
+	fast_room_free(&whole);
+	fast_room_free(&answer);
+}
+
 /* The question is written, each name of the answer is expected or is not: the arcs are the same. */
 static void
 reads_the_same_beside_the_written_question_whichever_octet_is_changed(void)
@@ -332,4 +366,5 @@ RUN_TESTS(TEST(writes_a_get_as_snmpget_does),
 	TEST(refuses_what_ber_peek_refuses_whichever_octet_is_changed),
 	TEST(reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed),
 	TEST(reads_the_same_beside_the_written_question_whichever_octet_is_changed),
+	TEST(takes_no_length_of_one_octet_that_is_the_sum_of_two_and_needs_more),
 	TEST(names_are_as_large_and_as_equal_as_looking_at_each_arc_says))
