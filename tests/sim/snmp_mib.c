@@ -148,7 +148,7 @@ row_fill(struct row *row, uint32_t number, uint32_t index, int64_t since)
 }
 
 void
-mib_open(struct mib *m, unsigned agent, const struct rates *rates, size_t rows,
+mib_begin(struct mib *m, unsigned agent, const struct rates *rates, size_t rows,
 	uint32_t step, int64_t epoch)
 {
 	encode_prefixes();
@@ -160,7 +160,7 @@ mib_open(struct mib *m, unsigned agent, const struct rates *rates, size_t rows,
 }
 
 void
-mib_close(struct mib *m)
+mib_end(struct mib *m)
 {
 	struct override *next;
 

@@ -51,9 +51,9 @@ struct place {
 	uint32_t index; /* 0 for scalars */
 };
 
-void mib_open(struct mib *m, unsigned agent, const struct rates *rates, size_t rows,
+void mib_begin(struct mib *m, unsigned agent, const struct rates *rates, size_t rows,
 	uint32_t step, int64_t epoch);
-void mib_close(struct mib *m);
+void mib_end(struct mib *m);
 
 /* The instance with exactly this OID; *object tells whether at least the object is known. */
 bool mib_find(const struct mib *m, const uint32_t *oid, size_t length, struct place *p,

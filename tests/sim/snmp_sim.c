@@ -586,7 +586,7 @@ server_open(struct server *s, struct options *o)
 	s->epoch = o->epoch < 0 ? sim_wall() : (int64_t)(o->epoch * 1e9);
 	s->agents = sim_zero(s->count, sizeof *s->agents);
 	for (unsigned i = 0; i < s->count; i++)
-		mib_open(&s->agents[i].mib, i + 1, &s->rates, (size_t)o->ifs,
+		mib_begin(&s->agents[i].mib, i + 1, &s->rates, (size_t)o->ifs,
 			(uint32_t)o->step, s->epoch);
 	sim_open(&s->sim, o->control);
 	s->sim.command = on_command;
@@ -609,7 +609,7 @@ server_close(struct server *s)
 	close(s->fd);
 	close(s->other_fd);
 	for (unsigned i = 0; i < s->count; i++)
-		mib_close(&s->agents[i].mib);
+		mib_end(&s->agents[i].mib);
 	free(s->agents);
 	sim_close(&s->sim);
 }

@@ -73,7 +73,7 @@ bed_agent_new(struct loop *loop, const char *address, size_t rows, uint32_t step
 	if (net_addr_parse(address, 161, &bed->address, NULL) == -1)
 		sim_die("%s: no address", address);
 	bed->source = bed->address;
-	mib_open(&bed->agent.mib, 1, &bed->rates, rows, step, loop_wall(loop) - 3600 * LOOP_S);
+	mib_begin(&bed->agent.mib, 1, &bed->rates, rows, step, loop_wall(loop) - 3600 * LOOP_S);
 	net_sim_udp(&bed->address, asked, bed);
 	return bed;
 }
@@ -81,8 +81,14 @@ bed_agent_new(struct loop *loop, const char *address, size_t rows, uint32_t step
 void
 bed_agent_free(struct bed_agent *bed)
 {
-	mib_close(&bed->agent.mib);
+	mib_end(&bed->agent.mib);
 	free(bed);
+}
+
+void
+bed_at(struct bed_agent *bed, struct loop *loop)
+{
+	bed->loop = loop;
 }
 
 void

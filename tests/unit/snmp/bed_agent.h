@@ -16,6 +16,7 @@ struct bed_agent;
 struct bed_agent *bed_agent_new(struct loop *loop, const char *address, size_t rows,
 	uint32_t step);
 void bed_agent_free(struct bed_agent *agent);
+void bed_at(struct bed_agent *agent, struct loop *loop); /* the one that time goes on in */
 /* "drop=1 count=2": see the simulator's help. The test fails when it does not know it. */
 void bed_faults(struct bed_agent *agent, const char *words);
 /* Answers come from this address instead; NULL: from the agent's own. */
