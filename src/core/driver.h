@@ -38,6 +38,8 @@ struct driver {
 	/* start() comes soon, for some others as well: fetches what it needs (base/ahead.h), one
 	 * pointer deeper at each step from 0 to DRIVER_STEPS - 1. Changes nothing. May be NULL. */
 	void (*ahead)(const void *work, unsigned step);
+	bool gathers; /* asks nobody: tells what polls of others brought, so that a device which it
+	               * calls silent explains nothing */
 };
 #define DRIVER_STEPS 4
 

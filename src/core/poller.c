@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/device.h"
 #include "core/feed.h"
+#include "core/kin.h"
 #include "core/series.h"
 #include "core/task.h"
 
@@ -70,6 +71,7 @@ free_unit(struct unit *unit)
 		track_forget(poller, &unit->tracks[i]);
 	free_infos(unit->infos);
 	free(unit->trouble);
+	free(unit->parents);
 	inventory_unref(unit->inventory);
 	free(unit);
 }
@@ -184,7 +186,7 @@ restore_rows(struct poller *poller, const struct arrivals *arrivals)
 
 static struct unit *
 unit_new(struct poller *poller, struct inventory *inventory, const struct device *device,
-	uint8_t gap)
+	uint8_t gap, struct kin_rank rank)
 {
 	struct unit *unit = mem_zero(sizeof *unit + device->group_count * sizeof *unit->tasks);
 
@@ -195,7 +197,7 @@ unit_new(struct poller *poller, struct inventory *inventory, const struct device
 	unit->gap = gap;
 	unit->last_rtt = unit->last_loss = UNIT_UNKNOWN;
 	for (size_t i = 0; i < device->group_count; i++)
-		task_init(&unit->tasks[unit->task_count++], unit, &device->groups[i], gap);
+		task_init(&unit->tasks[unit->task_count++], unit, &device->groups[i], gap, rank);
 	return unit;
 }
 
@@ -228,9 +230,64 @@ drop_changed(struct poller *poller, const struct inventory *inventory, bool *sta
 	poller->unit_count = count;
 }
 
+static bool
+has_parents(const struct unit *unit)
+{
+	return unit->device->parents != NULL && unit->device->parents[0] != NULL;
+}
+
+/* One that is not polled is never known to be down, so then none needs to be looked at. */
+static struct unit **
+find_parents(const struct unit *unit, const struct inventory *inventory, struct unit **by_index)
+{
+	const char *const *names = unit->device->parents;
+	struct unit **parents;
+	size_t count = 0;
+
+	while (names[count] != NULL)
+		count++;
+	parents = mem_array(count + 1, sizeof(struct unit *));
+	for (size_t i = 0; i < count; i++) {
+		const struct device *device = inventory_find(inventory, names[i]);
+
+		if (device != NULL)
+			parents[i] = by_index[device - inventory->devices];
+		if (parents[i] == NULL) {
+			free(parents);
+			return NULL;
+		}
+	}
+	return parents;
+}
+
+/* Of all, as a unit that stays may have a parent that a reload has made anew. */
+static void
+link_parents(struct poller *poller, const struct inventory *inventory)
+{
+	struct unit **by_index = NULL;
+
+	for (uint32_t u = 0; u < poller->unit_count; u++)
+		if (has_parents(poller->units[u]))
+			by_index = by_index != NULL ? by_index :
+				mem_array(inventory->device_count, sizeof(struct unit *));
+	for (uint32_t u = 0; by_index != NULL && u < poller->unit_count; u++) {
+		const char *name = poller->units[u]->device->name;
+
+		by_index[inventory_find(inventory, name) - inventory->devices] = poller->units[u];
+	}
+	for (uint32_t u = 0; u < poller->unit_count; u++) {
+		struct unit *unit = poller->units[u];
+
+		free(unit->parents);
+		unit->parents = has_parents(unit) ? find_parents(unit, inventory, by_index) : NULL;
+	}
+	free(by_index);
+}
+
 void
 poller_configure(struct poller *poller, struct inventory *inventory)
 {
+	struct kin_rank *ranks = kin_ranks(inventory);
 	uint8_t gap = poller->inventory == NULL ? poller->missed : REASON_CONFIG;
 	struct arrivals arrivals = { inventory,
 		mem_array(inventory->device_count, sizeof(struct unit *)) };
@@ -242,8 +299,11 @@ poller_configure(struct poller *poller, struct inventory *inventory)
 	for (size_t i = 0; i < inventory->device_count; i++)
 		if (!stays[i])
 			poller->units[poller->unit_count++] = arrivals.units[i] =
-				unit_new(poller, inventory, &inventory->devices[i], gap);
+				unit_new(poller, inventory, &inventory->devices[i], gap,
+					ranks == NULL ? (struct kin_rank){ 0 } : ranks[i]);
+	free(ranks);
 	poller->units = mem_grow(poller->units, poller->unit_count, sizeof(struct unit *));
+	link_parents(poller, inventory);
 	restore_rows(poller, &arrivals);
 	for (size_t i = 0; i < inventory->device_count; i++)
 		if (arrivals.units[i] != NULL)

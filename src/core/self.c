@@ -162,4 +162,4 @@ start(void *arg, bool cautious)
 }
 
 const struct driver self_driver = { .name = "self", .open = open_group, .close = close_group,
-	.start = start, .cancel = cancel };
+	.start = start, .cancel = cancel, .gathers = true };

@@ -365,6 +365,17 @@ tracks_of(struct task *task, const struct reading *reading)
 		&task->rows->list[reading->row]->tracks;
 }
 
+/* No answer from behind parents that are down is the parents' fault. */
+static uint8_t
+lost_as(const struct task *task, uint8_t reason)
+{
+	bool silent = reason == REASON_TIMEOUT || reason == REASON_UNREACHABLE ||
+		reason == REASON_BREAKER;
+
+	return silent && task->answered == 0 && unit_behind(task->unit) ? REASON_PARENT_DOWN :
+		reason;
+}
+
 /* What becomes of a reading; of a counter's with the base that it had until then. */
 static inline void
 read_item(const struct task *task, const struct reading *reading, const struct latest_base *former,
@@ -374,8 +385,10 @@ read_item(const struct task *task, const struct reading *reading, const struct l
 
 	*item = (struct sample_item){ .value = (double)NAN, .reason = reading->reason,
 		.kind = (uint8_t)point->kind };
-	if (reading->reason != REASON_GOOD)
+	if (reading->reason != REASON_GOOD) {
+		item->reason = lost_as(task, reading->reason);
 		return;
+	}
 	item->raw = reading->raw;
 	item->has_raw = point->kind == POINT_COUNTER || reading->whole;
 	if (point->kind == POINT_TEXT)
@@ -691,6 +704,8 @@ task_done(struct task *task, uint8_t rest)
 	if (!task->busy)
 		return;
 	wall = loop_wall(poller->parts.loop);
+	rest = lost_as(task, rest);
+	task->unanswered = lost_as(task, task->unanswered);
 	/* A driver that says "good" for what it has not read would hide a gap. */
 	unread = rest == REASON_GOOD ? REASON_BAD_REPLY : rest;
 	close_unread(task, unread, wall);
@@ -744,7 +759,8 @@ begin(struct task *task, int64_t slot)
 		refuse_later(task);
 	else
 		poller->parts.drivers[task->driver].driver->start(task->work,
-			(task->unit->silent & driver_bit(task)) != 0);
+			(task->unit->silent & driver_bit(task)) != 0 ||
+				unit_behind(task->unit));
 }
 
 static int64_t
@@ -861,7 +877,8 @@ driver_index(const struct poller *poller, const struct driver *driver)
 }
 
 void
-task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap)
+task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap,
+	struct kin_rank rank)
 {
 	const char *name = unit->device->name;
 	int64_t ticks = group->interval / LOOP_TICK;
@@ -874,7 +891,7 @@ task_init(struct task *task, struct unit *unit, const struct group *group, uint8
 	task->base = group->interval == unit->device->interval &&
 		(group->driver != &self_driver || unit->device->group_count == 1);
 	if (!group->align)
-		task->phase = (uint32_t)(str_hash(name, strlen(name)) % (uint64_t)ticks);
+		task->phase = kin_phase(rank, str_hash(name, strlen(name)), (uint64_t)ticks);
 	loop_timer_init(&task->timer, fire, task);
 	task->due = next_slot(task, loop_wall(unit->poller->parts.loop));
 	if (has_rows(task))

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/loop.h"
 #include "core/driver.h"
+#include "core/kin.h"
 #include "core/poller.h"
 #include "core/tracks.h"
 
@@ -99,6 +100,7 @@ struct unit {
 	struct inventory *inventory; /* one reference */
 	struct trouble *trouble;     /* NULL: none */
 	struct unit_infos *infos;    /* NULL: none */
+	struct unit **parents;       /* NULL-ended; NULL: none, or not all are polled */
 	struct task tasks[];
 };
 #define UNIT_UNKNOWN UINT32_MAX
@@ -125,7 +127,8 @@ struct poller {
 
 /* task.c */
 void task_prepare(struct poller *poller); /* before the first of its tasks */
-void task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap);
+void task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap,
+	struct kin_rank rank);
 void task_close(struct task *task);  /* remembers its next slots in poller->recovered */
 void task_open(struct task *task);   /* once the driver's device state is there */
 void task_schedule(struct task *task); /* sets due and timer from the clock */
@@ -143,6 +146,8 @@ const struct series *track_series(const struct poller *poller, const struct trac
 void track_forget(struct poller *poller, const struct track *track);
 
 /* unit.c: up, rtt and loss */
+/* All its parents are known to be down, and it has not answered since: its silence is theirs. */
+bool unit_behind(const struct unit *unit);
 void unit_open_health(struct unit *unit);
 void unit_begin(struct unit *unit, int64_t slot);
 void unit_end(struct unit *unit, struct task *task, uint8_t rest);

@@ -138,6 +138,44 @@ unit_state(const struct unit *unit, int driver)
 	return NULL;
 }
 
+/* Is it only known by what polls of others brought? */
+static bool
+only_gathers(const struct unit *unit)
+{
+	for (size_t i = 0; i < unit->task_count; i++)
+		if (!unit->poller->parts.drivers[unit->tasks[i].driver].driver->gathers)
+			return false;
+	return true;
+}
+
+/* Is the way cut there since somebody behind it answered at `answered_at`? Whoever answers later
+ * has another way, or the parent forwards though it does not answer us. */
+static bool
+is_cut(const struct unit *parent, int64_t answered_at)
+{
+	return parent->up == 0 && !parent->paused && parent->trouble->down_since >= answered_at;
+}
+
+/* A line is down when all its units are silent: it is not why they are, but what the line is
+ * behind may be. Parents make no circles: config refuses them. */
+static bool
+behind(const struct unit *unit, int64_t answered_at)
+{
+	if (unit->parents == NULL)
+		return false;
+	for (struct unit *const *parent = unit->parents; *parent != NULL; parent++)
+		if (only_gathers(*parent) ? !behind(*parent, answered_at) :
+				!is_cut(*parent, answered_at))
+			return false;
+	return true;
+}
+
+bool
+unit_behind(const struct unit *unit)
+{
+	return behind(unit, unit->answered_at);
+}
+
 static const char *
 last_error(const struct unit *unit)
 {
@@ -162,6 +200,20 @@ say_back(struct unit *unit, int64_t silence)
 		log_info("%s (%s): answers again after %s, %u polls missed", unit->device->name,
 			unit->device->address, str_time_span(span, sizeof span, silence),
 			unit->trouble->missed);
+}
+
+/* Of a device behind others that are down its own time-out says less than who they are. */
+static void
+note_behind(struct unit *unit)
+{
+	const struct unit *root = unit;
+
+	if (!unit_behind(unit))
+		return;
+	while (unit_behind(root))
+		root = root->parents[0];
+	snprintf(unit_trouble(unit)->last_error, UNIT_ERROR, "behind %s, which is down",
+		root->device->name);
 }
 
 static void
@@ -226,6 +278,8 @@ judge(struct unit *unit)
 			(const double[]){ unit->answered > 0, rtt, loss });
 		unit->last_rtt = kept_as(rtt, RTT_UNIT);
 		unit->last_loss = kept_as(loss, LOSS_UNIT);
+		if (unit->answered == 0)
+			note_behind(unit);
 		change_state(unit, unit->answered > 0);
 	}
 	unit->asked = unit->answered = 0;

@@ -118,4 +118,4 @@ start(void *arg, bool cautious)
 }
 
 const struct driver linedev_driver = { .name = "line", .open = open_group, .close = close_group,
-	.start = start, .cancel = cancel };
+	.start = start, .cancel = cancel, .gathers = true };

@@ -29,6 +29,8 @@ static struct {
 	double value;
 	uint64_t count, milli, retries, strays, drops;
 	unsigned steps;
+	const char *dead[4]; /* names of those that do not answer */
+	const char *idle;    /* of one that is not asked, on purpose */
 	const void *shown;
 	int starts, cancels, cautious;
 } script;
@@ -47,6 +49,15 @@ script_attach(void *env, const struct device *device, struct fail *why)
 	return strcmp(device->name, "refused") == 0 ? NULL : mem_zero(1);
 }
 
+static bool
+script_is_dead(const struct task *task)
+{
+	for (int i = 0; i < 4; i++)
+		if (script.dead[i] != NULL && strcmp(script.dead[i], task_device(task)->name) == 0)
+			return true;
+	return false;
+}
+
 static void
 script_answer(void *arg)
 {
@@ -58,6 +69,19 @@ script_answer(void *arg)
 		.bits = 64, .row = TASK_SCALAR, .whole = script.whole };
 
 	work->busy = false;
+	if (script.idle != NULL && strcmp(script.idle, task_device(task)->name) == 0) {
+		task_done(task, REASON_PAUSED);
+		return;
+	}
+	if (script_is_dead(task)) {
+		task_exchange(task, false, 0);
+		/* every other time it is told point by point */
+		reading.reason = REASON_UNREACHABLE;
+		if (script.starts % 2 == 0)
+			task_reading(task, &reading);
+		task_done(task, REASON_UNREACHABLE);
+		return;
+	}
 	if (!script.unasked)
 		task_exchange(task, script.answers, 3 * LOOP_MS);
 	if (script.unanswered != REASON_GOOD)
@@ -150,6 +174,10 @@ static const struct driver script_driver = { .name = "script", .attach = script_
 	.detach = script_detach, .open = script_open, .close = script_close,
 	.start = script_start, .cancel = script_cancel, .count = script_count,
 	.ahead = script_ahead };
+/* As a line: it knows what others' polls brought. */
+static const struct driver gather_driver = { .name = "gather", .attach = script_attach,
+	.detach = script_detach, .open = script_open, .close = script_close,
+	.start = script_start, .cancel = script_cancel, .ahead = script_ahead, .gathers = true };
 
 /* ---- what came out ---- */
 
@@ -261,7 +289,8 @@ start_process(void)
 	feed_add(&feed, &listener);
 	parts = (struct poller_parts){ .loop = loop, .catalogue = catalogue, .latest = latest,
 		.feed = &feed, .ended = count_ended, .frozen = frozen,
-		.drivers = { { &script_driver, NULL }, { &self_driver, &self } }, .driver_count = 2 };
+		.drivers = { { &script_driver, NULL }, { &self_driver, &self },
+			{ &gather_driver, NULL } }, .driver_count = 3 };
 	poller = poller_new(&parts);
 }
 
@@ -502,6 +531,176 @@ rtt_is_lost_for_the_reason_for_which_nothing_was_answered(void)
 	script.answers = true;
 	loop_sim_for(loop, 10 * LOOP_S);
 	CHECK_INT(count_reason(rtt, REASON_GOOD), 1);
+	finish();
+}
+
+/* ---- those that are reached through others ---- */
+
+static const struct group line_group = { .name = "line", .interval = 10 * LOOP_S, .suffix = "",
+	.profile = "standard", .driver = &gather_driver, .points = scalars, .point_count = 1 };
+static const char *const behind_switch[] = { "sw-hall3", NULL };
+static const char *const behind_both[] = { "sw-hall3", "sw-hall4", NULL };
+static const char *const behind_line[] = { "gw-7", NULL };
+
+static void
+configure_family(int which, uint64_t fingerprint, const char *second,
+	const char *const *second_parents, const char *const *parents)
+{
+	static struct device families[2][3];
+	struct device *family = families[which];
+
+	family[0] = family[1] = family[2] = device;
+	family[0].name = "press-3";
+	family[0].parents = parents;
+	family[1].name = second;
+	family[1].parents = second_parents;
+	if (second_parents != no_parents)
+		family[1].groups = &line_group;
+	family[2].name = "sw-hall3";
+	family[0].fingerprint = family[1].fingerprint = 1;
+	family[2].fingerprint = fingerprint;
+	inventories[which] = (struct inventory){ .devices = family, .device_count = 3,
+		.references = 1 };
+	poller_configure(poller, &inventories[which]);
+}
+
+static struct device_view press_view;
+
+static void
+keep_press(const struct device_view *view, void *arg)
+{
+	(void)arg;
+	if (strcmp(view->name, "press-3") == 0)
+		press_view = *view;
+}
+
+static void
+begin_family(const char *second, const char *const *second_parents, const char *const *parents)
+{
+	begin("press-3", 1);
+	configure_family(0, 1, second, second_parents, parents);
+	loop_sim_for(loop, 20 * LOOP_S);
+}
+
+static void
+a_device_without_an_answer_behind_a_dead_parent_is_parent_down_from_the_same_slot_on(void)
+{
+	begin_family("sw-hall4", no_parents, behind_switch);
+	script.dead[0] = "press-3";
+	script.dead[1] = "sw-hall3";
+	script.cautious = 0;
+	loop_sim_for(loop, 50 * LOOP_S);
+	CHECK_INT(count_reason(id_of("sw-hall3/temp"), REASON_UNREACHABLE), 5);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PARENT_DOWN), 5);
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_PARENT_DOWN), 5);
+	CHECK_INT(count_reason(id_of("press-3/rtt"), REASON_PARENT_DOWN), 5);
+	CHECK_INT(count_reason(id_of("press-3/up"), REASON_GOOD), 7);
+	CHECK_NEAR(seen.value[id_of("press-3/up")], 0, 0);
+	/* the switch from the second slot on, what is behind it from the first */
+	CHECK_INT(script.cautious, 4 + 5);
+	CHECK_INT(count_reason(id_of("sw-hall4/temp"), REASON_GOOD), 7);
+	poller_each_device(poller, keep_press, NULL);
+	CHECK_STR(press_view.state, "down");
+	CHECK_STR(press_view.last_error, "behind sw-hall3, which is down");
+	finish();
+}
+
+static void
+behind_a_parent_that_is_back_all_are_asked_in_the_same_slot(void)
+{
+	begin_family("sw-hall4", no_parents, behind_switch);
+	script.dead[0] = "press-3";
+	script.dead[1] = "sw-hall3";
+	loop_sim_for(loop, 50 * LOOP_S);
+	script.dead[0] = script.dead[1] = NULL;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PARENT_DOWN), 5);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 3);
+	/* and who is silent on his own then says so */
+	script.dead[0] = "press-3";
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 1);
+	finish();
+}
+
+static void
+with_two_parents_both_have_to_be_down(void)
+{
+	begin_family("sw-hall4", no_parents, behind_both);
+	script.dead[0] = "press-3";
+	script.dead[1] = "sw-hall3";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 3);
+	script.dead[2] = "sw-hall4";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 3);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PARENT_DOWN), 3);
+	finish();
+}
+
+static void
+a_parent_of_which_nothing_is_known_explains_nothing(void)
+{
+	begin("press-3", 1);
+	script.idle = "sw-hall3";
+	script.dead[0] = "press-3";
+	configure_family(0, 1, "sw-hall4", no_parents, behind_switch);
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 3);
+	/* nor one that was down when it was left alone */
+	script.dead[1] = "sw-hall3";
+	script.idle = NULL;
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PARENT_DOWN), 2);
+	script.idle = "sw-hall3";
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 5);
+	finish();
+}
+
+/* A switch whose agent is dead, and which forwards. */
+static void
+who_answered_since_the_parent_is_down_is_silent_on_his_own(void)
+{
+	begin_family("sw-hall4", no_parents, behind_switch);
+	script.dead[1] = "sw-hall3";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 5);
+	script.dead[0] = "press-3";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 3);
+	finish();
+}
+
+static void
+a_line_is_no_reason_for_its_units_but_what_it_is_behind_is(void)
+{
+	begin_family("gw-7", behind_switch, behind_line);
+	script.dead[0] = "press-3";
+	script.dead[1] = "gw-7";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 3);
+	script.dead[2] = "sw-hall3";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_UNREACHABLE), 3);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PARENT_DOWN), 3);
+	CHECK_INT(count_reason(id_of("gw-7/temp"), REASON_PARENT_DOWN), 3);
+	poller_each_device(poller, keep_press, NULL);
+	CHECK_STR(press_view.last_error, "behind sw-hall3, which is down");
+	finish();
+}
+
+static void
+a_reload_that_makes_a_parent_anew_keeps_what_is_behind_it(void)
+{
+	begin_family("sw-hall4", no_parents, behind_switch);
+	script.dead[0] = "press-3";
+	script.dead[1] = "sw-hall3";
+	loop_sim_for(loop, 20 * LOOP_S);
+	configure_family(1, 2, "sw-hall4", no_parents, behind_switch);
+	CHECK_INT(script.cancels, 0);
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PARENT_DOWN), 5);
 	finish();
 }
 
@@ -875,6 +1074,13 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
 	TEST(rtt_is_lost_for_the_reason_for_which_nothing_was_answered),
+	TEST(a_device_without_an_answer_behind_a_dead_parent_is_parent_down_from_the_same_slot_on),
+	TEST(behind_a_parent_that_is_back_all_are_asked_in_the_same_slot),
+	TEST(with_two_parents_both_have_to_be_down),
+	TEST(a_parent_of_which_nothing_is_known_explains_nothing),
+	TEST(who_answered_since_the_parent_is_down_is_silent_on_his_own),
+	TEST(a_line_is_no_reason_for_its_units_but_what_it_is_behind_is),
+	TEST(a_reload_that_makes_a_parent_anew_keeps_what_is_behind_it),
 	TEST(a_device_that_is_left_alone_on_purpose_is_paused_and_not_down),
 	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
