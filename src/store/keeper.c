@@ -765,17 +765,32 @@ keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	}
 	if (kept != 0) {
 		file->kept = kept;
+		file->inode = head.inode;
 		note_file(&keeper->noted[keeper->checkpointing], file);
 	}
 	free(head.bytes);
 	return result;
 }
 
+/* Somebody put another one in its place, or none: what is known of the former one, the order of its
+ * data sources and the head in the undo log, is not about this one. */
+static void
+look_whether_replaced(const struct keeper *keeper, struct pending_file *file)
+{
+	if (!is_kept(keeper, file) || rrd_file_inode(place_of(keeper, file)) == file->inode)
+		return;
+	file->open = false;
+	file->kept = 0;
+}
+
 /* Opens the file and sees to its head in the undo log, where it is durable after undo_sync. */
 static enum rrd_result
 prepare_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 {
-	enum rrd_result result = file->open ? RRD_DONE : open_file(keeper, file, why);
+	enum rrd_result result;
+
+	look_whether_replaced(keeper, file);
+	result = file->open ? RRD_DONE : open_file(keeper, file, why);
 
 	if (result != RRD_DONE || is_kept(keeper, file))
 		return result;

@@ -1123,6 +1123,33 @@ a_file_that_was_taken_away_is_begun_anew(void)
 }
 
 static void
+a_file_that_takes_the_place_of_another_gets_each_value_by_its_name(void)
+{
+	const char *definition[] = { "DS:b:GAUGE:10:U:U", "DS:a:GAUGE:10:U:U",
+		"RRA:AVERAGE:0.5:1:100" };
+	const struct series *a, *b;
+	char path[400], other[400];
+
+	begin();
+	a = add_series("d/a", "a.rrd", "a", STEP);
+	b = add_series("d/b", "a.rrd", "b", STEP);
+	put(a, 1, 10);
+	put(b, 1, 20);
+	flush("a.rrd");
+	snprintf(path, sizeof path, "%s/a.rrd", options.rrd_dir);
+	snprintf(other, sizeof other, "%s/other.rrd", options.rrd_dir);
+	/* As far as ours, so that nothing but the names tells them apart. */
+	CHECK(rrd_create_r(other, STEP / LOOP_S, (FIRST + 1) * (STEP / LOOP_S), 3, definition) == 0);
+	CHECK(rename(other, path) == 0);
+	put(a, 2, 11);
+	put(b, 2, 21);
+	flush("a.rrd");
+	CHECK(fetch("a.rrd", "a", 2) == 11 && fetch("a.rrd", "b", 2) == 21);
+	CHECK(keeper_finish(keeper) == 0);
+	end();
+}
+
+static void
 a_slot_far_ahead_of_the_clock_is_held_back(void)
 {
 	const struct series *a;
@@ -1900,6 +1927,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(what_waits_for_longer_than_the_budget_is_given_up_and_counted),
 	TEST(what_would_make_the_journal_too_large_is_given_up_and_counted),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
+	TEST(a_file_that_takes_the_place_of_another_gets_each_value_by_its_name),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(a_store_whose_own_clock_is_wrong_believes_the_pollers),
 	TEST(a_jump_of_ten_years_keeps_the_history_under_another_name),
