@@ -269,6 +269,127 @@ samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back(void)
 	end();
 }
 
+/* ---- rows of any kind ---- */
+
+#define DRAWN 6000
+
+static struct drawn {
+	uint32_t series;
+	uint8_t reason;
+	bool has_raw;
+	int64_t slot, received;
+	double value;
+	uint64_t raw;
+} drawn[DRAWN];
+static size_t drawn_count;
+static uint64_t seed;
+
+static uint64_t
+draw(uint64_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return (seed >> 20) % below;
+}
+
+static void
+draw_item(struct sample_item *item)
+{
+	static const double values[] = { 0, -0.0, 1.5, 1e308, -5e-324, (double)INFINITY };
+
+	if (draw(6) == 0)
+		item->has_raw = !item->has_raw;
+	if (draw(6) == 0)
+		item->reason = draw(2) == 0 ? REASON_GOOD : REASON_TIMEOUT;
+	item->raw = draw(UINT64_MAX);
+	item->value = item->reason == REASON_GOOD && draw(20) > 0 ? values[draw(6)] : (double)NAN;
+}
+
+/* Neighbours, of which it takes a part as one batch and a part one by one. */
+static void
+put_drawn(uint32_t first, uint32_t count, int64_t slot, int64_t received)
+{
+	static struct sample_item items[SAMPLE_BATCH];
+	struct sample_batch batch = { .first = first, .count = count, .slot = slot, .step = LOOP_S,
+		.received = received, .items = items };
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct series series = { .id = first + i, .step = LOOP_S };
+		struct sample sample = { .series = &series, .slot = slot, .received = received };
+
+		draw_item(&items[i]);
+		sample.reason = items[i].reason;
+		sample.value = items[i].value;
+		sample.has_raw = items[i].has_raw;
+		sample.raw = items[i].raw;
+		drawn[drawn_count++] = (struct drawn){ first + i, sample.reason, sample.has_raw, slot,
+			received, sample.value, sample.raw };
+		if (slot % 3 == 0)
+			CHECK(writer_sample(writer, &sample) > 0);
+	}
+	if (slot % 3 != 0)
+		CHECK(writer_batch(writer, &batch) > 0);
+}
+
+static void
+check_drawn(const struct record *record, size_t *at)
+{
+	struct record_samples walk;
+	struct record_sample got;
+
+	CHECK(record_samples_open(record, &walk) == 0);
+	for (; record_samples_next(&walk, &got); ++*at) {
+		const struct drawn *put = &drawn[*at];
+
+		CHECK(*at < drawn_count && got.series == put->series && got.slot == put->slot);
+		CHECK(got.reason == put->reason && got.has_raw == put->has_raw);
+		CHECK(llabs(got.received - put->received) < 1000 && got.step == LOOP_S);
+		CHECK(!got.has_raw || got.raw == put->raw);
+		CHECK(got.has_value ? memcmp(&got.value, &put->value, sizeof got.value) == 0 :
+			isnan(put->value));
+	}
+	CHECK(!walk.cursor.failed && walk.cursor.at == walk.cursor.end);
+}
+
+/* Rows of all lengths, torn apart by reasons, readings, times, ids, slots and commits. */
+static void
+any_samples_come_back_in_their_order_and_as_they_were_put(void)
+{
+	for (seed = 1; seed < 400; seed += 13) {
+		uint64_t was = seed;
+		struct reader *reader;
+		struct record record;
+		int64_t slot = 100, received = 100 * LOOP_S;
+		uint32_t next = 1;
+		size_t at = 0;
+
+		drawn_count = 0;
+		begin(draw(2) ? 0 : 20000);
+		while (drawn_count + SAMPLE_BATCH < DRAWN / 4) {
+			uint32_t count = 1 + (uint32_t)draw(draw(3) ? 4 : SAMPLE_BATCH);
+
+			if (draw(5) == 0)
+				next = draw(20) ? next + (uint32_t)draw(5) : UINT32_MAX - 1000;
+			if (draw(8) == 0)
+				slot += (int64_t)draw(3);
+			if (draw(5) == 0)
+				received += (int64_t)draw(draw(9) ? 5000 : 5000 * UINT64_C(1000000000)) - 1000;
+			put_drawn(next, count, slot, received);
+			next += count;
+			if (draw(4) == 0)
+				loop_sim_for(loop, 100 * LOOP_MS);
+		}
+		CHECK(writer_close(writer));
+		reader = reader_open(scratch, NULL, NULL);
+		while (reader_next(reader, &record, NULL) == 1)
+			if (record_has_samples(&record))
+				check_drawn(&record, &at);
+		reader_close(reader);
+		CHECK_INT(at, drawn_count);
+		end();
+		seed = was;
+	}
+}
+
 static void
 a_torn_end_at_any_length_gives_the_whole_records_before_it(void)
 {
@@ -854,6 +975,7 @@ a_journal_that_does_not_exist_is_empty(void)
 RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_sync),
 	TEST(what_was_not_committed_dies_with_the_process_and_close_commits),
 	TEST(neighbours_stand_in_one_row_whether_they_come_together_or_one_by_one),
+	TEST(any_samples_come_back_in_their_order_and_as_they_were_put),
 	TEST(samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back),
 	TEST(a_torn_end_at_any_length_gives_the_whole_records_before_it),
 	TEST(a_damaged_frame_ends_its_segment_but_not_the_journal),
