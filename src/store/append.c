@@ -12,6 +12,7 @@
 #include "store/rrd.h"
 #include "store/sheet.h"
 
+#define STEP_MOST 86400 /* of ours, see layout_make; more may be damage */
 /* Numbers of what is gathered for a data source, behind its last text. */
 #define TEXT 30
 #define GATHERED 32
@@ -155,7 +156,7 @@ takes_file(struct append *append, const struct rrd_head *head, const struct appe
 	append->archive_count = (size_t)offsets_number(bytes, OFFSETS_RRA_COUNT);
 	append->step = (int64_t)offsets_number(bytes, OFFSETS_STEP);
 	if (rows->count == 0 || !offsets_known(bytes) || append->archive_count > LAYOUT_RRAS ||
-		append->ds_count != rows->ds_count || append->step <= 0)
+		append->ds_count != rows->ds_count || append->step <= 0 || append->step > STEP_MOST)
 		return false;
 	live = offsets_live(append->ds_count, append->archive_count);
 	if ((int64_t)offsets_number(bytes, live) != (rows->slot - 1) * append->step ||

@@ -274,6 +274,7 @@ what_is_not_as_we_make_it_is_left_to_librrd(void)
 		{ 128 + 48 + 7, 0x40 },  /* lower bound */
 		{ 128 + 56 + 7, 0x40 },  /* upper bound */
 		{ 128 + 120, 'X' },      /* function of the archive */
+		{ 40 + 5, 0x80 },        /* step: longer than all of ours */
 		{ 128 + 480 + 8, 1 },    /* microseconds of the last update */
 		{ 128 + 480 + 16 + 32, 1 }, /* seconds unknown */
 	};
