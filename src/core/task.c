@@ -526,6 +526,21 @@ ahead_rows(const struct task *task)
 		ahead_fetch(task->rows->list[i], sizeof *task->rows->list[i]);
 }
 
+/* Where an answer is all of the table, its rows' values are told at once. */
+static void
+ahead_values(const struct task *task)
+{
+	uint32_t count = task->rows->count;
+
+	for (uint32_t i = 0; i < count && count <= AHEAD_ROWS; i++) {
+		const struct tracks *tracks = &task->rows->list[i]->tracks;
+
+		if (tracks->list == NULL)
+			latest_expect(poller_of(task)->parts.latest, tracks->id,
+				(uint32_t)task->group->point_count);
+	}
+}
+
 void
 task_ahead(const struct task *task, unsigned step)
 {
@@ -544,6 +559,8 @@ task_ahead(const struct task *task, unsigned step)
 		if (task->base)
 			latest_expect(poller_of(task)->parts.latest, task->unit->tracks[0].id,
 				UNIT_TRACKS);
+	} else if (step == 3 && has_rows(task)) {
+		ahead_values(task);
 	}
 }
 

@@ -50,7 +50,7 @@ struct mux_request {
 	bool wrong_source; /* an answer with this id came from elsewhere */
 };
 
-#define MUX_STEPS 7
+#define MUX_STEPS 9
 
 struct mux;
 struct mux_counters {

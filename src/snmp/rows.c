@@ -12,6 +12,8 @@
 #include "snmp/oid.h"
 #include "snmp/snmp.h"
 
+/* Rows of the next answer that are fetched: some ten values each, sixty to an answer. */
+#define AHEAD_ROWS 6
 /* Text of an index of up to 127 arcs. */
 #define INDEX_TEXT (SNMP_OID_MAX * 11)
 
@@ -363,6 +365,20 @@ rows_await_next(const struct rows *rows, size_t count)
 	}
 }
 
+/* What the end of a poll looks at of a row. */
+static void
+await_row(const struct row *row)
+{
+	const struct row_history *home = row->home;
+
+	__builtin_prefetch(row->known);
+	if (home == NULL)
+		return;
+	__builtin_prefetch(home->key);
+	__builtin_prefetch(&home->poll, 1);
+	__builtin_prefetch(home->generations, 1);
+}
+
 void
 rows_ahead(const struct rows *rows, unsigned step)
 {
@@ -376,22 +392,19 @@ rows_ahead(const struct rows *rows, unsigned step)
 		if (at < rows->before_count)
 			ahead_fetch(rows->before + at, AHEAD_LINE);
 	}
+	for (size_t i = at; step >= 2 && i < at + AHEAD_ROWS && i < rows->before_count; i++) {
+		if (step == 2)
+			ahead_fetch(rows->before[i], sizeof *rows->before[i]);
+		else if (step == 3)
+			await_row(rows->before[i]);
+	}
 }
 
 void
 rows_await(const struct rows *rows, size_t slot)
 {
-	const struct row_history *home;
-
-	if (slot >= rows->present_count)
-		return;
-	home = rows->present[slot]->home;
-	__builtin_prefetch(rows->present[slot]->known);
-	if (home == NULL)
-		return;
-	__builtin_prefetch(home->key);
-	__builtin_prefetch(&home->poll, 1);
-	__builtin_prefetch(home->generations, 1);
+	if (slot < rows->present_count)
+		await_row(rows->present[slot]);
 }
 
 /* ---- names ---- */

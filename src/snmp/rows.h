@@ -112,7 +112,8 @@ size_t rows_present(const struct rows *rows);
 struct row *rows_at(const struct rows *rows, size_t slot); /* 0 .. rows_present - 1 */
 /* So many rows are expected next: far apart in memory. */
 void rows_await_next(const struct rows *rows, size_t count);
-/* An answer is read soon: fetches what tells which rows, at step 0 and 1 (base/ahead.h). */
+/* An answer is read soon: fetches what tells which rows, at steps 0 and 1, and what is known of
+ * the first few of them, at 2 and 3 (base/ahead.h). */
 void rows_ahead(const struct rows *rows, unsigned step);
 /* The end of a poll comes to the row in this slot soon. */
 void rows_await(const struct rows *rows, size_t slot);

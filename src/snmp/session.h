@@ -77,7 +77,7 @@ struct session_events {
 	 * SESSION_STEPS - 1. Must change nothing. May be NULL. */
 	void (*ahead)(void *arg, unsigned step);
 };
-#define SESSION_STEPS 6
+#define SESSION_STEPS 8
 
 enum session_state {
 	SESSION_IDLE,

@@ -839,7 +839,8 @@ session_ahead(void *arg, unsigned step)
 	const struct question *question = step > 1 ? device->question : NULL;
 	const struct snmp_work *work = question != NULL ? question->current : NULL;
 
-	_Static_assert(SESSION_STEPS == TASK_STEPS + 3, "three steps are ours");
+	_Static_assert(SESSION_STEPS >= TASK_STEPS + 3 && SESSION_STEPS == TABLE_STEPS + 3,
+		"three steps are ours");
 	if (step == 0)
 		ahead_fetch(device, sizeof *device);
 	else if (step == 1)

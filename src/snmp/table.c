@@ -24,6 +24,8 @@
 /* An alternative that no row has is left out for so many polls. */
 #define SKIP_POLLS 20
 #define TEXT_MAX 255
+/* So many rows ahead the end of a poll asks for what is known of them. */
+#define AWAITED 4
 /* Names of an agent's usual number of rows; in max_align_t. */
 #define CHUNK 120
 
@@ -1261,10 +1263,12 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 	if (table->wire->peer_count > 0)
 		add_closed(table);
 	rows = rows_present(table->rows);
+	for (size_t slot = 0; slot < AWAITED; slot++)
+		rows_await(table->rows, slot);
 	for (size_t slot = 0; slot < rows; slot++) {
 		struct row *row = rows_at(table->rows, slot);
 
-		rows_await(table->rows, slot + 4);
+		rows_await(table->rows, slot + AWAITED);
 		read_name(table, context, row);
 		row->hidden |= !is_certain(table, row);
 	}

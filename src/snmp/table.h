@@ -23,8 +23,9 @@ struct table *table_new(const char *device, const struct group *group, struct st
 	struct fail *why);
 void table_free(struct table *table); /* NULL is fine */
 
-/* A poll begins or an answer is fed soon: fetches what that needs, at steps 0, 1 and 2
- * (base/ahead.h). NULL is fine. */
+/* A poll begins or an answer is fed soon: fetches what that needs, at steps from 0 to
+ * TABLE_STEPS - 1 (base/ahead.h), the last two for an answer only. NULL is fine. */
+#define TABLE_STEPS 5
 void table_ahead(const struct table *table, unsigned step);
 void table_begin(struct table *table, const struct ask_context *context);
 bool table_next(struct table *table, const struct ask_context *context,
