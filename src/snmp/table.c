@@ -26,6 +26,8 @@
 #define TEXT_MAX 255
 /* So many rows ahead the end of a poll asks for what is known of them. */
 #define AWAITED 4
+/* Answers for which room is made at a time. */
+#define ANSWERS 8
 /* Names of an agent's usual number of rows; in max_align_t. */
 #define CHUNK 120
 
@@ -510,9 +512,11 @@ put_oids(struct table *table, struct ask *ask)
 	size_t arcs = 0;
 	uint32_t *at;
 
-	for (size_t i = 0; i < ask->count; i++)
-		arcs += table->columns[ask->what[i]].oid->count +
-			table->columns[ask->what[i]].last_count;
+	for (size_t i = 0; i < ask->count; i++) {
+		const struct column *column = &table->columns[ask->what[i]];
+
+		arcs += column->last_count > 0 ? column->oid->count + column->last_count : 0;
+	}
 	if (arcs > table->asked_room) {
 		table->asked_room = arcs + 2 * ask->count;
 		table->asked = mem_grow(table->asked, table->asked_room, sizeof *table->asked);
@@ -659,10 +663,27 @@ take_connection(struct table *table, const struct ask_context *context, size_t i
 		stop_all(table, context);
 }
 
+/* A name is mostly what it was, and stands in the row already: for as long as cells of names
+ * are looked at, which is until rows_name. */
+static bool
+put_known_name(const struct table *table, struct cell *cell, const struct row *row,
+	const struct value *value)
+{
+	if (value->type != VALUE_OCTETS || value->size == 0 || value->size != row->known_size ||
+		memcmp(row->known, value->octets, value->size) != 0)
+		return false;
+	*cell = (struct cell){ .bits = (uintptr_t)row->known, .type = (uint8_t)value->type,
+		.size = (uint16_t)value->size, .answer = (uint32_t)table->answer_count - 1 };
+	return true;
+}
+
 static inline void
 take_cell(struct table *table, struct row *row, size_t i, const struct value *value)
 {
-	cell_put(table, cell_for(table, row, i), value);
+	struct cell *cell = cell_for(table, row, i);
+
+	if (table->columns[i].role != ROLE_KEY || !put_known_name(table, cell, row, value))
+		cell_put(table, cell, value);
 	note_cell(&table->columns[i], row->index, row->index_count, value->type);
 }
 
@@ -785,8 +806,9 @@ note_answer(struct table *table, int64_t received, uint16_t generation)
 {
 	size_t count = table->answer_count++;
 
-	if (count % 32 == 0)
-		table->answers = mem_grow(table->answers, count + 32, sizeof *table->answers);
+	if (count % ANSWERS == 0)
+		table->answers = mem_grow(table->answers, count + ANSWERS,
+			sizeof *table->answers);
 	table->answers[count] = (struct answer){ received, generation };
 }
 
