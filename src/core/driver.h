@@ -64,6 +64,8 @@ struct reading {
 	uint8_t reason;     /* REASON_GOOD, or why there is no value */
 	uint8_t bits;       /* counters: 32 or 64 */
 	bool discontinuity; /* counters: the device restarted or reset since the last reading */
+	int64_t since;      /* counters: mono ns at which it began to count, as far as is known: a
+	                     * reading before that is another run's, whoever read it; or 0 */
 	bool whole;         /* gauges and states: raw holds the reading (two's complement) */
 	uint64_t wrap;      /* counters that begin again after so many counts; 0: 2^bits */
 	int64_t received;   /* mono ns of the answer */

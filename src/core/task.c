@@ -333,7 +333,8 @@ any_rate(const struct task *task, const struct reading *reading, const struct la
 		.former_at = former->mono, .raw = milli ? reading->milli : reading->raw,
 		.at = mono, .bits = reading->bits,
 		.wrap = milli ? reading->wrap * 1000 : reading->wrap,
-		.discontinuity = reading->discontinuity, .max_rate = reading->max_rate,
+		.discontinuity = reading->discontinuity ||
+			(former->mono < reading->since && reading->since <= mono), .max_rate = reading->max_rate,
 		.step = task->group->interval };
 	uint8_t reason = rate_of(&step, rate);
 
@@ -351,7 +352,7 @@ count_rate(const struct task *task, const struct reading *reading, const struct 
 	/* What rate_of says of it, which knows all the rest. */
 	if (former->known && reading->raw >= former->count && passed > 0 &&
 		passed <= 10 * task->group->interval && reading->bits == 64 &&
-		!reading->discontinuity && reading->milli == 0) {
+		!reading->discontinuity && former->mono >= reading->since && reading->milli == 0) {
 		*rate = rate_over(reading->raw - former->count, passed);
 		return REASON_GOOD;
 	}

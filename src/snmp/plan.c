@@ -266,7 +266,7 @@ take_value(struct plan *plan, const struct ask_context *context, size_t i,
 	static char line[256]; /* not cleared for each value */
 
 	*reading = (struct reading){ .row = TASK_SCALAR, .point = (uint32_t)i,
-		.received = received };
+		.received = received, .since = context->since };
 	value_read(value, point, wire->scales != NULL ? wire->scales[item->used] : 1, reading,
 		line, sizeof line);
 	if (reading->reason == REASON_GOOD && item->generation != context->generation) {

@@ -52,6 +52,7 @@ struct ask_context {
 	const struct group *group; /* as of this poll: a reload may bring an equal one */
 	int64_t now;               /* mono */
 	uint16_t generation;       /* counts the device's restarts */
+	int64_t since;             /* mono of the last one, as its sysUpTime has it; 0: not known */
 	const struct counter_epoch *epoch; /* its sysUpTime; NULL: not known */
 	uint8_t version;
 	struct plan_shared *shared; /* a plan's only */

@@ -78,6 +78,7 @@ struct snmp_device {
 	struct question *question; /* NULL while there is nothing to ask */
 	struct session session;
 	struct counter_epoch epoch;
+	int64_t since;             /* see struct ask_context */
 	uint32_t no_uptime_until;  /* mono, whole seconds */
 	uint32_t number;           /* its place in snmp->devices */
 	uint16_t generation;       /* counts restarts */
@@ -187,6 +188,7 @@ context_of(const struct snmp_work *work)
 		.group = task_group(work->task),
 		.now = loop_mono(work->device->snmp->loop),
 		.generation = work->device->generation,
+		.since = work->device->since,
 		.epoch = &work->device->epoch,
 		.version = work->device->session.options->access->version,
 		.shared = &work->device->snmp->plans,
@@ -580,12 +582,22 @@ whole_seconds(int64_t mono)
 	return (uint32_t)((mono + LOOP_S - 1) / LOOP_S);
 }
 
+/* Readings from before may have been taken by somebody who did not see the restart: a poller that
+ * has ended, a group that a reload has brought back. A tick off: it counts whole ones. */
+static int64_t
+began_at(uint32_t ticks, int64_t received)
+{
+	int64_t at = received - (ticks + INT64_C(1)) * 10 * LOOP_MS;
+
+	return ticks > 0 && at > 0 ? at : 0;
+}
+
 /* False when another object stands there although the device has sysUpTime: then the rest of
  * the answer deserves no trust either. */
 static bool
 uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64_t received)
 {
-	bool known = device->epoch.known;
+	bool known = device->epoch.known, first = !device->has_uptime, restarted;
 
 	if (!oid_starts_with(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT - 1) &&
 		device->has_uptime)
@@ -596,7 +608,10 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 		return true;
 	}
 	device->has_uptime = true;
-	if (counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received)) {
+	restarted = counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received);
+	if (first || restarted)
+		device->since = began_at((uint32_t)varbind->value.count, received);
+	if (restarted) {
 		device->generation++;
 		log_info("%s: restarted %lu s ago", device_name(device),
 			(unsigned long)(varbind->value.count / 100));

@@ -1072,6 +1072,7 @@ octets_limit(const struct table *table, const struct row *row)
 /* Of one row, until they are told together. */
 struct values {
 	uint32_t row;
+	int64_t since; /* as struct ask_context has it */
 	size_t count;
 	struct reading list[SAMPLE_BATCH];
 };
@@ -1104,7 +1105,7 @@ take_point(const struct table *table, const struct ask_context *context, const s
 	static char line[TEXT_MAX + 1]; /* not cleared for each value */
 
 	*reading = (struct reading){ .row = values->row, .point = (uint32_t)i, .reason = reason,
-		.received = context->now };
+		.received = context->now, .since = context->since };
 	if (cell != NULL) {
 		const struct answer *answer = &table->answers[cell->answer];
 		uint16_t generation = (uint16_t)(answer->generation + row->history->resets);
@@ -1195,6 +1196,7 @@ take_counts(const struct table *table, struct row_history *history, const struct
 		reading->reason = REASON_GOOD;
 		reading->bits = cell->type == VALUE_COUNTER64 ? 64 : 32;
 		reading->discontinuity = history->generations[i] != generation;
+		reading->since = values->since;
 		reading->wrap = reading->milli = 0;
 		reading->received = answer->received;
 		reading->raw = cell->bits;
@@ -1214,6 +1216,7 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	size_t points = table->group->point_count, i = 0;
 
 	values.row = task_row(context->task, row->history->key);
+	values.since = context->since;
 	judge_mark(table, context, row);
 	while (i < points) {
 		i = take_counts(table, row->history, cells, &values, i, limit);

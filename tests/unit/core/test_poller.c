@@ -27,6 +27,7 @@ static struct {
 	uint8_t rest, unanswered;
 	bool answers, unasked, row_seen, row_unwanted, whole;
 	double value;
+	int64_t since;
 	uint64_t count, milli, retries, strays, drops;
 	unsigned steps;
 	const char *dead[4]; /* names of those that do not answer */
@@ -66,7 +67,7 @@ script_answer(void *arg)
 	bool table = task_group(task)->table != NULL;
 	struct reading readings[8], reading = { .reason = REASON_GOOD, .received = loop_mono(task_loop(task)),
 		.number = script.value, .raw = script.count, .milli = script.milli,
-		.bits = 64, .row = TASK_SCALAR, .whole = script.whole };
+		.bits = 64, .since = script.since, .row = TASK_SCALAR, .whole = script.whole };
 
 	work->busy = false;
 	if (script.idle != NULL && strcmp(script.idle, task_device(task)->name) == 0) {
@@ -470,6 +471,33 @@ a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate(void)
 	CHECK_NEAR(seen.value[id_of("press-3/pieces")], 7.0, 1e-6);
 	CHECK_NEAR(seen.value[id_of("press-3/up")], 1, 0);
 	CHECK_NEAR(seen.value[id_of("press-3/rtt")], 0.003, 1e-9);
+	finish();
+}
+
+/* The restart was seen by another task, or by a poller that has ended since. */
+static void
+a_count_that_began_after_its_base_was_read_is_no_rate(void)
+{
+	uint32_t pieces;
+
+	begin("press-3", 1);
+	configure(0, 1);
+	script.count = 70;
+	loop_sim_for(loop, 20 * LOOP_S);
+	pieces = id_of("press-3/pieces");
+	script.since = loop_mono(loop);
+	script.count = 75;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 1);
+	script.count += 70;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(seen.value[pieces], 7.0, 1e-6);
+	/* What begins only after this reading is the next one's. */
+	script.since = loop_mono(loop) + 60 * LOOP_S;
+	script.count += 70;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 1);
+	CHECK_INT(count_reason(pieces, REASON_GOOD), 3);
 	finish();
 }
 
@@ -1071,6 +1099,7 @@ counters_of_a_former_process_make_no_rate(void)
 RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on),
 	TEST(a_restart_of_the_poller_does_not_believe_a_plc_that_stood_still),
 	TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
+	TEST(a_count_that_began_after_its_base_was_read_is_no_rate),
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
 	TEST(rtt_is_lost_for_the_reason_for_which_nothing_was_answered),
