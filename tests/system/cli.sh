@@ -64,22 +64,25 @@ devices: (
                  states = [ "1=off", "2=running" ]; },
                { name = "pieces"; function = 3; pdu = 100; type = "u32"; kind = "counter"; } ); },
   { name = "gone"; address = "127.0.0.1"; modbus = { port = 1; unit_id = 1; timeout = "200ms"; };
+    points = ( { name = "x"; function = 3; pdu = 0; type = "u16"; } ); },
+  { name = "behind"; address = "127.0.0.1"; parents = [ "gone" ];
+    modbus = { port = 1; unit_id = 2; timeout = "200ms"; };
     points = ( { name = "x"; function = 3; pdu = 0; type = "u16"; } ); } );
 thresholds: ( { name = "oil-warm"; on = "press/oil"; above = 40.0; clear = 30.0; severity = "minor"; } );
-paths: ( { name = "p"; source = [ "gone/x" ]; hops = ( "gone", "sw" ); max_age = "3s"; availability = 99.0; } );
+paths: ( { name = "p"; source = [ "gone/x" ]; hops = ( "behind", "gone", "sw" ); max_age = "3s"; availability = 99.0; } );
 END
 }
 configuration >"$work/plant.conf"
 
 # ---- without a daemon ----
 exits 0 "check takes a right configuration" $pollwerk check
-shows "and sums it up" '3 devices, .*: ok'
+shows "and sums it up" '4 devices, .*: ok'
 exits 0 "plan needs no daemon" $pollwerk plan
 shows "and counts what will be polled" '^series  *[1-9]'
 shows "and says that it fits" '^fits$'
 shows "and which alarms to expect" '^alarms  *no device has alarms = "standard"$'
 exits 0 "plan --json" $pollwerk --json plan --rows 3
-holds "one document" "d['devices'] == 3 and d['rows'] == 3 and d['fits'] is True and d['files'] == 9"
+holds "one document" "d['devices'] == 4 and d['rows'] == 3 and d['fits'] is True and d['files'] == 11"
 exits 1 "plan of what no disk holds" $pollwerk plan --rows 1000000
 shows "says so" '^does not fit: the RRD files need more'
 for command in status devices alarms paths reload "pause press" clock; do
@@ -115,6 +118,7 @@ settled()
 	$pollwerk alarms | grep -q oil-warm && $pollwerk alarms | grep -q path-impaired &&
 		$pollwerk values sw/if*oper | grep -q ' good$' &&
 		$pollwerk values press/pieces | grep -q '^press/pieces  *[0-9].* good$' &&
+		$pollwerk values behind/x | grep -q parent-down &&
 		$pollwerk gaps press/oil | grep -Eq 'expected ([3-9]|[0-9]{2,}) '
 }
 check "alarms and values come" wait_for 40 settled
@@ -122,14 +126,15 @@ check "alarms and values come" wait_for 40 settled
 exits 0 "status" $pollwerk status
 exits 0 "status --json" $pollwerk --json status
 holds "status is one object that names poller, health and counts" \
-	"d['name'] == 'cli-test' and d['health'] == 'ok' and d['devices'] == 3 and d['alarms'] >= 2
+	"d['name'] == 'cli-test' and d['health'] == 'ok' and d['devices'] == 4 and d['alarms'] >= 2
 	and d['store']['state'] == 'ok' and d['store']['files'] >= 1 and d['store']['lag'] >= 0"
 exits 0 "devices --json, the option behind the command" $pollwerk devices --json
 holds "devices have all members" "all({'name', 'address', 'protocol', 'state', 'rtt', 'loss',
-	'age', 'last_error'} <= set(o) for o in d) and len(d) == 3"
+	'age', 'last_error'} <= set(o) for o in d) and len(d) == 4"
 holds "a device that answers is up, one that does not is down, without a round trip" \
 	"by['sw']['state'] == 'up' and by['gone']['state'] == 'down' and by['gone']['rtt'] is None
 	and 0 < by['press']['rtt'] < 1 and 'refused' in by['gone']['last_error']"
+holds "one behind it says so" "by['behind']['last_error'] == 'behind gone, which is down'"
 exits 0 "devices of a place" $pollwerk --json devices --place werk1/hall3
 holds "are those below it" "sorted(by) == ['press', 'sw']"
 exits 1 "no such device" $pollwerk devices nothing-like-it
@@ -178,6 +183,9 @@ holds "gaps have the members of the contract, spans are half open" "all(set(o) =
 	sum(s['n'] for s in by['gone/x']['spans']) == by['gone/x']['expected'] and
 	all(set(s) == {'from', 'to', 'reason', 'class', 'n', 'excluded_by'} and
 	s['to'] - s['from'] == s['n'] and s['class'] == 'lost' for s in by['gone/x']['spans'])"
+holds "what is silent behind it is lost as parent-down" "by['behind/x']['reasons'].get('parent-down', 0) > 0
+	and by['behind/x']['good'] == 0 and set(by['behind/x']['reasons']) <= {'parent-down',
+	'unreachable', 'timeout', 'breaker', 'poller-down'}"
 exits 0 "gaps of one device by class" $pollwerk --json gaps --device gone --class lost
 holds "are those of its points only" "by['gone/x']['good'] == 0 and 'gone/up' not in by or
 	by['gone/up']['reasons'] and all(p.startswith('gone/') for p in by)"
