@@ -152,7 +152,7 @@ pending_register(struct pending *pending, const struct series *series, struct fa
 	ds = &file->ds[file->ds_count];
 	*ds = (struct pending_ds){ .series = series->id };
 	str_copy(ds->name, sizeof ds->name, series->ds);
-	file->last[file->ds_count] = INT64_MIN;
+	file->last[file->ds_count] = file->newest;
 	place->file = file;
 	place->ds = (uint32_t)file->ds_count++;
 	/* A new data source may have to be added to the file. */
@@ -498,12 +498,23 @@ put_elsewhere(struct pending *pending, struct pending_file *file, int64_t slot, 
 		put_late(pending, file, slot, ds, value, origin);
 }
 
+/* The first slot since the start: what the others of the file have in it may come in a later
+ * record, also when they are new. */
+static void
+expect_others(struct pending_file *file, int64_t slot)
+{
+	for (size_t i = 0; i < file->ds_count; i++)
+		file->last[i] = slot - 1;
+}
+
 static inline void
 close_one(struct pending *pending, struct pending_file *file, size_t ds, int64_t slot,
 	double value, struct pending_origin origin)
 {
 	struct pending_open *open = file->growing;
 
+	if (file->newest == INT64_MIN)
+		expect_others(file, slot);
 	if (slot > file->last[ds])
 		file->last[ds] = slot;
 	if (slot > file->newest)
@@ -557,7 +568,7 @@ pending_complete(const struct pending_file *file)
 	for (size_t i = 0; i < file->ds_count; i++) {
 		int64_t last = file->last[i];
 
-		if (last != INT64_MIN && last >= file->newest - BEHIND && last < complete)
+		if (file->newest != INT64_MIN && last >= file->newest - BEHIND && last < complete)
 			complete = last;
 	}
 	return complete == INT64_MAX ? INT64_MIN : complete;

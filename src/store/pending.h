@@ -44,7 +44,7 @@ struct pending_packed {
 /* What each row needs comes first and stands together. */
 struct pending_file {
 	int64_t step;  /* ns */
-	int64_t *last; /* by data source: closed up to here; INT64_MIN: no slot was */
+	int64_t *last; /* by data source: closed up to here; INT64_MIN: no slot of the file was */
 	size_t ds_count;
 	struct pending_packed packed;
 	struct pending_open *growing; /* the newest row, not yet packed, or NULL */
@@ -98,8 +98,9 @@ struct pending_file *pending_close_samples(struct pending *pending,
 	const struct record_sample *samples, size_t count, uint64_t segment, size_t *done);
 
 /* The slot up to which all data sources that still move are closed: rows up to there are
- * whole. INT64_MIN when there is none. A data source that is three slots behind is not
- * waited for: its point has been taken away. */
+ * whole. INT64_MIN when there is none. A data source that is more than three slots behind is not
+ * waited for: its point has been taken away. One of which nothing was heard since the start is
+ * taken to be as far as the file's first slot since then. */
 int64_t pending_complete(const struct pending_file *file);
 /* The rows of a file by slot; what next gives is valid until the next call of any kind. */
 struct pending_walk {

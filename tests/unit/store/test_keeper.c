@@ -1540,6 +1540,49 @@ two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 	end();
 }
 
+/* A slot's values may come in records of their own. */
+static void
+a_flush_between_the_values_of_a_slot_loses_none_after_a_restart_or_at_first(void)
+{
+	const struct series *one, *other;
+
+	begin();
+	one = add_series("press/one", "press/points.rrd", "one", STEP);
+	other = add_series("press/other", "press/points.rrd", "other", STEP);
+	put(one, 1, 11);
+	flush("press/points.rrd");
+	put(other, 1, 21);
+	flush("press/points.rrd");
+	CHECK(keeper_finish(keeper) == 0);
+	kill_keeper();
+	put(one, 2, 12);
+	flush("press/points.rrd");
+	put(other, 2, 22);
+	put(one, 3, 13);
+	put(other, 3, 23);
+	flush("press/points.rrd");
+	for (int slot = 1; slot <= 3; slot++) {
+		CHECK(fetch("press/points.rrd", "one", slot) == 10 + slot);
+		CHECK(fetch("press/points.rrd", "other", slot) == 20 + slot);
+	}
+	end();
+}
+
+static void
+a_point_that_is_gone_holds_up_a_file_for_three_slots_at_most(void)
+{
+	const struct series *one;
+
+	begin();
+	one = add_series("press/one", "press/points.rrd", "one", STEP);
+	add_series("press/gone", "press/points.rrd", "gone", STEP);
+	for (int slot = 1; slot <= 5; slot++)
+		put(one, slot, 10 + slot);
+	flush("press/points.rrd");
+	CHECK(fetch("press/points.rrd", "one", 5) == 15);
+	end();
+}
+
 static void
 what_a_killed_creation_left_behind_goes_and_nothing_else(void)
 {
@@ -1988,7 +2031,9 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
 	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
 	TEST(two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files),
-	TEST(what_a_killed_creation_left_behind_goes_and_nothing_else),
+	TEST(a_flush_between_the_values_of_a_slot_loses_none_after_a_restart_or_at_first),
+		TEST(a_point_that_is_gone_holds_up_a_file_for_three_slots_at_most),
+		TEST(what_a_killed_creation_left_behind_goes_and_nothing_else),
 	TEST(a_file_with_holes_on_a_full_disk_waits_instead_of_killing_the_store),
 	TEST(kills_at_random_lose_no_row_and_change_none),
 	TEST(a_file_torn_page_by_page_comes_back_byte_by_byte),
