@@ -28,6 +28,7 @@ struct header {
 	char boot[BOOT_ID]; /* boot_id: mono times of another boot mean nothing */
 	_Atomic int64_t beat;
 	_Atomic int64_t offset; /* wall - mono at that beat; 0: not known */
+	uint64_t config; /* see latest_bases_are_for */
 };
 
 /* BASE_MILLI: the base counts thousandths; RAW_BELOW: and is rounded up from the reading. */
@@ -596,6 +597,31 @@ latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *ba
 
 	if (row != NULL)
 		put_base(latest, row, base, units_of(&latest->mono, base->mono, LATEST_BASE_UNIT));
+}
+
+void
+latest_base_drop(struct latest *latest, uint32_t id)
+{
+	struct row *row = row_at(latest, id);
+	uint16_t sequence;
+
+	if (row == NULL || !(row->flags & HAS_BASE))
+		return;
+	sequence = begin_row(row);
+	row->flags &= (uint8_t)~(HAS_RAW | HAS_BASE | BASE_MILLI | RAW_BELOW);
+	end_row(row, sequence);
+}
+
+void
+latest_bases_are_for(struct latest *latest, uint64_t config, bool keep)
+{
+	struct header *header = (void *)latest->rows.bytes;
+	size_t rows = (latest->rows.size - HEADER_SIZE) / sizeof(struct row);
+
+	if (header->config != config && !keep)
+		for (uint32_t id = 0; id < rows; id++)
+			latest_base_drop(latest, id);
+	header->config = config;
 }
 
 bool

@@ -62,4 +62,8 @@ void latest_bases_swap(struct latest *latest, uint32_t first, uint32_t count,
 	struct latest_base *bases, int64_t *mono);
 bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);
 void latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base);
+void latest_base_drop(struct latest *latest, uint32_t id); /* its next rate has none to count from */
+/* Bases were read for what the configuration of that number (not 0) says of their series. All are
+ * dropped where it was another one; not with `keep`: those that it concerns were. */
+void latest_bases_are_for(struct latest *latest, uint64_t config, bool keep);
 #endif

@@ -10,6 +10,7 @@
 #include "core/device.h"
 #include "core/feed.h"
 #include "core/kin.h"
+#include "core/latest.h"
 #include "core/series.h"
 #include "core/task.h"
 
@@ -210,6 +211,30 @@ start_unit(struct unit *unit)
 	unit_open_health(unit);
 }
 
+/* Under the same name something else may be asked from now on, and no rate is between the two. */
+static void
+forget_base(const struct track *track, void *arg)
+{
+	latest_base_drop(arg, track->id);
+}
+
+static void
+forget_bases(const struct unit *unit)
+{
+	for (size_t i = 0; i < unit->task_count; i++)
+		task_each_track(&unit->tasks[i], forget_base, unit->poller->parts.latest);
+}
+
+static uint64_t
+fingerprint_of(const struct inventory *inventory)
+{
+	uint64_t all = 1;
+
+	for (size_t i = 0; i < inventory->device_count; i++)
+		all = all * UINT64_C(1099511628211) + inventory->devices[i].fingerprint;
+	return all != 0 ? all : 1;
+}
+
 /* The places of devices that stay are marked in `stays`. */
 static void
 drop_changed(struct poller *poller, const struct inventory *inventory, bool *stays)
@@ -221,6 +246,7 @@ drop_changed(struct poller *poller, const struct inventory *inventory, bool *sta
 		const struct device *device = inventory_find(inventory, unit->device->name);
 
 		if (device == NULL || device->fingerprint != unit->device->fingerprint) {
+			forget_bases(unit);
 			free_unit(unit);
 			continue;
 		}
@@ -294,6 +320,8 @@ poller_configure(struct poller *poller, struct inventory *inventory)
 	bool *stays = mem_array(inventory->device_count, sizeof *stays);
 
 	drop_changed(poller, inventory, stays);
+	latest_bases_are_for(poller->parts.latest, fingerprint_of(inventory),
+		poller->inventory != NULL);
 	poller->units = mem_grow(poller->units, poller->unit_count + inventory->device_count,
 		sizeof(struct unit *));
 	for (size_t i = 0; i < inventory->device_count; i++)

@@ -631,6 +631,8 @@ plant_device_changed(struct plant *plant, struct plant_device *device, bool befo
 	device->cut = 0;
 	device->silences = 0;
 	device->fresh = true;
+	/* A counter of that name may be another one now. */
+	memset(device->base, 0, sizeof device->base);
 	device->checked = next;
 	device->active = after;
 }

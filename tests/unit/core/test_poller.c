@@ -825,6 +825,32 @@ a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one(void)
 	finish();
 }
 
+/* In the reload, or while no poller ran. */
+static void
+a_counter_that_may_be_another_one_gives_no_rate_with_the_former_ones_count(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	script.count = 1000;
+	loop_sim_for(loop, 30 * LOOP_S);
+	configure(1, 2);
+	script.count = 5000;
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_FIRST), 2);
+	CHECK_NEAR(seen.value[id_of("press-3/pieces")], 0, 0);
+	for (int which = 2; which < 4; which++) {
+		end_process();
+		memset(&seen, 0, sizeof seen);
+		start_process();
+		configure(which, which == 2 ? 2 : 3);
+		script.count += which == 2 ? 0 : 5000;
+		loop_sim_for(loop, 30 * LOOP_S);
+		CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_FIRST), which - 2);
+		CHECK_NEAR(seen.value[id_of("press-3/pieces")], 0, 0);
+	}
+	finish();
+}
+
 static void
 a_vanished_row_is_no_such_row_until_it_retires(void)
 {
@@ -1114,6 +1140,7 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
 	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),
+	TEST(a_counter_that_may_be_another_one_gives_no_rate_with_the_former_ones_count),
 	TEST(a_vanished_row_is_no_such_row_until_it_retires),
 	TEST(a_row_that_nobody_wants_any_more_ends_at_once_and_may_come_back),
 	TEST(series_of_a_device_that_is_taken_out_end_and_those_of_a_changed_one_do_not),
