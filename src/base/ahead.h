@@ -3,7 +3,8 @@
  * With thousands of devices each one's memory has left the caches by the time that it is looked
  * at again, and whoever goes from one pointer to the next waits for memory at each. Where it is
  * known which devices come next, a few of them are gone through together, one pointer deeper at
- * each step: the waits of a step then are one wait. Only ever a hint: any address will do, and NULL is none. */
+ * each step: the waits of a step then are one wait. Only ever a hint: any address will do, and
+ * NULL is none. */
 #ifndef PW_AHEAD_H
 #define PW_AHEAD_H
 

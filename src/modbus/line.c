@@ -552,8 +552,9 @@ unit_lives(struct line *line, const struct line_unit *answered)
 /* Each dead unit behind a gateway costs its whole time-out, and the living wait meanwhile.
  * So where somebody lives, all dead units together get half of the line, in turns: who
  * was refused and has waited longest goes first (a refusal counts for two minutes, then
- * its owner is taken to be gone; several devices with one unit id have one turn). Once one of them answers, so may the others, which the same
- * cable had taken away: they need not wait until all before them had their turn. */
+ * its owner is taken to be gone; several devices with one unit id have one turn). Once one of
+ * them answers, so may the others, which the same cable had taken away: they need not wait until
+ * all before them had their turn. */
 static bool
 probe_allowed(struct line *line, struct line_unit *unit, int64_t now)
 {

@@ -1778,6 +1778,17 @@ put_random(const struct series *const *series, int first, int last)
 }
 
 static void
+add_twelve(const struct series **series)
+{
+	for (int i = 0; i < 12; i++) {
+		char path[20];
+
+		snprintf(path, sizeof path, "d/v%d", i);
+		series[i] = add_series(path, "d/points.rrd", strchr(path, 'v'), STEP);
+	}
+}
+
+static void
 a_file_torn_page_by_page_comes_back_byte_by_byte(void)
 {
 	const struct series *series[12];
@@ -1786,12 +1797,7 @@ a_file_torn_page_by_page_comes_back_byte_by_byte(void)
 
 	seed = 4;
 	begin();
-	for (int i = 0; i < 12; i++) {
-		char path[20];
-
-		snprintf(path, sizeof path, "d/v%d", i);
-		series[i] = add_series(path, "d/points.rrd", strchr(path, 'v'), STEP);
-	}
+	add_twelve(series);
 	put_random(series, 1, 1000);
 	CHECK(keeper_finish(keeper) == 0);
 	older = read_rrd("d/points.rrd", &size);
@@ -1826,12 +1832,7 @@ a_write_that_fails_at_any_octet_leaves_the_same_file_in_the_end(void)
 
 	seed = 5;
 	begin();
-	for (int i = 0; i < 12; i++) {
-		char path[20];
-
-		snprintf(path, sizeof path, "d/v%d", i);
-		series[i] = add_series(path, "d/points.rrd", strchr(path, 'v'), STEP);
-	}
+	add_twelve(series);
 	put_random(series, 1, 1000);
 	CHECK(keeper_finish(keeper) == 0);
 	older = read_rrd("d/points.rrd", &size);
