@@ -38,7 +38,8 @@ struct open_request {
 /* A socket. */
 struct outlet {
 	struct net_addr from; /* without an address, but with its family: any */
-	struct net_udp *udp;
+	struct net_udp *udp;  /* NULL: it could not be opened */
+	bool missing;         /* the machine has no such address now, and the log knows */
 };
 
 struct mux {
@@ -222,6 +223,37 @@ count_stray(struct mux *mux, const struct net_addr *from)
 		source->strays++;
 }
 
+/* ---- the sockets ---- */
+
+static struct outlet *
+find_outlet(struct mux *mux, const struct net_addr *from)
+{
+	for (size_t i = 0; i < mux->outlet_count; i++)
+		if (mux->outlets[i].from.family == from->family &&
+			net_addr_equal(&mux->outlets[i].from, from))
+			return &mux->outlets[i];
+	mux->outlets = mem_grow(mux->outlets, mux->outlet_count + 1, sizeof *mux->outlets);
+	mux->outlets[mux->outlet_count] = (struct outlet){ .from = *from };
+	return &mux->outlets[mux->outlet_count++];
+}
+
+/* Once for all devices that are asked from there. */
+static void
+note_outlet(struct outlet *outlet, bool missing, int error)
+{
+	char address[64];
+
+	if (missing == outlet->missing)
+		return;
+	outlet->missing = missing;
+	net_addr_text(address, sizeof address, &outlet->from, false);
+	if (missing)
+		log_error("snmp.from = \"%s\": no device is asked from there until this machine has the "
+			"address: %s", address, strerror(error));
+	else
+		log_info("snmp.from = \"%s\": devices are asked from there again", address);
+}
+
 /* ---- what comes in ---- */
 
 static void
@@ -291,6 +323,8 @@ udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int6
 		note_stranger(request, from);
 		return;
 	}
+	if (request->peer->from != NULL)
+		note_outlet(find_outlet(mux, request->peer->from), false, 0);
 	request->answered(data, size, &peek, mono, request->arg);
 }
 
@@ -343,7 +377,14 @@ udp_unsent(const struct net_addr *to, const uint8_t *data, size_t size, int erro
 	if (ber_peek(data, size, &peek) == -1)
 		return;
 	request = find(mux, peek.request_id);
-	if (request != NULL && request->unsent != NULL)
+	if (request == NULL)
+		return;
+	/* Of a socket that is bound to an address which the machine has no more. */
+	if (request->peer->from != NULL && error == EINVAL)
+		error = EADDRNOTAVAIL;
+	if (error == EADDRNOTAVAIL && request->peer->from != NULL)
+		note_outlet(find_outlet(mux, request->peer->from), true, error);
+	if (request->unsent != NULL)
 		request->unsent(error, request->arg);
 }
 
@@ -356,25 +397,27 @@ static const struct net_udp_events udp_events = {
 
 /* ---- what goes out ---- */
 
-/* There are few. NULL and why when it cannot be opened, and errno. */
+/* NULL and why when it cannot be opened, and errno. It is tried again with each datagram: an
+ * address that is missing when the machine starts may come later. */
 static struct net_udp *
-outlet(struct mux *mux, const struct mux_peer *peer, struct fail *why)
+socket_for(struct mux *mux, const struct mux_peer *peer, struct fail *why)
 {
 	struct net_addr from = { .family = peer->address.family };
-	struct net_udp *udp;
+	struct outlet *outlet;
+	int error;
 
 	if (peer->from != NULL)
 		from = *peer->from;
-	for (size_t i = 0; i < mux->outlet_count; i++)
-		if (mux->outlets[i].from.family == from.family &&
-			net_addr_equal(&mux->outlets[i].from, &from))
-			return mux->outlets[i].udp;
-	udp = net_udp_open(mux->loop, from.family, peer->from, RECEIVE_BUFFER, &udp_events, mux, why);
-	if (udp == NULL)
-		return NULL;
-	mux->outlets = mem_grow(mux->outlets, mux->outlet_count + 1, sizeof *mux->outlets);
-	mux->outlets[mux->outlet_count++] = (struct outlet){ from, udp };
-	return udp;
+	outlet = find_outlet(mux, &from);
+	if (outlet->udp != NULL)
+		return outlet->udp;
+	outlet->udp = net_udp_open(mux->loop, from.family, peer->from, RECEIVE_BUFFER,
+		&udp_events, mux, why);
+	error = errno;
+	if (peer->from != NULL)
+		note_outlet(outlet, outlet->udp == NULL, error);
+	errno = error;
+	return outlet->udp;
 }
 
 int
@@ -386,7 +429,7 @@ mux_send(struct mux *mux, const struct mux_request *request, const void *data, s
 
 	*error = 0;
 	errno = 0;
-	udp = outlet(mux, request->peer, why);
+	udp = socket_for(mux, request->peer, why);
 	if (udp == NULL) {
 		*error = errno;
 		return -1;
@@ -404,7 +447,8 @@ mux_counters(const struct mux *mux)
 	struct mux_counters counters = mux->counters;
 
 	for (size_t i = 0; i < mux->outlet_count; i++)
-		counters.dropped += net_udp_drops(mux->outlets[i].udp);
+		if (mux->outlets[i].udp != NULL)
+			counters.dropped += net_udp_drops(mux->outlets[i].udp);
 	return counters;
 }
 

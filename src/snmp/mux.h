@@ -37,7 +37,8 @@ struct mux_request {
 	void (*answered)(const uint8_t *data, size_t size, const struct ber_peek *peek,
 		int64_t mono, void *arg);
 	void (*refused)(int error, void *arg); /* an ICMP error: errno's number */
-	/* It could not even be sent; must not close. NULL: nobody wants to know. */
+	/* It could not even be sent; must not close. NULL: nobody wants to know. EADDRNOTAVAIL: this
+	 * machine has peer->from no more. */
 	void (*unsent)(int error, void *arg);
 	/* The answer, or what poses as it, is one of some that are dealt with next: fetches what
 	 * that needs (base/ahead.h), one pointer deeper at each step from 0 to MUX_STEPS - 1.
@@ -64,7 +65,8 @@ void mux_free(struct mux *mux); /* NULL is fine; all requests are closed by then
 /* Gives the request an id that no other open one has. */
 void mux_open(struct mux *mux, struct mux_request *request);
 /* Goes out by the end of this turn of the loop. The socket is opened at the first
- * datagram. 0, or -1 and why, *error then is errno's number where there is one. */
+ * datagram. 0, or -1 and why when none can be had, *error then is errno's number where there is
+ * one. An address of ours that is missing is told to the log once, and when it is back. */
 int mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
 	int *error, struct fail *why);
 void mux_close(struct mux *mux, struct mux_request *request); /* no-op when not open */

@@ -62,8 +62,10 @@ struct exchange {
 	int again;               /* messages that took no try */
 	int tries_left, tries;
 	int error;               /* errno of the newest try that could not be delivered */
+	int kept;                /* tries that never left this machine, by a fault of ours */
 	int64_t sent_at;
 	bool wrong_source;       /* in any try */
+	bool ours;               /* the newest try is kept, see above */
 	bool outstanding;        /* Net-SNMP waits for an answer */
 	bool understood;         /* Net-SNMP called back with it: */
 	const uint8_t *datagram; /* while it is handed to Net-SNMP */
@@ -199,11 +201,14 @@ is_fast(const struct session *session)
 static void
 put_datagram(struct session *session, const void *bytes, size_t size)
 {
+	struct exchange *now = session->now;
 	struct fail why;
 
-	if (mux_send(session->sessions->mux, &session->now->out, bytes, size, &session->now->error,
-		    &why) == -1 && session->now->error == 0)
-		session->now->error = EIO;
+	if (mux_send(session->sessions->mux, &now->out, bytes, size, &now->error, &why) == 0)
+		return;
+	now->ours = true;
+	if (now->error == 0)
+		now->error = EIO;
 }
 
 /* ---- the transport that Net-SNMP sees ---- */
@@ -531,6 +536,27 @@ finish(struct session *session)
 	session->events->done(&answer, session->arg);
 }
 
+/* The device was not even asked: nothing is known of it. */
+static void
+explain_kept(struct session *session)
+{
+	const struct exchange *now = session->now;
+	char *text = session->sessions->text, address[64];
+
+	session->now->answer.reason = REASON_CONFIG;
+	if (now->peer.from == NULL) {
+		snprintf(text, ANSWER_TEXT, "not asked: no socket can be had: %s", strerror(now->error));
+		return;
+	}
+	net_addr_text(address, sizeof address, now->peer.from, false);
+	if (now->error == EADDRNOTAVAIL)
+		snprintf(text, ANSWER_TEXT, "not asked: snmp.from = \"%s\" is no address of this "
+			"machine: give it to an interface, or change snmp.from", address);
+	else
+		snprintf(text, ANSWER_TEXT, "not asked: snmp.from = \"%s\" cannot be used: %s",
+			address, strerror(now->error));
+}
+
 static void
 give_up(struct session *session)
 {
@@ -543,14 +569,16 @@ give_up(struct session *session)
 		session->now->tries, session->now->tries == 1 ? "request" : "requests",
 		session->now->tries > 1 && session->rtt > 0 ? ", to the last one" : "", span,
 		session->now->tries == 1 || session->rtt > 0 ? "" : " each");
-	if (session->now->wrong_source) {
+	if (session->now->kept > 0 && session->now->kept == session->now->tries) {
+		explain_kept(session);
+	} else if (session->now->wrong_source) {
 		char stranger[64];
 
 		answer->reason = REASON_WRONG_SOURCE;
 		snprintf(text, ANSWER_TEXT,
 			"the answer came from %s instead, set snmp.source = \"any\" to accept it",
 			net_addr_text(stranger, sizeof stranger, &session->now->peer.stranger, true));
-	} else if (session->now->error != 0) {
+	} else if (session->now->error != 0 && !session->now->ours) {
 		answer->reason = session->now->error == ECONNREFUSED ? REASON_REFUSED :
 			session->now->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
 		snprintf(text, ANSWER_TEXT, "%s",
@@ -716,6 +744,7 @@ send_try(struct session *session)
 	if (gap_of(session) > 0)
 		more_of(session)->next_send = now + gap_of(session);
 	session->now->error = 0;
+	session->now->ours = false;
 	until = full_tick(loop, now + patience(session));
 	loop_timer_at(loop, &session->now->timer,
 		until < session->now->request.deadline ? until : session->now->request.deadline);
@@ -731,7 +760,10 @@ try_failed(struct session *session)
 	session->now->wrong_source |= session->now->out.wrong_source;
 	forget(session);
 	mux_close(session->sessions->mux, &session->now->out);
-	session->events->exchange(false, 0, session->arg);
+	if (session->now->ours)
+		session->now->kept++;
+	else
+		session->events->exchange(false, 0, session->arg);
 	if (session->now->tries_left <= 0 ||
 		loop_mono(session->sessions->loop) >= session->now->request.deadline) {
 		give_up(session);
@@ -889,6 +921,7 @@ out_unsent(int error, void *arg)
 	struct session *session = arg;
 
 	session->now->error = error;
+	session->now->ours = error == EADDRNOTAVAIL;
 }
 
 void

@@ -659,7 +659,8 @@ static bool
 is_silence(uint8_t reason)
 {
 	return reason == REASON_TIMEOUT || reason == REASON_UNREACHABLE ||
-		reason == REASON_REFUSED || reason == REASON_WRONG_SOURCE;
+		reason == REASON_REFUSED || reason == REASON_WRONG_SOURCE ||
+		reason == REASON_CONFIG;
 }
 
 /* How many varbinds fill a message: a long one counts at once, short ones by and by. */

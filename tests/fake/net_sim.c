@@ -89,6 +89,7 @@ static struct {
 	struct delivery *pending;
 	uint64_t numbers, random;
 	double loss;
+	struct net_addr missing; /* an address that the machine does not have */
 	void (*seen)(enum net_sim_event event, const struct net_addr *at, void *arg);
 	void *seen_arg;
 } net;
@@ -185,6 +186,7 @@ net_sim_reset(void)
 		free(conn);
 	}
 	net.loss = 0;
+	net_sim_without(NULL);
 }
 
 static void deliver(void *arg);
@@ -250,15 +252,32 @@ net_sim_udp_refuse(struct net_sim_client *client, int error, int64_t delay)
 		client->size, error, loop_mono(client->udp->loop) + LATENCY + delay);
 }
 
+void
+net_sim_without(const struct net_addr *local)
+{
+	net.missing = local != NULL ? *local : (struct net_addr){ 0 };
+}
+
+static bool
+is_missing(const struct net_addr *local)
+{
+	return local->family != 0 && net_addr_same_host(local, &net.missing);
+}
+
 struct net_udp *
 net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, size_t rcvbuf,
 	const struct net_udp_events *events, void *arg, struct fail *why)
 {
-	struct net_udp *udp = mem_zero(sizeof *udp);
+	struct net_udp *udp;
 
 	(void)family;
 	(void)rcvbuf;
-	(void)why;
+	if (local != NULL && is_missing(local)) {
+		errno = EADDRNOTAVAIL;
+		fail_set(why, "bind: %s", strerror(errno));
+		return NULL;
+	}
+	udp = mem_zero(sizeof *udp);
 	udp->loop = loop;
 	udp->events = *events;
 	udp->arg = arg;
@@ -278,6 +297,11 @@ net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data, s
 	struct net_sim_client client = { udp, *to, data, size };
 
 	(void)why;
+	if (is_missing(&udp->local)) {
+		/* The kernel's word for it. */
+		udp->events.unsent(to, data, size, EINVAL, udp->arg);
+		return 0;
+	}
 	if (host == NULL || host->kind != HOST_UDP)
 		return 0;
 	if (lost())

@@ -37,6 +37,9 @@ void net_sim_udp_reply(struct net_sim_client *client, const struct net_addr *fro
 	const void *data, size_t size, int64_t delay);
 /* The host answers "port unreachable" instead. */
 void net_sim_udp_refuse(struct net_sim_client *client, int error, int64_t delay);
+/* The machine does not have this address: no socket is bound to it, none that was before sends.
+ * NULL: it has all. */
+void net_sim_without(const struct net_addr *local);
 /* Loss of datagrams, each way, 0..1, from a seeded generator. */
 void net_sim_loss(double probability, uint64_t seed);
 

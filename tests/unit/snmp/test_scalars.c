@@ -56,6 +56,7 @@ static struct bed {
 	void *state, *work;
 	void *other_state, *other_work; /* with the same group */
 	int lines; /* warnings in the log */
+	int errors; /* errors in it */
 } bed;
 
 static void
@@ -63,6 +64,7 @@ count_line(char level, const char *line, void *arg)
 {
 	(void)line, (void)arg;
 	bed.lines += level == 'W';
+	bed.errors += level == 'E';
 }
 
 static void
@@ -432,6 +434,66 @@ a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable(void)
 	close_bed();
 }
 
+/* Nothing went out, so nothing is known of the device: neither is it silent nor unreachable. */
+static void
+check_not_asked(void)
+{
+	poll_once(false);
+	CHECK_INT(bed.task->rest, REASON_CONFIG);
+	CHECK_INT(bed.task->asked, 0);
+	CHECK_STR(bed.task->error, "not asked: snmp.from = \"10.1.0.2\" is no address of this "
+		"machine: give it to an interface, or change snmp.from");
+}
+
+static void
+from_an_address_that_this_machine_lacks_nobody_is_asked_until_it_is_there(void)
+{
+	struct net_addr from;
+	struct fail why;
+	unsigned requests;
+
+	open_bed(points, 2);
+	bed.access.from = &from;
+	CHECK(net_addr_parse("10.1.0.2", 0, &from, &why) == 0);
+	attach();
+	for (int turn = 0; turn < 2; turn++) {
+		/* first no socket can be bound to it, then one is bound and it goes away */
+		net_sim_without(&from);
+		requests = bed_requests(bed.agent);
+		check_not_asked();
+		check_not_asked();
+		CHECK_INT(bed_requests(bed.agent), requests);
+		CHECK_INT(bed.errors, turn + 1); /* one line, however many polls */
+		net_sim_without(NULL);
+		poll_once(false);
+		CHECK_INT(reason_of("in"), REASON_GOOD);
+		CHECK(bed.task->answered > 0);
+	}
+	close_bed();
+}
+
+static void
+tries_that_went_out_before_the_address_was_lost_are_no_answer(void)
+{
+	struct net_addr from;
+	struct fail why;
+
+	open_bed(points, 2);
+	bed.access.from = &from;
+	CHECK(net_addr_parse("10.1.0.2", 0, &from, &why) == 0);
+	attach();
+	bed_faults(bed.agent, "drop=1");
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, LOOP_S / 2);
+	net_sim_without(&from);
+	loop_sim_for(bed.loop, 59 * LOOP_S);
+	CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+	CHECK_INT(bed.task->asked, 1);
+	CHECK_INT(bed.task->answered, 0);
+	close_bed();
+}
+
 static void
 toobig_halves_the_request_and_is_remembered(void)
 {
@@ -721,6 +783,8 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(any_source_takes_answers_from_another_address),
 	BOTH(answers_with_other_objects_are_bad_replies),
 	BOTH(a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable),
+	BOTH(from_an_address_that_this_machine_lacks_nobody_is_asked_until_it_is_there),
+	BOTH(tries_that_went_out_before_the_address_was_lost_are_no_answer),
 	BOTH(toobig_halves_the_request_and_is_remembered),
 	BOTH(an_agent_with_room_for_one_object_gets_them_one_by_one),
 	BOTH(an_object_too_big_for_any_answer_is_told_as_such),
