@@ -24,6 +24,17 @@ static const struct {
 	{ "frozen_for", RULE_FROZEN }, { "unchanged_for", RULE_UNCHANGED } };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
+/* Not the node's name: where a parameter stands for the value, that is the parameter's. */
+static const char *
+kind_key(enum rule_kind kind)
+{
+	size_t at = 0;
+
+	while (kinds[at].kind != kind)
+		at++;
+	return kinds[at].key;
+}
+
 static const struct config_setting_t *
 rule_kind(struct build *build, const struct scope *scope, struct rule_options *rule)
 {
@@ -64,9 +75,9 @@ static bool
 rule_still(struct build *build, const struct scope *scope, struct rule_options *rule,
 	const struct config_setting_t *given)
 {
-	rule->hold = scope_duration(scope, node_name(given));
-	refuse(build, scope, "clear", node_name(given), "it is back with the next change");
-	refuse(build, scope, "for", node_name(given), "it has its own time");
+	rule->hold = scope_duration(scope, kind_key(rule->kind));
+	refuse(build, scope, "clear", kind_key(rule->kind), "it is back with the next change");
+	refuse(build, scope, "for", kind_key(rule->kind), "it has its own time");
 	rule->marks_self = scope_find(scope, "marks") != NULL;
 	if (rule->kind == RULE_UNCHANGED && node_count(scope_find(scope, "while_moving")) == 0) {
 		node_error(given, build->errors, "unchanged_for: needs the points that move meanwhile, "
@@ -85,11 +96,11 @@ rule_limit(struct build *build, const struct scope *scope, struct rule_options *
 		return false;
 	rule->hold = scope_duration(scope, "for");
 	if (rule->kind != RULE_CHANGES)
-		refuse(build, scope, "within", node_name(given), "it is the time for changes");
+		refuse(build, scope, "within", kind_key(rule->kind), "it is the time for changes");
 	if (rule->kind != RULE_UNCHANGED)
-		refuse(build, scope, "while_moving", node_name(given), "it is for unchanged_for");
+		refuse(build, scope, "while_moving", kind_key(rule->kind), "it is for unchanged_for");
 	if (rule->kind != RULE_UNCHANGED && rule->kind != RULE_FROZEN)
-		refuse(build, scope, "marks", node_name(given), "it is for frozen_for and unchanged_for");
+		refuse(build, scope, "marks", kind_key(rule->kind), "it is for frozen_for and unchanged_for");
 	switch (rule->kind) {
 	case RULE_FROZEN:
 	case RULE_UNCHANGED:
@@ -111,7 +122,7 @@ rule_limit(struct build *build, const struct scope *scope, struct rule_options *
 		return rule->within > 0;
 	case RULE_IS:
 	case RULE_IS_NOT:
-		refuse(build, scope, "clear", node_name(given), "any other state clears");
+		refuse(build, scope, "clear", kind_key(rule->kind), "any other state clears");
 		return true;
 	default:
 		rule->limit = rule->clear = node_number(given);

@@ -31,7 +31,7 @@ static const struct device_about plant_about = { .protocol = "modbus", .place = 
 	{ .name = device_name, .address = "10.1.0.1:502/1", .about = &plant_about,     \
 		.interval = (step), __VA_ARGS__ }
 
-#define PLANT_SERIES 64
+#define PLANT_SERIES 128
 static struct series plant_series[PLANT_SERIES];
 static uint32_t plant_series_count;
 
