@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -170,42 +171,22 @@ task_info(struct task *task, uint32_t row, const char *name, const char *text)
 	(void)task, (void)row, (void)name, (void)text;
 }
 
-/* ---- the table ---- */
-
-#define IF 1, 3, 6, 1, 2, 1, 2, 2, 1
-#define IF_X 1, 3, 6, 1, 2, 1, 31, 1, 1, 1
-#define OID(...)                                                                       \
-	{                                                                              \
-		(const uint32_t[]){ __VA_ARGS__ },                                     \
-			sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t)   \
-	}
-static const struct snmp_oid keys[] = { OID(IF_X, 1) };
-static const struct snmp_oid columns[] = { OID(IF_X, 6), OID(IF_X, 7), OID(IF_X, 8),
-	OID(IF_X, 9), OID(IF_X, 10), OID(IF_X, 11), OID(IF_X, 12), OID(IF_X, 13), OID(IF, 14),
-	OID(IF, 20) };
-#define COLUMNS (sizeof columns / sizeof columns[0])
-static const struct snmp_group wire = { .keys = keys, .key_count = 1, .include = "",
-	.exclude = "" };
-static struct snmp_point wires[COLUMNS];
-static struct point points[COLUMNS];
+/* ---- the devices ---- */
 
 static int
 open_task(struct bench *bench, size_t i, struct fail *why)
 {
 	struct task *task = &bench->tasks[i];
-	uint32_t host;
 
 	*task = (struct task){ .bench = bench,
-		.options = { bench->base, &task->access },
+		.options = { agents_address(&bench->base, i), &task->access },
 		.access = { .version = 2, .community = "public", .timeout = LOOP_S, .retries = 1,
 			.netsnmp = bench->netsnmp },
 		.group = { .name = "if", .table = "if", .suffix = "", .profile = "",
 			.interval = bench->interval > 0 ? bench->interval : 60 * LOOP_S,
-			.points = points, .point_count = COLUMNS, .wire = &wire,
+			.points = agents_points(), .point_count = AGENTS_COLUMNS,
+			.wire = &agents_table,
 			.retire = 86400 * LOOP_S } };
-	memcpy(&host, bench->base.bytes, 4);
-	host = __builtin_bswap32(__builtin_bswap32(host) + (uint32_t)i);
-	memcpy(task->options.address.bytes, &host, 4);
 	task->device = (struct device){ .name = "agent", .address = "", .snmp = &task->options,
 		.groups = &task->group, .group_count = 1 };
 	task->state = snmp_driver.attach(bench->snmp, &task->device, why);
@@ -291,11 +272,6 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: engine --base ADDRESS --port P --agents N --ifs M "
 			"--interval MS --seconds T [--netsnmp 1]\n");
 		return 2;
-	}
-	for (size_t i = 0; i < COLUMNS; i++) {
-		wires[i] = (struct snmp_point){ .oids = &columns[i], .oid_count = 1 };
-		points[i] = (struct point){ .name = "count", .unit = "", .text = "",
-			.kind = POINT_COUNTER, .scale = 1, .wire = &wires[i] };
 	}
 	bench.loop = loop_new(&why);
 	bench.snmp = snmp_new(bench.loop, NULL, &why);

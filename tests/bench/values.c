@@ -13,21 +13,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "alarm/alarms.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "core/device.h"
 #include "core/driver.h"
-#include "core/feed.h"
-#include "core/frozen.h"
-#include "core/latest.h"
-#include "core/poller.h"
-#include "core/series.h"
 #include "fake/loop_sim.h"
-#include "journal/writer.h"
-#include "path/paths.h"
+#include "wired.h"
 
 #define INTERVAL (60 * LOOP_S)
 #define TURNS 300 /* an interval: as many polls at a time as come in 40 ms of a large plant */
@@ -35,8 +28,6 @@
 
 static struct bench {
 	struct loop *loop;
-	struct series_catalogue *catalogue;
-	struct writer *writer;
 	struct task **due; /* started and not yet told */
 	size_t due_count;
 	bool together;
@@ -141,70 +132,6 @@ make_plant(struct inventory *inventory, size_t device_count, size_t point_count)
 		.references = 1 };
 }
 
-static uint64_t
-put_record(void *arg, enum record_kind kind, const void *body, size_t size)
-{
-	(void)arg;
-	return writer_record(bench.writer, kind, body, size);
-}
-
-static const struct series *
-show(void *arg, uint32_t id)
-{
-	(void)arg;
-	return series_show(bench.catalogue, id);
-}
-
-static const struct series *
-keep(void *arg, uint32_t id)
-{
-	(void)arg;
-	return series_get(bench.catalogue, id);
-}
-
-static void
-fail_if(bool failed, const struct fail *why)
-{
-	if (!failed)
-		return;
-	fprintf(stderr, "values: %s\n", why->text);
-	exit(1);
-}
-
-/* Wired as poller_main does. Lives until the process ends. */
-static struct poller *
-make_poller(const char *folder, struct inventory *inventory)
-{
-	static struct feed feed;
-	struct writer_options to = { .state_dir = folder };
-	struct writer_events events = { 0 };
-	struct fail why;
-	struct latest *latest = latest_open_writer(folder, &why);
-	struct paths_options paths = { bench.loop, show, keep, NULL };
-	struct alarms_options alarms = { .loop = bench.loop, .record = put_record,
-		.series = show, .keep = keep, .latest = latest };
-	struct poller_parts parts = { .loop = bench.loop, .latest = latest, .feed = &feed,
-		.frozen = frozen_new(latest), .drivers = { { &driver, &bench } },
-		.driver_count = 1 };
-	struct feed_listener listeners[4];
-	struct alarms *watching;
-
-	fail_if(latest == NULL, &why);
-	bench.catalogue = parts.catalogue = series_open(folder, true, &why);
-	fail_if(bench.catalogue == NULL, &why);
-	bench.writer = writer_open(bench.loop, &to, &events, 1, &why);
-	fail_if(bench.writer == NULL, &why);
-	listeners[0] = latest_listener(latest);
-	listeners[1] = writer_listener(bench.writer);
-	listeners[2] = paths_listener(paths_new(&paths, inventory));
-	watching = alarms_new(&alarms, inventory);
-	alarms_begin(watching);
-	listeners[3] = alarms_listener(watching);
-	for (int i = 0; i < 4; i++)
-		feed_add(&feed, &listeners[i]);
-	return poller_new(&parts);
-}
-
 static size_t
 number(char *const *argv, int argc, int at, size_t usual)
 {
@@ -238,7 +165,7 @@ main(int argc, char **argv)
 	loop_sim_begin(1000 * LOOP_S, INT64_C(1767225600) * LOOP_S);
 	bench.loop = loop_new(&why);
 	make_plant(&inventory, devices, points);
-	poller_configure(make_poller(argv[1], &inventory), &inventory);
+	wired_poller(bench.loop, argv[1], argv[1], &inventory, &driver, &bench);
 	for (size_t turn = 0; turn < (polls + 2) * TURNS; turn++) {
 		loop_sim_for(bench.loop, INTERVAL / TURNS);
 		bench.count += 100;
