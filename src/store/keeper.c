@@ -46,6 +46,7 @@
 /* Files whose heads are made safe by one sync. */
 #define BATCH 256
 #define ROUND_BATCHES 4
+#define READY_MOST 128 /* files that are open at a time: a process may have some more */
 /* Work on many files is left for the next call after that: a FLUSH waits for a few of these. */
 #define SLICE (20 * SECOND / 1000)
 #define RECORDS_MOST 100000 /* in one call that ends with its slice */
@@ -61,6 +62,8 @@
 /* Files that have left the turns, on their way: heads first, then rows. */
 struct batch {
 	struct pending_file *files[BATCH];
+	int ready[BATCH]; /* open from the one to the other, at most READY_MOST; -1 */
+	uint64_t inodes[BATCH]; /* of those */
 	size_t count, prepared, written;
 	uint64_t heads; /* the checkpoints that `prepared` is about */
 };
@@ -79,6 +82,7 @@ struct keeper {
 	int64_t slice_end; /* by that clock */
 	bool goes_on;      /* the last call ended early */
 	struct batch batch;
+	int at_hand; /* the file that is at work, open since its head was noted; -1 */
 	bool draining; /* nothing more will come: no row is waited for */
 	char *state_dir, *rrd_dir;
 	struct series_catalogue *catalogue;
@@ -209,6 +213,7 @@ keeper_open(const struct store_options *options, struct fail *why)
 	keeper->sheet = sheet_new();
 	keeper->append = append_new();
 	keeper->missing_end = &keeper->missing;
+	keeper->at_hand = -1;
 	keeper->quarantine = quarantine_open(options->state_dir, options->rrd_dir);
 	if (restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
 		keeper_close(keeper);
@@ -223,6 +228,9 @@ keeper_close(struct keeper *keeper)
 {
 	if (keeper == NULL)
 		return;
+	for (size_t i = keeper->batch.written; i < keeper->batch.count; i++)
+		if (keeper->batch.ready[i] != -1)
+			close(keeper->batch.ready[i]);
 	pending_free(keeper->pending);
 	sheet_free(keeper->sheet);
 	append_free(keeper->append);
@@ -657,6 +665,24 @@ open_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	return RRD_DONE;
 }
 
+static int
+take_at_hand(struct keeper *keeper)
+{
+	int fd = keeper->at_hand;
+
+	keeper->at_hand = -1;
+	return fd;
+}
+
+static void
+let_go(struct keeper *keeper)
+{
+	int fd = take_at_hand(keeper);
+
+	if (fd != -1)
+		close(fd);
+}
+
 /* By librrd, where the file or the rows need it. */
 static enum rrd_result
 write_sheet(struct keeper *keeper, struct pending_file *file, struct fail *why)
@@ -668,8 +694,10 @@ write_sheet(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	bool done = false;
 
 	if (file->in_order && !sheet->has_gap)
-		result = rrd_file_append(place_of(keeper, file), keeper->append, &rows, &done,
-			&before, why);
+		result = rrd_file_append(place_of(keeper, file), keeper->append, &rows,
+			take_at_hand(keeper), &done, &before, why);
+	else
+		let_go(keeper);
 	if (before.bytes != NULL)
 		undo_let_wait(keeper->undo, file->name, &before);
 	free(before.bytes);
@@ -741,33 +769,45 @@ note_file(struct noted *noted, struct pending_file *file)
 
 /* Notes the head as it stands before the first update, and sees that no page is without room. */
 static enum rrd_result
+keep_head_of(struct keeper *keeper, struct pending_file *file, const struct rrd_head *head,
+	struct fail *why)
+{
+	enum rrd_result result = check_head(keeper, file, head, why);
+	uint64_t kept;
+
+	file->in_order = stands_in_order(file, head);
+	if (result == RRD_DONE && head->has_holes)
+		result = rrd_file_fill(place_of(keeper, file), why);
+	file->open = result != RRD_BAD && file->open;
+	if (result != RRD_DONE)
+		return result;
+	kept = undo_keep(keeper->undo, file->name, head, file->kept, why);
+	file->open = kept != 0;
+	if (kept == 0)
+		return RRD_LATER;
+	file->kept = kept;
+	file->inode = head->inode;
+	note_file(&keeper->noted[keeper->checkpointing], file);
+	return RRD_DONE;
+}
+
+/* And leaves the file open for its rows. */
+static enum rrd_result
 keep_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
 {
-	enum rrd_result result = RRD_DONE;
-	struct rrd_head head;
-	uint64_t kept = 0;
+	struct rrd_head head = { 0 };
+	enum rrd_result result;
 
-	if (rrd_file_head_ahead(place_of(keeper, file), file->row_count, &head, why) == -1) {
+	let_go(keeper);
+	keeper->at_hand = rrd_file_ready(place_of(keeper, file), file->row_count, &head, why);
+	/* Where we may only read, who writes will say why. */
+	if (keeper->at_hand == -1 && rrd_file_head(place_of(keeper, file), &head, why) == -1) {
 		/* Which says when it is the disk, or when the file is gone. */
 		result = rrd_file_fill(place_of(keeper, file), why);
 		file->open = result != RRD_DONE && file->open;
 		return result == RRD_DONE ? RRD_LATER : result;
 	}
-	file->in_order = stands_in_order(file, &head);
-	result = check_head(keeper, file, &head, why);
-	if (result == RRD_DONE && head.has_holes)
-		result = rrd_file_fill(place_of(keeper, file), why);
-	file->open = result != RRD_BAD && file->open;
-	if (result == RRD_DONE) {
-		kept = undo_keep(keeper->undo, file->name, &head, file->kept, why);
-		file->open = kept != 0;
-		result = kept != 0 ? RRD_DONE : RRD_LATER;
-	}
-	if (kept != 0) {
-		file->kept = kept;
-		file->inode = head.inode;
-		note_file(&keeper->noted[keeper->checkpointing], file);
-	}
+	result = keep_head_of(keeper, file, &head, why);
 	free(head.bytes);
 	return result;
 }
@@ -878,6 +918,7 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 	/* Syncing takes longest by far, and is no fault of this file if we die in it. */
 	whereabouts_set(WHERE_STORE, WHERE_ELSE);
 	if (keeper->only_make) {
+		let_go(keeper);
 		whereabouts_leave_file();
 		return result;
 	}
@@ -895,6 +936,7 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 		if (result != RRD_DONE)
 			file->open = false;
 	}
+	let_go(keeper);
 	whereabouts_leave_file();
 	return result;
 }
@@ -996,7 +1038,37 @@ begin_batch(struct keeper *keeper, int64_t mono)
 	batch->prepared = batch->written = 0;
 	batch->heads = heads_wanted(keeper);
 	batch->count = take_due(keeper, mono, batch->files);
+	for (size_t i = 0; i < batch->count; i++)
+		batch->ready[i] = -1;
 	return batch->count > 0;
+}
+
+static void
+prepare_next(struct keeper *keeper)
+{
+	struct batch *batch = &keeper->batch;
+	size_t i = batch->prepared++;
+
+	keeper->at_hand = batch->ready[i];
+	prepare_ahead(keeper, batch->files[i]);
+	if (i - batch->written >= READY_MOST)
+		let_go(keeper);
+	batch->inodes[i] = batch->files[i]->inode;
+	batch->ready[i] = take_at_hand(keeper);
+}
+
+static void
+write_next(struct keeper *keeper)
+{
+	struct batch *batch = &keeper->batch;
+	size_t i = batch->written++;
+
+	keeper->at_hand = batch->ready[i];
+	/* Replaced, and that one written by somebody's FLUSH. */
+	if (batch->files[i]->inode != batch->inodes[i])
+		let_go(keeper);
+	write_in_turn(keeper, batch->files[i]);
+	let_go(keeper);
 }
 
 /* False when the slice is over before the batch, or the folder refuses. */
@@ -1009,15 +1081,15 @@ go_on_with_batch(struct keeper *keeper)
 	if (batch->heads != heads_wanted(keeper))
 		batch->prepared = batch->written;
 	batch->heads = heads_wanted(keeper);
-	for (; batch->prepared < batch->count; batch->prepared++) {
+	while (batch->prepared < batch->count) {
 		if (slice_is_over(keeper))
 			return false;
-		prepare_ahead(keeper, batch->files[batch->prepared]);
+		prepare_next(keeper);
 	}
 	while (batch->written < batch->count) {
 		if (slice_is_over(keeper))
 			return false;
-		write_in_turn(keeper, batch->files[batch->written++]);
+		write_next(keeper);
 	}
 	batch->count = 0;
 	return !keeper->refused;
@@ -1554,8 +1626,10 @@ keeper_flush_all(struct keeper *keeper, struct fail *why)
 		for (; file != NULL && count < BATCH; file = file->hh.next)
 			if (file->touched)
 				files[count++] = file;
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; i < count; i++) {
 			prepare_ahead(keeper, files[i]);
+			let_go(keeper);
+		}
 		for (size_t i = 0; i < count; i++) {
 			int done = write_file(keeper, files[i], why);
 

@@ -60,20 +60,22 @@ struct rrd_head {
 	uint64_t file_size;
 	bool has_holes; /* rrd_file_fill has something to do */
 };
-/* The same for rows of which none is left out, without librrd (append.h). *done false: nothing
+/* Opens a file for rrd_file_append, tells its head, and asks the disk for what so many more rows
+ * will change of it. -1 and why: it cannot be written, or has no head; head is as it was. */
+int rrd_file_ready(struct rrd_place place, size_t rows, struct rrd_head *head, struct fail *why);
+/* As rrd_file_update for rows of which none is left out, without librrd (append.h). fd is what
+ * rrd_file_ready gave for the file that bears that name now, and is closed, or -1. *done false: nothing
  * was done, the rows are for rrd_file_update. A call that failed may have written a part of
  * rows and head: before->bytes is not NULL then, and the head to be put back (undo_let_wait). */
 struct append;
 struct append_rows;
 enum rrd_result rrd_file_append(struct rrd_place place, struct append *append,
-	const struct append_rows *rows, bool *done, struct rrd_head *before, struct fail *why);
+	const struct append_rows *rows, int fd, bool *done, struct rrd_head *before,
+	struct fail *why);
 
 /* Of the file that bears that name now; 0: there is none, or the disk does not tell. */
 uint64_t rrd_file_inode(struct rrd_place place);
 int rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why); /* -1 */
-/* The same, and what so many more rows will change of the file is asked for from the disk. */
-int rrd_file_head_ahead(struct rrd_place place, size_t rows, struct rrd_head *head,
-	struct fail *why);
 /* Name of its data source number i, NULL behind the last one. */
 const char *rrd_head_ds(const struct rrd_head *head, size_t i);
 /* May values be written into that data source (which need not be there)? -1 and why, with the way

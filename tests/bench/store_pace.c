@@ -1,11 +1,12 @@
 /* store_pace - the store at the pace of a plant: files of ten counters, each interval.
  *
  *   store_pace --dir D --files F --interval S --seconds T --flush S --memory MB [--make yes]
+ *              [--profile P]
  *
  * A store runs as the daemon's does (store_main, in a process of its own); this process is the
  * poller: it writes the journal as a poller writes it, each device at its phase in the
  * interval, and polls nothing. The files are there before (three RRAs of 60 rows, 20 KB), or
- * with --make yes the store makes them, in the profile "tiny". Says each minute what the store
+ * with --make yes the store makes them, in the profile "tiny" or P. Says each minute what the store
  * took, asks it for a FLUSH of one file now and then, and reads rows back at the end.
  *
  * Exit status 1 when a row is missing or wrong, or the store says that something is. */
@@ -396,6 +397,8 @@ read_options(struct pace *pace, int argc, char **argv)
 			pace->flush = number * LOOP_S;
 		else if (strcmp(argv[i], "--memory") == 0)
 			pace->memory = number << 20;
+		else if (strcmp(argv[i], "--profile") == 0)
+			pace->fleet.profile = argv[i + 1];
 		else if (strcmp(argv[i], "--make") == 0)
 			pace->make = strcmp(argv[i + 1], "yes") == 0;
 		else

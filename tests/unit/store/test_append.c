@@ -3,9 +3,13 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../scratch.h"
 #include "base/fail.h"
@@ -163,10 +167,39 @@ draw_layout(void)
 	ds_count = 1 + draw(DS_MOST);
 }
 
+static int
+make_ready(void)
+{
+	struct rrd_head head;
+	struct fail why;
+	int fd = rrd_file_ready(ours, 10, &head, &why);
+
+	CHECK(fd != -1);
+	free(head.bytes);
+	return fd;
+}
+
+/* Made ready, sometimes; or it was, and then somebody else wrote a row. */
+static int
+draw_ready(int64_t *slot)
+{
+	int fd = draw(3) == 0 ? -1 : make_ready();
+	struct fail why;
+
+	if (draw(2) == 0) {
+		draw_rows(1);
+		make_texts(1, (*slot)++);
+		CHECK(rrd_file_update(ours, NULL, rows, 1, &why) == RRD_DONE);
+		CHECK(rrd_file_update(theirs, NULL, rows, 1, &why) == RRD_DONE);
+	}
+	return fd;
+}
+
 /* Both get the same rows; the other one's sometimes come to us by librrd, too. */
 static int64_t
 add_rows(int64_t slot)
 {
+	int fd = draw_ready(&slot);
 	size_t count = 1 + draw(draw(2) ? 5 : ROWS_MOST);
 	struct append_rows batch = { values, count, ds_count, slot };
 	struct fail why;
@@ -177,12 +210,14 @@ add_rows(int64_t slot)
 		/* A gap, which is librrd's. */
 		slot += 1 + (int64_t)draw(draw(2) ? 3 : 500);
 		batch.slot = slot;
-		CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE && !done);
+		CHECK(rrd_file_append(ours, append, &batch, fd, &done, &before, &why) == RRD_DONE);
+		CHECK(!done);
 		make_texts(count, slot);
 		CHECK(rrd_file_update(ours, NULL, rows, count, &why) == RRD_DONE);
 	} else {
 		make_texts(count, slot);
-		CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE && done);
+		CHECK(rrd_file_append(ours, append, &batch, fd, &done, &before, &why) == RRD_DONE);
+		CHECK(done);
 	}
 	CHECK(rrd_file_update(theirs, NULL, rows, count, &why) == RRD_DONE);
 	check_same();
@@ -240,7 +275,7 @@ a_value_is_read_back_to_the_last_bit(void)
 	CHECK(layout_make(&layout, INT64_C(1000000000), "tiny", NULL) == 0);
 	make_both();
 	values[0] = 1234.5678901234567;
-	CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE && done);
+	CHECK(rrd_file_append(ours, append, &batch, -1, &done, &before, &why) == RRD_DONE && done);
 	CHECK(rrd_file_shape(ours, &shape, &why) == RRD_DONE && shape.last == FIRST);
 	free(shape.ds);
 	bytes = read_all(ours, &size);
@@ -259,7 +294,7 @@ leaves(struct append_rows batch)
 	struct fail why;
 	bool done = true;
 
-	CHECK(rrd_file_append(ours, append, &batch, &done, &before, &why) == RRD_DONE);
+	CHECK(rrd_file_append(ours, append, &batch, -1, &done, &before, &why) == RRD_DONE);
 	CHECK(!done);
 	check_same();
 }
@@ -307,8 +342,58 @@ what_is_not_as_we_make_it_is_left_to_librrd(void)
 	leaves(batch);
 	CHECK(unlink(scratch_path(ours.file)) == 0 && unlink(scratch_path(theirs.file)) == 0);
 	batch.count = 1;
-	CHECK(rrd_file_append(ours, append, &batch, &done, &before, NULL) == RRD_DONE);
+	CHECK(rrd_file_append(ours, append, &batch, -1, &done, &before, NULL) == RRD_DONE);
 	CHECK(!done && access(scratch_path(ours.file), F_OK) == -1);
+	scratch_remove();
+	append_free(append);
+}
+
+/* Holds a lock on our file in another process. */
+static pid_t
+lock_elsewhere(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[1024], octet;
+	int fds[2];
+	pid_t child;
+
+	snprintf(path, sizeof path, "%s", scratch_path(ours.file));
+	CHECK(pipe(fds) == 0);
+	child = fork();
+	if (child == 0) {
+		int fd = open(path, O_RDWR);
+
+		if (fd == -1 || fcntl(fd, F_SETLK, &lock) == -1 || write(fds[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	CHECK(child > 0 && close(fds[1]) == 0 && read(fds[0], &octet, 1) == 1);
+	close(fds[0]);
+	return child;
+}
+
+static void
+a_lock_that_came_in_between_is_respected(void)
+{
+	struct append_rows batch = { values, 1, 1, FIRST };
+	struct fail why;
+	bool done = true;
+	pid_t locker;
+	int fd;
+
+	append = append_new();
+	ds_count = 1;
+	values[0] = 1;
+	CHECK(layout_make(&layout, INT64_C(60000000000), "tiny", NULL) == 0);
+	make_both();
+	fd = make_ready();
+	locker = lock_elsewhere();
+	CHECK(rrd_file_append(ours, append, &batch, fd, &done, &before, &why) == RRD_DONE && !done);
+	check_same();
+	CHECK(kill(locker, SIGKILL) == 0 && waitpid(locker, NULL, 0) == locker);
+	CHECK(rrd_file_append(ours, append, &batch, make_ready(), &done, &before, &why) == RRD_DONE);
+	CHECK(done);
 	scratch_remove();
 	append_free(append);
 }
@@ -317,5 +402,6 @@ RUN_TESTS(
 	TEST(any_rows_leave_the_same_octets_as_by_librrd),
 	TEST(the_profiles_files_are_the_same_as_by_librrd),
 	TEST(a_value_is_read_back_to_the_last_bit),
-	TEST(what_is_not_as_we_make_it_is_left_to_librrd)
+	TEST(what_is_not_as_we_make_it_is_left_to_librrd),
+	TEST(a_lock_that_came_in_between_is_respected)
 )
