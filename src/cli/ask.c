@@ -82,23 +82,24 @@ ask_order(const struct cmd_context *context, const char *command, int timeout,
 int
 ask_filter(const struct cmd *cmd, int argc, char **argv, struct ask_filter *filter)
 {
+	static const char *const valued[] = { "--place", "--owner", "--state", "--severity", NULL };
+
 	*filter = (struct ask_filter){ NULL, NULL, NULL, NULL, NULL };
 	for (int i = 1; i < argc; i++) {
-		const struct {
-			const char *name;
-			const char **value;
-		} options[] = { { "--place", &filter->place }, { "--owner", &filter->owner },
-			{ "--state", &filter->state }, { "--severity", &filter->severity } };
-		size_t o = 0;
+		const char *name;
+		char *value;
+		int taken = cmd_option(cmd, valued, argv, &i, &name, &value);
 
-		while (o < 4 && strcmp(argv[i], options[o].name) != 0)
-			o++;
-		if (o < 4 && i + 1 < argc)
-			*options[o].value = argv[++i];
-		else if (argv[i][0] != '-' && filter->glob == NULL)
+		if (taken == -1)
+			return CMD_USAGE;
+		if (taken == 0 && (argv[i][0] == '-' || filter->glob != NULL))
+			return cmd_one_glob(cmd, "", argv[i]);
+		if (taken == 0)
 			filter->glob = argv[i];
 		else
-			return cmd_usage(cmd, "unknown argument \"%s\"", argv[i]);
+			*(strcmp(name, "--place") == 0 ? &filter->place : strcmp(name, "--owner") == 0 ?
+				&filter->owner : strcmp(name, "--state") == 0 ? &filter->state :
+				&filter->severity) = value;
 	}
 	return CMD_OK;
 }

@@ -46,6 +46,24 @@ cmd_one_glob(const struct cmd *cmd, const char *what, const char *argument)
 	return cmd_usage(cmd, "%sone glob at most; quote it for the shell", what);
 }
 
+int
+cmd_option(const struct cmd *cmd, const char *const *names, char **argv, int *i,
+	const char **name, char **value)
+{
+	size_t length = strcspn(argv[*i], "=");
+
+	while (*names != NULL && (strncmp(argv[*i], *names, length) != 0 || (*names)[length] != '\0'))
+		names++;
+	if (*names == NULL)
+		return 0;
+	*name = *names;
+	*value = argv[*i][length] == '=' ? argv[*i] + length + 1 : argv[++*i];
+	if (*value != NULL)
+		return 1;
+	cmd_usage(cmd, "%s: its value is missing", *name);
+	return -1;
+}
+
 struct inventory *
 cmd_inventory(const struct cmd_context *context)
 {

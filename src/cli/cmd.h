@@ -37,6 +37,11 @@ int cmd_usage(const struct cmd *cmd, const char *format, ...)
 /* The same about what stands beside the one glob that the command takes. what: of which part of
  * the command, as "check: ", or "". */
 int cmd_one_glob(const struct cmd *cmd, const char *what, const char *argument);
+/* Is argv[*i] one of the options `names` (NULL at the end), with its value behind it or after a
+ * "="? 1 with name and value, and *i at the last argument taken; 0 it is none of them; -1 after
+ * a message: there is no value. argv ends with NULL. */
+int cmd_option(const struct cmd *cmd, const char *const *names, char **argv, int *i,
+	const char **name, char **value);
 void cmd_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The checked configuration; NULL after its mistakes were printed. inventory_unref it. */

@@ -41,16 +41,23 @@ struct run {
 static int
 read_arguments(struct run *run, int argc, char **argv)
 {
+	static const char *const valued[] = { "--keep", NULL };
 	int64_t keep;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--secrets") == 0) {
-			run->secrets = true;
-		} else if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) {
-			if (str_int(argv[++i], &keep, NULL) == -1 || keep < 1 || keep > 10000)
+		const char *name;
+		char *value;
+		int taken = cmd_option(&cmd_backup, valued, argv, &i, &name, &value);
+
+		if (taken == -1)
+			return CMD_USAGE;
+		if (taken == 1) {
+			if (str_int(value, &keep, NULL) == -1 || keep < 1 || keep > 10000)
 				return cmd_usage(&cmd_backup, "--keep: expected 1 to 10000, not \"%s\"",
-					argv[i]);
+					value);
 			run->keep = (unsigned)keep;
+		} else if (strcmp(argv[i], "--secrets") == 0) {
+			run->secrets = true;
 		} else if (argv[i][0] == '-' || run->folder != NULL) {
 			return cmd_usage(&cmd_backup, "unknown argument \"%s\"", argv[i]);
 		} else {

@@ -15,15 +15,18 @@
 #include "core/sample.h"
 #include "core/series.h"
 #include "store/fetch.h"
+#include "store/layout.h"
 #include "store/ledger_view.h"
+#include "store/rrd.h"
 
 /* Rows read at once, over all files that are open. */
 #define ROWS 4096
 #define WIDE_FILES 1000
+#define LEDGER_KNOWS (390 * 86400 * LOOP_S) /* somewhat less than it keeps */
 
 struct column {
 	const struct series *series;
-	int ds;     /* place in a row of its file */
+	int ds;     /* place in a row of its file; -1: it has none yet */
 	bool begun; /* a row of it was printed */
 };
 
@@ -49,26 +52,32 @@ struct export {
 
 /* ---- arguments ---- */
 
-/* 1 an option with its value was taken, 0 it is none, -1 the value is wrong. */
 static int
-take_value(struct export *e, const char *name, const char *value)
+take_function(struct export *e, const char *word)
 {
 	static const char *const functions[] = { "AVERAGE", "MIN", "MAX", "LAST" };
 
-	if (strcmp(name, "--from") == 0)
-		return place_time(value, &e->from) == 0 ? 1 : -1;
-	if (strcmp(name, "--to") == 0)
-		return place_time(value, &e->to) == 0 ? 1 : -1;
-	if (strcmp(name, "--step") == 0)
-		return str_duration(value, &e->step, NULL) == 0 && e->step >= LOOP_S ? 1 : -1;
-	if (strcmp(name, "--cf") != 0)
-		return 0;
 	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
-		if (strcmp(value, functions[i]) == 0) {
+		if (strcmp(word, functions[i]) == 0) {
 			e->function = functions[i];
-			return 1;
+			return CMD_OK;
 		}
-	return -1;
+	return cmd_usage(&cmd_export, "--cf: \"%s\": expected AVERAGE, MIN, MAX or LAST", word);
+}
+
+static int
+take_value(struct export *e, const char *name, const char *value)
+{
+	if (strcmp(name, "--from") == 0)
+		return place_take_time(&cmd_export, name, value, &e->from);
+	if (strcmp(name, "--to") == 0)
+		return place_take_time(&cmd_export, name, value, &e->to);
+	if (strcmp(name, "--cf") == 0)
+		return take_function(e, value);
+	if (str_duration(value, &e->step, NULL) == 0 && e->step >= LOOP_S)
+		return CMD_OK;
+	return cmd_usage(&cmd_export, "--step: \"%s\": expected a duration of 1s or more, as \"5m\"",
+		value);
 }
 
 static bool
@@ -92,25 +101,27 @@ take_flag(struct export *e, const char *name)
 static int
 read_arguments(struct export *e, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		int taken = i + 1 < argc ? take_value(e, argv[i], argv[i + 1]) : 0;
+	static const char *const valued[] = { "--from", "--to", "--step", "--cf", NULL };
 
-		if (taken == -1)
-			return cmd_usage(&cmd_export, "%s: \"%s\" is none", argv[i], argv[i + 1]);
-		if (taken == 1)
-			i++;
-		else if (argv[i][0] == '-' && !take_flag(e, argv[i]))
-			return cmd_usage(&cmd_export, "unknown argument \"%s\"", argv[i]);
-		else if (argv[i][0] != '-' && e->glob != NULL)
-			return cmd_usage(&cmd_export, "one glob, please; quote it for the shell");
-		else if (argv[i][0] != '-')
-			e->glob = argv[i];
+	for (int i = 1; i < argc; i++) {
+		const char *name;
+		char *value;
+		int taken = cmd_option(&cmd_export, valued, argv, &i, &name, &value);
+
+		if (taken == -1 || (taken == 1 && take_value(e, name, value) != CMD_OK))
+			return CMD_USAGE;
+		if (taken == 1 || (argv[i][0] == '-' && take_flag(e, argv[i])))
+			continue;
+		if (argv[i][0] == '-' || e->glob != NULL)
+			return cmd_one_glob(&cmd_export, "", argv[i]);
+		e->glob = argv[i];
 	}
 	if (e->glob == NULL)
 		return cmd_usage(&cmd_export, "which points?");
 	if (e->wide && e->json)
 		return cmd_usage(&cmd_export, "--wide is for CSV");
-	return e->from < e->to ? CMD_OK : cmd_usage(&cmd_export, "the range is empty");
+	return e->from < e->to ? CMD_OK : cmd_usage(&cmd_export,
+		"the range is empty: --from is not before --to");
 }
 
 /* ---- why a row is unknown ---- */
@@ -222,7 +233,8 @@ put_json_row(const struct export *e, const struct column *column, const struct r
 	json_decref(line);
 }
 
-/* Before its first expected slot a point has no rows; from then on there is one for each. */
+/* Before its first expected slot a point has no rows; from then on there is one for each.
+ * Without the ledger they begin with the first known one. */
 static void
 put_row(struct export *e, struct column *column, int64_t time, int64_t step, double value)
 {
@@ -230,7 +242,7 @@ put_row(struct export *e, struct column *column, int64_t time, int64_t step, dou
 
 	if (!isfinite(value)) {
 		row.reason = reason_of(e, column->series, time, step);
-		if (row.reason == NULL && !column->begun)
+		if ((row.reason == NULL || e->view == NULL) && !column->begun)
 			return;
 		if (row.reason == NULL)
 			row.reason = "";
@@ -245,6 +257,111 @@ put_row(struct export *e, struct column *column, int64_t time, int64_t step, dou
 
 /* ---- files ---- */
 
+/* What the ledger knows of some series: from the first expected slot of the range to its last. */
+struct known {
+	int64_t step, from, to; /* ns; from > to: nothing */
+};
+
+static void
+widen(const struct ledger_span *span, void *arg)
+{
+	struct known *known = arg;
+	int64_t from = span->folded ? span->hour * HOUR : span->run.first * known->step;
+	int64_t to = span->folded ? from + HOUR : span->run.last * known->step;
+
+	known->from = from < known->from ? from : known->from;
+	known->to = to > known->to ? to : known->to;
+}
+
+static struct known
+known_of(const struct export *e, const struct series *const *list, size_t count)
+{
+	struct known known = { 0, INT64_MAX, INT64_MIN };
+
+	for (size_t i = 0; i < count; i++) {
+		known.step = list[i]->step;
+		ledger_spans(e->view, list[i], e->from, e->to, widen, &known);
+	}
+	return known;
+}
+
+/* Where the first known row begins, or all complete ones end, when none is known. */
+static int64_t
+first_known(const struct fetch_options *options)
+{
+	struct fetch *fetch = fetch_open(options, NULL);
+	int64_t time = options->from, step = fetch == NULL ? 0 : fetch_step(fetch);
+	const double *values;
+	bool known = false;
+
+	while (fetch != NULL && !known && fetch_next(fetch, &time, &values, NULL) == 1)
+		for (size_t i = 0; i < fetch_width(fetch); i++)
+			known = known || isfinite(values[i]);
+	fetch_close(fetch);
+	return known ? time - step : time;
+}
+
+/* The range may begin before the points do: what they have is not to be told by the coarse
+ * archive that reaches back so far. The ledger is asked, as also what was never good was
+ * expected; it does not know what is older than 400 days, or than a point may stay. */
+static int64_t
+reach_of(const struct export *e, const struct fetch_options *options,
+	const struct series *const *list, size_t count)
+{
+	struct known known;
+
+	if (e->view == NULL)
+		return first_known(options);
+	known = known_of(e, list, count);
+	if (known.from > known.to || known.from < place_now() - LEDGER_KNOWS ||
+		strchr(list[0]->profile, ':') != NULL)
+		return 0;
+	return known.from / LOOP_S;
+}
+
+/* The points list[0..count) of one file, which was not made yet as nothing of them was good. */
+static struct fetch *
+open_absent(const struct export *e, const struct fetch_options *options,
+	const struct series *const *list, size_t count, struct fail *why)
+{
+	struct fetch_options some = *options;
+	struct known known = { 0, INT64_MAX, INT64_MIN };
+	struct layout layout;
+
+	if (e->view != NULL)
+		known = known_of(e, list, count);
+	if (known.from > known.to)
+		cmd_error("%s: nothing of it is stored yet", list[0]->path);
+	else
+		some.reach = known.from / LOOP_S;
+	if (layout_make(&layout, list[0]->step, list[0]->profile, why) == -1)
+		return NULL;
+	return fetch_open_absent(&some, &layout, known.from > known.to ? 0 : known.to / LOOP_S, why);
+}
+
+static struct fetch *
+open_file(const struct export *e, struct fetch_options *options,
+	const struct series *const *list, size_t count, struct fail *why)
+{
+	struct rrd_shape shape;
+	struct fetch *fetch = fetch_open(options, why);
+	int64_t reach;
+
+	if (fetch == NULL) {
+		enum rrd_result result = rrd_file_shape(options->place, &shape, NULL);
+
+		if (result == RRD_DONE)
+			free(shape.ds);
+		return result == RRD_MISSING ? open_absent(e, options, list, count, why) : NULL;
+	}
+	reach = fetch_step(fetch) * LOOP_S == list[0]->step ? 0 : reach_of(e, options, list, count);
+	if (reach <= options->from)
+		return fetch;
+	fetch_close(fetch);
+	options->reach = reach;
+	return fetch_open(options, why);
+}
+
 /* The points list[0..count) of one file. NULL after a message. */
 static struct source *
 open_source(const struct export *e, const struct series *const *list, size_t count, size_t rows)
@@ -255,25 +372,24 @@ open_source(const struct export *e, const struct series *const *list, size_t cou
 	struct source *source = mem_zero(sizeof *source);
 	struct fail why;
 
-	source->columns = mem_array(count, sizeof *source->columns);
-	source->fetch = fetch_open(&options, &why);
-	if (source->fetch == NULL)
+	source->fetch = open_file(e, &options, list, count, &why);
+	if (source->fetch == NULL) {
 		cmd_error("%s: %s", list[0]->path, why.text);
-	for (size_t i = 0; i < count && source->fetch != NULL; i++) {
-		int ds = fetch_find(source->fetch, list[i]->ds);
-
-		if (ds == -1)
-			cmd_error("%s: nothing of it is stored yet", list[i]->path);
-		else
-			source->columns[source->count++] = (struct column){ list[i], ds,
-				false };
+		free(source);
+		return NULL;
 	}
-	if (source->count > 0)
-		return source;
-	fetch_close(source->fetch);
-	free(source->columns);
-	free(source);
-	return NULL;
+	source->columns = mem_array(count, sizeof *source->columns);
+	for (size_t i = 0; i < count; i++)
+		source->columns[source->count++] = (struct column){ list[i],
+			fetch_find(source->fetch, list[i]->ds), false };
+	return source;
+}
+
+/* A point that was added has no place in its file until something of it is stored. */
+static double
+value_in(const struct column *column, const double *values)
+{
+	return column->ds == -1 ? NAN : values[column->ds];
 }
 
 static void
@@ -307,7 +423,7 @@ print_source(struct export *e, struct source *source)
 
 	while ((got = fetch_next(source->fetch, &time, &values, &why)) == 1) {
 		for (size_t i = 0; i < source->count; i++)
-			put_row(e, &source->columns[i], time, step, values[source->columns[i].ds]);
+			put_row(e, &source->columns[i], time, step, value_in(&source->columns[i], values));
 		if (ferror(stdout))
 			return -1;
 	}
@@ -387,7 +503,7 @@ knows_something(struct source *const *sources, size_t count, int64_t time)
 	for (size_t s = 0; s < count; s++)
 		for (size_t i = 0; i < sources[s]->count && sources[s]->have &&
 			sources[s]->time == time; i++)
-			if (isfinite(sources[s]->values[sources[s]->columns[i].ds]))
+			if (isfinite(value_in(&sources[s]->columns[i], sources[s]->values)))
 				return true;
 	return false;
 }
@@ -409,7 +525,8 @@ put_wide(struct export *e, struct source *const *sources, size_t count, int64_t 
 		bool now = source->have && source->time == time;
 
 		for (size_t i = 0; i < source->count; i++)
-			printf(",%s", now ? value_text(text, source->values[source->columns[i].ds]) : "");
+			printf(",%s", now ? value_text(text,
+				value_in(&source->columns[i], source->values)) : "");
 		if (now)
 			source->have = false;
 	}

@@ -199,10 +199,21 @@ gap_json(const struct gaps *gaps, const struct series *series, const struct tall
 }
 
 static void
-print_gap(const struct series *series, const struct tally *tally)
+print_gap(const struct gaps *gaps, const struct series *series, const struct tally *tally)
 {
+	const char *before = " (of them";
+
 	printf("%-48s expected %llu = good %llu", series->path,
 		(unsigned long long)tally_expected(tally), (unsigned long long)tally_good(tally));
+	/* What has no rate is told only to who asks for it: it is good as well. */
+	for (int i = 1; i < 256; i++)
+		if (tally->count[i] > 0 && reason_counts_as_good((uint8_t)i) && gaps->wanted[i]) {
+			printf("%s %s %llu", before, reason_word((uint8_t)i),
+				(unsigned long long)tally->count[i]);
+			before = ",";
+		}
+	if (*before == ',')
+		putchar(')');
 	for (int i = 1; i < 256; i++)
 		if (tally->count[i] > 0 && !reason_counts_as_good((uint8_t)i))
 			printf(" + %s %llu", reason_word((uint8_t)i), (unsigned long long)tally->count[i]);
@@ -238,7 +249,7 @@ show_points(const struct cmd_context *context, const struct gaps *gaps,
 		if (context->json)
 			json_array_append_new(document, gap_json(gaps, list[i], &tally));
 		else
-			print_gap(list[i], &tally);
+			print_gap(gaps, list[i], &tally);
 	}
 	if (context->json)
 		cmd_print_json(document);
@@ -279,17 +290,21 @@ show_since(const struct cmd_context *context, const struct gaps *gaps)
 {
 	struct telling telling = { gaps, NULL, context->json ? json_array() : NULL };
 	uint64_t oldest = ledger_oldest(gaps->view), next = ledger_newest(gaps->view);
-	bool missed = gaps->since + 1 < oldest;
+	/* A ledger that was put back or begun anew has not come so far: who went on from there
+	 * would never hear of what it closes meanwhile. */
+	bool ahead = gaps->since > next, missed = ahead || gaps->since + 1 < oldest;
 
-	if (next < gaps->since)
-		next = gaps->since;
 	ledger_since(gaps->view, gaps->since, tell_since, &telling);
 	if (context->json)
 		cmd_print_json(json_pack("{s:I, s:I, s:b, s:o}", "next", (json_int_t)next, "oldest",
 			(json_int_t)oldest, "missed", missed, "spans", telling.list));
 	else
 		printf("# next %llu\n", (unsigned long long)next);
-	if (missed)
+	if (ahead)
+		cmd_error("sequence %llu is not of this ledger, which was put back or begun anew and is "
+			"at %llu: ask for what is missing with --from, then go on from there",
+			(unsigned long long)gaps->since, (unsigned long long)next);
+	else if (missed)
 		cmd_error("what was closed before sequence %llu is folded to hours or gone: ask for it "
 			"with --from", (unsigned long long)oldest);
 }
@@ -305,11 +320,11 @@ choose_reasons(struct gaps *gaps, char *words)
 		word = strtok_r(NULL, ",", &rest)) {
 		int reason = reason_parse(word);
 
-		if (reason == -1)
+		if (reason == -1 || reason == REASON_GOOD)
 			return cmd_usage(&cmd_gaps, "unknown reason \"%s\"", word);
-		gaps->wanted[reason] = true;
+		gaps->wanted[reason] = gaps->chosen = true;
 	}
-	return CMD_OK;
+	return gaps->chosen ? CMD_OK : cmd_usage(&cmd_gaps, "--reason: which?");
 }
 
 static int
@@ -319,19 +334,9 @@ choose_class(struct gaps *gaps, const char *word)
 
 	for (int i = 0; i < 256; i++)
 		if (strcmp(reason_class_word(reason_class((uint8_t)i)), word) == 0)
-			any = gaps->wanted[i] = true;
+			any = gaps->wanted[i] = gaps->chosen = true;
 	return any && strcmp(word, "good") != 0 ? CMD_OK :
 		cmd_usage(&cmd_gaps, "class \"%s\": expected lost, unmeasured or no-rate", word);
-}
-
-static int
-take_time(struct gaps *gaps, bool from, const char *text)
-{
-	gaps->range = true;
-	if (place_time(text, from ? &gaps->from : &gaps->to) == 0)
-		return CMD_OK;
-	return cmd_usage(&cmd_gaps, "\"%s\" is no time: expected \"-2h\", "
-		"\"2026-11-22T06:00:00Z\" or Unix seconds", text);
 }
 
 static int
@@ -347,44 +352,53 @@ take_since(struct gaps *gaps, const char *text)
 static int
 take_option(struct gaps *gaps, const char *name, char *value)
 {
-	if (strcmp(name, "--from") == 0 || strcmp(name, "--to") == 0)
-		return take_time(gaps, strcmp(name, "--from") == 0, value);
+	bool from = strcmp(name, "--from") == 0;
+
+	if (from || strcmp(name, "--to") == 0) {
+		gaps->range = true;
+		return place_take_time(&cmd_gaps, name, value, from ? &gaps->from : &gaps->to);
+	}
 	if (strcmp(name, "--since") == 0)
 		return take_since(gaps, value);
 	if (strcmp(name, "--device") == 0)
 		gaps->device = value;
 	else if (strcmp(name, "--path") == 0)
 		gaps->path_name = value;
-	else if (strcmp(name, "--reason") == 0 || strcmp(name, "--class") == 0)
-		gaps->chosen = true;
 	else
-		return cmd_usage(&cmd_gaps, "unknown argument \"%s\"", name);
-	if (strcmp(name, "--reason") == 0)
-		return choose_reasons(gaps, value);
-	return strcmp(name, "--class") == 0 ? choose_class(gaps, value) : CMD_OK;
+		return strcmp(name, "--reason") == 0 ? choose_reasons(gaps, value) :
+			choose_class(gaps, value);
+	return CMD_OK;
 }
 
 static int
 read_arguments(struct gaps *gaps, int argc, char **argv)
 {
+	static const char *const valued[] = { "--from", "--to", "--since", "--device", "--path",
+		"--reason", "--class", NULL };
 	int status = CMD_OK;
 
 	gaps->to = place_now();
 	gaps->from = gaps->to - 86400 * LOOP_S;
 	for (int i = 1; i < argc && status == CMD_OK; i++) {
-		if (strcmp(argv[i], "--spans") == 0)
+		const char *name;
+		char *value;
+		int taken = cmd_option(&cmd_gaps, valued, argv, &i, &name, &value);
+
+		if (taken != 0)
+			status = taken == 1 ? take_option(gaps, name, value) : CMD_USAGE;
+		else if (strcmp(argv[i], "--spans") == 0)
 			gaps->spans = true;
 		else if (strcmp(argv[i], "--csv") == 0)
 			gaps->csv = gaps->spans = true;
-		else if (argv[i][0] == '-' && i + 1 < argc && argv[i][1] == '-')
-			status = take_option(gaps, argv[i], argv[i + 1]), i++;
 		else if (argv[i][0] == '-' || gaps->glob != NULL)
-			status = cmd_usage(&cmd_gaps, "unknown argument \"%s\"", argv[i]);
+			status = cmd_one_glob(&cmd_gaps, "", argv[i]);
 		else
 			gaps->glob = argv[i];
 	}
 	for (int i = 0; i < 256 && !gaps->chosen; i++)
 		gaps->wanted[i] = !reason_counts_as_good((uint8_t)i);
+	if (status == CMD_OK && gaps->from >= gaps->to)
+		status = cmd_usage(&cmd_gaps, "the range is empty: --from is not before --to");
 	return status;
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alarm/rule.h"
 #include "base/doc.h"
@@ -31,35 +32,32 @@ struct graph {
 };
 
 static int
-read_number(const char *text, int *number)
+take_pixels(const char *name, const char *text, int *number)
 {
 	int64_t value;
 
 	if (str_int(text, &value, NULL) == -1 || value < 50 || value > 8000)
-		return -1;
+		return cmd_usage(&cmd_graph, "%s \"%s\": expected 50 to 8000", name, text);
 	*number = (int)value;
-	return 0;
+	return CMD_OK;
 }
 
-/* 1 an option with its value was taken, 0 it is none, -1 the value is wrong. */
 static int
 take_value(struct graph *g, const char *name, const char *value)
 {
 	if (strcmp(name, "--from") == 0)
-		return place_time(value, &g->picture.from) == 0 ? 1 : -1;
+		return place_take_time(&cmd_graph, name, value, &g->picture.from);
 	if (strcmp(name, "--to") == 0)
-		return place_time(value, &g->picture.to) == 0 ? 1 : -1;
+		return place_take_time(&cmd_graph, name, value, &g->picture.to);
 	if (strcmp(name, "--width") == 0)
-		return read_number(value, &g->picture.width) == 0 ? 1 : -1;
+		return take_pixels(name, value, &g->picture.width);
 	if (strcmp(name, "--height") == 0)
-		return read_number(value, &g->picture.height) == 0 ? 1 : -1;
+		return take_pixels(name, value, &g->picture.height);
 	if (strcmp(name, "--title") == 0)
 		g->picture.title = value;
-	else if (strcmp(name, "-o") == 0)
-		g->output = value;
 	else
-		return 0;
-	return 1;
+		g->output = value;
+	return CMD_OK;
 }
 
 static bool
@@ -79,52 +77,84 @@ take_switch(struct graph *g, const char *name)
 static int
 read_arguments(struct graph *g, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		int taken = i + 1 < argc ? take_value(g, argv[i], argv[i + 1]) : 0;
+	static const char *const valued[] = { "--from", "--to", "--width", "--height", "--title",
+		"-o", NULL };
 
-		if (taken == -1)
-			return cmd_usage(&cmd_graph, "%s \"%s\": expected a time (\"-2h\", "
-				"\"2026-11-22T06:00:00Z\") or a size from 50 to 8000", argv[i], argv[i + 1]);
-		i += taken;
+	for (int i = 1; i < argc; i++) {
+		const char *name;
+		char *value;
+		int taken = cmd_option(&cmd_graph, valued, argv, &i, &name, &value);
+
+		if (taken == -1 || (taken == 1 && take_value(g, name, value) != CMD_OK))
+			return CMD_USAGE;
 		if (taken == 1 || take_switch(g, argv[i]))
 			continue;
-		if (argv[i][0] == '-' || g->glob_count == PICTURE_SERIES)
-			return cmd_usage(&cmd_graph, "unknown argument \"%s\"", argv[i]);
+		if (argv[i][0] == '-')
+			return cmd_usage(&cmd_graph, "unknown option %s", argv[i]);
+		if (g->glob_count == PICTURE_SERIES)
+			return cmd_usage(&cmd_graph, "%d globs at most", PICTURE_SERIES);
 		g->globs[g->glob_count++] = argv[i];
 	}
 	if (g->glob_count == 0)
 		return cmd_usage(&cmd_graph, "which points?");
 	if (g->picture.from >= g->picture.to)
-		return cmd_usage(&cmd_graph, "--from is not before --to");
+		return cmd_usage(&cmd_graph, "the range is empty: --from is not before --to");
 	return CMD_OK;
+}
+
+/* Of what was never good there is no file. */
+static bool
+is_there(struct graph *g, const struct series *series, const char *file)
+{
+	if (g->flush && place_flush(&g->place, &series, 1) == -1)
+		g->flush = false; /* said once */
+	if (access(file, F_OK) == 0)
+		return true;
+	cmd_error("%s: nothing of it is stored yet", series->path);
+	return false;
+}
+
+/* Returns how many of them have a history: a text has none. */
+static size_t
+choose_of(struct graph *g, const struct series *const *list, size_t count)
+{
+	struct picture *p = &g->picture;
+	size_t stored = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		char *file;
+
+		if (*list[i]->file == '\0')
+			continue;
+		stored++;
+		if (p->count == PICTURE_SERIES) {
+			cmd_error("more than %d points: only the first are drawn", PICTURE_SERIES);
+			break;
+		}
+		file = mem_format("%s/%s", g->place.dirs.rrd_dir, list[i]->file);
+		if (!is_there(g, list[i], file)) {
+			free(file);
+			continue;
+		}
+		g->files[p->count] = file;
+		p->files[p->count] = file;
+		p->series[p->count++] = list[i];
+	}
+	return stored;
 }
 
 static int
 choose(struct graph *g)
 {
-	struct picture *p = &g->picture;
-
 	for (size_t i = 0; i < g->glob_count; i++) {
 		size_t count;
 		const struct series **list = place_find(&g->place, g->globs[i], &count);
 
-		for (size_t k = 0; k < count; k++) {
-			if (*list[k]->file == '\0')
-				continue; /* a text has no history */
-			if (p->count == PICTURE_SERIES) {
-				cmd_error("more than %d points: only the first are drawn", PICTURE_SERIES);
-				break;
-			}
-			g->files[p->count] = mem_format("%s/%s",
-				g->place.dirs.rrd_dir, list[k]->file);
-			p->files[p->count] = g->files[p->count];
-			p->series[p->count++] = list[k];
-		}
+		if (choose_of(g, list, count) == 0)
+			cmd_error("no stored point matches \"%s\"", g->globs[i]);
 		free(list);
 	}
-	if (p->count == 0)
-		cmd_error("no stored point matches \"%s\"", g->globs[0]);
-	return p->count > 0 ? 0 : -1;
+	return g->picture.count > 0 ? 0 : -1;
 }
 
 static void
@@ -177,8 +207,6 @@ draw(const struct cmd_context *context, struct graph *g)
 		return CMD_NEGATIVE;
 	find_limits(g);
 	name_output(g);
-	if (g->flush)
-		place_flush(&g->place, g->picture.series, g->picture.count);
 	if (graph_draw(&g->picture, g->output, &why) == -1) {
 		cmd_error("%s", why.text);
 		return CMD_NEGATIVE;

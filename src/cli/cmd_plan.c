@@ -283,13 +283,20 @@ plan_json(const struct plan *plan)
 static int
 take_arguments(int argc, char **argv, size_t *rows)
 {
+	static const char *const valued[] = { "--rows", NULL };
 	uint64_t number;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--rows") != 0 || i + 1 == argc)
+		const char *name;
+		char *value;
+		int taken = cmd_option(&cmd_plan, valued, argv, &i, &name, &value);
+
+		if (taken == 0)
 			return cmd_usage(&cmd_plan, "unknown argument \"%s\"", argv[i]);
-		if (str_uint(argv[++i], &number, NULL) == -1 || number > 1000000)
-			return cmd_usage(&cmd_plan, "--rows %s: expected 0 to 1000000", argv[i]);
+		if (taken == -1)
+			return CMD_USAGE;
+		if (str_uint(value, &number, NULL) == -1 || number > 1000000)
+			return cmd_usage(&cmd_plan, "--rows %s: expected 0 to 1000000", value);
 		*rows = (size_t)number;
 	}
 	return CMD_OK;

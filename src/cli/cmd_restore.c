@@ -38,7 +38,7 @@ read_arguments(struct run *run, int argc, char **argv)
 		else
 			run->options.source = argv[i];
 	}
-	if (run->options.source == NULL)
+	if (run->options.source == NULL || *run->options.source == '\0')
 		return cmd_usage(&cmd_restore, "which backup?");
 	if (run->verify && (run->force || run->config))
 		return cmd_usage(&cmd_restore, "--verify only looks: without --force and --config");

@@ -1,5 +1,7 @@
 #include "cli/place.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +15,8 @@
 #include "core/latest.h"
 #include "core/series.h"
 #include "store/flush.h"
+
+#define LATEST INT64_C(9000000000) /* in 2255: later ones are too many ns */
 
 int
 place_open(struct place *place, const struct cmd_context *context, bool with_latest)
@@ -78,11 +82,62 @@ place_now(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* ".25" and the like, to ns; *text is put behind it. */
+static int64_t
+read_fraction(const char **text)
+{
+	int64_t ns = 0, unit = LOOP_S;
+
+	if (**text != '.')
+		return 0;
+	for (++*text; isdigit((unsigned char)**text); ++*text) {
+		unit /= 10;
+		ns += (**text - '0') * unit;
+	}
+	return ns;
+}
+
+/* "Z", or by how much the local time is ahead: "+01:00". */
+static int
+read_zone(const char *text, int64_t *ahead)
+{
+	int sign = *text == '-' ? -1 : 1, hours, minutes, used = 0;
+
+	*ahead = 0;
+	if (strcmp(text, "Z") == 0)
+		return 0;
+	if ((*text != '-' && *text != '+') || !isdigit((unsigned char)text[1]) ||
+		sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 || used != 5 ||
+		text[6] != '\0' || hours > 23 || minutes < 0 || minutes > 59)
+		return -1;
+	*ahead = sign * (hours * 60 + minutes) * 60 * LOOP_S;
+	return 0;
+}
+
+/* RFC 3339, section 5.6. */
+static int
+read_stamp(const char *text, int64_t *wall)
+{
+	struct tm fields = { 0 }, normal;
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &fields);
+	int64_t fraction, ahead, seconds;
+
+	if (rest == NULL)
+		return -1;
+	fraction = read_fraction(&rest);
+	normal = fields;
+	seconds = (int64_t)timegm(&normal);
+	/* timegm makes 2 March of 30 February. */
+	if (read_zone(rest, &ahead) == -1 || normal.tm_mday != fields.tm_mday ||
+		normal.tm_sec != fields.tm_sec || seconds < 0 || seconds > LATEST)
+		return -1;
+	*wall = seconds * LOOP_S + fraction - ahead;
+	return 0;
+}
+
 int
 place_time(const char *text, int64_t *wall)
 {
-	struct tm utc = { 0 };
-	const char *end;
 	double seconds;
 	int64_t back;
 
@@ -95,18 +150,22 @@ place_time(const char *text, int64_t *wall)
 		return 0;
 	}
 	/* "-5" is meant otherwise, and nothing is from before 1970. */
-	if (str_double(text, &seconds, NULL) == 0 && seconds >= 0 && seconds < 1e10) {
+	if (str_double(text, &seconds, NULL) == 0 && seconds >= 0 && seconds <= (double)LATEST) {
 		*wall = (int64_t)(seconds * 1e9);
 		return 0;
 	}
-	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	if (end == NULL || *end != '\0')
-		return -1;
-	*wall = (int64_t)timegm(&utc) * LOOP_S;
-	return 0;
+	return read_stamp(text, wall);
 }
 
-void
+int
+place_take_time(const struct cmd *cmd, const char *option, const char *text, int64_t *wall)
+{
+	if (place_time(text, wall) == 0)
+		return CMD_OK;
+	return cmd_usage(cmd, "%s: \"%s\" is no time: expected " PLACE_TIMES, option, text);
+}
+
+int
 place_flush(const struct place *place, const struct series *const *list, size_t count)
 {
 	const char *last = "";
@@ -118,7 +177,8 @@ place_flush(const struct place *place, const struct series *const *list, size_t 
 		last = list[i]->file;
 		if (store_flush_client(place->dirs.run_dir, last, 5 * LOOP_S, &why) == -1) {
 			cmd_error("not flushed, the newest rows may be missing: %s", why.text);
-			return;
+			return -1;
 		}
 	}
+	return 0;
 }

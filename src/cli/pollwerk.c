@@ -65,7 +65,7 @@ unknown_command(const char *name)
 	return CMD_USAGE;
 }
 
-/* --json, -c and --help may stand behind the command too: they are taken out there. */
+/* --json, -c, -h and --help may stand behind the command too: they are taken out there. */
 static int
 take_common(struct cmd_context *context, int argc, char **argv, bool *help)
 {
@@ -74,7 +74,7 @@ take_common(struct cmd_context *context, int argc, char **argv, bool *help)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			context->json = true;
-		else if (strcmp(argv[i], "--help") == 0)
+		else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
 			*help = true;
 		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			context->config = argv[++i];

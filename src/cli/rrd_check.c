@@ -1,4 +1,5 @@
 /* pollwerk rrd check and rrd orphans: the files against the catalogue; nothing is changed. */
+#include <errno.h>
 #include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -156,10 +157,12 @@ rrd_check(const struct cmd_context *context, int argc, char **argv)
 	else
 		printf("%zu files: %zu good, %zu bad, %zu not written yet\n", check.files,
 			check.files - bad - check.missing, bad, check.missing);
+	if (count == 0)
+		cmd_error("no point matches \"%s\"", argv[1] != NULL ? argv[1] : "*");
 	json_decref(check.bad);
 	free(list);
 	place_close(&place);
-	return bad == 0 ? CMD_OK : CMD_NEGATIVE;
+	return bad == 0 && count > 0 ? CMD_OK : CMD_NEGATIVE;
 }
 
 /* ---- orphans ---- */
@@ -175,6 +178,7 @@ struct found {
 };
 struct orphans {
 	const char *root;
+	size_t unread; /* folders and files */
 	struct used *used, *quarantined;
 	struct found *found;
 	size_t count, room;
@@ -236,6 +240,10 @@ look_at(const char *path, const struct stat *info, int type, struct FTW *where)
 	const char *file = path + strlen(walking->root) + 1, *kind;
 
 	(void)where;
+	if (type == FTW_DNR || type == FTW_NS) {
+		walking->unread++;
+		cmd_error("%s: cannot be read" CMD_MAY_NOT, path);
+	}
 	if (type != FTW_F)
 		return 0;
 	kind = kind_of(walking, file);
@@ -351,7 +359,10 @@ rrd_orphans(const struct cmd_context *context, int argc, char **argv)
 	conf_each_home(place.inventory, place.catalogue, use_home, &orphans);
 	read_quarantine(&orphans, place.dirs.state_dir);
 	walking = &orphans;
-	nftw(orphans.root, look_at, 16, FTW_PHYS | FTW_MOUNT);
+	if (nftw(orphans.root, look_at, 16, FTW_PHYS | FTW_MOUNT) == -1 && errno != ENOENT) {
+		orphans.unread++;
+		cmd_error("%s: %s", orphans.root, strerror(errno));
+	}
 	if (orphans.count > 1)
 		qsort(orphans.found, orphans.count, sizeof *orphans.found, by_kind_and_name);
 	print_found(context, &orphans);
@@ -361,5 +372,5 @@ rrd_orphans(const struct cmd_context *context, int argc, char **argv)
 	free_used(orphans.used);
 	free_used(orphans.quarantined);
 	place_close(&place);
-	return CMD_OK;
+	return orphans.unread == 0 ? CMD_OK : CMD_NEGATIVE;
 }

@@ -505,6 +505,7 @@ static int
 run(struct migrate *m)
 {
 	size_t devices = 0;
+	bool matched = false;
 	struct fail why;
 
 	if (!m->dry_run && prepare(m) == -1)
@@ -521,6 +522,7 @@ run(struct migrate *m)
 	for (size_t i = 0; i < m->part_count; i++) {
 		struct device_part *part = &m->parts[i];
 
+		matched = matched || part->matches;
 		if (!has_work(part))
 			continue;
 		devices++;
@@ -530,6 +532,10 @@ run(struct migrate *m)
 		tell_part(m, part);
 	}
 	tell_end(m, devices);
+	if (m->glob != NULL && !matched) {
+		cmd_error("no point matches \"%s\"", m->glob);
+		return CMD_NEGATIVE;
+	}
 	return m->failed == 0 ? CMD_OK : CMD_NEGATIVE;
 }
 

@@ -1,5 +1,6 @@
 #include "store/fetch.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/fail.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/layout.h"
 
 #define ARCHIVES 200 /* more than any file has */
 
@@ -22,6 +24,7 @@ struct fetch {
 	struct fetch_options options;
 	char *path, *function;
 	struct rrd_shape shape;
+	bool absent; /* there is no file */
 	struct archive archives[ARCHIVES];
 	size_t archive_count;
 	int64_t step, next, end; /* next row's time; the last one's */
@@ -107,13 +110,14 @@ is_better(const struct fetch *fetch, const struct archive *a, const struct archi
 {
 	const struct fetch_options *options = &fetch->options;
 	int64_t step = a->slots * fetch->shape.step, best_step;
+	int64_t from = options->reach > options->from ? options->reach : options->from;
 	bool reaches, best_reaches;
 
 	if (best == NULL)
 		return true;
 	best_step = best->slots * fetch->shape.step;
-	reaches = oldest_row(fetch, a) <= round_up(options->from, step);
-	best_reaches = oldest_row(fetch, best) <= round_up(options->from, best_step);
+	reaches = oldest_row(fetch, a) <= round_up(from, step);
+	best_reaches = oldest_row(fetch, best) <= round_up(from, best_step);
 	if (reaches != best_reaches)
 		return reaches;
 	if (!reaches && oldest_row(fetch, a) != oldest_row(fetch, best))
@@ -162,6 +166,31 @@ fetch_open(const struct fetch_options *options, struct fail *why)
 	return fetch;
 }
 
+struct fetch *
+fetch_open_absent(const struct fetch_options *options, const struct layout *layout, int64_t last,
+	struct fail *why)
+{
+	struct fetch *fetch = mem_zero(sizeof *fetch);
+
+	fetch->options = *options;
+	fetch->path = mem_format("%s/%s", options->place.root, options->place.file);
+	fetch->function = mem_text(options->function);
+	fetch->absent = true;
+	fetch->shape.step = layout->step;
+	fetch->shape.last = last;
+	for (int i = 0; i < layout->count; i++) {
+		struct archive *archive = &fetch->archives[fetch->archive_count++];
+
+		str_copy(archive->function, sizeof archive->function, layout->rra[i].function);
+		archive->slots = layout->rra[i].slots;
+		archive->rows = layout->rra[i].rows;
+	}
+	if (choose_archive(fetch, why) == 0)
+		return fetch;
+	fetch_close(fetch);
+	return NULL;
+}
+
 void
 fetch_close(struct fetch *fetch)
 {
@@ -178,6 +207,12 @@ int64_t
 fetch_step(const struct fetch *fetch)
 {
 	return fetch->step;
+}
+
+size_t
+fetch_width(const struct fetch *fetch)
+{
+	return fetch->absent ? 1 : fetch->shape.ds_count;
 }
 
 int
@@ -229,8 +264,16 @@ read_piece(struct fetch *fetch, struct fail *why)
 int
 fetch_next(struct fetch *fetch, int64_t *time, const double **values, struct fail *why)
 {
+	static const double nothing = NAN;
+
 	if (fetch->next > fetch->end)
 		return 0;
+	if (fetch->absent) {
+		*time = fetch->next;
+		*values = &nothing;
+		fetch->next += fetch->step;
+		return 1;
+	}
 	if ((fetch->data == NULL || fetch->next > fetch->piece_end) && read_piece(fetch, why) == -1)
 		return -1;
 	*time = fetch->next;

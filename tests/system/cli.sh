@@ -100,12 +100,23 @@ exits 2 "a severity that there is not is wrong usage" $pollwerk alarms --severit
 says "and those that there are are told" 'bad: expected critical, major, minor, warning or indeterminate$'
 exits 2 "an option of other lists is wrong usage" $pollwerk devices --severity major
 exits 2 "graph without points is wrong usage" $pollwerk graph
+exits 2 "an option without its value is wrong usage" $pollwerk gaps --from
+says "and is named" '^pollwerk gaps: --from: its value is missing$'
+exits 2 "a day that there is not is wrong usage" $pollwerk gaps --from 2026-02-30T00:00:00Z
+says "and is told with what is expected" '"2026-02-30T00:00:00Z" is no time: expected "-2h"'
+for command in gaps "export x" "graph x"; do
+	exits 2 "$command: a range that ends before it begins is wrong usage" $pollwerk $command --from=now --to=-2h
+	says "$command: and is told" 'the range is empty: --from is not before --to$'
+done
+exits 2 "no reason at all is wrong usage" $pollwerk gaps --reason ""
+exits 2 "good is no reason" $pollwerk gaps --reason good
 exits 0 "--version" ./pollwerk --version
 shows "tells it" '^pollwerk [0-9]'
 for command in check plan rrd status devices values where gaps alarms paths graph probe adopt walk reload \
 	backup restore export; do
 	exits 0 "$command --help" ./pollwerk $command --help
 	shows "$command --help: shows its usage" "^usage: pollwerk $command"
+	exits 0 "$command -h" ./pollwerk $command -h
 done
 exits 1 "a configuration that is not there" ./pollwerk -c "$work/none.conf" check
 says "is named" "$work/none.conf: No such file"
@@ -198,6 +209,26 @@ exits 2 "gaps of a class that is none" $pollwerk gaps --class bad
 exits 0 "gaps as spans in CSV" $pollwerk gaps --csv gone/x
 check "one line for each, with its class" awk -F, 'NR > 1 && !($1 == "gone/x" && $5 == "lost" && $6 > 0) { exit 1 }
 	END { exit NR < 2 }' "$work/out"
+check "a span's time can be asked for as it is printed" eval "from=\$(awk -F, 'NR == 2 { print \$2 }' '$work/out') &&
+	$pollwerk gaps --from=\$from gone/x | grep -q 'good 0 + '"
+exits 0 "gaps by a reason that counts as good" $pollwerk gaps --class no-rate press/pieces
+shows "tells how many slots of the good ones" 'good [0-9]* (of them first [0-9]*)'
+exits 0 "gaps since a sequence that this ledger has not come to" $pollwerk --json gaps --since 1000000
+holds "says so, and where to go on" "d['missed'] is True and d['next'] < 1000000"
+says "and why" 'sequence 1000000 is not of this ledger, which was put back or begun anew'
+# gone/x was never good, so there is no file of it.
+exits 0 "export of what was never good" $pollwerk --json export --from 0 gone/x
+holds "has a row for each slot, with the reason" "len(d) >= 3 and all(r['value'] is None and r['step'] == 1
+	and r['reason'] in ('unreachable', 'timeout', 'breaker') for r in d)"
+exits 0 "export of a whole plant, a column each" $pollwerk export --wide --from -5s '*/x'
+shows "has the column of that point as well" '^time,behind/x AVERAGE,gone/x AVERAGE$'
+exits 0 "export of more than there is" $pollwerk export --from -80d press/oil
+check "is as fine as the file has it" awk -F, 'NR > 1 { n++; if ($5 != 1) exit 1 } END { exit n < 3 }' "$work/out"
+exits 0 "also without the ledger" $pollwerk export --from -80d --no-reasons press/oil
+check "and begins with the first value" awk -F, 'NR == 2 { exit $6 == "" || $5 != 1 }' "$work/out"
+exits 1 "rrd check of a point that there is not" $pollwerk rrd check 'nothing*'
+says "tells it" 'no point matches "nothing\*"'
+exits 1 "rrd migrate too" $pollwerk rrd migrate --dry-run 'nothing*'
 exits 0 "where, of a point that must not stay" $pollwerk --json where press/badge
 holds "a file of its own, named after the time" "d[0]['file'] == '$work/rrd/press/points~720h.rrd'"
 check "that holds 30 days and not more" wait_for 40 sh -c "rrdtool info '$work/rrd/press/points~720h.rrd' |
@@ -206,6 +237,10 @@ check "that holds 30 days and not more" wait_for 40 sh -c "rrdtool info '$work/r
 if [ -d /usr/share/fonts ] && find /usr/share/fonts -name '*.ttf' | grep -q .; then
 	exits 0 "graph" $pollwerk graph press/oil -o "$work/oil.png" --from -1m
 	check "is a PNG" [ "$(head -c 4 "$work/oil.png" | od -An -tx1 | tr -d ' ')" = 89504e47 ]
+	exits 0 "graph of points of which one was never good and one is none" \
+		$pollwerk graph press/oil gone/x nothing/x -o "$work/three.png"
+	says "draws the others and names that one" '^pollwerk: gone/x: nothing of it is stored yet$'
+	says "and the one that matches nothing" 'no stored point matches "nothing/x"'
 	exits 0 "graph --svg" $pollwerk graph press/oil -o "$work/oil.svg" --from -1m
 	check "is an SVG with the threshold's colour" grep -qE '#c62828|rgb\(77\.6' "$work/oil.svg"
 else

@@ -53,7 +53,7 @@ same(double a, double b)
 static unsigned
 differences(const char *function, int64_t from, int64_t to, int64_t wanted, unsigned *checked)
 {
-	struct fetch_options options = { place, function, from, to, wanted, 37 };
+	struct fetch_options options = { place, function, from, to, wanted, 0, 37 };
 	struct fail why = { "" };
 	struct fetch *fetch = fetch_open(&options, &why);
 	time_t start = (time_t)from - 1, end = (time_t)to;
@@ -105,7 +105,7 @@ pieces_are_what_librrd_gives_at_once(void)
 static void
 nothing_is_made_up_behind_the_last_update_or_before_the_archive(void)
 {
-	struct fetch_options options = { place, "AVERAGE", 0, INT64_C(1) << 33, 60, 1000 };
+	struct fetch_options options = { place, "AVERAGE", 0, INT64_C(1) << 33, 60, 0, 1000 };
 	const double *values;
 	struct fetch *fetch;
 	int64_t time = 0, first = 0;
@@ -124,6 +124,57 @@ nothing_is_made_up_behind_the_last_update_or_before_the_archive(void)
 	options.place.file = "none.rrd";
 	CHECK(fetch_open(&options, NULL) == NULL);
 	scratch_remove();
+}
+
+static void
+what_began_within_the_range_is_told_as_fine_as_it_is_kept(void)
+{
+	struct fetch_options options = { .function = "AVERAGE", .from = FIRST - 80 * 86400,
+		.to = FIRST + SLOTS * STEP, .rows = 1000 };
+	struct fetch *fetch;
+
+	begin();
+	options.place = place;
+	fetch = fetch_open(&options, NULL);
+	CHECK_INT(fetch_step(fetch), 3600);
+	fetch_close(fetch);
+	options.reach = FIRST + (SLOTS - 2000) * STEP;
+	fetch = fetch_open(&options, NULL);
+	CHECK_INT(fetch_step(fetch), STEP);
+	fetch_close(fetch);
+	options.reach = FIRST - 9 * 86400;
+	fetch = fetch_open(&options, NULL);
+	CHECK_INT(fetch_step(fetch), 300);
+	fetch_close(fetch);
+	scratch_remove();
+}
+
+static void
+a_file_that_is_not_made_yet_has_unknown_rows_of_the_archive_it_would_be(void)
+{
+	struct fetch_options options = { .place = { "/nowhere", "f.rrd" }, .function = "AVERAGE",
+		.from = FIRST, .to = FIRST + 10 * STEP, .rows = 4 };
+	struct layout layout;
+	struct fail why = { "" };
+	struct fetch *fetch;
+	const double *values;
+	unsigned rows = 0;
+	int64_t time;
+
+	CHECK(layout_make(&layout, STEP * LOOP_S, "short", NULL) == 0);
+	fetch = fetch_open_absent(&options, &layout, FIRST + 6 * STEP, &why);
+	CHECK(fetch != NULL && fetch_step(fetch) == STEP && fetch_find(fetch, "a") == -1);
+	for (; fetch_next(fetch, &time, &values, &why) == 1; rows++)
+		CHECK(time == FIRST + rows * STEP && isnan(values[0]) && fetch_width(fetch) == 1);
+	CHECK_INT(rows, 7);
+	fetch_close(fetch);
+	options.from = FIRST - 30 * 86400;
+	fetch = fetch_open_absent(&options, &layout, FIRST, &why);
+	CHECK_INT(fetch_step(fetch), 3600);
+	fetch_close(fetch);
+	options.function = "LAST";
+	CHECK(fetch_open_absent(&options, &layout, FIRST, &why) == NULL);
+	CHECK_STR(why.text, "/nowhere/f.rrd: keeps no LAST");
 }
 
 static void
@@ -156,4 +207,6 @@ an_answer_to_rrdtool_is_bounded(void)
 
 RUN_TESTS(TEST(pieces_are_what_librrd_gives_at_once),
 	TEST(nothing_is_made_up_behind_the_last_update_or_before_the_archive),
+	TEST(what_began_within_the_range_is_told_as_fine_as_it_is_kept),
+	TEST(a_file_that_is_not_made_yet_has_unknown_rows_of_the_archive_it_would_be),
 	TEST(an_answer_to_rrdtool_is_bounded))
