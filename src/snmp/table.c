@@ -24,6 +24,8 @@
 /* An alternative that no row has is left out for so many polls. */
 #define SKIP_POLLS 20
 #define TEXT_MAX 255
+/* bit/s that no interface has. */
+#define TOO_FAST 1e13
 /* So many rows ahead the end of a poll asks for what is known of them. */
 #define AWAITED 4
 /* Answers for which room is made at a time. */
@@ -398,18 +400,20 @@ is_rounded_off(const struct table *table, const struct chain *chain, size_t i,
 		coarseness(table, chain, i) > 1;
 }
 
-/* The factor of column i's number. One that would be beyond all reason in coarse units (10^7 of
- * them are 10 Tbit/s) is in fine ones: agents that tell ifHighSpeed in bit/s are met. */
+/* The factor of column i's number. A speed beyond all reason in coarse units (10 Tbit/s) is in
+ * fine ones: agents that tell ifHighSpeed in bit/s are met. Of volts or kilowatts nobody knows
+ * what is beyond reason. */
 static double
-factor(const struct table *table, const struct chain *chain, const struct snmp_point *wire,
+factor(const struct table *table, const struct chain *chain, const struct point *point,
 	size_t i, const struct cell *cell)
 {
-	double coarse = coarseness(table, chain, i);
+	const struct snmp_point *wire = point->wire;
 
 	if (wire->scales == NULL)
 		return 1;
-	if (coarse > 1 && (cell->type == VALUE_GAUGE || cell->type == VALUE_INTEGER) &&
-		(double)(int64_t)cell->bits >= 10 * coarse)
+	if (coarseness(table, chain, i) > 1 && strcmp(point->unit, "bit/s") == 0 &&
+		(cell->type == VALUE_GAUGE || cell->type == VALUE_INTEGER) &&
+		(double)(int64_t)cell->bits * wire->scales[i] >= TOO_FAST)
 		return wire->scales[chain->count - 1];
 	return wire->scales[i];
 }
@@ -1022,7 +1026,6 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 	uint8_t *reason)
 {
 	const struct chain *chain = &table->chains[1 + point];
-	const struct snmp_point *wire = table->group->points[point].wire;
 	const struct cell *zero = NULL;
 
 	*reason = REASON_NO_SUCH_OBJECT;
@@ -1031,7 +1034,7 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 		const struct cell *cell = cell_at(table, row, chain->first + i);
 
 		if (cell_is_there(cell) && !is_rounded_off(table, chain, i, cell)) {
-			*scale = factor(table, chain, wire, i, cell);
+			*scale = factor(table, chain, &table->group->points[point], i, cell);
 			return cell;
 		}
 		if (cell_is_there(cell)) {

@@ -715,6 +715,35 @@ a_speed_that_ifHighSpeed_rounds_to_nothing_or_tells_in_bits_is_right(void)
 	end_lines(table);
 }
 
+/* Volts in one column, tenths of them in another: 230 of the first are no 23. */
+static void
+only_speeds_are_taken_for_a_finer_unit_when_they_are_large(void)
+{
+	static const char *const volts[] = { "volts=" IF_X_TABLE "15," IF_TABLE "5 gauge V",
+		NULL };
+	static const char *const rates[] = { "rate=" IF_X_TABLE "15," IF_TABLE "5 gauge bit/s",
+		NULL };
+	static const double tenths[] = { 1, 0.1 }, kilobits[] = { 1000, 1 };
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "a", 0 }, { IF_TABLE "5.1", NULL, 64000 },
+		{ IF_X_TABLE "15.1", NULL, 100000 }, { NULL, NULL, 0 } };
+	struct table *table;
+	struct fail why;
+
+	for (int i = 0; i < 2; i++) {
+		bed.task = calloc(1, sizeof *bed.task);
+		bed.group = bed_group("if", 60 * LOOP_S, i == 0 ? volts : rates, KEYS, NULL);
+		bed_scales(bed.group, i == 0 ? "volts" : "rate", i == 0 ? tenths : kilobits);
+		bed.task->group = bed.group;
+		context = (struct ask_context){ .task = bed.task, .group = bed.group, .now = 5,
+			.version = 2 };
+		table = walk_lines(table_new("sw-1", bed.group, NULL, &why), lines);
+		CHECK_NEAR(reading_of("a", i == 0 ? "volts" : "rate").number,
+			i == 0 ? 1e5 : 1e8, 0);
+		end_lines(table);
+	}
+}
+
 /* The device fell silent before the next alternative's turn came. */
 static void
 an_alternative_that_was_not_asked_for_is_no_missing_object(void)
@@ -1282,6 +1311,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(an_empty_cell_costs_only_that_cell),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
 	TEST(a_speed_that_ifHighSpeed_rounds_to_nothing_or_tells_in_bits_is_right),
+	TEST(only_speeds_are_taken_for_a_finer_unit_when_they_are_large),
 	TEST(an_alternative_that_was_not_asked_for_is_no_missing_object),
 	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
