@@ -213,25 +213,42 @@ prolong(struct usm *usm, enum snmp_auth auth, uint8_t *kul, size_t size, size_t 
 	return 0;
 }
 
+static int
+make_auth_key(struct usm *usm, struct usm_keys *keys, const uint8_t *ku, const uint8_t *engine,
+	size_t engine_size)
+{
+	return localize(usm, keys->auth, ku, engine, engine_size, keys->auth_key);
+}
+
+static int
+make_priv_key(struct usm *usm, struct usm_keys *keys, const uint8_t *ku, const uint8_t *engine,
+	size_t engine_size)
+{
+	uint8_t kul[USM_PRIV_KEY_MAX + USM_HASH_MAX];
+	size_t wanted = ciphers[keys->priv].key;
+	int result = localize(usm, keys->auth, ku, engine, engine_size, kul);
+
+	if (result == 0)
+		result = prolong(usm, keys->auth, kul, hashes[keys->auth].size, wanted);
+	if (result == 0)
+		memcpy(keys->priv_key, kul, wanted);
+	explicit_bzero(kul, sizeof kul);
+	return result;
+}
+
 int
 usm_keys_make(struct usm *usm, struct usm_keys *keys, const uint8_t *auth_ku,
 	const uint8_t *priv_ku, const uint8_t *engine, size_t engine_size)
 {
-	uint8_t kul[USM_PRIV_KEY_MAX + USM_HASH_MAX];
-	size_t wanted = ciphers[keys->priv].key;
-	int result;
-
 	if (keys->auth == SNMP_AUTH_NONE)
 		return keys->priv == SNMP_PRIV_NONE ? 0 : -1;
-	result = localize(usm, keys->auth, auth_ku, engine, engine_size, keys->auth_key);
-	if (result == -1 || keys->priv == SNMP_PRIV_NONE)
-		return result;
-	result = localize(usm, keys->auth, priv_ku, engine, engine_size, kul);
-	if (result == 0)
-		result = prolong(usm, keys->auth, kul, hashes[keys->auth].size, wanted);
-	memcpy(keys->priv_key, kul, wanted);
-	explicit_bzero(kul, sizeof kul);
-	return result;
+	if (make_auth_key(usm, keys, auth_ku, engine, engine_size) == 0 &&
+		(keys->priv == SNMP_PRIV_NONE ||
+			make_priv_key(usm, keys, priv_ku, engine, engine_size) == 0))
+		return 0;
+	explicit_bzero(keys->auth_key, sizeof keys->auth_key);
+	explicit_bzero(keys->priv_key, sizeof keys->priv_key);
+	return -1;
 }
 
 /* ---- messages ---- */

@@ -41,7 +41,7 @@ struct usm_keys {
 	uint8_t priv_key[USM_PRIV_KEY_MAX]; /* as many as AES takes; both begin with Kul */
 };
 /* Of the two Ku, RFC 3414 section 2.6; priv_ku is not read without priv. auth and priv are those
- * of keys already. 0 or -1. */
+ * of keys already. 0, or -1 when OpenSSL refuses: then both keys are zeros. */
 int usm_keys_make(struct usm *usm, struct usm_keys *keys, const uint8_t *auth_ku,
 	const uint8_t *priv_ku, const uint8_t *engine, size_t engine_size);
 

@@ -1,6 +1,8 @@
 #include <net-snmp/net-snmp-config.h>
 #include <net-snmp/net-snmp-includes.h>
 
+#include <openssl/crypto.h>
+
 #include "snmp/session.h"
 #include "snmp/usm.h"
 #include "../check.h"
@@ -167,6 +169,68 @@ denies_what_it_does_not_do(void)
 	CHECK(!usm_is_authentic(usm, &keys, octets, 8, octets, 0));
 }
 
+/* ---- when OpenSSL has no memory ---- */
+
+static long allowed = -1; /* allocations until one is refused; < 0: none is */
+
+static void *
+refusing_realloc(void *old, size_t size, const char *file, int line)
+{
+	(void)file, (void)line;
+	if (allowed == 0)
+		return NULL;
+	allowed -= allowed > 0;
+	return realloc(old, size);
+}
+
+static void *
+refusing_malloc(size_t size, const char *file, int line)
+{
+	return refusing_realloc(NULL, size, file, line);
+}
+
+static void
+plain_free(void *old, const char *file, int line)
+{
+	(void)file, (void)line;
+	free(old);
+}
+
+/* Before anything of OpenSSL runs: it takes none later. */
+__attribute__((constructor)) static void
+let_openssl_run_out_of_memory(void)
+{
+	if (CRYPTO_set_mem_functions(refusing_malloc, refusing_realloc, plain_free) != 1)
+		abort();
+}
+
+static void
+no_octet_of_a_key_is_left_when_openssl_fails(void)
+{
+	static const uint8_t zeros[USM_HASH_MAX + USM_PRIV_KEY_MAX];
+	uint8_t ku[USM_HASH_MAX];
+	int refused = 0, result = -1;
+
+	CHECK_INT(usm_phrase_key(usm, SNMP_AUTH_SHA, "maplesyrup", ku), 0);
+	for (long most = 0; most < 100 && result == -1; most++) {
+		struct usm_keys keys;
+
+		memset(&keys, 0xAA, sizeof keys);
+		keys.auth = SNMP_AUTH_SHA;
+		keys.priv = SNMP_PRIV_AES256; /* longer than the hash: hashed twice */
+		allowed = most;
+		result = usm_keys_make(usm, &keys, ku, ku, engine, sizeof engine);
+		allowed = -1;
+		if (result == 0)
+			break;
+		refused++;
+		assert_memory_equal(keys.auth_key, zeros, sizeof keys.auth_key);
+		assert_memory_equal(keys.priv_key, zeros, sizeof keys.priv_key);
+	}
+	CHECK_INT(result, 0);
+	CHECK(refused >= 3); /* either key, and what makes the second one longer */
+}
+
 static int
 begin(void **state)
 {
@@ -193,6 +257,7 @@ main(void)
 		TEST(signs_with_hmac_and_cuts_the_digest_as_rfc_7860_says),
 		TEST(encrypts_as_nist_says),
 		TEST(denies_what_it_does_not_do),
+		TEST(no_octet_of_a_key_is_left_when_openssl_fails),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
