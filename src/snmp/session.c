@@ -544,6 +544,11 @@ explain_kept(struct session *session)
 	char *text = session->sessions->text, address[64];
 
 	session->now->answer.reason = REASON_CONFIG;
+	if (now->error == ENOKEY) {
+		snprintf(text, ANSWER_TEXT, "not asked: OpenSSL makes no keys for user \"%s\" and this device",
+			session->options->access->user.name);
+		return;
+	}
 	if (now->peer.from == NULL) {
 		snprintf(text, ANSWER_TEXT, "not asked: no socket can be had: %s", strerror(now->error));
 		return;
@@ -555,6 +560,20 @@ explain_kept(struct session *session)
 	else
 		snprintf(text, ANSWER_TEXT, "not asked: snmp.from = \"%s\" cannot be used: %s",
 			address, strerror(now->error));
+}
+
+/* Its time was over before the first try: by what we make it wait for. */
+static void
+explain_unasked(struct session *session)
+{
+	session->now->answer.reason = REASON_OVERRUN;
+	if (v3_of(session) != NULL && !v3_ready(v3_of(session)))
+		snprintf(session->sessions->text, ANSWER_TEXT,
+			"not asked in time: the keys of user \"%s\" are not made yet",
+			session->options->access->user.name);
+	else
+		snprintf(session->sessions->text, ANSWER_TEXT,
+			"not asked in time: snmp.max_rate leaves no room for it");
 }
 
 static void
@@ -569,7 +588,9 @@ give_up(struct session *session)
 		session->now->tries, session->now->tries == 1 ? "request" : "requests",
 		session->now->tries > 1 && session->rtt > 0 ? ", to the last one" : "", span,
 		session->now->tries == 1 || session->rtt > 0 ? "" : " each");
-	if (session->now->kept > 0 && session->now->kept == session->now->tries) {
+	if (session->now->tries == 0) {
+		explain_unasked(session);
+	} else if (session->now->kept == session->now->tries) {
 		explain_kept(session);
 	} else if (session->now->wrong_source) {
 		char stranger[64];
@@ -728,8 +749,10 @@ send_try(struct session *session)
 	int64_t now = loop_mono(loop), until;
 
 	if (session->more != NULL && now < session->more->next_send) {
+		int64_t next = session->more->next_send, last = session->now->request.deadline;
+
 		session->state = SESSION_PAUSE;
-		loop_timer_at(loop, &session->now->timer, session->more->next_send);
+		loop_timer_at(loop, &session->now->timer, next < last ? next : last);
 		return;
 	}
 	if (v3_of(session) != NULL && !v3_ready(v3_of(session))) {
@@ -749,8 +772,11 @@ send_try(struct session *session)
 	loop_timer_at(loop, &session->now->timer,
 		until < session->now->request.deadline ? until : session->now->request.deadline);
 	mux_open(session->sessions->mux, &session->now->out);
-	if (!put_out(session))
-		session->now->error = EMSGSIZE;
+	if (put_out(session))
+		return;
+	session->now->ours = v3_of(session) != NULL && is_fast(session) &&
+		!v3_has_keys(v3_of(session));
+	session->now->error = session->now->ours ? ENOKEY : EMSGSIZE;
 }
 
 /* The newest try has failed: the next one, or the end. */

@@ -216,6 +216,12 @@ keys_make(struct v3 *v3)
 	return -1;
 }
 
+bool
+v3_has_keys(const struct v3 *v3)
+{
+	return v3->engine_size == 0 || v3->keys != NULL;
+}
+
 /* The engine's time by our clock. */
 static int64_t
 time_now(const struct v3 *v3)

@@ -47,6 +47,8 @@ const char *v3_engine(const struct v3 *v3, char *to);
  * when these began (mono). Instead of v3_engine_set and discovery. */
 void v3_be(struct v3 *v3, const char *hex, uint32_t boots, int64_t began);
 
+/* False after a v3_ask that OpenSSL had no keys for. */
+bool v3_has_keys(const struct v3 *v3);
 /* Making a key of a pass phrase takes 2 ms and more: a call makes at most one, and all
  * devices together one every 10 ms. False: ask again at the next tick. */
 bool v3_ready(struct v3 *v3);

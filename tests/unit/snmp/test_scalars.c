@@ -598,6 +598,23 @@ max_rate_keeps_requests_apart(void)
 	close_bed();
 }
 
+/* A time-out would be the device's, and put it down. */
+static void
+what_max_rate_leaves_no_time_for_is_an_overrun_of_ours(void)
+{
+	open_bed(points, 2);
+	bed.access.max_rate = 0.001;
+	attach();
+	poll_once(false);
+	CHECK_INT(bed_requests(bed.agent), 1);
+	poll_once(false);
+	CHECK_INT(bed_requests(bed.agent), 1);
+	CHECK_INT(bed.task->asked, 0);
+	CHECK_INT(bed.task->rest, REASON_OVERRUN);
+	CHECK_STR(bed.task->error, "not asked in time: snmp.max_rate leaves no room for it");
+	close_bed();
+}
+
 static void
 cancel_ends_a_poll_without_a_word(void)
 {
@@ -792,6 +809,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(max_varbinds_is_kept_to_even_at_one),
 	BOTH(a_restart_of_the_device_is_a_discontinuity_once),
 	BOTH(max_rate_keeps_requests_apart),
+	BOTH(what_max_rate_leaves_no_time_for_is_an_overrun_of_ours),
 	BOTH(cancel_ends_a_poll_without_a_word),
 	BOTH(groups_of_one_device_follow_one_another),
 	BOTH(a_poll_ends_before_its_interval),
