@@ -50,13 +50,18 @@
 
 /* How often it is looked whether STATE_DIR has room. */
 #define LOOK_INTERVAL (5 * LOOP_S)
+/* What came and went in a burst, such as the first round of polls, leaves holes in the heap: they
+ * are given back so long after the start, then each time after twice as long, up to an hour. */
+#define TRIM_FIRST (4 * LOOP_S)
+#define TRIM_LONGEST (3600 * LOOP_S)
 
 struct main {
 	const struct role_poller *given;
 	struct inventory *inventory; /* the one in force; poller holds a reference of its own */
 	struct loop *loop;
 	struct loop_watch *supervisor;
-	struct loop_timer beat;
+	struct loop_timer beat, trim;
+	int64_t trim_after;
 	int64_t lag, worst_lag; /* of the loop: since the daemon's own points were read; ever */
 	struct self self;
 	struct series_catalogue *catalogue;
@@ -421,6 +426,17 @@ begin_polling(bool waited, void *arg)
 }
 
 static void
+trim(void *arg)
+{
+	struct main *m = arg;
+
+	mem_trim();
+	if (m->trim_after < TRIM_LONGEST)
+		m->trim_after *= 2;
+	loop_timer_in(m->loop, &m->trim, m->trim_after);
+}
+
+static void
 note_lag(struct main *m)
 {
 	int64_t lag = loop_lag(m->loop);
@@ -557,6 +573,9 @@ wire(struct main *m)
 	m->supervisor = loop_watch_new(m->loop, m->given->alive_fd, LOOP_READ, hear_supervisor, m);
 	loop_timer_init(&m->beat, beat, m);
 	beat(m);
+	m->trim_after = TRIM_FIRST;
+	loop_timer_init(&m->trim, trim, m);
+	loop_timer_in(m->loop, &m->trim, m->trim_after);
 }
 
 static void
@@ -720,8 +739,10 @@ take_down(struct main *m)
 	frozen_free(m->frozen);
 	snmp_free(m->snmp);
 	guard_free(m->guard);
-	if (m->loop != NULL)
+	if (m->loop != NULL) {
 		loop_timer_stop(m->loop, &m->beat);
+		loop_timer_stop(m->loop, &m->trim);
+	}
 	latest_close(m->latest);
 	series_close(m->catalogue);
 	loop_free(m->loop);

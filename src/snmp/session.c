@@ -73,7 +73,7 @@ struct exchange {
 };
 /* Exchanges kept for the next: more are under way at once only when all is asked at once, or
  * nobody answers. */
-#define SPARE 256
+#define SPARE 64
 
 /* What most sessions never have. */
 struct session_more {

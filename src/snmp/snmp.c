@@ -69,7 +69,7 @@ struct snmp {
 
 /* Questions and polls kept for the next: more are under way at once only when all is asked at
  * once, or nobody answers. */
-#define SPARE 256
+#define SPARE 64
 
 /* One device. Its works take turns, request by request, so that a long walk does not keep a
  * short group waiting. In the order of use: what each request touches first. */
