@@ -14,31 +14,39 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/few.h"
+#include "core/pattern.h"
 
-/* A plant has millions of entries, so of each only two numbers stand here. Its stem is what it
- * has in common with those before it, of the same device or row; its shape is what it has in
- * common with the same point of other devices and rows. */
+/* A plant has millions of entries, so none of them stands here by itself. Those of one device or
+ * row follow one another: a run of them has one text in common, what is before the point's name,
+ * the stem. What an entry has in common with the same point of other devices and rows is its
+ * shape; and which shapes follow one another in a run is a pattern that many runs have. */
 #define LINE_MAX_SIZE 2048
-#define PIECE 1024
-#define FORESEEN 1000 /* entries of a first piece, to tell from how many will be */
 #define POOL (64 * 1024)
+#define BLOCK 32 /* ids */
 
-struct entry {
-	uint32_t stem;  /* place in the pools */
-	uint32_t shape; /* index */
+/* Ids from `first` to the next run's, or to the last one. */
+struct run {
+	uint32_t first;
+	uint32_t stem;    /* place in the pools */
+	uint32_t pattern; /* not of the newest run: that one grows, see `open` */
+	uint32_t former;  /* the run before it that has the same stem: index + 1, 0: none */
 };
 
-/* "press-3/" and, right behind it, "press-3/points.rrd" with its end. */
+/* "press-3/", "sw/if[ge-1/5]/". */
 struct stem {
-	uint16_t prefix, file; /* octets, without the end */
-	char texts[];
+	uint16_t length;
+	char text[]; /* without an end */
 };
+
+/* In which file an entry is stored: see write_base. */
+enum filed { FILED_NOWHERE, FILED_BY_BASE, FILED_BY_NAME };
 
 /* All texts are words, so two shapes are equal when their bytes are. */
 struct traits {
 	const char *point, *unit, *ds, *profile;
+	const char *file; /* FILED_BY_BASE: what follows the base; FILED_BY_NAME: all of it */
 	int64_t step;
-	uint32_t kind, filed; /* filed: the stem's file is its file, too */
+	uint32_t kind, filed; /* enum point_kind, enum filed */
 };
 #define BRIEF 32 /* octets that are copied at once: most names with their end */
 struct shape {
@@ -56,7 +64,7 @@ struct pool {
 
 /* Open addressing; at most three of four places are taken. room is 2^n. */
 struct table {
-	uint32_t *items; /* paths: ids of the entries that have one now; shapes: index + 1; 0: free */
+	uint32_t *items; /* index + 1, 0: free */
 	size_t count, room;
 };
 struct words {
@@ -64,11 +72,20 @@ struct words {
 	size_t count, room;
 };
 
+/* Of a stem: what the names of its files begin with. */
+struct base {
+	size_t prefix, length;
+	char stem[LINE_MAX_SIZE], text[LINE_MAX_SIZE];
+};
+
 /* Entry that is lent. */
 struct lent {
-	uint32_t stem; /* whose texts stand there; 0: none */
-	size_t prefix;
-	char path[LINE_MAX_SIZE + BRIEF], file[LINE_MAX_SIZE];
+	uint32_t from, end; /* ids that stand in its run; 0: none */
+	const uint32_t *shapes; /* of those */
+	uint32_t stem;      /* whose texts stand there; 0: none */
+	size_t prefix, base;
+	const char *filed;  /* what stands behind the base; NULL: nothing yet, nor does the base */
+	char path[LINE_MAX_SIZE + BRIEF], file[LINE_MAX_SIZE * 2];
 };
 
 struct series_catalogue {
@@ -78,26 +95,71 @@ struct series_catalogue {
 	off_t read;          /* up to where lines have been taken up */
 	off_t end;           /* the file's, when nothing more was to be taken up */
 	bool have_retain;
-	struct entry **pieces;
 	uint32_t count;      /* of entries */
-	size_t piece_count;
+	struct run *runs;
+	uint32_t run_count, run_room;
+	uint32_t *blocks;    /* in which run the first of each BLOCK ids stands */
+	uint32_t block_count, block_room;
+	struct pattern_list open; /* of the newest run */
+	struct patterns patterns;
 	struct shape **shapes;
-	struct table known_shapes, paths;
+	struct table known_shapes;
+	struct table stems;  /* the newest run of each stem */
 	struct words words;
 	struct pool *pool;   /* of words */
-	char **stems;        /* pools */
-	size_t stem_pools;
-	uint32_t stem_used;  /* of the newest pool */
-	uint32_t newest_stem;
+	char **pools;        /* of stems */
+	size_t pool_count;
+	uint32_t pool_used;  /* of the newest one */
+	struct base base;    /* of the stem that was looked at last */
 	struct lent lent;
 	struct few *kept;    /* struct series that somebody holds */
 	atomic_bool dirty;
 };
 
-static struct entry *
+/* ---- runs ---- */
+
+/* The shapes of a run and their marks. */
+struct members {
+	const uint32_t *shapes;
+	const uint8_t *marks;
+	uint32_t count;
+};
+
+static struct members
+members_of(const struct series_catalogue *catalogue, uint32_t run)
+{
+	const struct pattern *pattern;
+
+	if (run + 1 == catalogue->run_count)
+		return (struct members){ catalogue->open.numbers, catalogue->open.marks,
+			catalogue->open.count };
+	pattern = patterns_at(&catalogue->patterns, catalogue->runs[run].pattern);
+	return (struct members){ pattern->numbers, pattern_marks(pattern), pattern->count };
+}
+
+static uint32_t
+run_of(const struct series_catalogue *catalogue, uint32_t id)
+{
+	uint32_t run = catalogue->blocks[(id - 1) / BLOCK];
+
+	while (run + 1 < catalogue->run_count && catalogue->runs[run + 1].first <= id)
+		run++;
+	return run;
+}
+
+struct entry {
+	uint32_t stem;
+	const struct shape *shape;
+};
+
+static struct entry
 entry_at(const struct series_catalogue *catalogue, uint32_t id)
 {
-	return &catalogue->pieces[(id - 1) / PIECE][(id - 1) % PIECE];
+	uint32_t run = run_of(catalogue, id);
+	const struct run *at = &catalogue->runs[run];
+
+	return (struct entry){ at->stem,
+		catalogue->shapes[members_of(catalogue, run).shapes[id - at->first]] };
 }
 
 /* ---- texts ---- */
@@ -145,7 +207,18 @@ words_grow(struct words *words)
 	free(old.texts);
 }
 
-/* The one copy of a text that many entries have. */
+static const char nothing[] = "";
+
+/* The one copy of a text that many entries have; NULL: none has it. */
+static const char *
+known_word(const struct words *words, const char *text)
+{
+	if (text[0] == '\0')
+		return nothing;
+	return words->room == 0 ? NULL : *word_place(words, text);
+}
+
+/* The same, made if there is none. */
 static const char *
 word(struct series_catalogue *catalogue, const char *text)
 {
@@ -153,7 +226,7 @@ word(struct series_catalogue *catalogue, const char *text)
 	const char **place;
 
 	if (text[0] == '\0')
-		return "";
+		return nothing;
 	if (words->count * 4 >= words->room * 3)
 		words_grow(words);
 	place = word_place(words, text);
@@ -166,59 +239,113 @@ word(struct series_catalogue *catalogue, const char *text)
 
 /* ---- stems ---- */
 
+/* Of a word, in a pattern. */
+static uint8_t
+mark_of(const char *word)
+{
+	return (uint8_t)((uintptr_t)word * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+}
+
 /* The place of a stem: its pool's number, from 1, and where it begins there. */
 static const struct stem *
 stem_at(const struct series_catalogue *catalogue, uint32_t place)
 {
-	return (const struct stem *)(const void *)(catalogue->stems[(place >> 16) - 1] +
+	return (const struct stem *)(const void *)(catalogue->pools[(place >> 16) - 1] +
 		(place & (POOL - 1)));
 }
 
-static bool
-stem_is(const struct stem *stem, const char *prefix, size_t length, const char *file)
-{
-	size_t size = strlen(file);
-
-	return stem->prefix == length && memcmp(stem->texts, prefix, length) == 0 &&
-		(size == 0 || (stem->file == size &&
-		memcmp(stem->texts + length, file, size) == 0));
-}
-
 static uint32_t
-stem_new(struct series_catalogue *catalogue, const char *prefix, size_t length, const char *file)
+stem_new(struct series_catalogue *catalogue, const char *prefix, size_t length)
 {
-	size_t size = strlen(file), need = (sizeof(struct stem) + length + size + 2) & ~(size_t)1;
+	size_t need = (sizeof(struct stem) + length + 1) & ~(size_t)1;
 	struct stem *stem;
+	uint32_t place;
 
-	if (catalogue->stem_pools == 0 || POOL - catalogue->stem_used < need) {
-		catalogue->stems = mem_grow(catalogue->stems, catalogue->stem_pools + 1,
-			sizeof *catalogue->stems);
-		catalogue->stems[catalogue->stem_pools++] = mem_zero(POOL);
-		catalogue->stem_used = 0;
+	if (catalogue->pool_count == 0 || POOL - catalogue->pool_used < need) {
+		catalogue->pools = mem_grow(catalogue->pools, catalogue->pool_count + 1,
+			sizeof *catalogue->pools);
+		catalogue->pools[catalogue->pool_count++] = mem_zero(POOL);
+		catalogue->pool_used = 0;
 	}
-	stem = (struct stem *)(void *)(catalogue->stems[catalogue->stem_pools - 1] +
-		catalogue->stem_used);
-	stem->prefix = (uint16_t)length;
-	stem->file = (uint16_t)size;
-	memcpy(stem->texts, prefix, length);
-	memcpy(stem->texts + length, file, size);
-	catalogue->newest_stem = (uint32_t)catalogue->stem_pools << 16 | catalogue->stem_used;
-	catalogue->stem_used += (uint32_t)need;
-	return catalogue->newest_stem;
+	stem = (struct stem *)(void *)(catalogue->pools[catalogue->pool_count - 1] +
+		catalogue->pool_used);
+	stem->length = (uint16_t)length;
+	memcpy(stem->text, prefix, length);
+	place = (uint32_t)catalogue->pool_count << 16 | catalogue->pool_used;
+	catalogue->pool_used += (uint32_t)need;
+	return place;
 }
 
-/* Entries of a device or row stand one after the other: nearly always it is the newest stem, or
- * the one that the entry has already. file "": any will do. */
-static uint32_t
-stem_for(struct series_catalogue *catalogue, uint32_t former, const char *prefix, size_t length,
-	const char *file)
+static uint32_t *
+stem_place(const struct series_catalogue *catalogue, const char *prefix, size_t length)
 {
-	uint32_t likely[] = { former, catalogue->newest_stem };
+	const struct table *stems = &catalogue->stems;
+	size_t at = str_hash(prefix, length) & (stems->room - 1);
 
-	for (size_t i = 0; i < 2; i++)
-		if (likely[i] != 0 && stem_is(stem_at(catalogue, likely[i]), prefix, length, file))
-			return likely[i];
-	return stem_new(catalogue, prefix, length, file);
+	for (; stems->items[at] != 0; at = (at + 1) & (stems->room - 1)) {
+		const struct stem *stem = stem_at(catalogue,
+			catalogue->runs[stems->items[at] - 1].stem);
+
+		if (stem->length == length && memcmp(stem->text, prefix, length) == 0)
+			break;
+	}
+	return &stems->items[at];
+}
+
+static void
+stems_grow(struct series_catalogue *catalogue)
+{
+	struct table *stems = &catalogue->stems, old = *stems;
+
+	stems->room = old.room == 0 ? 64 : old.room * 2;
+	stems->items = mem_array(stems->room, sizeof *stems->items);
+	for (size_t i = 0; i < old.room; i++)
+		if (old.items[i] != 0) {
+			const struct stem *stem = stem_at(catalogue,
+				catalogue->runs[old.items[i] - 1].stem);
+
+			*stem_place(catalogue, stem->text, stem->length) = old.items[i];
+		}
+	free(old.items);
+}
+
+/* By series_file: a device's files begin like its paths; a row's is named after the row, and
+ * stands in a folder that is named after the table. */
+static size_t
+write_base(char text[LINE_MAX_SIZE], const char *stem, size_t length)
+{
+	const char *slash = memchr(stem, '/', length), *bracket = NULL;
+	char row[LINE_MAX_SIZE], name[LINE_MAX_SIZE];
+	size_t folder, size;
+
+	if (slash != NULL && length > 2 && memcmp(stem + length - 2, "]/", 2) == 0)
+		bracket = memchr(slash, '[', (size_t)(stem + length - slash));
+	if (bracket == NULL) {
+		memcpy(text, stem, length);
+		return length;
+	}
+	folder = (size_t)(bracket - stem);
+	size = length - folder - 3;
+	memcpy(row, bracket + 1, size);
+	row[size] = '\0';
+	str_file_name(name, LINE_MAX_SIZE - folder - 1, row);
+	memcpy(text, stem, folder);
+	text[folder] = '/';
+	memcpy(text + folder + 1, name, strlen(name));
+	return folder + 1 + strlen(name);
+}
+
+static const struct base *
+base_of(struct series_catalogue *catalogue, const char *stem, size_t length)
+{
+	struct base *base = &catalogue->base;
+
+	if (base->prefix != length || memcmp(base->stem, stem, length) != 0) {
+		memcpy(base->stem, stem, length);
+		base->prefix = length;
+		base->length = write_base(base->text, stem, length);
+	}
+	return base;
 }
 
 /* ---- shapes ---- */
@@ -259,8 +386,8 @@ shape_new(struct series_catalogue *catalogue, const struct traits *traits)
 	memcpy(shape->point, traits->point, length);
 	shape->shown = (struct series){ .kind = (enum point_kind)traits->kind,
 		.step = traits->step, .path = catalogue->lent.path, .unit = traits->unit,
-		.file = traits->filed ? catalogue->lent.file : "", .ds = traits->ds,
-		.profile = traits->profile };
+		.file = traits->filed == FILED_BY_BASE ? catalogue->lent.file : traits->file,
+		.ds = traits->ds, .profile = traits->profile };
 	return shape;
 }
 
@@ -282,104 +409,131 @@ shape_for(struct series_catalogue *catalogue, const struct traits *traits)
 
 /* ---- paths ---- */
 
-static bool
-entry_is(const struct series_catalogue *catalogue, uint32_t id, const char *path, size_t length)
-{
-	const struct entry *entry = entry_at(catalogue, id);
-	const struct shape *shape = catalogue->shapes[entry->shape];
-	const struct stem *stem = stem_at(catalogue, entry->stem);
-
-	return stem->prefix + shape->length == length &&
-		memcmp(shape->point, path + stem->prefix, shape->length) == 0 &&
-		memcmp(stem->texts, path, stem->prefix) == 0;
-}
-
-static uint32_t *
-path_place(const struct series_catalogue *catalogue, const char *path)
-{
-	const struct table *paths = &catalogue->paths;
-	size_t length = strlen(path), at = str_hash(path, length) & (paths->room - 1);
-
-	while (paths->items[at] != 0 && !entry_is(catalogue, paths->items[at], path, length))
-		at = (at + 1) & (paths->room - 1);
-	return &paths->items[at];
-}
-
 static size_t
-write_path(const struct series_catalogue *catalogue, const struct entry *entry,
-	char path[LINE_MAX_SIZE])
+prefix_of(const char *path)
 {
-	const struct shape *shape = catalogue->shapes[entry->shape];
-	const struct stem *stem = stem_at(catalogue, entry->stem);
+	const char *slash = strrchr(path, '/');
 
-	memcpy(path, stem->texts, stem->prefix);
-	memcpy(path + stem->prefix, shape->point, shape->length + 1);
-	return stem->prefix + shape->length;
+	return slash == NULL ? 0 : (size_t)(slash + 1 - path);
 }
 
-static void
-paths_grow(struct series_catalogue *catalogue, size_t room)
+static bool
+entry_is(const struct series_catalogue *catalogue, uint32_t id, const char *path)
 {
-	struct table *paths = &catalogue->paths, old = *paths;
-	char path[LINE_MAX_SIZE];
+	struct entry entry = entry_at(catalogue, id);
+	const struct stem *stem = stem_at(catalogue, entry.stem);
 
-	paths->room = room;
-	paths->items = mem_array(paths->room, sizeof *paths->items);
-	for (size_t i = 0; i < old.room; i++)
-		if (old.items[i] != 0) {
-			write_path(catalogue, entry_at(catalogue, old.items[i]), path);
-			*path_place(catalogue, path) = old.items[i];
-		}
-	free(old.items);
+	return stem->length == prefix_of(path) && memcmp(stem->text, path, stem->length) == 0 &&
+		strcmp(entry.shape->point, path + stem->length) == 0;
+}
+
+/* The newest id of a run that is that point; 0: none. point: a word. */
+static uint32_t
+find_in(const struct series_catalogue *catalogue, uint32_t run, const char *point)
+{
+	struct members members = members_of(catalogue, run);
+	const uint8_t *mark;
+
+	while ((mark = memrchr(members.marks, mark_of(point), members.count)) != NULL) {
+		members.count = (uint32_t)(mark - members.marks);
+		if (catalogue->shapes[members.shapes[members.count]]->traits.point == point)
+			return catalogue->runs[run].first + members.count;
+	}
+	return 0;
+}
+
+/* Of those with the same path the newest has it: 0 when there is none. */
+static uint32_t
+id_of(const struct series_catalogue *catalogue, const char *path)
+{
+	size_t prefix = prefix_of(path);
+	const char *point;
+	uint32_t run, id = 0;
+
+	if (catalogue->count == 0)
+		return 0;
+	point = known_word(&catalogue->words, path + prefix);
+	if (point == NULL)
+		return 0;
+	for (run = *stem_place(catalogue, path, prefix); run != 0 && id == 0;
+		run = catalogue->runs[run - 1].former)
+		id = find_in(catalogue, run - 1, point);
+	return id;
 }
 
 /* ---- whole entries: lent, and kept ---- */
+
+static void
+lend_run(struct series_catalogue *catalogue, uint32_t id)
+{
+	struct lent *lent = &catalogue->lent;
+	uint32_t run = run_of(catalogue, id), place = catalogue->runs[run].stem;
+	struct members members = members_of(catalogue, run);
+
+	lent->from = catalogue->runs[run].first;
+	lent->end = lent->from + members.count;
+	lent->shapes = members.shapes;
+	if (lent->stem != place) {
+		const struct stem *stem = stem_at(catalogue, place);
+
+		memcpy(lent->path, stem->text, stem->length);
+		lent->stem = place;
+		lent->prefix = stem->length;
+		lent->filed = NULL;
+	}
+}
+
+static void
+lend_file(struct series_catalogue *catalogue, const char *rest)
+{
+	struct lent *lent = &catalogue->lent;
+
+	if (lent->filed == NULL) {
+		const struct base *base = base_of(catalogue, lent->path, lent->prefix);
+
+		memcpy(lent->file, base->text, base->length);
+		lent->base = base->length;
+	}
+	memcpy(lent->file + lent->base, rest, strlen(rest) + 1);
+	lent->filed = rest;
+}
 
 const struct series *
 series_show(struct series_catalogue *catalogue, uint32_t id)
 {
 	struct lent *lent = &catalogue->lent;
-	const struct entry *entry;
 	struct shape *shape;
 
 	if (id < 1 || id > catalogue->count)
 		return NULL;
-	entry = entry_at(catalogue, id);
-	shape = catalogue->shapes[entry->shape];
-	if (entry->stem != lent->stem) {
-		const struct stem *stem = stem_at(catalogue, entry->stem);
-
-		lent->stem = entry->stem;
-		lent->prefix = stem->prefix;
-		memcpy(lent->path, stem->texts, stem->prefix);
-		memcpy(lent->file, stem->texts + stem->prefix, stem->file + 1u);
-	}
+	if (id < lent->from || id >= lent->end)
+		lend_run(catalogue, id);
+	shape = catalogue->shapes[lent->shapes[id - lent->from]];
 	memcpy(lent->path + lent->prefix, shape->point, BRIEF);
 	if (shape->length >= BRIEF)
 		memcpy(lent->path + lent->prefix, shape->point, shape->length + 1);
+	if (shape->traits.filed == FILED_BY_BASE && shape->traits.file != lent->filed)
+		lend_file(catalogue, shape->traits.file);
 	shape->shown.id = id;
 	return &shape->shown;
 }
 
+/* What is kept has a copy of its path behind it; of its file's name there is one for all. */
 static void
-fill_kept(const struct series_catalogue *catalogue, uint32_t id, struct series *kept)
+fill_kept(struct series_catalogue *catalogue, uint32_t id, struct series *kept)
 {
-	const struct entry *entry = entry_at(catalogue, id);
-	const struct shape *shape = catalogue->shapes[entry->shape];
-	const struct stem *stem = stem_at(catalogue, entry->stem);
+	const struct series *shown = series_show(catalogue, id);
+	char *path = (char *)(kept + 1);
 
-	*kept = shape->shown;
-	kept->id = id;
-	kept->path = (char *)(kept + 1);
-	write_path(catalogue, entry, (char *)(kept + 1));
-	if (shape->traits.filed)
-		kept->file = stem->texts + stem->prefix;
+	*kept = *shown;
+	kept->path = memcpy(path, shown->path, strlen(shown->path) + 1);
+	kept->file = word(catalogue, shown->file);
 }
 
 const struct series *
 series_get(const struct series_catalogue *catalogue, uint32_t id)
 {
-	const struct entry *entry;
+	struct entry entry;
 	struct series *kept;
 
 	if (id < 1 || id > catalogue->count)
@@ -388,9 +542,10 @@ series_get(const struct series_catalogue *catalogue, uint32_t id)
 	if (kept != NULL)
 		return kept;
 	entry = entry_at(catalogue, id);
-	kept = mem_zero(sizeof *kept + stem_at(catalogue, entry->stem)->prefix +
-		catalogue->shapes[entry->shape]->length + 1);
-	fill_kept(catalogue, id, kept);
+	kept = mem_zero(sizeof *kept + stem_at(catalogue, entry.stem)->length +
+		entry.shape->length + 1);
+	/* What it says stays the same; only what is lent is another. */
+	fill_kept((struct series_catalogue *)catalogue, id, kept);
 	few_put(catalogue->kept, id, kept);
 	return kept;
 }
@@ -445,26 +600,134 @@ split_line(char *line, char *fields[FIELDS])
 	return is_checksum(fields[0], crc);
 }
 
+/* ---- entries ---- */
+
+static void
+new_block(struct series_catalogue *catalogue)
+{
+	if (catalogue->block_count == catalogue->block_room) {
+		catalogue->block_room += catalogue->block_room / 8 + 16;
+		catalogue->blocks = mem_grow(catalogue->blocks, catalogue->block_room,
+			sizeof *catalogue->blocks);
+	}
+	catalogue->blocks[catalogue->block_count++] = catalogue->run_count - 1;
+}
+
+/* The newest run is complete. */
+static void
+close_run(struct series_catalogue *catalogue)
+{
+	if (catalogue->run_count > 0)
+		catalogue->runs[catalogue->run_count - 1].pattern =
+			patterns_hold(&catalogue->patterns, &catalogue->open);
+	catalogue->open.count = 0;
+}
+
+static void
+new_run(struct series_catalogue *catalogue, const char *prefix, size_t length)
+{
+	uint32_t *place, stem;
+
+	close_run(catalogue);
+	if (catalogue->run_count == catalogue->run_room) {
+		catalogue->run_room += catalogue->run_room / 8 + 16;
+		catalogue->runs = mem_grow(catalogue->runs, catalogue->run_room,
+			sizeof *catalogue->runs);
+	}
+	if (catalogue->stems.count * 4 >= catalogue->stems.room * 3)
+		stems_grow(catalogue);
+	place = stem_place(catalogue, prefix, length);
+	if (*place == 0)
+		catalogue->stems.count++;
+	stem = *place == 0 ? stem_new(catalogue, prefix, length) :
+		catalogue->runs[*place - 1].stem;
+	catalogue->runs[catalogue->run_count++] = (struct run){ .first = catalogue->count + 1,
+		.stem = stem, .former = *place };
+	*place = catalogue->run_count;
+}
+
+/* Does the newest run go on with another one of that stem? */
+static bool
+goes_on(const struct series_catalogue *catalogue, const char *prefix, size_t length)
+{
+	const struct stem *stem;
+
+	if (catalogue->run_count == 0 || catalogue->open.count == PATTERN_MOST)
+		return false;
+	stem = stem_at(catalogue, catalogue->runs[catalogue->run_count - 1].stem);
+	return stem->length == length && memcmp(stem->text, prefix, length) == 0;
+}
+
+/* Begins a new entry; its shape is set next. */
+static void
+add_entry(struct series_catalogue *catalogue, const char *path)
+{
+	size_t prefix = prefix_of(path);
+
+	if (!goes_on(catalogue, path, prefix))
+		new_run(catalogue, path, prefix);
+	catalogue->open.count++;
+	catalogue->count++;
+	if ((catalogue->count - 1) % BLOCK == 0)
+		new_block(catalogue);
+}
+
+/* Of all runs but the newest: the pattern becomes another one. */
+static void
+change_pattern(struct series_catalogue *catalogue, struct run *run, uint32_t at, uint32_t shape)
+{
+	const struct pattern *pattern = patterns_at(&catalogue->patterns, run->pattern);
+	uint32_t former = run->pattern;
+	struct pattern_list list = { .count = pattern->count };
+
+	if (pattern->numbers[at] == shape)
+		return;
+	memcpy(list.numbers, pattern->numbers, pattern->count * sizeof list.numbers[0]);
+	memcpy(list.marks, pattern_marks(pattern), pattern->count);
+	list.numbers[at] = shape; /* of the same point: the mark stays */
+	run->pattern = patterns_hold(&catalogue->patterns, &list);
+	patterns_drop(&catalogue->patterns, former);
+}
+
 /* What somebody holds of it changes as well. */
 static void
-set_entry(struct series_catalogue *catalogue, uint32_t id, struct entry is)
+set_shape(struct series_catalogue *catalogue, uint32_t id, const struct traits *traits)
 {
+	uint32_t run = run_of(catalogue, id), shape = shape_for(catalogue, traits);
+	uint32_t at = id - catalogue->runs[run].first;
 	struct series *kept = few_get(catalogue->kept, id);
 
-	*entry_at(catalogue, id) = is;
+	if (run + 1 == catalogue->run_count) {
+		catalogue->open.numbers[at] = shape;
+		catalogue->open.marks[at] = mark_of(traits->point);
+	} else {
+		change_pattern(catalogue, &catalogue->runs[run], at, shape);
+	}
+	catalogue->lent.from = catalogue->lent.end = 0;
 	if (kept != NULL)
 		fill_kept(catalogue, id, kept);
-	catalogue->lent.stem = 0;
+}
+
+static void
+set_file(struct series_catalogue *catalogue, struct traits *traits, const char *path,
+	const char *file)
+{
+	const struct base *base = base_of(catalogue, path, prefix_of(path));
+	bool based = strncmp(file, base->text, base->length) == 0;
+
+	if (file[0] == '\0')
+		traits->filed = FILED_NOWHERE;
+	else
+		traits->filed = based ? FILED_BY_BASE : FILED_BY_NAME;
+	traits->file = word(catalogue, file[0] != '\0' && based ? file + base->length : file);
 }
 
 /* All but the path, which is the same in all lines of an id. */
 static void
 fill_entry(struct series_catalogue *catalogue, uint32_t id, char *fields[FIELDS])
 {
-	const char *path = fields[8], *slash = strrchr(path, '/');
-	size_t prefix = slash == NULL ? 0 : (size_t)(slash + 1 - path);
+	const char *path = fields[8];
 	struct traits traits;
-	struct entry is;
 
 	memset(&traits, 0, sizeof traits);
 	traits.kind = (uint32_t)point_kind_parse(fields[2]);
@@ -473,54 +736,32 @@ fill_entry(struct series_catalogue *catalogue, uint32_t id, char *fields[FIELDS]
 	if (strchr(traits.profile, ':') != NULL)
 		catalogue->have_retain = true;
 	traits.unit = word(catalogue, fields[5]);
-	traits.filed = fields[6][0] != '\0';
+	set_file(catalogue, &traits, path, fields[6]);
 	traits.ds = word(catalogue, fields[7]);
-	traits.point = word(catalogue, path + prefix);
-	is.stem = stem_for(catalogue, entry_at(catalogue, id)->stem, path, prefix, fields[6]);
-	is.shape = shape_for(catalogue, &traits);
-	set_entry(catalogue, id, is);
+	traits.point = word(catalogue, path + prefix_of(path));
+	set_shape(catalogue, id, &traits);
 }
 
 /* The same point with another step: nothing is stored under the former id any more. */
 static void
 leave_entry(struct series_catalogue *catalogue, uint32_t id)
 {
-	struct entry is = *entry_at(catalogue, id);
-	struct traits traits = catalogue->shapes[is.shape]->traits;
+	struct traits traits = entry_at(catalogue, id).shape->traits;
 
-	traits.filed = 0;
-	traits.ds = word(catalogue, "");
-	is.shape = shape_for(catalogue, &traits);
-	set_entry(catalogue, id, is);
-}
-
-static void
-make_room(struct series_catalogue *catalogue)
-{
-	if (catalogue->count == catalogue->piece_count * PIECE) {
-		catalogue->pieces = mem_grow(catalogue->pieces, catalogue->piece_count + 1,
-			sizeof *catalogue->pieces);
-		catalogue->pieces[catalogue->piece_count++] =
-			mem_array(PIECE, sizeof(struct entry));
-	}
-	if (catalogue->paths.count * 4 >= catalogue->paths.room * 3)
-		paths_grow(catalogue, catalogue->paths.room == 0 ? 256 : catalogue->paths.room * 2);
+	traits.filed = FILED_NOWHERE;
+	traits.file = traits.ds = nothing;
+	set_shape(catalogue, id, &traits);
 }
 
 static void
 new_entry(struct series_catalogue *catalogue, char *fields[FIELDS])
 {
-	uint32_t *place, id;
+	uint32_t former = id_of(catalogue, fields[8]);
 
-	make_room(catalogue);
-	place = path_place(catalogue, fields[8]);
-	id = ++catalogue->count;
-	fill_entry(catalogue, id, fields);
-	if (*place != 0)
-		leave_entry(catalogue, *place);
-	else
-		catalogue->paths.count++;
-	*place = id;
+	add_entry(catalogue, fields[8]);
+	fill_entry(catalogue, catalogue->count, fields);
+	if (former != 0)
+		leave_entry(catalogue, former);
 }
 
 /* A later line for a known id replaces what may change; the entry's address stays. Cuts the
@@ -539,29 +780,11 @@ take_line(struct series_catalogue *catalogue, char *line)
 		return false;
 	if (id > catalogue->count)
 		new_entry(catalogue, fields);
-	else if (entry_is(catalogue, id, fields[8], strlen(fields[8])))
+	else if (entry_is(catalogue, id, fields[8]))
 		fill_entry(catalogue, id, fields);
 	else
 		return false;
 	return true;
-}
-
-/* Room for all paths at once, by what the first lines took: to find all their places anew, again
- * and again, takes as long as the lines themselves, and half of it in one go. */
-static void
-foresee_paths(struct series_catalogue *catalogue)
-{
-	size_t room = 256;
-	struct stat status;
-	double entries;
-
-	if (catalogue->count < FORESEEN || fstat(catalogue->fd, &status) == -1)
-		return;
-	entries = (double)status.st_size / (double)catalogue->read * (double)catalogue->count * 1.1;
-	while ((double)room * 0.75 < entries && room < SIZE_MAX / 8)
-		room *= 2;
-	if (room > catalogue->paths.room)
-		paths_grow(catalogue, room);
 }
 
 /* Whole, valid lines of one piece of the file. True when there may be more behind it. */
@@ -569,7 +792,7 @@ static bool
 read_piece(struct series_catalogue *catalogue, char *bytes, size_t piece, bool *any)
 {
 	ssize_t size = pread(catalogue->fd, bytes, piece, catalogue->read);
-	bool some = false, first = catalogue->read == 0;
+	bool some = false;
 	char *line = bytes, *end;
 
 	bytes[size > 0 ? size : 0] = '\0';
@@ -581,8 +804,6 @@ read_piece(struct series_catalogue *catalogue, char *bytes, size_t piece, bool *
 		line = end + 1;
 		some = true;
 	}
-	if (first)
-		foresee_paths(catalogue);
 	*any = *any || some;
 	return some && size == (ssize_t)piece;
 }
@@ -686,9 +907,10 @@ free_shared(struct series_catalogue *catalogue)
 		free(catalogue->shapes[i]);
 	free(catalogue->shapes);
 	free(catalogue->known_shapes.items);
-	for (size_t i = 0; i < catalogue->stem_pools; i++)
-		free(catalogue->stems[i]);
-	free(catalogue->stems);
+	for (size_t i = 0; i < catalogue->pool_count; i++)
+		free(catalogue->pools[i]);
+	free(catalogue->pools);
+	free(catalogue->stems.items);
 	free(catalogue->words.texts);
 	while ((pool = catalogue->pool) != NULL) {
 		catalogue->pool = pool->next;
@@ -707,21 +929,14 @@ series_close(struct series_catalogue *catalogue)
 		free(kept);
 	few_free(catalogue->kept);
 	free(catalogue->kept);
-	for (size_t i = 0; i < catalogue->piece_count; i++)
-		free(catalogue->pieces[i]);
-	free(catalogue->pieces);
-	free(catalogue->paths.items);
+	patterns_free(&catalogue->patterns);
+	free(catalogue->runs);
+	free(catalogue->blocks);
 	free_shared(catalogue);
 	if (catalogue->fd != -1)
 		close(catalogue->fd);
 	free(catalogue->path);
 	free(catalogue);
-}
-
-static uint32_t
-id_of(const struct series_catalogue *catalogue, const char *path)
-{
-	return catalogue->paths.room == 0 ? 0 : *path_place(catalogue, path);
 }
 
 const struct series *

@@ -260,6 +260,86 @@ what_is_lent_is_what_is_kept_and_what_was_added(void)
 	finish();
 }
 
+/* A run of entries has at most 64; these are changed one by one, and some by a migration. */
+static void
+one_of_many_changes_and_its_neighbours_do_not(void)
+{
+	enum { DEVICES = 5, POINTS = 150 };
+	struct series_catalogue *catalogue, *reader;
+	char path[64], rrd[64], ds[20];
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	for (uint32_t n = 0; n < DEVICES * POINTS; n++) {
+		struct series is = wanted(path);
+
+		snprintf(path, sizeof path, "d%u/p%u", n / POINTS, n % POINTS);
+		snprintf(rrd, sizeof rrd, "d%u/points.rrd", n / POINTS);
+		snprintf(ds, sizeof ds, "p%u", n % POINTS);
+		is.file = rrd;
+		is.ds = ds;
+		CHECK_INT(series_enter(catalogue, &is, &why), n + 1);
+	}
+	reader = series_open(dir, false, &why);
+	for (uint32_t n = 0; n < DEVICES * POINTS; n++) {
+		struct series is = *series_get(catalogue, n + 1);
+
+		is.unit = n % 3 == 0 ? "K" : "C";
+		is.file = n % 5 == 0 ? "elsewhere/all.rrd" : is.file;
+		CHECK_INT(series_move(catalogue, &is, &why)->id, n + 1);
+	}
+	series_refresh(reader);
+	for (int i = 0; i < 3; i++) {
+		for (uint32_t n = 0; n < DEVICES * POINTS; n++) {
+			const struct series *is = series_show(reader, n + 1);
+
+			snprintf(path, sizeof path, "d%u/p%u", n / POINTS, n % POINTS);
+			snprintf(rrd, sizeof rrd, "d%u/points.rrd", n / POINTS);
+			CHECK_STR(is->path, path);
+			CHECK_STR(is->file, n % 5 == 0 ? "elsewhere/all.rrd" : rrd);
+			CHECK_STR(is->unit, n % 3 == 0 ? "K" : "C");
+			CHECK_INT(series_find(reader, path)->id, n + 1);
+		}
+		series_close(reader);
+		reader = series_open(dir, i == 1, &why);
+	}
+	series_close(reader);
+	series_close(catalogue);
+	finish();
+}
+
+/* All in one device, so that former and later ids of a path stand next to one another. */
+static void
+of_several_ids_of_a_path_the_newest_has_it(void)
+{
+	struct series_catalogue *catalogue;
+	struct series is = wanted("");
+	char path[64];
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	for (uint32_t n = 0; n < 300; n++) {
+		snprintf(path, sizeof path, "press-3/p%u", n % 20);
+		is.path = path;
+		is.step = (1 + n / 20) * INT64_C(1000000000);
+		CHECK_INT(series_move(catalogue, &is, &why)->id, n + 1);
+	}
+	for (int again = 0; again < 2; again++) {
+		for (uint32_t n = 0; n < 300; n++) {
+			const struct series *series = series_get(catalogue, n + 1);
+
+			CHECK_INT(series_is_current(catalogue, series), n >= 280);
+			CHECK_INT(series->step, (1 + n / 20) * INT64_C(1000000000));
+			CHECK_STR(series->file, n >= 280 ? "press-3/points.rrd" : "");
+		}
+		CHECK_INT(series_find(catalogue, "press-3/p7")->id, 288);
+		series_close(catalogue);
+		catalogue = series_open(dir, true, &why);
+	}
+	series_close(catalogue);
+	finish();
+}
+
 static void
 files_and_sources_have_names_that_librrd_and_a_shell_take(void)
 {
@@ -282,4 +362,6 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then),
 	TEST(what_is_held_of_an_entry_changes_with_it),
 	TEST(what_is_lent_is_what_is_kept_and_what_was_added),
+	TEST(one_of_many_changes_and_its_neighbours_do_not),
+	TEST(of_several_ids_of_a_path_the_newest_has_it),
 	TEST(files_and_sources_have_names_that_librrd_and_a_shell_take))
