@@ -258,7 +258,7 @@ look_at(const char *path, const struct stat *info, int type, struct FTW *where)
 	return 0;
 }
 
-/* "INODE FILE", see store/quarantine.h. */
+/* "INODE FILE", "INODE:CHANGED:SIZE FILE", see store/quarantine.c. */
 static void
 read_quarantine(struct orphans *orphans, const char *state_dir)
 {

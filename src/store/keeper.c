@@ -196,7 +196,7 @@ look_at_predecessor(struct keeper *keeper)
 		keeper->suspect = mem_text(file);
 		return;
 	}
-	log_error("%s/%s: the store died %u times in a row while writing it: left alone until it is another file, look at it with rrdtool info",
+	log_error("%s/%s: the store died %u times in a row while writing it: left alone until it has changed, look at it with rrdtool info",
 		keeper->rrd_dir, file, times);
 	quarantine_add(keeper->quarantine, file);
 }
@@ -289,16 +289,16 @@ keeper_goes_on(const struct keeper *keeper)
 static void
 quarantine(struct keeper *keeper, struct pending_file *file, const struct fail *why)
 {
-	log_error("%s: not written any more, its slots still count in the ledger", why->text);
+	if (quarantine_note(keeper->quarantine, file->name, why->text))
+		log_error("%s: not written any more, its slots still count in the ledger", why->text);
 	keeper->bad = *why;
 	keeper->quarantined++;
 	file->quarantined = true;
-	file->inode = rrd_file_inode((struct rrd_place){ keeper->rrd_dir, file->name });
 	file->touched = false;
 	pending_forget(keeper->pending, file, INT64_MAX);
 }
 
-/* A file that was moved away, repaired as a copy or restored is another one. */
+/* A file that was moved away, restored or mended in its place is looked at again. */
 static void
 release_files(struct keeper *keeper)
 {
@@ -307,10 +307,8 @@ release_files(struct keeper *keeper)
 	if (keeper->quarantined == 0 || keeper->refused)
 		return;
 	for (; file != NULL; file = file->hh.next) {
-		if (!file->quarantined ||
-			rrd_file_inode((struct rrd_place){ keeper->rrd_dir, file->name }) == file->inode)
+		if (!file->quarantined || !quarantine_frees(keeper->quarantine, file->name))
 			continue;
-		log_info("%s/%s: is another file now and is written again", keeper->rrd_dir, file->name);
 		file->quarantined = file->open = false;
 		keeper->quarantined--;
 	}
@@ -983,6 +981,8 @@ write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 		return -1;
 	folder_takes(keeper);
 	file_goes_on(keeper, file);
+	if (result == RRD_DONE && quarantine_written(keeper->quarantine, file->name))
+		log_info("%s/%s: is another file now and is written again", keeper->rrd_dir, file->name);
 	file->touched = upto < file->newest || file->row_count > 0;
 	return result == RRD_DONE;
 }

@@ -66,7 +66,7 @@ struct pending_file {
 	struct pending_file *next_missing;
 	uint64_t age; /* with rows: the segment of the first one, and others of that age */
 	struct pending_file *age_before, *age_next;
-	uint64_t inode;  /* of the file whose head was noted; when quarantined, that is left alone */
+	uint64_t inode;  /* of the file whose head was noted */
 	int64_t retry_at, waits_since; /* mono; 0 when it does not wait for somebody's lock */
 	UT_hash_handle hh;
 };

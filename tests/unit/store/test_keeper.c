@@ -1540,6 +1540,113 @@ two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 	end();
 }
 
+/* ---- what was left alone and has changed ---- */
+
+static int left_alone; /* lines that say so */
+
+static void
+count_left_alone(char level, const char *line, void *arg)
+{
+	(void)level, (void)arg;
+	left_alone += strstr(line, "not written any more") != NULL;
+}
+
+/* The file is the same inode before and after. */
+static void
+write_over(const char *file, const uint8_t *bytes, size_t size)
+{
+	char path[400];
+	FILE *to;
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	to = fopen(path, "r+");
+	CHECK(to != NULL);
+	CHECK(fwrite(bytes, 1, size, to) == size);
+	CHECK(ftruncate(fileno(to), (off_t)size) == 0);
+	fclose(to);
+}
+
+static void
+touch(const char *file, time_t at)
+{
+	struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
+	char path[400];
+
+	snprintf(path, sizeof path, "%s/%s", options.rrd_dir, file);
+	CHECK(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+static bool
+is_written(const struct series *series, const char *file, int slot)
+{
+	struct fail why;
+
+	advance(61 * LOOP_S);
+	go_round();
+	put(series, slot, slot);
+	commit();
+	return keeper_flush(keeper, file, &why) != -1 && fetch(file, "v", slot) == slot;
+}
+
+static void
+a_file_that_is_mended_in_its_place_is_written_again(void)
+{
+	const struct series *series;
+	struct store_health health;
+	uint8_t *sound;
+	size_t size;
+
+	begin();
+	log_catch(count_left_alone, NULL);
+	left_alone = 0;
+	series = add_series("d/v", "v.rrd", "v", STEP);
+	CHECK(is_written(series, "v.rrd", 1));
+	sound = read_rrd("v.rrd", &size);
+	kill_keeper();
+	write_over("v.rrd", (const uint8_t *)"not an RRD any more", 19);
+	CHECK(!is_written(series, "v.rrd", 2));
+	touch("v.rrd", 1000000000);
+	CHECK(!is_written(series, "v.rrd", 3));
+	touch("v.rrd", 1000000001);
+	CHECK(!is_written(series, "v.rrd", 4));
+	CHECK_INT(left_alone, 1); /* it is as bad as it was */
+	write_over("v.rrd", sound, size);
+	CHECK(is_written(series, "v.rrd", 5));
+	keeper_health(keeper, &health);
+	CHECK_INT(health.quarantined, 0);
+	free(sound);
+	log_catch(NULL, NULL);
+	end();
+}
+
+static void
+a_killer_that_changed_in_its_place_has_one_more_chance(void)
+{
+	const struct series *series;
+
+	begin();
+	whereabouts_open(scratch);
+	whereabouts_begin(WHERE_STORE);
+	series = add_series("d/v", "v.rrd", "v", STEP);
+	CHECK(is_written(series, "v.rrd", 1));
+	for (int death = 0; death < 3; death++)
+		die_in("v.rrd");
+	CHECK(!is_written(series, "v.rrd", 2));
+	kill_keeper();
+	CHECK(!is_written(series, "v.rrd", 3));
+	touch("v.rrd", 1000000000);
+	CHECK(is_written(series, "v.rrd", 4));
+	for (int death = 0; death < 3; death++)
+		die_in("v.rrd");
+	CHECK(!is_written(series, "v.rrd", 5));
+	touch("v.rrd", 1000000001);
+	CHECK(!is_written(series, "v.rrd", 6));
+	kill_keeper();
+	CHECK(!is_written(series, "v.rrd", 7));
+	whereabouts_close();
+	end();
+}
+
 /* A slot's values may come in records of their own. */
 static void
 a_flush_between_the_values_of_a_slot_loses_none_after_a_restart_or_at_first(void)
@@ -2032,6 +2139,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
 	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
 	TEST(two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files),
+	TEST(a_file_that_is_mended_in_its_place_is_written_again),
+	TEST(a_killer_that_changed_in_its_place_has_one_more_chance),
 	TEST(a_flush_between_the_values_of_a_slot_loses_none_after_a_restart_or_at_first),
 		TEST(a_point_that_is_gone_holds_up_a_file_for_three_slots_at_most),
 		TEST(what_a_killed_creation_left_behind_goes_and_nothing_else),
