@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct loop {
 	int64_t turned;        /* the tick up to which the wheel has been looked at */
 	int64_t wake_at;       /* mono for which `wake` is set, INT64_MAX if none */
 	size_t armed;
+	struct loop_soft *softs; /* those that are armed */
 	void (*ahead_run)(void *arg); /* see loop_timer_ahead */
 	void (*ahead)(void *arg, unsigned step);
 	unsigned ahead_steps;
@@ -84,6 +86,12 @@ int64_t
 loop_wall_at(struct loop *loop, int64_t mono)
 {
 	return mono + loop->clock.offset;
+}
+
+int64_t
+loop_tick_from(struct loop *loop, int64_t mono)
+{
+	return mono + LOOP_TICK - 1 - (loop_wall_at(loop, mono) + LOOP_TICK - 1) % LOOP_TICK;
 }
 
 void
@@ -204,23 +212,46 @@ fetch_bucket(const struct loop_timer *head)
 	}
 }
 
+/* Of those of one instant that which was set first stands first: in its bucket, and where that
+ * had been looked at by then, in an earlier one than the others. */
+static void
+put_in_line(struct loop_timer *line, struct loop_timer *timer)
+{
+	struct loop_timer *place = line->prev;
+
+	while (place != line && place->due > timer->due)
+		place = place->prev;
+	list_append(place->next, timer);
+}
+
 /* Moves what is due out of one bucket, earliest first. */
 static void
 collect_due(struct loop_timer *head, int64_t now, struct loop_timer *due)
 {
 	fetch_bucket(head);
 	for (struct loop_timer *t = head->next, *next; t != head; t = next) {
-		struct loop_timer *place = due->prev;
-
 		next = t->next;
 		if (t->due > now)
 			continue;
 		list_remove(t);
-		/* Of those of one instant that which was set first stands first: in its bucket, and
-		 * where that had been looked at by then, in an earlier one than the others. */
-		while (place != due && place->due > t->due)
-			place = place->prev;
-		list_append(place->next, t);
+		put_in_line(due, t);
+	}
+}
+
+/* Somebody is awake: those that need not wake anybody come along. */
+static void
+collect_soft(struct loop *loop, int64_t now, struct loop_timer *due)
+{
+	for (struct loop_soft *soft = loop->softs; soft != NULL; soft = soft->next) {
+		struct loop_timer *timer = &soft->timer;
+		int64_t since = now - soft->from;
+
+		/* Behind its last time it stands in line as any other. */
+		if (since < 0 || timer->due <= now)
+			continue;
+		timer->due = now - since % LOOP_TICK;
+		list_remove(timer);
+		put_in_line(due, timer);
 	}
 }
 
@@ -289,6 +320,7 @@ run_turn(struct loop *loop)
 	collect_due(&loop->wheel[last % WHEEL], now, &due);
 	if (due.next == &due)
 		return false;
+	collect_soft(loop, now, &due);
 	while (due.next != &due) {
 		look_ahead(loop, &due);
 		for (int i = 0; i < AHEAD_GROUP && due.next != &due; i++)
@@ -348,9 +380,56 @@ loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay)
 {
 	int64_t due = loop_mono(loop) + delay;
 
+	/* A tick of wall time, as that of the phases: their wake-up does for this one. */
 	if (delay > 0)
-		due = (due + LOOP_TICK - 1) / LOOP_TICK * LOOP_TICK;
+		due = loop_tick_from(loop, due);
 	loop_timer_at(loop, timer, due);
+}
+
+static void
+soft_leave(struct loop_soft *soft)
+{
+	*soft->here = soft->next;
+	if (soft->next != NULL)
+		soft->next->here = soft->here;
+}
+
+static void
+soft_ran(void *arg)
+{
+	struct loop_soft *soft = arg;
+
+	soft_leave(soft);
+	soft->run(soft->arg);
+}
+
+void
+loop_soft_init(struct loop_soft *soft, void (*run)(void *), void *arg)
+{
+	*soft = (struct loop_soft){ .run = run, .arg = arg };
+	loop_timer_init(&soft->timer, soft_ran, soft);
+}
+
+void
+loop_soft_stop(struct loop *loop, struct loop_soft *soft)
+{
+	if (!loop_soft_armed(soft))
+		return;
+	soft_leave(soft);
+	loop_timer_stop(loop, &soft->timer);
+}
+
+void
+loop_soft_within(struct loop *loop, struct loop_soft *soft, int64_t from, int64_t until)
+{
+	loop_soft_stop(loop, soft);
+	soft->from = from;
+	soft->next = loop->softs;
+	soft->here = &loop->softs;
+	if (soft->next != NULL)
+		soft->next->here = &soft->next;
+	loop->softs = soft;
+	loop_timer_at(loop, &soft->timer, until);
 }
 
 /* ---- fds and signals ---- */
@@ -439,6 +518,13 @@ loop_on_signal(struct loop *loop, int number, void (*run)(int, void *), void *ar
 
 /* ---- worker ---- */
 
+/* Of one run of work(), with patience: */
+enum worker_state {
+	WORKER_WORKS, /* its end is looked for */
+	WORKER_ENDED,
+	WORKER_TELLS, /* its end is to be told */
+};
+
 struct loop_worker {
 	struct loop_watch *watch;
 	pthread_t thread;
@@ -446,6 +532,10 @@ struct loop_worker {
 	pthread_cond_t changed;
 	bool started, asked, busy, ending;
 	int done_fd;
+	struct loop *loop;
+	int64_t patience;
+	struct loop_soft look; /* has it ended? */
+	atomic_int state;
 	void (*work)(void *arg);
 	void (*done)(void *arg);
 	void *arg;
@@ -466,9 +556,10 @@ worker_thread(void *arg)
 		worker->asked = false;
 		pthread_mutex_unlock(&worker->lock);
 		worker->work(worker->arg);
-		pthread_mutex_lock(&worker->lock);
-		if (write(worker->done_fd, &one, sizeof one) == -1)
+		if (atomic_exchange(&worker->state, WORKER_ENDED) == WORKER_TELLS &&
+			write(worker->done_fd, &one, sizeof one) == -1)
 			log_error("worker cannot report: %s", strerror(errno));
+		pthread_mutex_lock(&worker->lock);
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return NULL;
@@ -487,6 +578,18 @@ worker_done(int fd, unsigned what, void *arg)
 	worker->done(worker->arg);
 }
 
+static void
+worker_look(void *arg)
+{
+	struct loop_worker *worker = arg;
+	int works = WORKER_WORKS;
+
+	if (atomic_compare_exchange_strong(&worker->state, &works, WORKER_TELLS))
+		return;
+	worker->busy = false;
+	worker->done(worker->arg);
+}
+
 struct loop_worker *
 loop_worker_new(struct loop *loop, void (*work)(void *), void (*done)(void *), void *arg,
 	struct fail *why)
@@ -498,6 +601,8 @@ loop_worker_new(struct loop *loop, void (*work)(void *), void (*done)(void *), v
 	worker->work = work;
 	worker->done = done;
 	worker->arg = arg;
+	worker->loop = loop;
+	loop_soft_init(&worker->look, worker_look, worker);
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_cond_init(&worker->changed, NULL);
 	worker->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -528,11 +633,25 @@ loop_worker_kick(struct loop_worker *worker)
 	if (worker->busy)
 		return false;
 	worker->busy = true;
+	atomic_store(&worker->state, worker->patience > 0 ? WORKER_WORKS : WORKER_TELLS);
 	pthread_mutex_lock(&worker->lock);
 	worker->asked = true;
-	pthread_cond_signal(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
+	/* It has the lock at once, whereas with ours still held it would sleep again. */
+	pthread_cond_signal(&worker->changed);
+	if (worker->patience > 0) {
+		int64_t now = loop_mono(worker->loop);
+
+		loop_soft_within(worker->loop, &worker->look, now + LOOP_MS,
+			now + worker->patience);
+	}
 	return true;
+}
+
+void
+loop_worker_patience(struct loop_worker *worker, int64_t patience)
+{
+	worker->patience = patience;
 }
 
 void
@@ -547,6 +666,7 @@ loop_worker_free(struct loop_worker *worker)
 		pthread_mutex_unlock(&worker->lock);
 		pthread_join(worker->thread, NULL);
 	}
+	loop_soft_stop(worker->loop, &worker->look);
 	loop_watch_free(worker->watch);
 	if (worker->done_fd != -1)
 		close(worker->done_fd);

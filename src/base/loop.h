@@ -38,6 +38,9 @@ int64_t loop_mono_at(struct loop *loop, int64_t wall);
 /* The other way round, for what was a moment ago. Reads no clock. */
 int64_t loop_wall_at(struct loop *loop, int64_t mono);
 
+/* The first whole tick of wall time that is not before that, as mono. */
+int64_t loop_tick_from(struct loop *loop, int64_t mono);
+
 /* Tells that the system's clock was set. Within a second: followed gently, no call.
  * Forward up to what is trusted (a day): wall jumps, delta > 0. Back as far: wall runs 5 %
  * slow until it meets the clock, delta < 0, once. Beyond: not believed, wall goes on by
@@ -74,6 +77,25 @@ void loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono);
 void loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer); /* no-op when not armed */
 
+/* A timer that need not wake anybody: it runs when another one has woken the loop, from `from` on,
+ * and by itself at `until` only. It then stands in line as if it had been due at the newest of
+ * from, from + LOOP_TICK, from + 2 LOOP_TICK .. that is not in the future. There are few of them. */
+struct loop_soft {
+	struct loop_timer timer;
+	int64_t from;                   /* mono; valid while armed */
+	struct loop_soft *next, **here; /* the loop's */
+	void (*run)(void *arg);
+	void *arg;
+};
+static inline bool
+loop_soft_armed(const struct loop_soft *soft)
+{
+	return loop_timer_armed(&soft->timer);
+}
+void loop_soft_init(struct loop_soft *soft, void (*run)(void *arg), void *arg);
+void loop_soft_within(struct loop *loop, struct loop_soft *soft, int64_t from, int64_t until);
+void loop_soft_stop(struct loop *loop, struct loop_soft *soft); /* no-op when not armed */
+
 /* Timers that run this are many, and each one's arg was looked at last long ago: where several
  * are due, ahead is called for each of them a little before they run, with step 0 for all, then
  * 1 .. steps - 1 for all, so that it can fetch what run will need (base/ahead.h). It must change
@@ -100,5 +122,7 @@ struct loop_worker;
 struct loop_worker *loop_worker_new(struct loop *loop, void (*work)(void *arg),
 	void (*done)(void *arg), void *arg, struct fail *why);
 bool loop_worker_kick(struct loop_worker *worker);
+/* From now on done() may come so much later (ns), if nothing else wakes the loop before. */
+void loop_worker_patience(struct loop_worker *worker, int64_t patience);
 void loop_worker_free(struct loop_worker *worker);
 #endif

@@ -78,6 +78,8 @@ from_system(const union any_addr *system, struct net_addr *addr)
 #define COUNTED_TICKS 10
 #define WAKES_MOST 20
 #define QUIET_MOST 8
+/* Of so many ticks without another timer the last one is woken for. */
+#define UNREAD_TICKS 3
 
 /* Datagrams on their way out. */
 struct posts {
@@ -98,7 +100,8 @@ struct net_udp {
 	uint8_t *room; /* BATCH datagrams, ROOM_STEP apart */
 	struct posts *posts;
 	struct loop_timer soon; /* sends what was posted */
-	struct loop_timer tick; /* reads; armed: the watch is paused */
+	struct loop_soft tick;  /* reads; armed: the watch is paused */
+	int64_t hurried_until;  /* mono */
 	int64_t counted_from;   /* mono */
 	unsigned counted;       /* wake-ups since, or datagrams where it is read by the tick */
 	bool busy, closed;
@@ -244,7 +247,7 @@ static void
 udp_free(struct net_udp *udp)
 {
 	loop_timer_stop(udp->loop, &udp->soon);
-	loop_timer_stop(udp->loop, &udp->tick);
+	loop_soft_stop(udp->loop, &udp->tick);
 	loop_watch_free(udp->watch);
 	if (udp->fd != -1)
 		close(udp->fd);
@@ -325,10 +328,12 @@ static void
 wait_for_tick(struct net_udp *udp)
 {
 	int64_t wall = loop_wall(udp->loop);
-
 	/* Counted from the tick that is near: a wake-up a little early must not read twice. */
-	loop_timer_at(udp->loop, &udp->tick, loop_mono_at(udp->loop,
-		((wall + LOOP_TICK / 4) / LOOP_TICK + 1) * LOOP_TICK) + NET_UDP_READ);
+	int64_t next = loop_mono_at(udp->loop, ((wall + LOOP_TICK / 4) / LOOP_TICK + 1) *
+		LOOP_TICK) + NET_UDP_READ;
+
+	loop_soft_within(udp->loop, &udp->tick, next,
+		next < udp->hurried_until ? next : next + (UNREAD_TICKS - 1) * LOOP_TICK);
 }
 
 /* True when the counted time is over; then counting begins anew. */
@@ -408,7 +413,7 @@ net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, si
 	udp->events = *events;
 	udp->arg = arg;
 	loop_timer_init(&udp->soon, soon_ran, udp);
-	loop_timer_init(&udp->tick, tick_ran, udp);
+	loop_soft_init(&udp->tick, tick_ran, udp);
 	udp->fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (udp->fd == -1) {
 		fail_set(why, "UDP socket: %s", strerror(errno));
@@ -486,6 +491,14 @@ net_udp_post(struct net_udp *udp, const struct net_addr *to, const void *data, s
 		send_posts(udp);
 	else if (!udp->busy && !loop_timer_armed(&udp->soon))
 		loop_timer_in(udp->loop, &udp->soon, 0);
+}
+
+void
+net_udp_hurry(struct net_udp *udp)
+{
+	udp->hurried_until = loop_mono(udp->loop) + NET_UDP_HURRY;
+	if (loop_soft_armed(&udp->tick) && udp->tick.timer.due > udp->tick.from)
+		loop_soft_within(udp->loop, &udp->tick, udp->tick.from, udp->tick.from);
 }
 
 uint64_t

@@ -51,10 +51,13 @@ struct net_udp_events {
 /* Unbound to a peer; local may be NULL, its family then is `family` (4 or 6). Receive
  * buffer as large as the system allows up to rcvbuf bytes.
  *
- * Read as soon as something is there, or, when much comes, once in a tick of the wall clock
- * (LOOP_TICK), NET_UDP_READ behind it: what is sent at the tick goes out first, and does not
- * wait until all answers are dealt with. A timer that is set for later finds read what has
- * come in time. */
+ * Read as soon as something is there, or, when much comes, by ticks of the wall clock
+ * (LOOP_TICK), NET_UDP_READ behind one: what is sent at the tick goes out first, and does not
+ * wait until all answers are dealt with. That is each tick at which a timer wakes the loop, and
+ * the third without one: to be woken costs more than to read an answer. For NET_UDP_HURRY after
+ * net_udp_hurry it is each tick. A timer that is set for behind the reading of a tick finds read
+ * what has come before. */
+#define NET_UDP_HURRY (100 * LOOP_MS)
 #define NET_UDP_READ 1 /* ns */
 struct net_udp *net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local,
 	size_t rcvbuf, const struct net_udp_events *events, void *arg, struct fail *why);
@@ -64,6 +67,8 @@ int net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *dat
 /* The same, but together with others, by the end of this turn of the loop; copies the data.
  * The order is kept. */
 void net_udp_post(struct net_udp *udp, const struct net_addr *to, const void *data, size_t size);
+/* For what is posted now an answer is wanted soon: see above. */
+void net_udp_hurry(struct net_udp *udp);
 uint64_t net_udp_drops(const struct net_udp *udp); /* lost for want of receive buffer */
 void net_udp_close(struct net_udp *udp);
 

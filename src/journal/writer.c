@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/net.h"
 #include "core/feed.h"
 #include "core/sample.h"
 #include "core/series.h"
@@ -545,12 +546,24 @@ gathering(const struct writer *writer)
 	return writer->options.commit_interval / 2;
 }
 
+/* Behind the reading of the network at a tick: what has just come goes along, and then it takes
+ * until the next reading before there is something to gather again. */
+static void
+commit_in(struct writer *writer, int64_t delay)
+{
+	int64_t due = loop_mono(writer->loop) + delay;
+
+	if (delay > 0)
+		due = loop_tick_from(writer->loop, due) + NET_UDP_READ + 1;
+	loop_timer_at(writer->loop, &writer->commit, due);
+}
+
 /* Bookkeeping for a record that was just begun at the end of the front buffer. */
 static uint64_t
 next_sequence(struct writer *writer)
 {
 	if (!writer->busy && !loop_timer_armed(&writer->commit) && !writer->closing)
-		loop_timer_in(writer->loop, &writer->commit, gathering(writer));
+		commit_in(writer, gathering(writer));
 	if (writer->front->since == 0)
 		writer->front->since = loop_mono(writer->loop);
 	return writer->front->last = writer->next_sequence++;
@@ -691,7 +704,7 @@ kick(struct writer *writer)
 	writer->left.fd = -1;
 	if (!loop_worker_kick(writer->worker)) {
 		writer->busy = false;
-		loop_timer_in(writer->loop, &writer->commit, gathering(writer));
+		commit_in(writer, gathering(writer));
 	}
 }
 
@@ -799,9 +812,9 @@ batch_done(void *arg)
 		batch_refused(writer);
 	/* committed() may have written records and so set the timer already. */
 	if (writer->back->records.used > 0)
-		loop_timer_in(writer->loop, &writer->commit, RETRY_INTERVAL);
+		commit_in(writer, RETRY_INTERVAL);
 	else if (writer->front->records.used > 0 && !loop_timer_armed(&writer->commit))
-		loop_timer_in(writer->loop, &writer->commit, time_to_commit(writer));
+		commit_in(writer, time_to_commit(writer));
 	if (writer->looks || (before <= segment_limit(writer) / 2 && is_half_full(writer)))
 		writer->wants = true;
 	prepare_more(writer);
@@ -863,6 +876,7 @@ writer_open(struct loop *loop, const struct writer_options *options,
 	writer->worker = loop_worker_new(loop, work, batch_done, writer, why);
 	if (writer->worker == NULL)
 		goto fail;
+	loop_worker_patience(writer->worker, 2 * LOOP_TICK);
 	if (writer->options.reserve > 0) {
 		writer->preparer = loop_worker_new(loop, prepare, prepare_done, writer, why);
 		if (writer->preparer == NULL)

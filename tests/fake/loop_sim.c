@@ -19,6 +19,7 @@ struct loop {
 	uint64_t order;
 	struct clock clock;
 	struct loop_timer second; /* armed only while the clocks differ */
+	struct loop_soft *softs;
 	bool stopped;
 	void (*step)(int64_t delta, bool held, void *arg);
 	void *step_arg;
@@ -142,6 +143,66 @@ loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay)
 }
 
 static void
+soft_leave(struct loop_soft *soft)
+{
+	*soft->here = soft->next;
+	if (soft->next != NULL)
+		soft->next->here = soft->here;
+}
+
+static void
+soft_ran(void *arg)
+{
+	struct loop_soft *soft = arg;
+
+	soft_leave(soft);
+	soft->run(soft->arg);
+}
+
+void
+loop_soft_init(struct loop_soft *soft, void (*run)(void *), void *arg)
+{
+	*soft = (struct loop_soft){ .run = run, .arg = arg };
+	loop_timer_init(&soft->timer, soft_ran, soft);
+}
+
+void
+loop_soft_stop(struct loop *loop, struct loop_soft *soft)
+{
+	if (!loop_soft_armed(soft))
+		return;
+	soft_leave(soft);
+	loop_timer_stop(loop, &soft->timer);
+}
+
+void
+loop_soft_within(struct loop *loop, struct loop_soft *soft, int64_t from, int64_t until)
+{
+	loop_soft_stop(loop, soft);
+	soft->from = from;
+	soft->next = loop->softs;
+	soft->here = &loop->softs;
+	if (soft->next != NULL)
+		soft->next->here = &soft->next;
+	loop->softs = soft;
+	loop_timer_at(loop, &soft->timer, until);
+}
+
+/* Whoever wakes up at an instant is awake for some time: those come along, in their place. */
+static void
+wake_soft(struct loop *loop, int64_t now)
+{
+	int64_t awake = now + LOOP_MS / 1000;
+
+	for (struct loop_soft *soft = loop->softs; soft != NULL; soft = soft->next) {
+		int64_t since = awake - soft->from;
+
+		if (since >= 0 && soft->timer.due > awake)
+			loop_timer_at(loop, &soft->timer, awake - since % LOOP_TICK);
+	}
+}
+
+static void
 follow_clock(void *arg)
 {
 	struct loop *loop = arg;
@@ -214,8 +275,10 @@ loop_sim_until(struct loop *loop, int64_t mono)
 {
 	loop->stopped = false;
 	while (!loop->stopped && loop->count > 0 && loop->heap[0]->due <= mono) {
-		struct loop_timer *timer = loop->heap[0];
+		struct loop_timer *timer;
 
+		wake_soft(loop, loop->heap[0]->due);
+		timer = loop->heap[0];
 		loop_timer_stop(loop, timer);
 		if (timer->due > world.mono)
 			world.mono = timer->due;
@@ -290,6 +353,12 @@ int64_t
 loop_wall_at(struct loop *loop, int64_t mono)
 {
 	return mono + loop->clock.offset;
+}
+
+int64_t
+loop_tick_from(struct loop *loop, int64_t mono)
+{
+	return mono + LOOP_TICK - 1 - (loop_wall_at(loop, mono) + LOOP_TICK - 1) % LOOP_TICK;
 }
 
 void
@@ -393,6 +462,12 @@ loop_worker_kick(struct loop_worker *worker)
 	worker->busy = false;
 	worker->done(worker->arg);
 	return true;
+}
+
+void
+loop_worker_patience(struct loop_worker *worker, int64_t patience)
+{
+	(void)worker, (void)patience;
 }
 
 void

@@ -317,6 +317,12 @@ net_udp_post(struct net_udp *udp, const struct net_addr *to, const void *data, s
 	net_udp_send(udp, to, data, size, NULL);
 }
 
+void
+net_udp_hurry(struct net_udp *udp)
+{
+	(void)udp;
+}
+
 uint64_t
 net_udp_drops(const struct net_udp *udp)
 {

@@ -19,7 +19,7 @@ static struct {
 	int peer; /* a socket of the kernel's */
 	struct net_addr at;
 	struct sockaddr_in ours;
-	unsigned posted, read, sent_when_read;
+	unsigned posted, read, sent_when_read, read_by_then;
 	int64_t read_at;
 } bed;
 
@@ -105,6 +105,18 @@ make_busy(void)
 	bed.read = 0;
 }
 
+/* Goes to a reading, behind which nothing is left. */
+static void
+settle(void)
+{
+	bed.read = 0;
+	answer(10);
+	for (int i = 0; i < 1000 && bed.read < 10; i++)
+		loop_sim_for(bed.loop, LOOP_MS);
+	CHECK(bed.read >= 10); /* with what had made it busy */
+	bed.read = 0;
+}
+
 static void
 ask(void *arg)
 {
@@ -129,8 +141,7 @@ what_is_due_at_a_tick_is_sent_before_the_answers_of_the_last_one_are_read(void)
 
 	open_bed();
 	make_busy();
-	loop_sim_until(bed.loop, next_tick() + LOOP_MS); /* what made it busy is read */
-	bed.read = 0;
+	settle();
 	tick = next_tick();
 	for (int i = 0; i < QUESTIONS; i++) {
 		loop_timer_init(&polls[i], ask, NULL);
@@ -147,6 +158,13 @@ what_is_due_at_a_tick_is_sent_before_the_answers_of_the_last_one_are_read(void)
 	close_bed();
 }
 
+static void
+note_read(void *arg)
+{
+	(void)arg;
+	bed.read_by_then = bed.read;
+}
+
 static unsigned
 read_by(int64_t mono)
 {
@@ -159,14 +177,60 @@ a_deadline_just_behind_a_tick_finds_read_what_came_before_it(void)
 {
 	int64_t tick;
 
+	static struct loop_timer deadline;
+
 	open_bed();
 	make_busy();
-	loop_sim_until(bed.loop, next_tick() + LOOP_MS);
-	bed.read = 0;
+	settle();
 	tick = next_tick();
+	loop_timer_init(&deadline, note_read, NULL);
+	loop_timer_at(bed.loop, &deadline, tick + NET_UDP_READ + 1);
 	answer(1);
 	CHECK_INT(read_by(tick), 0);
-	CHECK_INT(read_by(tick + NET_UDP_READ), 1);
+	bed.read_by_then = 0;
+	CHECK_INT(read_by(tick + NET_UDP_READ + 1), 1);
+	CHECK_INT(bed.read_by_then, 1);
+	close_bed();
+}
+
+/* How many ticks an answer waits that comes just behind a reading. */
+static int64_t
+ticks_unread(void)
+{
+	int64_t from;
+
+	settle();
+	from = bed.read_at;
+	answer(1);
+	while (bed.read == 0 && loop_mono(bed.loop) < from + LOOP_S)
+		loop_sim_for(bed.loop, LOOP_MS);
+	return (bed.read_at - from) / LOOP_TICK;
+}
+
+static void
+without_another_timer_a_busy_socket_is_read_at_the_third_tick(void)
+{
+	open_bed();
+	make_busy();
+	for (int i = 0; i < 4; i++)
+		CHECK_INT(ticks_unread(), 3);
+	close_bed();
+}
+
+static void
+somebody_in_a_hurry_has_a_busy_socket_read_at_each_tick(void)
+{
+	open_bed();
+	make_busy();
+	CHECK_INT(ticks_unread(), 3);
+	for (int i = 0; i < 4; i++) {
+		settle();
+		net_udp_hurry(bed.udp);
+		CHECK_INT(ticks_unread(), 1);
+		CHECK_INT(ticks_unread(), 1);
+		loop_sim_for(bed.loop, NET_UDP_HURRY);
+		CHECK_INT(ticks_unread(), 3);
+	}
 	close_bed();
 }
 
@@ -183,4 +247,6 @@ a_quiet_socket_is_read_as_soon_as_something_is_there(void)
 
 RUN_TESTS(TEST(what_is_due_at_a_tick_is_sent_before_the_answers_of_the_last_one_are_read),
 	TEST(a_deadline_just_behind_a_tick_finds_read_what_came_before_it),
+	TEST(without_another_timer_a_busy_socket_is_read_at_the_third_tick),
+	TEST(somebody_in_a_hurry_has_a_busy_socket_read_at_each_tick),
 	TEST(a_quiet_socket_is_read_as_soon_as_something_is_there))
