@@ -435,6 +435,8 @@ mux_send(struct mux *mux, const struct mux_request *request, const void *data, s
 		return -1;
 	}
 	net_udp_post(udp, to, data, size);
+	if (!request->patient)
+		net_udp_hurry(udp);
 	mux->counters.sent++;
 	if (mux->tap != NULL)
 		mux->tap(to, true, data, size, loop_mono(mux->loop), mux->tap_arg);

@@ -49,6 +49,7 @@ struct mux_request {
 	bool open;
 	bool reads_varbinds; /* answered() does, and finds out whether they are sound */
 	bool wrong_source; /* an answer with this id came from elsewhere */
+	bool patient;      /* need not be answered as soon as can be (net_udp_hurry) */
 };
 
 #define MUX_STEPS 9

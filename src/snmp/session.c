@@ -1087,7 +1087,7 @@ session_send(struct session *session, const struct session_request *request)
 		.tries_left = request->tries > 0 ? request->tries : session->options->access->retries + 1,
 		.out = { .peer = &now->peer, .answered = out_answered, .refused = out_refused,
 			.unsent = out_unsent, .ahead = out_ahead, .arg = session,
-			.reads_varbinds = is_fast(session) } };
+			.reads_varbinds = is_fast(session), .patient = request->patient } };
 	loop_timer_init(&now->timer, timer_ran, session);
 	session->now = now;
 	if (v3_of(session) != NULL)

@@ -47,6 +47,7 @@ struct session_request {
 	/* GETNEXT, GETBULK: the arcs of `whole` varbinds only are wanted, of the others the name
 	 * does where the engine has it (see struct varbind). */
 	bool names;
+	bool patient;     /* the answer may be read some ticks later: that takes less time in all */
 	uint16_t whole;
 	int64_t deadline; /* mono; no try waits beyond it */
 };

@@ -89,6 +89,11 @@ struct snmp_device {
 	uint8_t saved_varbinds, saved_bulk; /* as they stand in the state */
 };
 
+/* A poll is to be over before the next one is due. */
+#define TIME_OF_POLL(interval) ((interval) / 10 * 9)
+/* In this part of the interval it leaves it to others when its answers are read. */
+#define PATIENCE(interval) ((interval) / 8)
+
 enum work_state { WORK_BEGUN, WORK_QUEUED, WORK_ASKING };
 
 /* One that is under way. */
@@ -417,13 +422,23 @@ put_objects(struct snmp_device *device, bool with_uptime, struct session_request
 	}
 }
 
+/* Of a poll that takes its time each further request waits as little as can be. */
+static bool
+is_early(const struct ask_context *context, const struct poll *poll)
+{
+	int64_t interval = context->group->interval;
+
+	return poll->deadline - context->now > TIME_OF_POLL(interval) - PATIENCE(interval);
+}
+
 static void
 device_ask(struct snmp_device *device, struct snmp_work *work)
 {
 	struct question *question = question_hold(device, work);
 	struct ask *ask = &question->ask;
 	struct ask_context context = context_of(work);
-	struct session_request request = { .deadline = work->poll->deadline };
+	struct session_request request = { .deadline = work->poll->deadline,
+		.patient = is_early(&context, work->poll) };
 
 	question->current = work;
 	question->with_uptime = false;
@@ -1027,7 +1042,7 @@ driver_start(void *arg, bool cautious)
 	work->poll->cautious = cautious;
 	work->poll->probe = cautious || asks_one_by_one(work);
 	work->poll->lost_before = work->device->question->lost;
-	work->poll->deadline = context.now + context.group->interval / 10 * 9;
+	work->poll->deadline = context.now + TIME_OF_POLL(context.group->interval);
 	if (work->table != NULL)
 		table_begin(work->table, &context);
 	else
