@@ -85,7 +85,7 @@ open_next_segment(struct reader *reader, struct fail *why)
 	if (next == 0)
 		return 0;
 	segment_path(path, sizeof path, reader->state_dir, next);
-	/* A look would note its time in the inode, ten times a second; an owner may do without. */
+	/* A look would note its time in the inode each time; an owner may do without. */
 	reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
 	if (reader->fd == -1 && errno == EPERM)
 		reader->fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -104,7 +104,7 @@ open_next_segment(struct reader *reader, struct fail *why)
 	return 1;
 }
 
-/* The store looks ten times a second: mostly for the next number only. One that is not there,
+/* The store looks twice a second: mostly for the next number only. One that is not there,
  * with others behind it, is found by listing them now and then. */
 static bool
 has_successor(struct reader *reader)

@@ -49,6 +49,7 @@
 #define READY_MOST 128 /* files that are open at a time: a process may have some more */
 /* Work on many files is left for the next call after that: a FLUSH waits for a few of these. */
 #define SLICE (20 * SECOND / 1000)
+#define SAMPLES_AT_ONCE 128 /* their files' memory is fetched together */
 #define RECORDS_MOST 100000 /* in one call that ends with its slice */
 #define REGISTER_ONCE 1024 /* series between two looks at the clock */
 /* A plant's first start is 100,000 files and hundreds of GB with long profiles. One takes from
@@ -1176,6 +1177,12 @@ keeper_make_files(struct keeper *keeper)
 	make_files(keeper);
 }
 
+bool
+keeper_is_making(const struct keeper *keeper)
+{
+	return keeper->missing != NULL;
+}
+
 /* ---- reading ---- */
 
 static void
@@ -1277,7 +1284,7 @@ close_samples(struct keeper *keeper, const struct record_sample *samples, size_t
 static int
 take_samples(struct keeper *keeper, const struct record *record, struct reader_position at)
 {
-	struct record_sample samples[64];
+	struct record_sample samples[SAMPLES_AT_ONCE];
 	struct record_samples walk;
 	size_t count;
 
@@ -1285,7 +1292,8 @@ take_samples(struct keeper *keeper, const struct record *record, struct reader_p
 		return -1;
 	if (walk.received > keeper->received)
 		keeper->received = walk.received;
-	while ((count = record_samples_take(&walk, samples, 64)) > 0) {
+	while ((count = record_samples_take(&walk, samples, SAMPLES_AT_ONCE)) > 0) {
+		pending_ahead(keeper->pending, samples, count);
 		ledger_add_samples(keeper->ledger, samples, count);
 		close_samples(keeper, samples, count, at.segment);
 	}

@@ -51,8 +51,10 @@ struct filesync *keeper_round(struct keeper *keeper) __attribute__((warn_unused_
 /* More was due than one round may take: keeper_write should follow soon. */
 bool keeper_has_more(const struct keeper *keeper);
 void keeper_write(struct keeper *keeper);
-/* Makes some of the files that are due and do not exist yet; to be called ten times a second. */
+/* Makes some of the files that are due and do not exist yet; to be called ten times a second
+ * while there are some. */
 void keeper_make_files(struct keeper *keeper);
+bool keeper_is_making(const struct keeper *keeper);
 int keeper_checkpoint(struct keeper *keeper, struct filesync *sync); /* -1: none was made */
 void keeper_checkpoint_soon(struct keeper *keeper); /* one is due at the next round */
 /* After a sync failed it is unknown what is on disk, and no later sync would tell: it has to

@@ -1,9 +1,11 @@
 #include "store/pending.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/fail.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -536,6 +538,31 @@ pending_close(struct pending *pending, uint32_t series, int64_t last, double val
 	if (place->file != NULL)
 		close_one(pending, place->file, place->ds, last, value, origin);
 	return place->file;
+}
+
+/* What samples change of a file, as far as it is always needed. */
+#define HOT offsetof(struct pending_file, ds)
+#define PACKED_MOSTLY 40 /* octets of a row */
+
+void
+pending_ahead(const struct pending *pending, const struct record_sample *samples, size_t count)
+{
+	const struct pending_file *files[AHEAD_GROUP], *former = NULL;
+	size_t used = 0;
+
+	for (size_t i = 0; i < count && used < AHEAD_GROUP; i++) {
+		const struct pending_file *file = samples[i].series < pending->room ?
+			pending->places[samples[i].series].file : NULL;
+
+		if (file == NULL || file == former)
+			continue;
+		ahead_fetch(file, HOT);
+		files[used++] = former = file;
+	}
+	for (size_t i = 0; i < used; i++) {
+		ahead_fetch(files[i]->last, files[i]->ds_count * sizeof *files[i]->last);
+		slab_put_ahead(pending->slab, &files[i]->packed.octets, PACKED_MOSTLY);
+	}
 }
 
 struct pending_file *

@@ -94,6 +94,8 @@ struct pending_file *pending_close(struct pending *pending, uint32_t series, int
  * behind them. Stops behind one of a file that is neither touched nor quarantined, which it
  * returns; with NULL before one whose series is not known, or at the end. */
 struct record_sample;
+/* Asks for the memory of these, to be called before (base/ahead). */
+void pending_ahead(const struct pending *pending, const struct record_sample *samples, size_t count);
 struct pending_file *pending_close_samples(struct pending *pending,
 	const struct record_sample *samples, size_t count, uint64_t segment, size_t *done);
 

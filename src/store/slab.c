@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/mem.h"
 
 #define PIECE_OCTETS 124
@@ -106,6 +107,13 @@ slab_put(struct slab *slab, struct slab_queue *queue, const void *octets, size_t
 		from += part;
 		size -= part;
 	}
+}
+
+void
+slab_put_ahead(const struct slab *slab, const struct slab_queue *queue, size_t size)
+{
+	if (queue->last != 0 && queue->to < PIECE_OCTETS)
+		ahead_fetch(piece_at(slab, queue->last)->octets + queue->to, size);
 }
 
 struct slab_place

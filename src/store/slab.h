@@ -26,6 +26,8 @@ void slab_free(struct slab *slab); /* with all queues */
 size_t slab_bytes(const struct slab *slab); /* in use */
 
 void slab_put(struct slab *slab, struct slab_queue *queue, const void *octets, size_t size);
+/* So much will be put soon (base/ahead). */
+void slab_put_ahead(const struct slab *slab, const struct slab_queue *queue, size_t size);
 struct slab_place slab_front(const struct slab_queue *queue);
 /* Moves place behind what it read. The caller knows that so much is there. */
 void slab_read(const struct slab *slab, struct slab_place *place, void *to, size_t size);

@@ -18,7 +18,10 @@
 #include "store/root.h"
 #include "store/service.h"
 
-#define READ_INTERVAL (100 * LOOP_MS)
+/* Whoever has to know all that is in the journal does not wait for that; and each look costs what
+ * some hundred values do. */
+#define READ_INTERVAL (500 * LOOP_MS)
+#define MAKE_INTERVAL (100 * LOOP_MS)
 #define ROUND_INTERVAL LOOP_S
 /* Records in one turn, so that a FLUSH is heard during a long replay. */
 #define TURN 2000
@@ -163,10 +166,12 @@ read_journal(void *arg)
 	}
 	tell_time(store);
 	/* Each tick while there is more, or until what fills the memory can be written. */
-	if (keeper_read(store->keeper, TURN))
-		keeper_make_files(store->keeper);
-	else
+	if (!keeper_read(store->keeper, TURN))
 		delay = LOOP_TICK;
+	else
+		keeper_make_files(store->keeper);
+	if (delay != LOOP_TICK && keeper_is_making(store->keeper))
+		delay = MAKE_INTERVAL;
 	service_go_on(store->service);
 	loop_timer_in(store->loop, &store->read_timer, keeper_goes_on(store->keeper) ? 0 : delay);
 }

@@ -1,4 +1,4 @@
-/* Rows by our own hand and by librrd's: the same octets in the file. */
+/* Files and rows by our own hand and by librrd's: the same octets. */
 #include "../check.h"
 
 #include <fcntl.h>
@@ -11,11 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rrd.h>
+
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/mem.h"
 #include "store/append.h"
 #include "store/layout.h"
+#include "store/offsets.h"
 #include "store/rrd.h"
 #include "store/sheet.h"
 
@@ -348,6 +351,87 @@ what_is_not_as_we_make_it_is_left_to_librrd(void)
 	append_free(append);
 }
 
+/* By one call of librrd, as theirs. */
+static void
+create_by_librrd(int64_t first)
+{
+	char words[DS_MOST + LAYOUT_RRAS][80];
+	const char *args[DS_MOST + LAYOUT_RRAS];
+	int count = 0;
+
+	for (size_t ds = 0; ds < ds_count; ds++, count++)
+		snprintf(words[count], sizeof words[count], "DS:d%zu:GAUGE:%lld:U:U", ds,
+			(long long)layout.step);
+	for (int i = 0; i < layout.count; i++, count++)
+		snprintf(words[count], sizeof words[count], "RRA:%s:0.5:%lld:%lld",
+			layout.rra[i].function, (long long)layout.rra[i].slots,
+			(long long)layout.rra[i].rows);
+	for (int i = 0; i < count; i++)
+		args[i] = words[i];
+	CHECK(rrd_create_r2(scratch_path(theirs.file), (unsigned long)layout.step,
+		(time_t)(first - layout.step), 1, NULL, NULL, count, args) == 0);
+}
+
+/* Rings begin anywhere in either. */
+static void
+check_same_but_for_the_rings_begin(void)
+{
+	size_t size, other, rings = (size_t)layout.count;
+	size_t places = offsets_head(ds_count, rings) - OFFSETS_POINTER * rings;
+	uint8_t *a = read_all(ours, &size), *b = read_all(theirs, &other);
+
+	CHECK_INT(size, other);
+	for (size_t i = 0; i < rings; i++) {
+		CHECK(offsets_number(a, places + OFFSETS_POINTER * i) < (uint64_t)layout.rra[i].rows);
+		memcpy(a + places + OFFSETS_POINTER * i, b + places + OFFSETS_POINTER * i,
+			OFFSETS_POINTER);
+	}
+	CHECK(memcmp(a, b, size) == 0);
+	free(a);
+	free(b);
+}
+
+static void
+create_ours_and_theirs(int64_t first)
+{
+	const char *names[DS_MOST];
+	char texts_of[DS_MOST][RRD_DS_NAME + 4];
+	struct fail why;
+
+	scratch_make();
+	ours = (struct rrd_place){ scratch, "ours.rrd" };
+	theirs = (struct rrd_place){ scratch, "theirs.rrd" };
+	for (size_t ds = 0; ds < ds_count; ds++) {
+		snprintf(texts_of[ds], sizeof texts_of[ds], "d%zu", ds);
+		names[ds] = texts_of[ds];
+	}
+	CHECK(rrd_file_create(ours, &layout, first, names, ds_count, &why) == RRD_DONE);
+	create_by_librrd(first);
+	check_same_but_for_the_rings_begin();
+	scratch_remove();
+}
+
+static void
+a_new_file_has_the_same_octets_as_by_librrd(void)
+{
+	for (seed = 1; seed < 3000; seed += 9) {
+		uint64_t was = seed;
+
+		draw_layout();
+		create_ours_and_theirs((int64_t)(1000 + draw(UINT64_C(1) << (10 + draw(22)))) *
+			layout.step);
+		seed = was;
+	}
+	/* Of many more octets than are written at once. */
+	for (int64_t step = 1; step < 100000; step *= 7)
+		for (int i = 0; layout_profiles()[i] != NULL && i < 3; i++) {
+			if (layout_make(&layout, step * INT64_C(1000000000), layout_profiles()[i], NULL) == -1)
+				continue;
+			ds_count = 3;
+			create_ours_and_theirs(INT64_C(1790000000) / step * step);
+		}
+}
+
 /* Holds a lock on our file in another process. */
 static pid_t
 lock_elsewhere(void)
@@ -403,5 +487,6 @@ RUN_TESTS(
 	TEST(the_profiles_files_are_the_same_as_by_librrd),
 	TEST(a_value_is_read_back_to_the_last_bit),
 	TEST(what_is_not_as_we_make_it_is_left_to_librrd),
+	TEST(a_new_file_has_the_same_octets_as_by_librrd),
 	TEST(a_lock_that_came_in_between_is_respected)
 )
