@@ -88,6 +88,7 @@ struct main {
 	struct feed feed;
 	struct slots slots; /* what the journal says of them, until the poller has taken over */
 	uint64_t sequence; /* of the newest record */
+	uint64_t foreign;  /* of a newer version, when the journal was read */
 	bool configured;
 };
 
@@ -114,6 +115,10 @@ replay_record(const struct record *record, void *arg)
 	struct main *m = arg;
 
 	m->sequence = record->sequence;
+	if (!record_is_known(record) && m->foreign++ == 0)
+		log_warn("journal: record %llu and maybe others are of a newer version: what they say "
+			"of alarms, paths and slots is not known here",
+			(unsigned long long)record->sequence);
 	slots_replay(&m->slots, record);
 	if (paths_replay(m->paths, record) == -1 || alarms_replay(m->alarms, record) == -1 ||
 		notify_replay(m->notify, record) == -1)

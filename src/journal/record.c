@@ -207,6 +207,30 @@ record_get_text(struct record_cursor *cursor, char *to, size_t size)
 }
 
 /* The checksum does not cover the size: a wrong size moves the checked range and fails it. */
+bool
+record_is_known(const struct record *record)
+{
+	switch (record->kind) {
+	case KIND_SAMPLES:
+	case KIND_RUN:
+	case KIND_ALARM:
+	case KIND_NOTIFIED:
+	case KIND_NEXT_SLOTS:
+	case KIND_SNAPSHOT_BEGIN:
+	case KIND_SNAPSHOT_END:
+	case KIND_START:
+	case KIND_STOP:
+	case KIND_ALARM_STATE:
+	case KIND_NOTIFY_STATE:
+	case KIND_PATH_STATE:
+	case KIND_ROWS:
+	case KIND_NUMBERS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int
 record_parse(const uint8_t *bytes, size_t size, struct record *record, size_t *frame_size)
 {
@@ -215,13 +239,13 @@ record_parse(const uint8_t *bytes, size_t size, struct record *record, size_t *f
 	if (size < RECORD_FRAME_HEADER)
 		return 0;
 	body = (size_t)load_number(bytes, 4);
-	if (body > RECORD_BODY_MAX || bytes[8] == 0 || bytes[9] != FRAME_VERSION)
+	if (body > RECORD_BODY_MAX || bytes[8] == 0)
 		return -1;
 	if (size - RECORD_FRAME_HEADER < body)
 		return 0;
 	if (str_crc32c(0, bytes + 8, body + RECORD_FRAME_HEADER - 8) != load_number(bytes + 4, 4))
 		return -1;
-	record->kind = bytes[8];
+	record->kind = bytes[9] == FRAME_VERSION ? bytes[8] : KIND_FOREIGN;
 	record->sequence = load_number(bytes + 12, 8);
 	record->body = bytes + RECORD_FRAME_HEADER;
 	record->size = body;

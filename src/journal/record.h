@@ -6,7 +6,8 @@
  * and then holds frames:
  *   u32 size of the body, u32 crc32c over kind..body, u8 kind, u8 version (1), u16 zero,
  *   u64 sequence (grows by one over all segments), body.
- * A frame whose checksum is wrong, or that ends behind the file's end, ends the segment: it
+ * Head, sequence and checksum stay what they are; a kind or version that the reader does not know
+ * is left out and said. A frame whose checksum is wrong, or that ends behind the file's end, ends the segment: it
  * was never committed. Every segment opens with a snapshot (KIND_SNAPSHOT_BEGIN, facts of
  * each room, KIND_SNAPSHOT_END), so older segments are needed only for what the store has
  * not yet written. Only a segment that was begun because the disk refused the former one
@@ -58,6 +59,7 @@ enum record_kind {
 	KIND_PATH_STATE = 12,   /* in a snapshot: path accounts */
 	KIND_ROWS = 13,
 	KIND_NUMBERS = 20,      /* after a restore, see numbers.h */
+	KIND_FOREIGN = 255,     /* never written: of another frame version */
 };
 
 #define RECORD_SEGMENT_HEADER 28
@@ -105,6 +107,8 @@ struct record {
 	const uint8_t *body;
 	size_t size;
 };
+/* False for what a newer version wrote, which nobody here can read. */
+bool record_is_known(const struct record *record);
 /* Takes the frame at bytes. 1 and *frame_size: a whole, valid frame. 0: not all there yet.
  * -1: damaged (checksum, size, kind 0). */
 int record_parse(const uint8_t *bytes, size_t size, struct record *record, size_t *frame_size);

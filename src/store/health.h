@@ -18,7 +18,7 @@ struct store_health {
 	uint64_t updates;  /* rows written since the start */
 	uint64_t errors;   /* failed calls since the start */
 	uint64_t quarantined, locked; /* files */
-	uint64_t damaged;  /* journal records that could not be read */
+	uint64_t damaged;  /* journal records that could not be read, of a newer version or damaged */
 	uint64_t given_up; /* rows not stored as they were beyond journal_budget or journal_size */
 	int64_t time;      /* Unix seconds; older than some seconds: the store does not run */
 };

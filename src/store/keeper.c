@@ -118,7 +118,7 @@ struct keeper {
 	char *suspect; /* file in which our predecessor died, or NULL */
 	bool void_now; /* see keeper_is_void */
 	struct fail reason, bad; /* bad: why the last file was quarantined */
-	uint64_t updates, errors, quarantined, locked, damaged, strangers;
+	uint64_t updates, errors, quarantined, locked, damaged, foreign, strangers;
 	uint64_t given_up;
 };
 
@@ -1313,17 +1313,35 @@ take_run(struct keeper *keeper, const struct record *record, struct reader_posit
 	return 0;
 }
 
+/* As after a newer version was taken back. What it stands for is not known, so neither is whether
+ * it was a sample. */
+static void
+leave_out(struct keeper *keeper, const struct record *record)
+{
+	keeper->damaged++;
+	if (keeper->foreign++ > 0)
+		return;
+	fail_set(&keeper->reason, "%s/journal: record %llu and maybe others are of a newer version, "
+		"left out: what it measured is not all stored", keeper->state_dir,
+		(unsigned long long)record->sequence);
+	log_error("%s", keeper->reason.text);
+}
+
 static void
 take_record(struct keeper *keeper, const struct record *record, struct reader_position at)
 {
 	int result = 0;
 
 	keeper->dirty = true;
+	if (!record_is_known(record)) {
+		leave_out(keeper, record);
+		return;
+	}
 	if (record_has_samples(record))
 		result = take_samples(keeper, record, at);
 	else if (record->kind == KIND_RUN)
 		result = take_run(keeper, record, at);
-	if (result == 0 || keeper->damaged++ > 0)
+	if (result == 0 || keeper->damaged++ > keeper->foreign)
 		return;
 	fail_set(&keeper->reason, "%s/journal: record %llu cannot be read", keeper->state_dir,
 		(unsigned long long)record->sequence);

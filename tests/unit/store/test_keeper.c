@@ -1540,6 +1540,198 @@ two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 	end();
 }
 
+/* ---- journals of other versions ---- */
+
+static struct {
+	uint8_t bytes[4096];
+	size_t used;
+} octets;
+
+static void
+octet_number(uint64_t value, int size)
+{
+	for (int i = 0; i < size; i++)
+		octets.bytes[octets.used++] = (uint8_t)(value >> 8 * i);
+}
+
+/* CRC-32C (RFC 3720 section 12.1), bit by bit. */
+static uint32_t
+octet_crc(size_t from, size_t to)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = from; i < to; i++) {
+		crc ^= octets.bytes[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc & 1 ? crc >> 1 ^ 0x82F63B78 : crc >> 1;
+	}
+	return ~crc;
+}
+
+static size_t
+octet_frame(uint8_t kind, uint8_t version, uint64_t sequence)
+{
+	size_t frame = octets.used;
+
+	octet_number(0, 8); /* size, checksum */
+	octet_number(kind, 1);
+	octet_number(version, 1);
+	octet_number(0, 2);
+	octet_number(sequence, 8);
+	return frame;
+}
+
+static void
+octet_end(size_t frame)
+{
+	size_t end = octets.used;
+	uint32_t crc = octet_crc(frame + 8, end);
+
+	octets.used = frame;
+	octet_number(end - frame - 20, 4);
+	octet_number(crc, 4);
+	octets.used = end;
+}
+
+/* A segment as the versions before KIND_ROWS wrote it, of the next number: a snapshot, then a
+ * value with its raw reading, a value alone and a time-out of slot 5, and a run. */
+static void
+write_old_segment(uint64_t number, uint32_t a, uint32_t b, uint32_t c)
+{
+	char path[64];
+	double value = 12.5;
+	uint64_t bits;
+	size_t frame;
+	FILE *to;
+
+	octets.used = 0;
+	memcpy(octets.bytes, "PWJRNL01", 8);
+	octets.used = 8;
+	octet_number(number, 8);
+	octet_number(FIRST * STEP, 8);
+	octet_number(octet_crc(0, octets.used), 4);
+	octet_end(octet_frame(6, 1, 1000));
+	octet_end(octet_frame(7, 1, 1001));
+	frame = octet_frame(1, 1, 1002);
+	octet_number(FIRST + 5, 8);
+	octet_number(STEP, 8);
+	octet_number((FIRST + 5) * STEP + 7000, 8);
+	octet_number(3, 4);
+	memcpy(&bits, &value, 8);
+	for (uint32_t i = 0; i < 3; i++) {
+		octet_number((const uint32_t[]){ a, b, c }[i], 4);
+		octet_number(i == 2 ? REASON_TIMEOUT : 0, 1);
+		octet_number((const uint64_t[]){ 3, 1, 0 }[i], 1);
+		octet_number(0, 2);
+		octet_number((uint32_t)-5, 4);
+		if (i < 2)
+			octet_number(bits, 8);
+		if (i == 0)
+			octet_number(125, 8);
+	}
+	octet_end(frame);
+	frame = octet_frame(2, 1, 1003);
+	octet_number(c, 4);
+	octet_number(REASON_POLLER_DOWN, 1);
+	octet_number(0, 3);
+	octet_number(FIRST + 6, 8);
+	octet_number(FIRST + 8, 8);
+	octet_number(FIRST * STEP, 8);
+	octet_end(frame);
+	snprintf(path, sizeof path, "journal/%016llx.seg", (unsigned long long)number);
+	to = fopen(scratch_path(path), "w");
+	CHECK(to != NULL && fwrite(octets.bytes, 1, octets.used, to) == octets.used);
+	CHECK(fclose(to) == 0);
+}
+
+static struct writer *
+open_writer(uint64_t sequence)
+{
+	struct writer_options writing = { .state_dir = scratch, .segment_size = 20000 };
+	static const struct writer_events events = { .snapshot = empty_snapshot };
+	struct writer *opened = writer_open(loop, &writing, &events, sequence, NULL);
+
+	CHECK(opened != NULL);
+	return opened;
+}
+
+static void
+a_journal_of_the_versions_before_rows_is_stored_octet_by_octet(void)
+{
+	const struct series *a, *b, *c;
+	struct ledger_view *view;
+	struct tally tally = { { 0 } };
+	struct store_health health;
+	uint64_t *numbers;
+	size_t count;
+
+	begin();
+	a = add_series("d/a", "a.rrd", "v", STEP);
+	b = add_series("d/b", "b.rrd", "v", STEP);
+	c = add_series("d/c", "c.rrd", "v", STEP);
+	put(a, 4, 1);
+	commit();
+	CHECK(writer_close(writer));
+	count = reader_segments(scratch, &numbers);
+	write_old_segment(numbers[count - 1] + 1, a->id, b->id, c->id);
+	free(numbers);
+	writer = open_writer(2000);
+	put(a, 6, 14);
+	flush("a.rrd");
+	flush("b.rrd");
+	CHECK(fetch("a.rrd", "v", 4) == 1 && fetch("a.rrd", "v", 5) == 12.5);
+	CHECK(fetch("a.rrd", "v", 6) == 14 && fetch("b.rrd", "v", 5) == 12.5);
+	keeper_health(keeper, &health);
+	CHECK(health.damaged == 0 && !health.degraded);
+	CHECK(keeper_finish(keeper) == 0);
+	view = ledger_open_reader(scratch, NULL);
+	ledger_tally(view, c, 0, INT64_MAX / 2, &tally);
+	CHECK_INT(tally.count[REASON_TIMEOUT], 1);
+	CHECK_INT(tally.count[REASON_POLLER_DOWN], 3);
+	ledger_close_reader(view);
+	end();
+}
+
+/* Both are followed by what is known, and that is stored. */
+static void
+what_a_newer_version_wrote_is_left_out_and_said_once(void)
+{
+	static const uint8_t body[40] = { 1, 2, 3 };
+	const struct series *series;
+	struct store_health health;
+	uint64_t *numbers;
+	size_t count;
+	char path[64];
+	FILE *to;
+
+	begin();
+	series = add_series("d/v", "v.rrd", "v", STEP);
+	put(series, 1, 1);
+	CHECK(writer_record(writer, (enum record_kind)99, body, sizeof body) > 0);
+	put(series, 2, 2);
+	commit();
+	CHECK(writer_close(writer));
+	count = reader_segments(scratch, &numbers);
+	snprintf(path, sizeof path, "journal/%016llx.seg", (unsigned long long)numbers[count - 1]);
+	free(numbers);
+	octets.used = 0;
+	octet_end(octet_frame(1, 2, 1000)); /* samples as version 2 of frames has them */
+	to = fopen(scratch_path(path), "a");
+	CHECK(to != NULL && fwrite(octets.bytes, 1, octets.used, to) == octets.used);
+	CHECK(fclose(to) == 0);
+	writer = open_writer(2000);
+	put(series, 3, 3);
+	lines = 0;
+	flush("v.rrd");
+	for (int slot = 1; slot <= 3; slot++)
+		CHECK(fetch("v.rrd", "v", slot) == slot);
+	keeper_health(keeper, &health);
+	CHECK(health.degraded && health.damaged == 2);
+	CHECK(strstr(health.reason, "of a newer version") != NULL);
+	CHECK_INT(lines, 1);
+	end();
+}
+
 /* ---- what was left alone and has changed ---- */
 
 static int left_alone; /* lines that say so */
@@ -2139,6 +2331,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
 	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
 	TEST(two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files),
+	TEST(a_journal_of_the_versions_before_rows_is_stored_octet_by_octet),
+	TEST(what_a_newer_version_wrote_is_left_out_and_said_once),
 	TEST(a_file_that_is_mended_in_its_place_is_written_again),
 	TEST(a_killer_that_changed_in_its_place_has_one_more_chance),
 	TEST(a_flush_between_the_values_of_a_slot_loses_none_after_a_restart_or_at_first),
