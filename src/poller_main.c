@@ -476,6 +476,7 @@ beat(void *arg)
 	if (m->configured)
 		latest_beat(m->latest, loop_wall(m->loop), loop_mono(m->loop));
 	note_lag(m);
+	series_settle(m->catalogue);
 	loop_timer_in(m->loop, &m->beat, LOOP_S);
 }
 
@@ -502,7 +503,10 @@ open_data(struct main *m, struct fail *why)
 	if (m->catalogue == NULL)
 		return -1;
 	m->latest = latest_open_writer(places->run_dir, why);
-	return m->latest == NULL ? -1 : 0;
+	if (m->latest == NULL)
+		return -1;
+	latest_forget_behind(m->latest, series_last_id(m->catalogue));
+	return 0;
 }
 
 /* Before anything takes a time from wall for good. */

@@ -422,6 +422,23 @@ end_row(struct row *row, uint16_t sequence)
 	atomic_store_explicit(&row->sequence, (uint16_t)(sequence + 1), memory_order_release);
 }
 
+void
+latest_forget_behind(struct latest *latest, uint32_t last)
+{
+	size_t rows = (latest->rows.size - HEADER_SIZE) / sizeof(struct row);
+
+	for (size_t id = (size_t)last + 1; id < rows; id++) {
+		struct row *row = row_at(latest, (uint32_t)id);
+		uint16_t sequence;
+
+		if ((row->flags & ~HAS_TEXT) == 0)
+			continue;
+		sequence = begin_row(row);
+		row->flags &= HAS_TEXT; /* its place in the other file */
+		end_row(row, sequence);
+	}
+}
+
 static void
 set_text(struct latest *latest, struct row *row, const char *text)
 {

@@ -39,6 +39,9 @@ void latest_beat(struct latest *latest, int64_t wall, int64_t mono);
 /* What the former poller's wall would be by now, if it ran in this boot: 0 if not. */
 int64_t latest_wall(const struct latest *latest, int64_t mono);
 
+/* Writer: of series behind that id there is no entry in the catalogue, so what was told of them was
+ * of others: entries that a former poller could not write before it was killed. */
+void latest_forget_behind(struct latest *latest, uint32_t last);
 /* Writer: the hook for the feed. */
 struct feed_listener latest_listener(struct latest *latest);
 

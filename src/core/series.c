@@ -23,6 +23,7 @@
 #define LINE_MAX_SIZE 2048
 #define POOL (64 * 1024)
 #define BLOCK 32 /* ids */
+#define RESERVE (256 << 10) /* octets: some 2,000 entries */
 
 /* Ids from `first` to the next run's, or to the last one. */
 struct run {
@@ -113,6 +114,10 @@ struct series_catalogue {
 	struct base base;    /* of the stem that was looked at last */
 	struct lent lent;
 	struct few *kept;    /* struct series that somebody holds */
+	char *owed;          /* entries that the disk had no room for, in order */
+	size_t owed_size, owed_room;
+	off_t reserved;      /* up to where there is room, for who syncs */
+	atomic_int refusal;  /* errno while something is owed, else 0 */
 	atomic_bool dirty;
 };
 
@@ -861,6 +866,20 @@ fail:
 	return -1;
 }
 
+/* Room behind the end, so that new points find some on a disk that is full. Not every file system
+ * can; then there is none. */
+static void
+keep_reserve(struct series_catalogue *catalogue)
+{
+	struct stat status;
+
+	if (fstat(catalogue->fd, &status) == -1 || status.st_size + RESERVE / 2 < catalogue->reserved)
+		return;
+	catalogue->reserved = status.st_size + RESERVE;
+	if (fallocate(catalogue->fd, FALLOC_FL_KEEP_SIZE, status.st_size, RESERVE) == -1)
+		catalogue->reserved = 0;
+}
+
 static struct series_catalogue *
 open_file(const char *state_dir, bool writer, struct fail *why)
 {
@@ -886,8 +905,12 @@ series_open(const char *state_dir, bool writer, struct fail *why)
 	if (catalogue == NULL)
 		return NULL;
 	read_lines(catalogue);
-	if (!writer || cut_torn_end(catalogue, why) == 0)
+	if (!writer)
 		return catalogue;
+	if (cut_torn_end(catalogue, why) == 0) {
+		keep_reserve(catalogue);
+		return catalogue;
+	}
 	series_close(catalogue);
 	return NULL;
 }
@@ -933,8 +956,11 @@ series_close(struct series_catalogue *catalogue)
 	free(catalogue->runs);
 	free(catalogue->blocks);
 	free_shared(catalogue);
-	if (catalogue->fd != -1)
+	if (catalogue->fd != -1) {
+		series_settle(catalogue);
 		close(catalogue->fd);
+	}
+	free(catalogue->owed);
 	free(catalogue->path);
 	free(catalogue);
 }
@@ -951,6 +977,63 @@ series_last_id(const struct series_catalogue *catalogue)
 	return catalogue->count;
 }
 
+/* How much of it went to the file: a disk that fills up may take a part. */
+static size_t
+write_some(struct series_catalogue *catalogue, const char *bytes, size_t size)
+{
+	ssize_t written = write(catalogue->fd, bytes, size);
+	int error = written == -1 ? errno : ENOSPC;
+
+	if (written == (ssize_t)size)
+		return size;
+	if (atomic_load(&catalogue->refusal) == 0)
+		log_error("%s: %s: new points wait in memory", catalogue->path, strerror(error));
+	atomic_store(&catalogue->refusal, error);
+	return written == -1 ? 0 : (size_t)written;
+}
+
+static void
+owe(struct series_catalogue *catalogue, const char *bytes, size_t size)
+{
+	if (catalogue->owed_size + size > catalogue->owed_room) {
+		catalogue->owed_room = 2 * catalogue->owed_room + size + 4096;
+		catalogue->owed = mem_grow(catalogue->owed, catalogue->owed_room, 1);
+	}
+	memcpy(catalogue->owed + catalogue->owed_size, bytes, size);
+	catalogue->owed_size += size;
+}
+
+/* What was entered cannot be taken back: others count on its id. */
+static void
+put(struct series_catalogue *catalogue, const char *line, size_t size)
+{
+	size_t written = catalogue->owed_size > 0 ? 0 : write_some(catalogue, line, size);
+
+	if (written < size)
+		owe(catalogue, line + written, size - written);
+}
+
+void
+series_settle(struct series_catalogue *catalogue)
+{
+	size_t written;
+
+	if (catalogue->owed_size == 0)
+		return;
+	written = write_some(catalogue, catalogue->owed, catalogue->owed_size);
+	catalogue->owed_size -= written;
+	memmove(catalogue->owed, catalogue->owed + written, catalogue->owed_size);
+	if (catalogue->owed_size > 0)
+		return;
+	free(catalogue->owed);
+	catalogue->owed = NULL;
+	catalogue->owed_room = 0;
+	/* In this order: who sees no refusal any more syncs. */
+	atomic_store(&catalogue->dirty, true);
+	atomic_store(&catalogue->refusal, 0);
+	log_info("%s: can be written again", catalogue->path);
+}
+
 static int
 append(struct series_catalogue *catalogue, const struct series *series, struct fail *why)
 {
@@ -961,13 +1044,7 @@ append(struct series_catalogue *catalogue, const struct series *series, struct f
 		fail_set(why, "%s: entry for %.80s is too long", catalogue->path, series->path);
 		return -1;
 	}
-	if (write(catalogue->fd, line, (size_t)length) != length) {
-		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
-		if (ftruncate(catalogue->fd, catalogue->read) == -1)
-			log_error("%s: cannot cut a half written entry: %s", catalogue->path,
-				strerror(errno));
-		return -1;
-	}
+	put(catalogue, line, (size_t)length);
 	line[length - 1] = '\0';
 	if (!take_line(catalogue, line)) {
 		fail_set(why, "%s: entry for %.80s does not read back", catalogue->path, series->path);
@@ -1030,8 +1107,15 @@ series_is_current(const struct series_catalogue *catalogue, const struct series 
 int
 series_sync(struct series_catalogue *catalogue, struct fail *why)
 {
+	int refusal = atomic_load(&catalogue->refusal);
+
+	if (refusal != 0) {
+		fail_set(why, "%s: %s", catalogue->path, strerror(refusal));
+		return -1;
+	}
 	if (!atomic_exchange(&catalogue->dirty, false))
 		return 0;
+	keep_reserve(catalogue);
 	if (fdatasync(catalogue->fd) == 0)
 		return 0;
 	atomic_store(&catalogue->dirty, true);

@@ -55,8 +55,12 @@ const struct series *series_move(struct series_catalogue *catalogue,
 	const struct series *wanted, struct fail *why);
 /* Is it the entry that its path has now? */
 bool series_is_current(const struct series_catalogue *catalogue, const struct series *series);
-/* fdatasync when something was appended since; safe in a worker thread beside series_add.
- * Must succeed before a journal record that names a new id is written. */
+/* An entry that the disk refuses has its id all the same and waits in memory, in order; this
+ * tries again, on the thread of series_add. There is a reserve for some, made by series_sync. */
+void series_settle(struct series_catalogue *catalogue);
+/* fdatasync when something was appended since; safe in a worker thread beside series_add. -1 and
+ * why also while an entry waits. Must succeed before a journal record that names a new id is
+ * written. */
 int series_sync(struct series_catalogue *catalogue, struct fail *why);
 /* Reader: takes up lines written since; true when there were any. */
 bool series_refresh(struct series_catalogue *catalogue);

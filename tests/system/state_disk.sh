@@ -110,6 +110,17 @@ none "full: nothing that was committed into the reserve died with it" "$(
 			if (lost > 2)
 				print
 		}')"
+# (That entries wait in memory when the reserve is used up: tests/unit/core/test_series.)
+python3 - "$work/pollwerk.conf" <<'END'
+import sys
+text = open(sys.argv[1]).read()
+points = ', '.join('{ name = "%s%04d"; function = 4; pdu = 10; type = "u16"; }' % ('n' * 36, i) for i in range(200))
+device = text[text.index('{ name = "p1"'):].split(' );', 1)[0]
+new = device.replace('"p1"', '"p3"').split('points = (')[0] + 'points = ( ' + points + ' ); },'
+open(sys.argv[1], 'w').write(text.replace('devices: (', 'devices: (\n' + new))
+END
+check "full: points that are added are taken" $pollwerk reload
+check "full: the others are polled on" wait_for 20 good p1/oil_temp
 rm "$work/state/filler"
 check "freed: status says ok" wait_for 30 status_is ok
 from=$(($(date +%s) + 1))
@@ -117,6 +128,10 @@ check "freed: the end of it is told" wait_for 30 noticed 2 "$raised"
 to=$(date +%s)
 sleep 2
 check "freed: all $((to - from)) slots since are there, in ledger and RRD" wait_for 30 all_slots "$from" "$to"
+added() { [ "$($pollwerk --json values 'p3/n*' | grep -o '"quality":"good"' | wc -l)" -eq 200 ]; }
+check "freed: all points that were added are there" wait_for 30 added
+none "freed: each of their slots since is accounted for" "$($pollwerk gaps 'p3/n*' |
+	awk '{ sum = $6; for (i = 9; i <= NF; i += 3) sum += $i; if ($3 != sum || $3 < 1) print }' | head -n 5)"
 end_daemon
 check "the daemon ends well" [ $? -eq 0 ]
 none "notices have numbers without a gap" "$(numbers)"

@@ -184,6 +184,26 @@ bases_and_texts_survive_the_writer(void)
 }
 
 static void
+what_was_told_of_series_that_never_came_into_the_catalogue_is_forgotten(void)
+{
+	struct latest *latest = fresh_writer();
+	struct sample sample = { .series = &gauge, .slot = 3, .received = 3 * S, .value = 7 };
+	struct latest_base base;
+	struct latest_row row;
+
+	tell_count(latest, 100, 0, 3);
+	tell(latest, &sample);
+	latest_forget_behind(latest, gauge.id);
+	CHECK(latest_read(latest, gauge.id, &row) && latest_base_get(latest, counter.id, &base));
+	latest_forget_behind(latest, counter.id);
+	CHECK(!latest_read(latest, gauge.id, &row) && latest_base_get(latest, counter.id, &base));
+	latest_forget_behind(latest, counter.id - 1);
+	CHECK(!latest_read(latest, counter.id, &row) && !latest_base_get(latest, counter.id, &base));
+	latest_close(latest);
+	scratch_remove();
+}
+
+static void
 a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one(void)
 {
 	struct series now_gauge = { .id = counter.id, .kind = POINT_GAUGE, .step = S };
@@ -331,6 +351,7 @@ RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots)
 	TEST(a_count_in_thousandths_shows_the_whole_reading),
 	TEST(a_reading_that_is_not_the_base_is_not_shown_as_one),
 	TEST(bases_and_texts_survive_the_writer),
+	TEST(what_was_told_of_series_that_never_came_into_the_catalogue_is_forgotten),
 	TEST(a_point_that_becomes_another_kind_has_no_base_and_no_text_of_the_old_one),
 	TEST(a_damaged_row_that_names_no_place_has_no_text),
 	TEST(a_time_of_a_good_sample_outlives_others_and_the_writer),

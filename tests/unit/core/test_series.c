@@ -1,6 +1,8 @@
 #include "../check.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,6 +74,83 @@ a_torn_last_line_is_cut_and_its_number_used_again(void)
 	catalogue = series_open(dir, true, &why);
 	CHECK_INT(series_last_id(catalogue), 1);
 	CHECK_INT(series_add(catalogue, &c, &why)->id, 2);
+	series_close(catalogue);
+	finish();
+}
+
+/* As on a disk that is full: more than that many octets the file does not get. */
+static void
+limit_files(rlim_t octets)
+{
+	struct rlimit limit;
+
+	CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = octets;
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static off_t
+file_size(void)
+{
+	struct stat status;
+
+	CHECK(stat(file, &status) == 0);
+	return status.st_size;
+}
+
+static void
+entries_that_the_disk_refuses_have_their_ids_and_wait_until_there_is_room(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x"), d = wanted("d/x");
+	struct series_catalogue *catalogue, *reader;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	CHECK(series_sync(catalogue, &why) == 0);
+	limit_files((rlim_t)file_size() + 10); /* a part of the next entry */
+	CHECK_INT(series_add(catalogue, &b, &why)->id, 2);
+	CHECK_INT(series_add(catalogue, &c, &why)->id, 3);
+	/* No journal record may name them, and their paths are known all the same. */
+	CHECK(series_sync(catalogue, &why) == -1);
+	CHECK(strstr(why.text, "/series: No space left on device") != NULL);
+	CHECK_STR(series_get(catalogue, 3)->path, "c/x");
+	series_settle(catalogue);
+	CHECK(series_sync(catalogue, &why) == -1);
+	reader = series_open(dir, false, &why);
+	CHECK_INT(series_last_id(reader), 1);
+	limit_files(RLIM_INFINITY);
+	CHECK_INT(series_add(catalogue, &d, &why)->id, 4);
+	series_settle(catalogue);
+	CHECK(series_sync(catalogue, &why) == 0);
+	CHECK(series_refresh(reader));
+	CHECK_INT(series_last_id(reader), 4);
+	CHECK_INT(series_find(reader, "b/x")->id, 2);
+	CHECK_INT(series_find(reader, "d/x")->id, 4);
+	series_close(reader);
+	series_close(catalogue);
+	finish();
+}
+
+static void
+what_was_never_written_is_as_if_it_had_not_been_entered(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	limit_files((rlim_t)file_size() + 10);
+	CHECK_INT(series_add(catalogue, &b, &why)->id, 2);
+	series_close(catalogue);
+	limit_files(RLIM_INFINITY);
+	catalogue = series_open(dir, true, &why);
+	CHECK_INT(series_last_id(catalogue), 1);
+	CHECK_INT(series_add(catalogue, &c, &why)->id, 2);
+	CHECK(series_sync(catalogue, &why) == 0);
 	series_close(catalogue);
 	finish();
 }
@@ -357,6 +436,8 @@ files_and_sources_have_names_that_librrd_and_a_shell_take(void)
 
 RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(a_torn_last_line_is_cut_and_its_number_used_again),
+	TEST(entries_that_the_disk_refuses_have_their_ids_and_wait_until_there_is_room),
+	TEST(what_was_never_written_is_as_if_it_had_not_been_entered),
 	TEST(a_reader_takes_up_what_is_written_later),
 	TEST(another_step_for_a_stored_point_is_refused_and_another_unit_is_not),
 	TEST(a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then),
