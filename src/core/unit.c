@@ -148,32 +148,37 @@ only_gathers(const struct unit *unit)
 	return true;
 }
 
-/* Is the way cut there since somebody behind it answered at `answered_at`? Whoever answers later
- * has another way, or the parent forwards though it does not answer us. */
-static bool
-is_cut(const struct unit *parent, int64_t answered_at)
+/* Wall ns since when the unit cannot be reached through any of its parents, 0 when it can. A line is
+ * down when all its units are silent: it is not why they are, but what the line is behind may be.
+ * Parents make no circles: config refuses them. */
+static int64_t
+cut_since(const struct unit *unit)
 {
-	return parent->up == 0 && !parent->paused && parent->trouble->down_since >= answered_at;
-}
+	int64_t latest = 0;
 
-/* A line is down when all its units are silent: it is not why they are, but what the line is
- * behind may be. Parents make no circles: config refuses them. */
-static bool
-behind(const struct unit *unit, int64_t answered_at)
-{
 	if (unit->parents == NULL)
-		return false;
-	for (struct unit *const *parent = unit->parents; *parent != NULL; parent++)
-		if (only_gathers(*parent) ? !behind(*parent, answered_at) :
-				!is_cut(*parent, answered_at))
-			return false;
-	return true;
+		return 0;
+	for (struct unit *const *parent = unit->parents; *parent != NULL; parent++) {
+		bool down = (*parent)->up == 0 && !(*parent)->paused;
+		int64_t since = only_gathers(*parent) ? cut_since(*parent) :
+			down ? (*parent)->trouble->down_since : 0;
+
+		if (since == 0)
+			return 0;
+		if (since > latest)
+			latest = since;
+	}
+	return latest;
 }
 
+/* Who answered since the last of its parents went down has another way, or they forward though
+ * they do not answer us. */
 bool
 unit_behind(const struct unit *unit)
 {
-	return behind(unit, unit->answered_at);
+	int64_t since = cut_since(unit);
+
+	return since != 0 && since >= unit->answered_at;
 }
 
 static const char *

@@ -667,6 +667,20 @@ with_two_parents_both_have_to_be_down(void)
 }
 
 static void
+who_answered_by_the_second_parent_is_behind_both_when_that_goes_down_too(void)
+{
+	begin_family("sw-hall4", no_parents, behind_both);
+	script.dead[1] = "sw-hall3";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 5);
+	script.dead[0] = "press-3";
+	script.dead[2] = "sw-hall4";
+	loop_sim_for(loop, 30 * LOOP_S);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_PARENT_DOWN), 3);
+	finish();
+}
+
+static void
 a_parent_of_which_nothing_is_known_explains_nothing(void)
 {
 	begin("press-3", 1);
@@ -1132,6 +1146,7 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(a_device_without_an_answer_behind_a_dead_parent_is_parent_down_from_the_same_slot_on),
 	TEST(behind_a_parent_that_is_back_all_are_asked_in_the_same_slot),
 	TEST(with_two_parents_both_have_to_be_down),
+	TEST(who_answered_by_the_second_parent_is_behind_both_when_that_goes_down_too),
 	TEST(a_parent_of_which_nothing_is_known_explains_nothing),
 	TEST(who_answered_since_the_parent_is_down_is_silent_on_his_own),
 	TEST(a_line_is_no_reason_for_its_units_but_what_it_is_behind_is),
