@@ -122,6 +122,7 @@ outages_clock_stepped(struct outages *outages, int64_t delta)
 		shift(&host->ordeal->bad_at, delta);
 		shift(&host->ordeal->back_at, delta);
 		shift(&host->ordeal->waiting, delta);
+		shift(&host->ordeal->down_at, delta);
 	}
 }
 
@@ -156,16 +157,21 @@ outages_attach(struct outages *outages)
 		alarm = book_find(outages->book, key);
 		if (alarm != NULL || host->ordeal != NULL)
 			ordeal_of(host)->alarm = alarm;
+		if (alarm != NULL && host->ordeal->down_at == 0)
+			host->ordeal->down_at = alarm->last.since;
 	}
 }
 
 enum parents { PARENTS_ALIVE, PARENTS_DOWN, PARENTS_UNDECIDED };
 
-/* root: the highest known cause, where all parents are down. */
+/* root: the highest known cause, where all parents are down. What was told before the newest of
+ * their verdicts counts as from before: a switch that goes down is silent before it forwards no
+ * more, and those behind it answer on meanwhile. */
 static enum parents
 look_at_parents(const struct outages *outages, const struct host *host, const char **root)
 {
 	const char *const *names = outages_device(outages, host)->parents;
+	int64_t last_down = 0;
 	bool undecided = false;
 
 	*root = NULL;
@@ -182,13 +188,17 @@ look_at_parents(const struct outages *outages, const struct host *host, const ch
 			if (*root == NULL)
 				*root = last->suppressed ? last->root :
 					outages_device(outages, parent)->name;
+			if (parent->ordeal->down_at > last_down)
+				last_down = parent->ordeal->down_at;
 			continue;
 		}
 		if (host_bad(parent) == 0 && parent->good_at > host->ordeal->bad_at)
 			return PARENTS_ALIVE;
 		undecided = true;
 	}
-	return undecided ? PARENTS_UNDECIDED : PARENTS_DOWN;
+	if (undecided)
+		return PARENTS_UNDECIDED;
+	return host->good_at > last_down ? PARENTS_ALIVE : PARENTS_DOWN;
 }
 
 static int64_t
@@ -230,6 +240,7 @@ raise_down(struct outages *outages, struct host *host, const char *root)
 			ordeal->reason != 0 ? reason_word(ordeal->reason) : "");
 	transition_text(draft.text, sizeof draft.text, text);
 	ordeal->alarm = book_raise(outages->book, &draft);
+	ordeal->down_at = loop_wall(outages->book->loop);
 }
 
 /* True when the device counts as down on its own now; false with root: behind its parents,
@@ -300,6 +311,7 @@ come_back(struct outages *outages, struct host *host)
 	if (!book_clear(outages->book, alarm, NULL, text))
 		return;
 	host->ordeal->alarm = NULL;
+	host->ordeal->down_at = 0;
 	host->ordeal->back_at = now;
 	release_children(outages, host);
 }
@@ -352,7 +364,7 @@ outages_tick(struct outages *outages)
 		if (host->ordeal->bad >= OUTAGE_SLOTS)
 			check(outages, host);
 		else if (host->ordeal->alarm != NULL && host->ordeal->bad == 0 &&
-				host->good_at > host->ordeal->alarm->last.since)
+				host->good_at > host->ordeal->down_at)
 			come_back(outages, host);
 	}
 }

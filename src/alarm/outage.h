@@ -2,7 +2,8 @@
  * with the first good one; and who is only behind whom.
  *
  * A device whose parents are all down is listed but not told (suppressed, root = the
- * parent). When it is silent before its parents' own verdict, it waits for that: one round
+ * parent), unless it has answered since the last of them went down: then it has another way, or
+ * they forward though they do not answer us. When it is silent before its parents' own verdict, it waits for that: one round
  * of the slowest parent at most. Used by alarms.c. */
 #ifndef PW_OUTAGE_H
 #define PW_OUTAGE_H
@@ -27,6 +28,7 @@ struct ordeal {
 	int64_t back_at;     /* wall ns of the last return */
 	int64_t waiting;     /* wall ns since when the parents' verdict is waited for, 0 not */
 	struct alarm *alarm;
+	int64_t down_at;     /* wall ns since when that is open; unlike its own, moves with the clock */
 };
 struct outages {
 	struct book *book;

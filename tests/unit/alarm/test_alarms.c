@@ -320,6 +320,81 @@ a_device_behind_a_dead_parent_is_listed_but_not_told(void)
 	end();
 }
 
+/* A switch whose agent is dead, and which forwards. */
+static void
+a_device_that_answered_since_its_parent_went_down_is_told(void)
+{
+	start(&whole);
+	for (int i = 0; i < 2; i++) {
+		slot("sw-hall3/up", 0);
+		plant_good(&journal, loop, "press-3/up", S5, 1);
+	}
+	CHECK_INT(told_count, 1);
+	slot("press-3/up", 1);
+	for (int i = 0; i < 2; i++) {
+		slot("sw-hall3/up", 0);
+		plant_good(&journal, loop, "press-3/up", S5, 0);
+	}
+	CHECK_INT(told_count, 2);
+	CHECK_STR(told[1].key, "device-down/press-3");
+	CHECK(!told[1].suppressed);
+	CHECK_INT(told[1].sequence, 2);
+	end();
+}
+
+static const char *const both_parents[] = { "sw-hall3", "sw-hall4", NULL };
+static const struct device redundant[] = {
+	PLANT_DEVICE("press-3", S5, .parents = both_parents),
+	PLANT_DEVICE("sw-hall3", S5),
+	PLANT_DEVICE("sw-hall4", S5),
+};
+static const struct inventory with_redundancy = { .devices = redundant, .device_count = 3 };
+
+static void
+a_device_that_answered_by_its_second_parent_is_behind_both_when_that_dies_too(void)
+{
+	start(&with_redundancy);
+	for (int i = 0; i < 4; i++) {
+		slot("sw-hall3/up", 0);
+		plant_good(&journal, loop, "sw-hall4/up", S5, 1);
+		plant_good(&journal, loop, "press-3/up", S5, 1);
+	}
+	CHECK_INT(told_count, 1);
+	for (int i = 0; i < 3; i++) {
+		slot("sw-hall3/up", 0);
+		plant_good(&journal, loop, "sw-hall4/up", S5, 0);
+		plant_good(&journal, loop, "press-3/up", S5, 0);
+	}
+	CHECK_INT(told_count, 3);
+	CHECK_STR(told[1].key, "device-down/sw-hall4");
+	CHECK_STR(told[2].key, "device-down/press-3");
+	CHECK(told[2].suppressed);
+	end();
+}
+
+/* What it was last heard moves with the clock, and so must when its parent went down. */
+static void
+a_clock_that_was_set_makes_no_device_answer(void)
+{
+	start(&whole);
+	slot("press-3/up", 1);
+	for (int i = 0; i < 3; i++) {
+		slot("sw-hall3/up", 0);
+		plant_good(&journal, loop, "press-3/up", S5, 0);
+	}
+	CHECK_INT(told_count, 2);
+	CHECK(told[1].suppressed);
+	loop_sim_step_clock(loop, 3600 * LOOP_S);
+	alarms_clock_stepped(alarms, 3600 * LOOP_S);
+	loop_sim_for(loop, 2 * LOOP_S);
+	slot("sw-hall3/up", 1); /* back; what is behind it was not asked yet */
+	loop_sim_for(loop, 2 * LOOP_S);
+	CHECK_INT(told_count, 3);
+	CHECK_STR(told[2].key, "device-down/sw-hall3");
+	CHECK_INT(alarms_count(alarms), 1);
+	end();
+}
+
 static void
 a_device_with_a_living_parent_is_told_at_once(void)
 {
@@ -785,6 +860,9 @@ RUN_TESTS(TEST(a_plc_in_stop_is_told_and_ends_with_the_first_change), TEST(troub
 	TEST(a_device_is_down_after_two_slots_and_back_at_the_first),
 	TEST(what_we_did_not_measure_is_no_outage),
 	TEST(a_device_behind_a_dead_parent_is_listed_but_not_told),
+	TEST(a_device_that_answered_since_its_parent_went_down_is_told),
+	TEST(a_device_that_answered_by_its_second_parent_is_behind_both_when_that_dies_too),
+	TEST(a_clock_that_was_set_makes_no_device_answer),
 	TEST(a_device_with_a_living_parent_is_told_at_once),
 	TEST(a_device_whose_parent_nobody_polls_is_told_after_a_while),
 	TEST(missing_data_is_told_after_its_time_and_ends_with_the_next_good_sample),
