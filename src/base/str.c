@@ -293,11 +293,12 @@ str_distance(const char *a, const char *b)
 const char *
 str_nearest(const char *word, const char *const *list)
 {
-	size_t limit = strlen(word) / 3 + 1, best_distance = limit + 1;
+	size_t limit = strlen(word) / 3 + 1, best_distance = 2 * (limit + 1);
 	const char *best = NULL;
 
 	for (; *list != NULL; list++) {
-		size_t distance = str_distance(word, *list);
+		/* of several as near the one that begins alike: "2" is rather "2c" than "1" */
+		size_t distance = 2 * str_distance(word, *list) + (**list != *word);
 
 		if (distance < best_distance) {
 			best_distance = distance;

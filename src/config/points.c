@@ -651,8 +651,10 @@ build_point(struct build *build, const struct unit *unit,
 	point->offset = scope_number(&scope, "offset");
 	if (!build_states(build, &scope, point) || !build_interval(build, &scope, table, draft))
 		return false;
+	/* A device's own point; one that names no place at all is asked as the device is. */
 	snmp = unit->tmpl != NULL ? unit->tmpl->protocol == PROTOCOL_SNMP :
-		node_get(node, "oid") != NULL;
+		node_get(node, "oid") != NULL || (node_get(unit->device, "modbus") == NULL &&
+		node_get(unit->device, "snmp") != NULL);
 	draft->protocol = snmp ? PROTOCOL_SNMP : PROTOCOL_MODBUS;
 	if (unit->tmpl != NULL && unit->tmpl->protocol == PROTOCOL_NONE)
 		return false;

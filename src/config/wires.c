@@ -39,7 +39,7 @@ auth_number(const char *name)
 	for (size_t i = SNMP_AUTH_MD5; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], name) == 0)
 			return (enum snmp_auth)i;
-	return SNMP_AUTH_NONE;
+	return strcmp(name, "SHA-1") == 0 ? SNMP_AUTH_SHA : SNMP_AUTH_NONE;
 }
 
 static enum snmp_priv
@@ -53,7 +53,7 @@ priv_number(const char *name)
 	for (size_t i = SNMP_PRIV_DES; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i], name) == 0)
 			return (enum snmp_priv)i;
-	return SNMP_PRIV_NONE;
+	return strcmp(name, "AES-128") == 0 ? SNMP_PRIV_AES : SNMP_PRIV_NONE;
 }
 
 /* Where to point at: the key, or where it should stand. */
@@ -191,6 +191,7 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 	access->timeout = scope_duration(&scope, "timeout");
 	access->retries = (uint8_t)scope_int(&scope, "retries");
 	access->max_rate = scope_number(&scope, "max_rate");
+	access->gap = scope_duration(&scope, "gap");
 	access->netsnmp = strcmp(scope_text(&scope, "engine"), "netsnmp") == 0;
 	access->any_source = strcmp(scope_text(&scope, "source"), "any") == 0;
 	access->from = build_from(build, &scope, &options->address);

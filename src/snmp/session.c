@@ -82,7 +82,7 @@ struct session_more {
 	struct v3 *v3;
 	char engine[V3_ENGINE_TEXT]; /* as told to the owner */
 	struct mux_source *source; /* NULL: nobody asks for its strays */
-	int64_t next_send;         /* with max_rate: no request before */
+	int64_t next_send;         /* with max_rate or gap: no request before */
 	struct net_addr stranger;  /* who answered instead, told to the log */
 	uint32_t wrong_source;     /* so often */
 };
@@ -511,11 +511,25 @@ exchange_release(struct sessions *sessions, struct exchange *exchange)
 	sessions->spare++;
 }
 
+/* A try is over, with an answer or without. */
+static void
+rest(struct session *session)
+{
+	int64_t gap = session->options->access->gap, until;
+
+	if (gap == 0 || session->now->tries == 0)
+		return;
+	until = loop_mono(session->sessions->loop) + gap;
+	if (until > more_of(session)->next_send)
+		more_of(session)->next_send = until;
+}
+
 static void
 end_exchange(struct session *session)
 {
 	const struct mux_peer *peer = &session->now->peer;
 
+	rest(session);
 	mux_close(session->sessions->mux, &session->now->out);
 	if (peer->wrong_source > 0) {
 		more_of(session)->stranger = peer->stranger;
@@ -562,6 +576,15 @@ explain_kept(struct session *session)
 			address, strerror(now->error));
 }
 
+/* From request to request, by max_rate. */
+static int64_t
+pace_of(const struct session *session)
+{
+	double rate = session->options->access->max_rate;
+
+	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
+}
+
 /* Its time was over before the first try: by what we make it wait for. */
 static void
 explain_unasked(struct session *session)
@@ -573,7 +596,8 @@ explain_unasked(struct session *session)
 			session->options->access->user.name);
 	else
 		snprintf(session->sessions->text, ANSWER_TEXT,
-			"not asked in time: snmp.max_rate leaves no room for it");
+			"not asked in time: snmp.%s leaves no room for it",
+			session->options->access->gap > pace_of(session) ? "gap" : "max_rate");
 }
 
 static void
@@ -644,14 +668,6 @@ pdu_of(const struct session *session)
 		end = &(*end)->next_variable;
 	}
 	return pdu;
-}
-
-static int64_t
-gap_of(const struct session *session)
-{
-	double rate = session->options->access->max_rate;
-
-	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
 
 static bool
@@ -764,8 +780,8 @@ send_try(struct session *session)
 	session->now->tries++;
 	session->now->tries_left--;
 	session->now->sent_at = now;
-	if (gap_of(session) > 0)
-		more_of(session)->next_send = now + gap_of(session);
+	if (pace_of(session) > 0)
+		more_of(session)->next_send = now + pace_of(session);
 	session->now->error = 0;
 	session->now->ours = false;
 	until = full_tick(loop, now + patience(session));
@@ -797,6 +813,7 @@ try_failed(struct session *session)
 	}
 	session->sessions->retried++;
 	session->retried++;
+	rest(session);
 	send_try(session);
 }
 

@@ -54,6 +54,7 @@ struct snmp_access {
 	int64_t timeout;       /* ns, of one try */
 	uint8_t retries;       /* tries = retries + 1 */
 	double max_rate;       /* requests per second, 0 = no limit */
+	int64_t gap;           /* ns, from the end of one try to the next request */
 	bool netsnmp;          /* by the reference engine; what has DES always is */
 	bool any_source;       /* answers may come from another address */
 	const struct net_addr *from; /* ours that it is asked from; NULL: as the system routes */

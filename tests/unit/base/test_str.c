@@ -86,6 +86,7 @@ suggests_the_nearest_known_word_and_none_for_a_stranger(void)
 
 	CHECK_STR(str_nearest("intervall", words), "interval");
 	CHECK(str_nearest("zzzz", words) == NULL);
+	CHECK_STR(str_nearest("2", (const char *[]){ "1", "2c", "3", NULL }), "2c");
 }
 
 static void

@@ -616,6 +616,26 @@ what_max_rate_leaves_no_time_for_is_an_overrun_of_ours(void)
 }
 
 static void
+a_gap_keeps_requests_from_following_an_answer_at_once(void)
+{
+	open_bed(points, 2);
+	bed.access.gap = 3 * LOOP_S;
+	bed.access.max_varbinds = 2;
+	attach();
+	bed_faults(bed.agent, "delay=500");
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 3 * LOOP_S); /* the answer came at 0.5 s */
+	CHECK_INT(bed_requests(bed.agent), 1);
+	loop_sim_for(bed.loop, 3 * LOOP_S); /* the second request left at 3.5 s */
+	CHECK_INT(bed_requests(bed.agent), 2);
+	loop_sim_for(bed.loop, 54 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	close_bed();
+}
+
+static void
 cancel_ends_a_poll_without_a_word(void)
 {
 	open_bed(points, 2);
@@ -810,6 +830,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(a_restart_of_the_device_is_a_discontinuity_once),
 	BOTH(max_rate_keeps_requests_apart),
 	BOTH(what_max_rate_leaves_no_time_for_is_an_overrun_of_ours),
+	BOTH(a_gap_keeps_requests_from_following_an_answer_at_once),
 	BOTH(cancel_ends_a_poll_without_a_word),
 	BOTH(groups_of_one_device_follow_one_another),
 	BOTH(a_poll_ends_before_its_interval),
