@@ -73,6 +73,20 @@ net_addr_text(char *to, size_t size, const struct net_addr *addr, bool with_port
 	return to;
 }
 
+const char *
+net_addr_nobodys(const struct net_addr *addr)
+{
+	static const uint8_t zero[16];
+
+	if (memcmp(addr->bytes, zero, addr->family == 4 ? 4 : 16) == 0)
+		return "is no address of a device, it stands for none";
+	if (addr->family == 4 ? addr->bytes[0] >= 224 && addr->bytes[0] < 240 : addr->bytes[0] == 0xff)
+		return "is a group of receivers (multicast), not one device";
+	if (addr->family == 4 && memcmp(addr->bytes, "\xff\xff\xff\xff", 4) == 0)
+		return "is everybody's (broadcast), not one device's";
+	return NULL;
+}
+
 bool
 net_addr_same_host(const struct net_addr *a, const struct net_addr *b)
 {

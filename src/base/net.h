@@ -25,6 +25,9 @@ int net_addr_parse(const char *text, uint16_t port, struct net_addr *addr, struc
 /* "10.1.3.1:161" or "[2001:db8::1]:161"; "10.1.3.1" when with_port is false. 64 bytes do. */
 const char *net_addr_text(char *to, size_t size, const struct net_addr *addr, bool with_port);
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b); /* with port */
+/* Why nobody has it ("is everybody's (broadcast), ..."), or NULL: it may be a device's. A question to
+ * 0.0.0.0 would go to this machine itself. */
+const char *net_addr_nobodys(const struct net_addr *addr);
 bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
 
 /* ---- UDP ---- */

@@ -566,6 +566,6 @@ run(const struct cmd_context *context, int argc, char **argv)
 
 const struct cmd cmd_discover = { "discover",
 	"[--profile NAME]... [--rate N] [--at-once N] [--timeout D] [--yes-really] "
-	"NET|ADDRESS|DEVICE... |\n"
+	"NET|RANGE|ADDRESS|DEVICE... |\n"
 	"    --modbus [--units LIST] [--rate N] [--timeout D] HOST...",
 	"look for SNMP agents, or Modbus devices, and propose configuration for them", run };

@@ -209,21 +209,6 @@ check_choice(const struct schema_key *key, const struct config_setting_t *node,
 	return false;
 }
 
-/* Why nobody has this address, or NULL. A question to 0.0.0.0 would go to this machine itself. */
-static const char *
-nobodys(const struct net_addr *addr)
-{
-	static const uint8_t zero[16];
-
-	if (memcmp(addr->bytes, zero, addr->family == 4 ? 4 : 16) == 0)
-		return "is no address of a device, it stands for none";
-	if (addr->family == 4 ? addr->bytes[0] >= 224 && addr->bytes[0] < 240 : addr->bytes[0] == 0xff)
-		return "is a group of receivers (multicast), not one device";
-	if (addr->family == 4 && memcmp(addr->bytes, "\xff\xff\xff\xff", 4) == 0)
-		return "is everybody's (broadcast), not one device's";
-	return NULL;
-}
-
 static bool
 check_address(const struct schema_key *key, const struct config_setting_t *node,
 	struct conf_errors *errors)
@@ -241,7 +226,7 @@ check_address(const struct schema_key *key, const struct config_setting_t *node,
 	else
 		status = net_addr_parse(text, 0, &addr, &why);
 	if (status == 0 && key->type == SCHEMA_ADDRESS)
-		whose = nobodys(&addr);
+		whose = net_addr_nobodys(&addr);
 	if (whose != NULL)
 		value_error(node, errors, " \"%.80s\": %s", text, whose);
 	if (status == 0)

@@ -183,6 +183,49 @@ what_a_template_must_have_decides_even_if_its_objects_are_there(void)
 }
 
 static void
+a_range_is_each_address_from_the_first_to_the_last(void)
+{
+	struct targets targets = { 0 };
+	struct fail why;
+	char text[64];
+
+	CHECK_INT(targets_add(&targets, "10.1.3.254-10.1.4.1", &why), 0);
+	CHECK_INT(targets.count, 4);
+	CHECK_STR(net_addr_text(text, sizeof text, &targets.items[3], false), "10.1.4.1");
+	CHECK_INT(targets_add(&targets, "10.1.3.253-255", &why), 0); /* .253 is new */
+	CHECK_INT(targets.count, 5);
+	CHECK_INT(targets_add(&targets, "2001:db8::fffe-2001:db8::1:1", &why), 0);
+	CHECK_INT(targets.count, 9);
+	CHECK_STR(net_addr_text(text, sizeof text, &targets.items[8], false), "2001:db8::1:1");
+	CHECK_INT(targets_add(&targets, "10.1.3.9-10.1.3.9", &why), 0);
+	CHECK_INT(targets.count, 10);
+	CHECK_INT(targets_add(&targets, "10.1.3.40-10", &why), -1);
+	CHECK_STR(why.text, "\"10.1.3.40-10\": from a lower to a higher address, and at most 65536 of them");
+	CHECK_INT(targets_add(&targets, "10.1.3.1-10.200.0.1", &why), -1);
+	CHECK_INT(targets_add(&targets, "2001:db8::1-2001:db9::1", &why), -1);
+	CHECK_INT(targets_add(&targets, "10.1.3.1-256", &why), -1);
+	CHECK_INT(targets_add(&targets, "10.1.3.1-::1", &why), -1);
+	CHECK_INT(targets_add(&targets, "10.1.3.1-", &why), -1);
+	CHECK_INT(targets.count, 10);
+	targets_free(&targets);
+}
+
+static void
+an_address_that_no_device_has_is_refused(void)
+{
+	struct targets targets = { 0 };
+	struct fail why;
+
+	CHECK_INT(targets_add(&targets, "0.0.0.0", &why), -1);
+	CHECK_STR(why.text, "\"0.0.0.0\" is no address of a device, it stands for none");
+	CHECK_INT(targets_add(&targets, "224.0.0.1", &why), -1);
+	CHECK_INT(targets_add(&targets, "255.255.255.255", &why), -1);
+	CHECK_INT(targets_add(&targets, "ff02::1", &why), -1);
+	CHECK_INT(targets.count, 0);
+	targets_free(&targets);
+}
+
+static void
 names_come_from_the_device_and_are_names(void)
 {
 	char name[41];
@@ -212,7 +255,7 @@ a_net_is_its_hosts_each_once(void)
 	CHECK_INT(targets_add(&targets, "10.1.3.78", &why), 0);
 	CHECK_INT(targets_add(&targets, "2001:db8::1", &why), 0);
 	CHECK_INT(targets.count, 4);
-	CHECK_INT(targets_add(&targets, "255.255.255.255/32", &why), 0);
+	CHECK_INT(targets_add(&targets, "255.255.255.254/32", &why), 0);
 	CHECK_INT(targets.count, 5);
 	targets_free(&targets);
 	CHECK_INT(targets_add(&targets, "10.1.0.0/22", &why), 0);
@@ -267,5 +310,7 @@ RUN_TESTS(
 	TEST(a_template_that_adds_nothing_gives_way_to_what_it_inherits),
 	TEST(a_parameter_takes_its_value_from_the_object_identifier),
 	TEST(what_a_template_must_have_decides_even_if_its_objects_are_there),
+	TEST(a_range_is_each_address_from_the_first_to_the_last),
+	TEST(an_address_that_no_device_has_is_refused),
 	TEST(names_come_from_the_device_and_are_names),
 	TEST(a_net_is_its_hosts_each_once))
