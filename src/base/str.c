@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/fail.h"
@@ -293,13 +294,15 @@ str_distance(const char *a, const char *b)
 const char *
 str_nearest(const char *word, const char *const *list)
 {
-	size_t limit = strlen(word) / 3 + 1, best_distance = 2 * (limit + 1);
+	size_t limit = strlen(word) / 3 + 1, best_distance = limit + 1;
 	const char *best = NULL;
 
 	for (; *list != NULL; list++) {
-		/* of several as near the one that begins alike: "2" is rather "2c" than "1" */
-		size_t distance = 2 * str_distance(word, *list) + (**list != *word);
+		size_t distance = str_distance(word, *list);
 
+		/* What begins so is meant before all others: "2" is "2c" and not "1". */
+		if (distance <= limit && strncasecmp(*list, word, strlen(word)) == 0)
+			distance = 0;
 		if (distance < best_distance) {
 			best_distance = distance;
 			best = *list;
