@@ -46,7 +46,10 @@
 /* Files whose heads are made safe by one sync. */
 #define BATCH 256
 #define ROUND_BATCHES 4
-#define READY_MOST 128 /* files that are open at a time: a process may have some more */
+/* Within `flush`; the disk shall have the same to do all the time. */
+#define TURNS 64
+#define TOGETHER (4 * SECOND)
+#define READY_MOST 160 /* files that are open at a time: a process may have some more */
 /* Work on many files is left for the next call after that: a FLUSH waits for a few of these. */
 #define SLICE (20 * SECOND / 1000)
 #define SAMPLES_AT_ONCE 128 /* their files' memory is fetched together */
@@ -453,13 +456,16 @@ give_up_rows(struct keeper *keeper)
 
 /* ---- turns ---- */
 
-/* The next turn of a file: at the phase of its name, at most `flush` from now. */
+/* The next turn of a file: at the phase of its name, at most `flush` from now. Files of nearly
+ * the same phase go together: one sync is for the heads of all. */
 static int64_t
 due_of(const struct keeper *keeper, const struct pending_file *file)
 {
 	int64_t flush = keeper->options.flush > 0 ? keeper->options.flush : 1;
 	int64_t phase = (int64_t)(str_hash(file->name, strlen(file->name)) % (uint64_t)flush);
+	int64_t together = flush / TURNS < TOGETHER ? flush / TURNS : TOGETHER;
 
+	phase -= together > 0 ? phase % together : 0;
 	return keeper->mono + flush - (keeper->mono - phase) % flush;
 }
 

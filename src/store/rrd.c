@@ -610,9 +610,12 @@ lengthen(const char *path, const struct layout *layout, size_t ds_count)
 
 	if (fd == -1)
 		return -1;
-	if (read_head(fd, &head) == 0 && lengthen_head(&head, layout, ds_count) == 0)
+	if (read_head(fd, &head) == 0 && lengthen_head(&head, layout, ds_count) == 0) {
+		/* Pages that have their place cost less; where it cannot be had, writing says why. */
+		fallocate(fd, 0, 0, layout_bytes(layout, ds_count));
 		result = pwrite(fd, head.bytes, head.size, 0) == (ssize_t)head.size &&
 			fill_rows(fd, head.size, (uint64_t)layout_bytes(layout, ds_count)) == 0 ? 0 : -1;
+	}
 	free(head.bytes);
 	close(fd);
 	return result;
