@@ -471,7 +471,11 @@ static void
 beat(void *arg)
 {
 	struct main *m = arg;
+	char text[200];
 
+	/* What is not asked for want of an address of ours raises no alarm of the device's. */
+	alarms_trouble(m->alarms, TROUBLE_ADDRESS,
+		snmp_lacks_address(m->snmp, text, sizeof text) ? text : NULL);
 	/* Of a wall that nobody believes the next poller shall not hear. */
 	if (m->configured)
 		latest_beat(m->latest, loop_wall(m->loop), loop_mono(m->loop));

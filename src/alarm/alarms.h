@@ -62,7 +62,7 @@ void alarms_path_changed(void *arg, const struct path_view *view);
 
 /* What the poller says of itself; text NULL: all is well. Raised after 2 s and cleared after
  * 10 s as the alarm "poller-impaired/journal" and so on, tried until the journal takes it. */
-enum trouble { TROUBLE_JOURNAL, TROUBLE_STORE, TROUBLE_CLOCK, TROUBLES };
+enum trouble { TROUBLE_JOURNAL, TROUBLE_STORE, TROUBLE_CLOCK, TROUBLE_ADDRESS, TROUBLES };
 void alarms_trouble(struct alarms *alarms, enum trouble trouble, const char *text);
 
 /* Wall jumped forward by delta: ages go on as if it had not. Less than 0: nothing to do. */

@@ -12,7 +12,8 @@
 #define CLEAR_AFTER (10 * LOOP_S)
 
 static const char *const subjects[TROUBLES] = { [TROUBLE_JOURNAL] = "journal",
-	[TROUBLE_STORE] = "store", [TROUBLE_CLOCK] = "clock" };
+	[TROUBLE_STORE] = "store", [TROUBLE_CLOCK] = "clock",
+	[TROUBLE_ADDRESS] = "address" };
 
 void
 own_set(struct own *own, enum trouble trouble, const char *text)

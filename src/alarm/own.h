@@ -1,5 +1,5 @@
-/* own.h - what is wrong with the poller itself: one alarm each for the journal, the store and
- * the clock, "poller-impaired/journal" and so on. Used by alarms.c.
+/* own.h - what is wrong with the poller itself: one alarm each for the journal, the store,
+ * the clock and an address that devices are asked from, "poller-impaired/journal" and so on. Used by alarms.c.
  *
  * A trouble that is gone within seconds is no alarm, and one that comes back within seconds
  * is no new one. What the journal does not take is tried again each second. */

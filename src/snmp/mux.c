@@ -420,6 +420,27 @@ socket_for(struct mux *mux, const struct mux_peer *peer, struct fail *why)
 	return outlet->udp;
 }
 
+void
+mux_prepare(struct mux *mux, const struct net_addr *from)
+{
+	struct mux_peer peer = { .address = { .family = from->family }, .from = from };
+	struct fail why;
+
+	socket_for(mux, &peer, &why);
+}
+
+const struct net_addr *
+mux_missing(const struct mux *mux, size_t *at)
+{
+	while (*at < mux->outlet_count) {
+		const struct outlet *outlet = &mux->outlets[(*at)++];
+
+		if (outlet->missing)
+			return &outlet->from;
+	}
+	return NULL;
+}
+
 int
 mux_send(struct mux *mux, const struct mux_request *request, const void *data, size_t size,
 	int *error, struct fail *why)

@@ -79,6 +79,11 @@ struct mux_source *mux_source_hold(struct mux *mux, const struct net_addr *addre
 void mux_source_release(struct mux *mux, struct mux_source *source); /* NULL is fine */
 uint64_t mux_source_strays(const struct mux_source *source); /* since it is held */
 
+/* Some are going to be asked from there: finds out now whether the machine has the address. */
+void mux_prepare(struct mux *mux, const struct net_addr *from);
+/* The addresses among them that it does not have, one a call, NULL at the end; *at is 0 at first. */
+const struct net_addr *mux_missing(const struct mux *mux, size_t *at);
+
 struct mux_counters mux_counters(const struct mux *mux);
 /* An answer that passed here but was not understood after all. */
 void mux_count_malformed(struct mux *mux);

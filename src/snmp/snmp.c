@@ -951,6 +951,8 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 	}
 	if (configured->own)
 		session_watch(&device->session);
+	if (device->session.options->access->from != NULL)
+		mux_prepare(device->snmp->mux, device->session.options->access->from);
 	epoch_load(device);
 	engine_load(device);
 	learned_load(device);
@@ -1141,6 +1143,39 @@ snmp_tap(struct snmp *snmp,
 		int64_t mono, void *arg), void *arg)
 {
 	mux_tap(snmp->mux, tap, arg);
+}
+
+static size_t
+asked_from(const struct snmp *snmp, const struct net_addr *from)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < snmp->device_count; i++) {
+		const struct net_addr *own = snmp->devices[i]->session.options->access->from;
+
+		count += own != NULL && net_addr_equal(own, from);
+	}
+	return count;
+}
+
+bool
+snmp_lacks_address(const struct snmp *snmp, char *to, size_t size)
+{
+	const struct net_addr *from;
+	char address[64];
+	size_t at = 0;
+
+	while ((from = mux_missing(snmp->mux, &at)) != NULL) {
+		size_t count = asked_from(snmp, from);
+
+		if (count == 0)
+			continue; /* of a former configuration */
+		snprintf(to, size, "snmp.from = \"%s\" is no address of this machine: %zu %s not asked",
+			net_addr_text(address, sizeof address, from, false), count,
+			count == 1 ? "device is" : "devices are");
+		return true;
+	}
+	return false;
 }
 
 struct snmp_counters

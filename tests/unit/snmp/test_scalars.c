@@ -451,11 +451,18 @@ from_an_address_that_this_machine_lacks_nobody_is_asked_until_it_is_there(void)
 	struct net_addr from;
 	struct fail why;
 	unsigned requests;
+	char text[200];
 
 	open_bed(points, 2);
 	bed.access.from = &from;
 	CHECK(net_addr_parse("10.1.0.2", 0, &from, &why) == 0);
+	net_sim_without(&from);
+	CHECK(!snmp_lacks_address(bed.snmp, text, sizeof text));
 	attach();
+	CHECK(snmp_lacks_address(bed.snmp, text, sizeof text));
+	CHECK_STR(text, two ?
+		"snmp.from = \"10.1.0.2\" is no address of this machine: 2 devices are not asked" :
+		"snmp.from = \"10.1.0.2\" is no address of this machine: 1 device is not asked");
 	for (int turn = 0; turn < 2; turn++) {
 		/* first no socket can be bound to it, then one is bound and it goes away */
 		net_sim_without(&from);
@@ -464,10 +471,12 @@ from_an_address_that_this_machine_lacks_nobody_is_asked_until_it_is_there(void)
 		check_not_asked();
 		CHECK_INT(bed_requests(bed.agent), requests);
 		CHECK_INT(bed.errors, turn + 1); /* one line, however many polls */
+		CHECK(snmp_lacks_address(bed.snmp, text, sizeof text));
 		net_sim_without(NULL);
 		poll_once(false);
 		CHECK_INT(reason_of("in"), REASON_GOOD);
 		CHECK(bed.task->answered > 0);
+		CHECK(!snmp_lacks_address(bed.snmp, text, sizeof text));
 	}
 	close_bed();
 }
