@@ -414,7 +414,8 @@ find_path(struct gaps *gaps)
 		if (strcmp(paths[i].name, gaps->path_name) == 0)
 			gaps->path = &paths[i];
 	if (gaps->path == NULL)
-		cmd_error("no data path is called \"%s\"", gaps->path_name);
+		cmd_error(inventory == NULL ? "data path \"%s\": unknown until the mistakes of the "
+			"configuration are mended" : "no data path is called \"%s\"", gaps->path_name);
 	return gaps->path != NULL ? 0 : -1;
 }
 

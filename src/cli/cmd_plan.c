@@ -308,6 +308,7 @@ plan_run(const struct cmd_context *context, int argc, char **argv)
 	struct plan plan = { .rows = ROWS };
 	struct series_catalogue *catalogue;
 	struct inventory *inventory;
+	struct fail why;
 	int status = take_arguments(argc, argv, &plan.rows);
 
 	if (status != CMD_OK)
@@ -318,7 +319,9 @@ plan_run(const struct cmd_context *context, int argc, char **argv)
 	plan.inventory = inventory;
 	plan.store = inventory->store;
 	/* None before the first start: then the rows of all tables are assumed. */
-	catalogue = series_open(inventory->poller.state_dir, false, NULL);
+	catalogue = series_open(inventory->poller.state_dir, false, &why);
+	if (catalogue == NULL && cmd_may_not(&why))
+		cmd_error("%s: the rows of all tables are assumed" CMD_MAY_NOT, why.text);
 	estimate_make(&plan.estimate, inventory, catalogue, plan.rows);
 	breaches_find(&plan.breaches, inventory, catalogue);
 	judge(&plan);

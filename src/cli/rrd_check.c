@@ -352,8 +352,10 @@ rrd_orphans(const struct cmd_context *context, int argc, char **argv)
 	if (place_open(&place, context, false) == -1)
 		return CMD_NEGATIVE;
 	if (place.inventory == NULL) {
+		/* All would look unused. */
+		cmd_error("which files are used is not known until they are mended");
 		place_close(&place);
-		return CMD_NEGATIVE; /* without it all would look unused */
+		return CMD_NEGATIVE;
 	}
 	orphans.root = place.dirs.rrd_dir;
 	conf_each_home(place.inventory, place.catalogue, use_home, &orphans);

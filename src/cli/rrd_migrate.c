@@ -514,7 +514,8 @@ run(struct migrate *m)
 		cmd_error("a migration was interrupted; the next run finishes it");
 	m->catalogue = series_open(m->dirs.state_dir, false, &why);
 	if (m->catalogue == NULL) {
-		cmd_error("%s (has pollwerkd run with this configuration?)", why.text);
+		cmd_error("%s%s", why.text, cmd_may_not(&why) ? CMD_MAY_NOT :
+			" (has pollwerkd run with this configuration?)");
 		return CMD_NEGATIVE;
 	}
 	plan_all(m);
@@ -559,6 +560,8 @@ rrd_migrate(const struct cmd_context *context, int argc, char **argv)
 	/* By half a configuration everything would move. */
 	if (m.inventory != NULL)
 		status = run(&m);
+	else
+		cmd_error("nothing is migrated until they are mended");
 	json_decref(m.document);
 	free_plan(&m);
 	migration_close(m.migration);

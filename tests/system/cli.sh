@@ -254,6 +254,12 @@ says "with file and line" "plant.conf:[0-9]*: .*abvoe"
 exits 0 "and the old configuration goes on" $pollwerk status
 says "that the file has mistakes is told" 'mistake.*pollwerk check'
 check "also for values" eval "$pollwerk values press/oil 2>/dev/null | grep -q ' good$'"
+exits 1 "a path cannot be found in it" $pollwerk gaps --path p
+says "and it does not say that there is none" '"p": unknown until the mistakes of the configuration are mended'
+exits 1 "nor can files that are not used" $pollwerk rrd orphans
+says "which is told" 'which files are used is not known until they are mended'
+exits 1 "nor is anything migrated by it" $pollwerk rrd migrate --dry-run
+says "and that is told" 'nothing is migrated until they are mended'
 configuration | sed 's/name = "gone"/name = "away"/; s/gone/away/g' >"$work/plant.conf"
 exits 0 "a right one is taken over" $pollwerk reload
 check "and the new device is polled" wait_for 30 sh -c "$pollwerk devices | grep -q '^away  *down'"
@@ -264,6 +270,8 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 		chmod 666 "$work/run/ctl.sock" && chmod 644 "$work/plant.conf"
 	nobody="setpriv --reuid 65534 --regid 65534 --clear-groups $work/pollwerk -c $work/plant.conf"
 	exits 0 "who may connect may look" $nobody status
+	exits 0 "a plan is possible" $nobody plan
+	says "and says why it does not know the rows" 'state/series: Permission denied: the rows of all tables are assumed'
 	exits 1 "but not act" $nobody reload
 	says "and is told who may" 'needs the role operate'
 else
