@@ -91,7 +91,8 @@ struct unit {
 	uint8_t gap;
 	uint8_t silent;              /* a bit a driver: did not answer at its last poll */
 	int8_t up;                   /* 1, 0, -1 not known yet */
-	bool degraded : 1;
+	bool degraded : 1;           /* as the last slot whose polls are over */
+	bool ailing : 1;             /* so far in this one */
 	bool paused : 1;             /* nothing was asked, on purpose */
 	uint32_t lateness;           /* us: latest start of a poll since self was read */
 	struct track tracks[UNIT_TRACKS];

@@ -269,6 +269,7 @@ judge(struct unit *unit)
 	if (unit->slot == 0)
 		return;
 	unit->paused = unit->asked == 0 && unit->excuse == REASON_PAUSED;
+	unit->degraded = unit->ailing;
 	if (unit->asked == 0) {
 		const double nothing = (double)NAN;
 
@@ -306,7 +307,7 @@ unit_begin(struct unit *unit, int64_t slot)
 		unit->slot = (uint32_t)slot;
 		unit->excuse = REASON_CONFIG;
 		unit->silence = REASON_GOOD;
-		unit->degraded = false;
+		unit->ailing = false;
 	}
 	unit->pending++;
 }
@@ -327,7 +328,7 @@ unit_end(struct unit *unit, struct task *task, uint8_t rest)
 		unit->silence = task->unanswered != REASON_GOOD ? task->unanswered : rest;
 	/* Who answers that it tells us nothing is there, but not well. */
 	if (task->answered < task->asked || task->asked == 0 || rest == REASON_AUTH)
-		unit->degraded = true;
+		unit->ailing = true;
 	if (--unit->pending == 0)
 		judge(unit);
 }

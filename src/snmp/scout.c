@@ -284,7 +284,7 @@ session_done(const struct session_answer *answer, void *arg)
 		return;
 	}
 	if (answer->error_status == SESSION_ERROR_AUTHORIZATION) {
-		tell(scout, REASON_AUTH, "the agent refuses access (authorizationError)");
+		tell(scout, REASON_AUTH, SESSION_REFUSED);
 		return;
 	}
 	if (answer->error_status != 0)

@@ -54,6 +54,9 @@ struct session_request {
 
 enum { SESSION_ERROR_TOO_BIG = 1, SESSION_ERROR_NO_SUCH_NAME = 2, SESSION_ERROR_GEN = 5,
 	SESSION_ERROR_AUTHORIZATION = 16 };
+/* What people are told of the last one (RFC 3413 3.2: by the access control of the agent). */
+#define SESSION_REFUSED "the agent refuses access (authorizationError): it lets this user or " \
+	"community not read, or not at this level"
 
 /* Valid during the call. */
 struct session_answer {

@@ -789,7 +789,7 @@ session_done(const struct session_answer *told, void *arg)
 	}
 	if (answer.error_status == SESSION_ERROR_AUTHORIZATION) {
 		answer.reason = REASON_AUTH;
-		answer.text = "the agent refuses access (authorizationError)";
+		answer.text = SESSION_REFUSED;
 	}
 	if (answer.reason != REASON_GOOD) {
 		give_up(work, &answer);

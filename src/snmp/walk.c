@@ -84,8 +84,7 @@ refused(struct snmp_walk *walk, int error_status)
 		walk->repetitions /= 2;
 		ask(walk);
 	} else if (error_status == SESSION_ERROR_AUTHORIZATION) {
-		walk->events.done(REASON_AUTH, "the agent refuses access (authorizationError)",
-			walk->arg);
+		walk->events.done(REASON_AUTH, SESSION_REFUSED, walk->arg);
 	} else {
 		walk->events.done(REASON_BAD_REPLY, "the agent answered with an error", walk->arg);
 	}

@@ -1096,6 +1096,13 @@ a_device_tells_how_the_asking_goes_and_is_not_degraded_by_it(void)
 	loop_sim_for(loop, 10 * LOOP_S);
 	poller_each_device(poller, hear_state, NULL);
 	CHECK_STR(state_told, "degraded");
+	/* Nor is it better while it is being asked. */
+	script.delay = 5 * LOOP_S;
+	for (int i = 0; i < 20; i++) {
+		loop_sim_for(loop, LOOP_S);
+		poller_each_device(poller, hear_state, NULL);
+		CHECK_STR(state_told, "degraded");
+	}
 	finish_own();
 }
 
