@@ -90,6 +90,15 @@ struct posts {
 	uint8_t bytes[BATCH][POST_MAX];
 };
 
+/* Datagrams on their way in. Ready for recvmmsg at any time: what it changes is put back, the
+ * rest of a large piece of memory is not touched at each reading. */
+struct arrivals {
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	union any_addr from[BATCH];
+	uint8_t control[BATCH][128];
+};
+
 struct net_udp {
 	struct loop *loop;
 	struct loop_watch *watch;
@@ -98,6 +107,7 @@ struct net_udp {
 	void *arg;
 	uint64_t drops;
 	uint8_t *room; /* BATCH datagrams, ROOM_STEP apart */
+	struct arrivals *arrivals;
 	struct posts *posts;
 	struct loop_timer soon; /* sends what was posted */
 	struct loop_soft tick;  /* reads; armed: the watch is paused */
@@ -203,25 +213,27 @@ tell_coming(const struct net_udp *udp, const struct mmsghdr *messages, int count
 	udp->events.coming(datagrams, (size_t)count, udp->arg);
 }
 
+static void
+expect_arrival(struct net_udp *udp, size_t i)
+{
+	struct arrivals *arrivals = udp->arrivals;
+
+	arrivals->parts[i] = (struct iovec){ udp->room + i * ROOM_STEP, DATAGRAM };
+	arrivals->messages[i].msg_hdr = (struct msghdr){ .msg_name = &arrivals->from[i],
+		.msg_namelen = sizeof arrivals->from[i], .msg_iov = &arrivals->parts[i],
+		.msg_iovlen = 1, .msg_control = arrivals->control[i],
+		.msg_controllen = sizeof arrivals->control[i] };
+}
+
 /* Reads one batch; false when there is nothing more. *total counts datagrams. */
 static bool
 read_batch(struct net_udp *udp, unsigned *total)
 {
-	/* Large, and cleared at each call if they were not static: the loop is one thread. */
-	static struct mmsghdr messages[BATCH];
-	static struct iovec parts[BATCH];
-	static union any_addr from[BATCH];
-	static uint8_t control[BATCH][128];
+	struct mmsghdr *messages = udp->arrivals->messages;
 	struct timespec real;
 	int64_t now;
 	int count;
 
-	for (int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){ udp->room + (size_t)i * ROOM_STEP, DATAGRAM };
-		messages[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
-			.msg_namelen = sizeof from[i], .msg_iov = &parts[i], .msg_iovlen = 1,
-			.msg_control = control[i], .msg_controllen = sizeof control[i] };
-	}
 	count = recvmmsg(udp->fd, messages, BATCH, MSG_DONTWAIT, NULL);
 	if (count < 0) {
 		if (errno == EAGAIN || errno == EINTR)
@@ -237,8 +249,10 @@ read_batch(struct net_udp *udp, unsigned *total)
 
 		if (i % AHEAD_GROUP == 0)
 			tell_coming(udp, &messages[i], count - i);
-		from_system(&from[i], &peer);
-		udp->events.received(&peer, parts[i].iov_base, messages[i].msg_len, mono, udp->arg);
+		from_system(&udp->arrivals->from[i], &peer);
+		udp->events.received(&peer, udp->room + (size_t)i * ROOM_STEP, messages[i].msg_len,
+			mono, udp->arg);
+		expect_arrival(udp, (size_t)i);
 	}
 	return count == BATCH;
 }
@@ -252,6 +266,7 @@ udp_free(struct net_udp *udp)
 	if (udp->fd != -1)
 		close(udp->fd);
 	free(udp->posts);
+	free(udp->arrivals);
 	free(udp->room);
 	free(udp);
 }
@@ -433,6 +448,9 @@ net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, si
 	/* Not zeroed: of these 4 MB most are never touched, and then take no memory. */
 	udp->room = mem_grow(NULL, BATCH, ROOM_STEP);
 	udp->posts = mem_zero(sizeof *udp->posts);
+	udp->arrivals = mem_zero(sizeof *udp->arrivals);
+	for (size_t i = 0; i < BATCH; i++)
+		expect_arrival(udp, i);
 	udp->watch = loop_watch_new(loop, udp->fd, LOOP_READ, udp_ready, udp);
 	return udp;
 fail:
