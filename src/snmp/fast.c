@@ -450,8 +450,9 @@ make_room(struct fast_room *room, size_t size)
 	}
 }
 
-int
-fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whole, size_t *count)
+static int
+read_names(const struct ber_peek *peek, struct fast_room *room, size_t whole,
+	const struct session_request *request, size_t *count)
 {
 	struct span list = { peek->list, peek->list + peek->list_size };
 	size_t read = 0;
@@ -462,6 +463,8 @@ fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whol
 	for (; list.at < list.end && read < whole; read++)
 		if (!read_varbind(&list, &room->varbinds[read], &ids, true))
 			return -1;
+	room->known = request != NULL && request->read != NULL && read == whole ?
+		request->read(&list.at, list.end, request->read_arg) : 0;
 	for (; list.at < list.end; read++) {
 		const uint8_t *next = read_counter(list.at, list.end, &room->varbinds[read]);
 
@@ -470,8 +473,14 @@ fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whol
 		else if (!read_varbind(&list, &room->varbinds[read], &ids, false))
 			return -1;
 	}
-	*count = read;
+	*count = read + room->known;
 	return 0;
+}
+
+int
+fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t whole, size_t *count)
+{
+	return read_names(peek, room, whole, NULL, count);
 }
 
 /* Is this the varbind of `asked`, which is written as form.h has it, with a value? Returns where
@@ -507,6 +516,7 @@ read_all_asked(const struct ber_peek *peek, struct fast_room *room,
 	size_t read = 0;
 	uint32_t *ids;
 
+	room->known = 0;
 	make_room(room, peek->list_size);
 	ids = room->ids;
 	for (; list.at < list.end; read++) {
@@ -534,7 +544,7 @@ fast_read_answer(const struct ber_peek *peek, struct fast_room *room,
 {
 	if (request->list != NULL)
 		return read_all_asked(peek, room, request, count);
-	return fast_read_names(peek, room, request->names ? request->whole : SIZE_MAX, count);
+	return read_names(peek, room, request->names ? request->whole : SIZE_MAX, request, count);
 }
 
 int

@@ -38,6 +38,7 @@ struct fast_room {
 	size_t varbind_room;
 	uint32_t *ids;
 	size_t id_room;
+	size_t known; /* of the newest answer: as in struct session_answer */
 };
 void fast_room_free(struct fast_room *room);
 
@@ -50,7 +51,8 @@ int fast_read_names(const struct ber_peek *peek, struct fast_room *room, size_t 
 	size_t *count);
 /* As this request's answer is best read: by names where it asks for that; and where what it asked
  * for is written already, names are compared with that and not read. Their arcs then are the
- * request's own. Exactly those answers that fast_read accepts. */
+ * request's own. Exactly those answers that fast_read accepts; *count is of all their varbinds,
+ * but those that request->read has taken, room->known of them, have none in the room. */
 int fast_read_answer(const struct ber_peek *peek, struct fast_room *room,
 	const struct session_request *request, size_t *count);
 #endif

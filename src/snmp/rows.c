@@ -47,13 +47,19 @@ rows_new(const char *prefix, size_t point_count, struct state *state)
 static const char no_name[] = "";
 
 static void
+free_names(struct row *row)
+{
+	if (row->key != no_name && row->key != row->near)
+		free((char *)(uintptr_t)row->key);
+}
+
+static void
 forget_row(struct rows *rows, struct row *row)
 {
 	HASH_DELETE(hh, rows->by_index, row);
 	if (row->index != row->few)
 		free(row->index);
-	if (row->key != no_name)
-		free((char *)(uintptr_t)row->key);
+	free_names(row);
 	free(row);
 }
 
@@ -143,13 +149,15 @@ set_names(struct row *row, const char *key, size_t key_size, const char *known,
 	size_t known_size)
 {
 	bool one = key_size == known_size && memcmp(key, known, key_size) == 0;
-	char *both = mem_zero(key_size + 1 + (one ? 0 : known_size + 1));
+	bool near = one && key_size < sizeof row->near;
+	char *both = near ? row->near : mem_zero(key_size + 1 + (one ? 0 : known_size + 1));
 
-	memcpy(both, key, key_size);
+	memmove(both, key, key_size);
+	if (near)
+		both[key_size] = '\0';
 	if (!one)
 		memcpy(both + key_size + 1, known, known_size);
-	if (row->key != no_name)
-		free((char *)(uintptr_t)row->key);
+	free_names(row);
 	row->key = both;
 	row->known = one ? both : both + key_size + 1;
 	row->known_size = (uint8_t)known_size;
@@ -305,6 +313,19 @@ rows_next(const struct rows *rows)
 		after < rows->before_count ? rows->before[after] : NULL;
 }
 
+struct row *
+rows_expected(const struct rows *rows, size_t after)
+{
+	size_t at = rows->present_count, next = rows->sighted != NULL ? rows->sighted->slot + 1 : 0;
+	struct row *row;
+
+	if (next != at || at + after >= rows->before_count)
+		return NULL;
+	row = rows->before[at + after];
+	/* One that was present out of turn does not come once more. */
+	return row->poll != rows->poll ? row : NULL;
+}
+
 /* Columns are read side by side, and mostly as in the last poll: the row is the one that
  * another column just had, or the next one. */
 static struct row *
@@ -371,7 +392,8 @@ await_row(const struct row *row)
 {
 	const struct row_history *home = row->home;
 
-	__builtin_prefetch(row->known);
+	if (row->known != row->near)
+		__builtin_prefetch(row->known);
 	if (home == NULL)
 		return;
 	__builtin_prefetch(home->key);
@@ -545,7 +567,7 @@ rows_still_called(struct row *row, const uint8_t *octets, size_t size)
 {
 	/* A text that begins with a blank is not the text of the same octets. */
 	row->same = size > 0 && row->known[0] != ' ' && row->known_size == size &&
-		memcmp(row->known, octets, size) == 0;
+		(octets == (const uint8_t *)row->known || memcmp(row->known, octets, size) == 0);
 	if (row->same)
 		row->text = row->known;
 	return row->same;

@@ -47,6 +47,9 @@ struct row_history {
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };
 
+/* A name up to so many octets, with its end, stands in the row itself: nearly all do, and each
+ * poll looks at it. */
+#define ROW_NEAR 23
 /* Small: a device has hundreds, and each poll looks at all. What each cell looks at comes
  * first. */
 struct row {
@@ -68,6 +71,7 @@ struct row {
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	uint64_t place;   /* hash of the index */
 	uint8_t known_size; /* octets of known */
+	char near[ROW_NEAR]; /* key and known, where they are one and short enough */
 	UT_hash_handle hh;
 };
 
@@ -105,6 +109,9 @@ struct row *rows_sight(struct rows *rows, const uint32_t *index, size_t count);
  * none; and this one is present from now on. */
 struct row *rows_next(const struct rows *rows);
 void rows_sight_row(struct rows *rows, struct row *row);
+/* The row that rows_next will return when `after` more of those that it returns were sighted; NULL
+ * when there is none, or when rows came in another order than in the last poll. */
+struct row *rows_expected(const struct rows *rows, size_t after);
 /* Gives the row the text that its name is for when the agent's octets are that text, to the
  * letter. False: they may be it all the same, see value_text. */
 bool rows_still_called(struct row *row, const uint8_t *octets, size_t size);

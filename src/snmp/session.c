@@ -854,6 +854,7 @@ fast_answer(struct session *session, const struct ber_peek *peek)
 	if (fast_read_answer(peek, room, request, &count) == -1)
 		return false;
 	set_answer(session, peek->error_status, peek->error_index, room->varbinds, count);
+	session->now->answer.known = room->known;
 	return true;
 }
 
@@ -870,9 +871,11 @@ secure_answer(struct session *session, const uint8_t *data, size_t size,
 	if (is_fast(session)) {
 		said = v3_hear(v3_of(session), data, size, peek, session->now->out.id, &answer, text,
 			ANSWER_TEXT);
-		if (said == V3_ANSWER)
+		if (said == V3_ANSWER) {
 			set_answer(session, answer.error_status, answer.error_index,
 				answer.room->varbinds, answer.count);
+			session->now->answer.known = answer.room->known;
+		}
 		return said;
 	}
 	said = v3_read(v3_of(session), data, size, peek, session->now->out.id, &pdu, text, ANSWER_TEXT);

@@ -49,6 +49,11 @@ struct session_request {
 	bool names;
 	bool patient;     /* the answer may be read some ticks later: that takes less time in all */
 	uint16_t whole;
+	/* With names: takes varbinds off an answer, behind the `whole` ones, as far as it knows them
+	 * at sight; returns how many, and moves *at behind. The rest may turn out to be unsound:
+	 * they count when done is told of them. 16 octets can be read before *at. May be NULL. */
+	size_t (*read)(const uint8_t **at, const uint8_t *end, void *arg);
+	void *read_arg;
 	int64_t deadline; /* mono; no try waits beyond it */
 };
 
@@ -66,6 +71,9 @@ struct session_answer {
 	int error_index;  /* from 1; 0 when it names none of the request's */
 	const struct varbind *varbinds;
 	size_t count;
+	/* Of these request.read has taken so many, behind the `whole` ones: varbinds has them not,
+	 * the others follow one another. */
+	size_t known;
 	size_t size;      /* octets of the message */
 	int64_t received; /* mono: the kernel's receive time */
 };

@@ -431,6 +431,15 @@ is_early(const struct ask_context *context, const struct poll *poll)
 	return poll->deadline - context->now > TIME_OF_POLL(interval) - PATIENCE(interval);
 }
 
+static size_t
+read_table(const uint8_t **at, const uint8_t *end, void *arg)
+{
+	const struct snmp_device *device = arg;
+	const struct question *question = device->question;
+
+	return table_read(question->current->table, &question->ask, at, end);
+}
+
 static void
 device_ask(struct snmp_device *device, struct snmp_work *work)
 {
@@ -458,6 +467,8 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 	put_objects(device, question->probe || wants_uptime(device, work, context.now), &request);
 	request.names = work->table != NULL && !question->probe;
 	request.whole = (uint16_t)request.count;
+	request.read = request.names ? read_table : NULL;
+	request.read_arg = device;
 	request.op = ask->op;
 	request.non_repeaters = ask->op == SESSION_GETBULK ? (uint16_t)request.count : 0;
 	request.max_repetitions = ask->max_repetitions;

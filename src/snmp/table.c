@@ -1,6 +1,5 @@
 #include "snmp/table.h"
 
-#include <endian.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "core/point.h"
 #include "core/sample.h"
 #include "journal/state.h"
+#include "snmp/cell.h"
 #include "snmp/oid.h"
 #include "snmp/peers.h"
 #include "snmp/rows.h"
@@ -30,6 +30,8 @@
 #define AWAITED 4
 /* Answers for which room is made at a time. */
 #define ANSWERS 8
+/* Cells of one answer that are read at sight. */
+#define SEEN 256
 /* Names of an agent's usual number of rows; in max_align_t. */
 #define CHUNK 120
 
@@ -37,13 +39,11 @@ enum role { ROLE_KEY, ROLE_MARK, ROLE_TYPE, ROLE_STATUS, ROLE_INFO, ROLE_POINT }
 
 /* A line of the processor's caches. */
 struct column {
-	/* The contents of oid in BER where they are 9 to 16 octets, as nearly all have: the last
-	 * eight, and those before. */
-	uint64_t wire, wire_before;
+	struct cell_column name;
 	const uint32_t *last; /* the index of the last cell; a row's, or see places */
 	uint32_t cells;
 	uint16_t last_count;  /* arcs of last, 0 before the first */
-	uint8_t wire_size;    /* 0: another size, or a table of connections */
+	uint8_t name_size;    /* of oid in BER; 0: not of that size, or a table of connections */
 	uint8_t type;   /* of its first cell ever, enum value_type; for keys */
 	/* in this poll, as are last and cells */
 	bool wanted;    /* is being walked, or was */
@@ -67,15 +67,6 @@ struct chain {
 struct answer {
 	int64_t received;
 	uint16_t generation;
-};
-
-/* What one row said in one column; struct value packed. Small: with many polls under way they
- * are what the processor's caches hold. */
-struct cell {
-	uint64_t bits;       /* the number of any type, or where octets or arcs lie */
-	uint32_t answer;     /* which of the table's */
-	uint16_t size;       /* up to TEXT_MAX octets, SNMP_OID_MAX arcs */
-	uint8_t type;        /* enum value_type; VALUE_NONE: nothing */
 };
 
 struct chunk {
@@ -133,17 +124,6 @@ compile(regex_t *regex, bool *has, const char *text, struct fail *why)
 	return 0;
 }
 
-/* What struct column keeps of its OID, of a name that is to begin with such contents. Reads 16
- * octets up to their end. */
-static inline void
-read_wire(const uint8_t *name, size_t size, uint64_t *wire, uint64_t *before)
-{
-	memcpy(wire, name + size - 8, 8);
-	memcpy(before, name + size - 16, 8);
-	*wire = le64toh(*wire);
-	*before = le64toh(*before) >> 8 * (16 - size);
-}
-
 static void
 add_column(struct table *table, const struct snmp_oid *oid, enum role role, size_t of)
 {
@@ -156,8 +136,8 @@ add_column(struct table *table, const struct snmp_oid *oid, enum role role, size
 		return;
 	bytes[16] = (uint8_t)(40 * oid->ids[0] + oid->ids[1]);
 	oid_tail_to_wire(bytes + 17, size - 1, oid->ids + 2, oid->count - 2);
-	column->wire_size = (uint8_t)size;
-	read_wire(bytes + 16, size, &column->wire, &column->wire_before);
+	column->name_size = (uint8_t)size;
+	column->name = cell_column(bytes + 16, size);
 }
 
 static void
@@ -727,27 +707,30 @@ take_any(struct table *table, const struct ask_context *context, size_t i,
 		stop_all(table, context);
 }
 
+/* Is the row behind that one? count 0: that is none. */
+static inline bool
+is_behind(const struct row *row, const uint32_t *index, size_t count)
+{
+	if (count == 1 && row->index_count == 1)
+		return *row->index > *index;
+	return oid_compare(row->index, row->index_count, index, count) > 0;
+}
+
 /* Behind the last cell of that column? */
 static inline bool
 comes_next(const struct column *column, const struct row *row)
 {
-	if (column->last_count == 1 && row->index_count == 1)
-		return *row->index > *column->last;
-	return oid_compare(row->index, row->index_count, column->last, column->last_count) > 0;
+	return is_behind(row, column->last, column->last_count);
 }
 
 /* Is it what that column says of that row? Seen by the octets of the name. */
 static inline bool
 is_cell(const struct column *column, const struct row *row, const struct varbind *varbind)
 {
-	size_t size = column->wire_size;
-	uint64_t wire, before;
+	size_t size = column->name_size;
 
-	if (size == 0 || row->wire == 0 || varbind->name_size != size + (row->wire >> 56))
-		return false;
-	read_wire(varbind->name, size, &wire, &before);
-	return wire == column->wire && before == column->wire_before &&
-		row_wire(varbind->name + varbind->name_size, row->wire >> 56) == row->wire;
+	return size != 0 && row->wire != 0 && varbind->name_size == size + (row->wire >> 56) &&
+		cell_is_named(varbind->name, &column->name, size, row);
 }
 
 /* Takes what the columns from `which` on say of one row, up to `count` of them and as far as all
@@ -791,18 +774,19 @@ take_row(struct table *table, const uint16_t *which, const struct varbind *varbi
 static inline bool
 ends_column(const struct column *column, const struct varbind *varbind)
 {
-	size_t size = column->wire_size;
-	uint64_t wire, before;
+	const struct cell_column *name = &column->name;
+	size_t size = column->name_size;
+	struct cell_column is;
 
 	if (size == 0 || varbind->name_size < size)
 		return false;
-	read_wire(varbind->name, size, &wire, &before);
-	if ((wire | before | column->wire | column->wire_before) & UINT64_C(0x8080808080808080))
+	is = cell_column(varbind->name, size);
+	if ((is.wire | is.before | name->wire | name->before) & UINT64_C(0x8080808080808080))
 		return false;
 	/* As text: the first octet counts most. */
-	if (before != column->wire_before)
-		return __builtin_bswap64(before) > __builtin_bswap64(column->wire_before);
-	return __builtin_bswap64(wire) > __builtin_bswap64(column->wire);
+	if (is.before != name->before)
+		return __builtin_bswap64(is.before) > __builtin_bswap64(name->before);
+	return __builtin_bswap64(is.wire) > __builtin_bswap64(name->wire);
 }
 
 static void
@@ -816,22 +800,98 @@ note_answer(struct table *table, int64_t received, uint16_t generation)
 	table->answers[count] = (struct answer){ received, generation };
 }
 
+/* ---- what is expected, read at sight ---- */
+
+/* Cells of the answer that is being read, row by row, until table_feed is told that it counts. */
+static struct cell seen[SEEN];
+
+/* Columns that stand side by side and are all at the same row: of these it can be told what
+ * comes next. */
+static bool
+are_side_by_side(const struct table *table, const struct ask *ask)
+{
+	const struct column *columns = &table->columns[ask->what[0]];
+
+	if (ask->count == 0 || ask->what[ask->count - 1] - ask->what[0] + 1u != ask->count)
+		return false;
+	for (size_t i = 0; i < ask->count; i++)
+		if (columns[i].name_size == 0 || columns[i].last != columns[0].last)
+			return false;
+	return true;
+}
+
+size_t
+table_read(const struct table *table, const struct ask *ask, const uint8_t **at,
+	const uint8_t *end)
+{
+	const struct column *columns = &table->columns[ask->what[0]];
+	size_t count = ask->count, taken = 0, present = rows_present(table->rows);
+	const uint32_t *last = columns->last;
+	size_t last_count = columns->last_count;
+
+	if (!are_side_by_side(table, ask))
+		return 0;
+	/* The last row of all is for take_any to stop at. */
+	for (size_t after = 0; taken + count <= SEEN && present + after < TABLE_ROWS_MAX; after++) {
+		const struct row *row = rows_expected(table->rows, after);
+		const uint8_t *p = *at;
+
+		if (row == NULL || row->wire == 0 || !is_behind(row, last, last_count))
+			break;
+		for (size_t i = 0; i < count && p != NULL; i++) {
+			seen[taken + i].answer = (uint32_t)table->answer_count;
+			p = cell_read(p, end, &columns[i].name, columns[i].name_size, row,
+				&seen[taken + i]);
+		}
+		if (p == NULL)
+			break;
+		*at = p;
+		taken += count;
+		last = row->index;
+		last_count = row->index_count;
+	}
+	return taken;
+}
+
+/* What table_read took of the answer that is being fed. */
+static struct row *
+take_seen(struct table *table, const struct ask *ask, size_t taken)
+{
+	struct column *columns = &table->columns[ask->what[0]];
+	struct row *row = NULL;
+
+	for (size_t i = 0; i < taken; i += ask->count) {
+		row = rows_next(table->rows);
+		rows_sight_row(table->rows, row);
+		memcpy(cell_for(table, row, ask->what[0]), &seen[i], ask->count * sizeof seen[0]);
+	}
+	for (size_t i = 0; i < ask->count && row != NULL; i++) {
+		columns[i].cells += (uint32_t)(taken / ask->count - 1);
+		note_cell(&columns[i], row->index, row->index_count, seen[i].type);
+	}
+	return row;
+}
+
+/* ---- what an answer says ---- */
+
 /* One behind the other, as they were asked: for which column each is goes round. */
 static void
 take_varbinds(struct table *table, const struct ask_context *context, const struct ask *ask,
 	const struct session_answer *answer)
 {
-	struct row *newest = NULL;
+	size_t count = answer->count - answer->known;
+	struct row *newest;
 
 	/* Of a device that was not looked at for a while: all misses at once. */
-	rows_await_next(table->rows, answer->count / ask->count);
+	rows_await_next(table->rows, count / ask->count);
 	for (size_t i = 0; i < ask->count; i++)
 		__builtin_prefetch(&table->columns[ask->what[i]], 1);
 	note_answer(table, answer->received, context->generation);
-	for (size_t i = 0, which = 0; i < answer->count;) {
+	newest = take_seen(table, ask, answer->known);
+	for (size_t i = 0, which = 0; i < count;) {
 		const struct varbind *varbind = &answer->varbinds[i];
 		struct column *column = &table->columns[ask->what[which]];
-		size_t left = answer->count - i, row = ask->count - which;
+		size_t left = count - i, row = ask->count - which;
 		size_t taken = take_row(table, ask->what + which, varbind,
 			left < row ? left : row, &newest);
 

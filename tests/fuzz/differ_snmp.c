@@ -17,6 +17,7 @@
 #include "fuzz/mutate.h"
 #include "fuzz/rule.h"
 #include "fuzz/same.h"
+#include "fuzz/targets.h"
 #include "snmp/ber.h"
 #include "snmp/fast.h"
 #include "snmp/oid.h"
@@ -153,6 +154,7 @@ compare(const uint8_t *bytes, size_t size)
 		complain("read otherwise by its names", bytes, size);
 	if (peek.list != NULL && peek.version != BER_V3 && !answer_agrees(&peek, fast, count))
 		complain("read otherwise beside a question", bytes, size);
+	fuzz_fast(bytes, size);
 	if (fast != (rule == NULL))
 		complain(fast ? rule : "refused, but no rule is broken", bytes, size);
 	/* Of version 3 it would look for users. */

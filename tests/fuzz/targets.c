@@ -11,6 +11,7 @@
 #include "core/series.h"
 #include "journal/record.h"
 #include "snmp/ber.h"
+#include "snmp/cell.h"
 #include "snmp/fast.h"
 #include "snmp/oid.h"
 #include "snmp/snmp.h"
@@ -88,6 +89,90 @@ read_beside_question(const struct ber_peek *peek, bool read, const struct fast_r
 	free(list);
 }
 
+/* Cells read at sight. */
+struct sight {
+	struct cell cells[64];
+	uint8_t texts[64][256]; /* that the rows are known by */
+	size_t count;
+};
+
+/* Whole arcs, as any name has that is expected. */
+static bool
+are_arcs(const uint8_t *bytes, size_t size)
+{
+	uint64_t arc = 0;
+	bool begins = true;
+
+	for (size_t i = 0; i < size; i++) {
+		if (begins && bytes[i] == 0x80)
+			return false;
+		arc = (begins ? 0 : arc << 7) | (bytes[i] & 0x7f);
+		if (arc > UINT32_MAX)
+			return false;
+		begins = bytes[i] < 0x80;
+	}
+	return begins;
+}
+
+/* Expects what is there: a column of 9 to 16 octets, an index of 1 to 7, a row that is known by
+ * what seems to be its text. */
+static size_t
+read_at_sight(const uint8_t **at, const uint8_t *end, void *arg)
+{
+	struct sight *sight = arg;
+
+	while (sight->count < 64 && end - *at > 8 && (*at)[3] >= 10 && (*at)[3] <= 23 &&
+		end - *at > 6 + (*at)[3]) {
+		const uint8_t *p = *at, *name = p + 4, *value = name + p[3];
+		size_t size = p[3] > 16 ? 16 : p[3] - 1u, index = p[3] - size;
+		struct row row = { .wire = row_wire(name + p[3], index),
+			.known = (const char *)sight->texts[sight->count], .known_size = value[1] };
+		struct cell_column column = cell_column(name, size);
+
+		if (!are_arcs(name, size) || !are_arcs(name + size, index) ||
+			value[1] > end - value - 2)
+			break;
+		memcpy(sight->texts[sight->count], value + 2, value[1]);
+		p = cell_read(p, end, &column, size, &row, &sight->cells[sight->count]);
+		if (p == NULL)
+			break;
+		sight->count++;
+		*at = p;
+	}
+	return sight->count;
+}
+
+/* As a table does: no answer more is taken, and none less, and what they say is the same. */
+static void
+read_beside_table(const struct ber_peek *peek, bool read, const struct fast_room *room,
+	size_t count)
+{
+	static struct fast_room answer;
+	static struct sight sight;
+	struct session_request request = { .op = SESSION_GETBULK, .names = true, .whole = 1,
+		.read = read_at_sight, .read_arg = &sight };
+	size_t answered = 0, known;
+
+	sight.count = 0;
+	expect(read == (fast_read_answer(peek, &answer, &request, &answered) == 0));
+	expect(!read || (answered == count && answer.known == sight.count));
+	known = answer.known;
+	for (size_t i = 1; read && i < count; i++) {
+		const struct value *one = &room->varbinds[i].value;
+		const struct cell *cell = &sight.cells[i - 1];
+
+		if (i > known) {
+			expect(answer.varbinds[i - known].value.type == one->type);
+			expect(answer.varbinds[i - known].name == room->varbinds[i].name);
+			continue;
+		}
+		expect(cell->type == one->type && cell->size == one->size);
+		expect(one->type == VALUE_OCTETS ?
+			memcmp(sight.texts[i - 1], one->octets, one->size) == 0 :
+			cell->bits == one->count);
+	}
+}
+
 int
 fuzz_fast(const uint8_t *data, size_t size)
 {
@@ -101,8 +186,10 @@ fuzz_fast(const uint8_t *data, size_t size)
 	expect(read == (ber_peek(copy, size, &whole) == 0 && whole.list != NULL));
 	expect(peek.list == NULL || read == (fast_read_names(&peek, &names, 1, &named) == 0));
 	expect(!read || named == count);
-	if (peek.list != NULL)
+	if (peek.list != NULL) {
 		read_beside_question(&peek, read, &room, count);
+		read_beside_table(&peek, read, &room, count);
+	}
 	for (size_t i = 0; read && i < count; i++) {
 		const struct varbind *varbind = &room.varbinds[i];
 		const struct value *value = &varbind->value;

@@ -1,4 +1,5 @@
 #include "snmp/ber.h"
+#include "snmp/cell.h"
 #include "snmp/fast.h"
 #include "snmp/oid.h"
 #include "snmp/snmp.h"
@@ -358,6 +359,109 @@ names_are_as_large_and_as_equal_as_looking_at_each_arc_says(void)
 			}
 }
 
+/* The varbind of a cell with that value behind a space, in memory of its own; at its end one octet
+ * is missing, or not. Returns where it begins. */
+static uint8_t *
+put_cell(uint8_t **all, uint8_t tag, uint8_t first, size_t value, int wrong, size_t *size)
+{
+	static const uint8_t name[] = { 0x06, 11, 0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 6, 9 };
+	uint8_t *at;
+
+	*size = 2 + sizeof name + 2 + value;
+	*all = malloc(16 + *size);
+	memset(*all, 0x55, 16);
+	at = *all + 16;
+	at[0] = 0x30;
+	at[1] = (uint8_t)((int)*size - 2 + wrong);
+	memcpy(at + 2, name, sizeof name);
+	at[2 + sizeof name] = tag;
+	at[3 + sizeof name] = (uint8_t)value;
+	for (size_t i = 0; i < value; i++)
+		at[4 + sizeof name + i] = i == 0 ? first : (uint8_t)(0xa0 + i);
+	return at;
+}
+
+static bool
+is_number(uint8_t tag)
+{
+	return tag == TAG_INTEGER || tag == TAG_COUNTER32 || tag == TAG_GAUGE32 ||
+		tag == TAG_UNSIGNED32 || tag == TAG_TICKS || tag == TAG_COUNTER64;
+}
+
+static void
+reads_a_cell_at_sight_as_any_answer_is_read_or_not_at_all(void)
+{
+	static const uint8_t firsts[] = { 0, 1, 0x7f, 0x80, 0xff };
+	static const uint8_t column[16] = { 0, 0, 0, 0, 0, 0, 0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 6 };
+	static const uint8_t index[8] = { 0, 0, 0, 0, 0, 0, 0, 9 };
+	struct cell_column wanted = cell_column(column + 6, 10);
+	struct row row = { .wire = row_wire(index + 8, 1), .known = "x\xa1\xa2", .known_size = 3 };
+	struct fast_room room = { .varbinds = NULL };
+	size_t taken = 0, texts = 0, count;
+
+	for (int tag = 0; tag < 256; tag++)
+		for (size_t first = 0; first < sizeof firsts + 1; first++)
+			for (size_t size = 0; size < 12; size++)
+				for (int wrong = -1; wrong <= 1; wrong++) {
+					uint8_t *all, from = first < sizeof firsts ? firsts[first] : 'x';
+					size_t octets;
+					const uint8_t *at = put_cell(&all, (uint8_t)tag, from, size,
+						wrong, &octets), *next;
+					struct ber_peek peek = { .list = at, .list_size = octets };
+					bool sound = fast_read(&peek, &room, &count) == 0;
+					const struct value *value = &room.varbinds[0].value;
+					struct cell cell = { .bits = 0 };
+
+					next = cell_read(at, at + octets, &wanted, 10, &row, &cell);
+					CHECK(next == NULL || (sound && next == at + octets));
+					CHECK(next == NULL || (cell.type == value->type &&
+						cell.size == value->size));
+					if (next != NULL && tag == TAG_OCTETS)
+						texts++;
+					else if (next != NULL)
+						CHECK(cell.bits == value->count);
+					/* What is usual is taken. */
+					CHECK(next != NULL || !sound || !is_number((uint8_t)tag) ||
+						size > 8);
+					/* Never beyond the end. */
+					CHECK(cell_read(at, at + octets - 1, &wanted, 10, &row, &cell) ==
+						NULL);
+					taken += next != NULL;
+					free(all);
+				}
+	CHECK(taken > 100);
+	CHECK_INT(texts, 1);
+	fast_room_free(&room);
+}
+
+static void
+reads_no_cell_of_another_row_or_column(void)
+{
+	static const uint8_t columns[][16] = {
+		{ 0, 0, 0, 0, 0, 0, 0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 6 },
+		{ 0, 0, 0, 0, 0, 0, 0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 7 },
+		{ 0, 0, 0, 0, 0, 0, 0x2b, 6, 1, 2, 1, 31, 1, 1, 2, 6 },
+		{ 0, 0, 0, 0, 0, 0, 0x2a, 6, 1, 2, 1, 31, 1, 1, 1, 6 },
+	};
+	static const uint8_t indexes[][8] = { { 0, 0, 0, 0, 0, 0, 0, 9 }, { 0, 0, 0, 0, 0, 0, 0, 8 },
+		{ 0, 0, 0, 0, 0, 0, 0x86, 9 } };
+	struct cell cell;
+	uint8_t *all;
+	size_t size;
+	const uint8_t *at = put_cell(&all, TAG_COUNTER32, 1, 4, 0, &size);
+
+	for (size_t c = 0; c < 4; c++)
+		for (size_t i = 0; i < 3; i++) {
+			struct cell_column column = cell_column(columns[c] + 6, 10);
+			struct row row = { .wire = row_wire(indexes[i] + 8, i < 2 ? 1 : 2),
+				.known = "" };
+
+			CHECK((cell_read(at, at + size, &column, 10, &row, &cell) != NULL) ==
+				(c == 0 && i == 0));
+		}
+	free(all);
+}
+
 RUN_TESTS(TEST(writes_a_get_as_snmpget_does),
 	TEST(writes_a_getbulk_with_numbers_that_need_another_octet),
 	TEST(writes_nothing_when_the_room_is_a_single_octet_short),
@@ -367,4 +471,6 @@ RUN_TESTS(TEST(writes_a_get_as_snmpget_does),
 	TEST(reads_the_same_by_names_as_by_arcs_whichever_octet_is_changed),
 	TEST(reads_the_same_beside_the_written_question_whichever_octet_is_changed),
 	TEST(takes_no_length_of_one_octet_that_is_the_sum_of_two_and_needs_more),
+	TEST(reads_a_cell_at_sight_as_any_answer_is_read_or_not_at_all),
+	TEST(reads_no_cell_of_another_row_or_column),
 	TEST(names_are_as_large_and_as_equal_as_looking_at_each_arc_says))

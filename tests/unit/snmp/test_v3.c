@@ -139,7 +139,7 @@ open_ends(const struct snmp_user *poller, const struct snmp_user *agent)
 static enum v3_said
 read_by(struct v3 *v3, const uint8_t *bytes, size_t size)
 {
-	struct fast_room room = { NULL, 0, NULL, 0 };
+	struct fast_room room = { .varbinds = NULL };
 	struct v3_answer answer = { .room = &room };
 	struct ber_peek peek;
 	netsnmp_pdu *pdu = NULL;
