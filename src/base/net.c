@@ -414,6 +414,24 @@ set_receive_buffer(int fd, size_t size)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
 }
 
+bool
+net_addr_is_ours(const struct net_addr *addr)
+{
+	struct net_addr any_port = *addr;
+	union any_addr system;
+	bool is = true;
+	int fd;
+
+	any_port.port = 0;
+	fd = socket(addr->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return true; /* not known to be missing */
+	if (bind(fd, &system.any, to_system(&any_port, &system)) == -1)
+		is = errno != EADDRNOTAVAIL;
+	close(fd);
+	return is;
+}
+
 struct net_udp *
 net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, size_t rcvbuf,
 	const struct net_udp_events *events, void *arg, struct fail *why)

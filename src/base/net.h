@@ -29,6 +29,8 @@ bool net_addr_equal(const struct net_addr *a, const struct net_addr *b); /* with
  * 0.0.0.0 would go to this machine itself. */
 const char *net_addr_nobodys(const struct net_addr *addr);
 bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
+/* Could a socket be bound to it now? With net.ipv4.ip_nonlocal_bind to any. */
+bool net_addr_is_ours(const struct net_addr *addr);
 
 /* ---- UDP ---- */
 struct net_udp;

@@ -39,7 +39,8 @@ struct open_request {
 struct outlet {
 	struct net_addr from; /* without an address, but with its family: any */
 	struct net_udp *udp;  /* NULL: it could not be opened */
-	bool missing;         /* the machine has no such address now, and the log knows */
+	bool bound;           /* from is an address of ours ... */
+	bool missing;         /* ... that the machine does not have now, as the log knows */
 };
 
 struct mux {
@@ -323,8 +324,6 @@ udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int6
 		note_stranger(request, from);
 		return;
 	}
-	if (request->peer->from != NULL)
-		note_outlet(find_outlet(mux, request->peer->from), false, 0);
 	request->answered(data, size, &peek, mono, request->arg);
 }
 
@@ -379,11 +378,11 @@ udp_unsent(const struct net_addr *to, const uint8_t *data, size_t size, int erro
 	request = find(mux, peek.request_id);
 	if (request == NULL)
 		return;
-	/* Of a socket that is bound to an address which the machine has no more. */
-	if (request->peer->from != NULL && error == EINVAL)
+	/* No route, says the kernel, where the machine has the socket's address no more. */
+	if (request->peer->from != NULL && !net_addr_is_ours(request->peer->from)) {
 		error = EADDRNOTAVAIL;
-	if (error == EADDRNOTAVAIL && request->peer->from != NULL)
 		note_outlet(find_outlet(mux, request->peer->from), true, error);
+	}
 	if (request->unsent != NULL)
 		request->unsent(error, request->arg);
 }
@@ -409,13 +408,21 @@ socket_for(struct mux *mux, const struct mux_peer *peer, struct fail *why)
 	if (peer->from != NULL)
 		from = *peer->from;
 	outlet = find_outlet(mux, &from);
+	outlet->bound = peer->from != NULL;
+	if (outlet->missing && outlet->udp != NULL && !net_addr_is_ours(&from)) {
+		errno = EADDRNOTAVAIL;
+		fail_set(why, "%s", strerror(errno));
+		return NULL;
+	}
+	if (outlet->missing && outlet->udp != NULL)
+		note_outlet(outlet, false, 0);
 	if (outlet->udp != NULL)
 		return outlet->udp;
 	outlet->udp = net_udp_open(mux->loop, from.family, peer->from, RECEIVE_BUFFER,
 		&udp_events, mux, why);
 	error = errno;
 	if (peer->from != NULL)
-		note_outlet(outlet, outlet->udp == NULL, error);
+		note_outlet(outlet, outlet->udp == NULL && error == EADDRNOTAVAIL, error);
 	errno = error;
 	return outlet->udp;
 }
@@ -427,6 +434,15 @@ mux_prepare(struct mux *mux, const struct net_addr *from)
 	struct fail why;
 
 	socket_for(mux, &peer, &why);
+}
+
+void
+mux_look(struct mux *mux)
+{
+	for (size_t i = 0; i < mux->outlet_count; i++)
+		if (mux->outlets[i].bound)
+			note_outlet(&mux->outlets[i], !net_addr_is_ours(&mux->outlets[i].from),
+				EADDRNOTAVAIL);
 }
 
 const struct net_addr *

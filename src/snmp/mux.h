@@ -81,6 +81,8 @@ uint64_t mux_source_strays(const struct mux_source *source); /* since it is held
 
 /* Some are going to be asked from there: finds out now whether the machine has the address. */
 void mux_prepare(struct mux *mux, const struct net_addr *from);
+/* The same for all those, now and then: without the address IPv6 goes out all the same. */
+void mux_look(struct mux *mux);
 /* The addresses among them that it does not have, one a call, NULL at the end; *at is 0 at first. */
 const struct net_addr *mux_missing(const struct mux *mux, size_t *at);
 

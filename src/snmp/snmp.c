@@ -1170,12 +1170,13 @@ asked_from(const struct snmp *snmp, const struct net_addr *from)
 }
 
 bool
-snmp_lacks_address(const struct snmp *snmp, char *to, size_t size)
+snmp_lacks_address(struct snmp *snmp, char *to, size_t size)
 {
 	const struct net_addr *from;
 	char address[64];
 	size_t at = 0;
 
+	mux_look(snmp->mux);
 	while ((from = mux_missing(snmp->mux, &at)) != NULL) {
 		size_t count = asked_from(snmp, from);
 

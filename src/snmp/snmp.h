@@ -136,8 +136,9 @@ void snmp_tap(struct snmp *snmp,
 	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
 		int64_t mono, void *arg), void *arg);
 
-/* Is a snmp.from of a device no address of this machine? to then says of which and how many. */
-bool snmp_lacks_address(const struct snmp *snmp, char *to, size_t size);
+/* Is a snmp.from of a device no address of this machine? to then says which one and of how many.
+ * It looks, so once a second is enough. */
+bool snmp_lacks_address(struct snmp *snmp, char *to, size_t size);
 
 /* Totals since the start, for status and benchmarks. */
 struct snmp_counters {

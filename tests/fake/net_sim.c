@@ -264,6 +264,12 @@ is_missing(const struct net_addr *local)
 	return local->family != 0 && net_addr_same_host(local, &net.missing);
 }
 
+bool
+net_addr_is_ours(const struct net_addr *addr)
+{
+	return !is_missing(addr);
+}
+
 struct net_udp *
 net_udp_open(struct loop *loop, uint8_t family, const struct net_addr *local, size_t rcvbuf,
 	const struct net_udp_events *events, void *arg, struct fail *why)
@@ -298,8 +304,8 @@ net_udp_send(struct net_udp *udp, const struct net_addr *to, const void *data, s
 
 	(void)why;
 	if (is_missing(&udp->local)) {
-		/* The kernel's word for it. */
-		udp->events.unsent(to, data, size, EINVAL, udp->arg);
+		/* The kernel's word for it, as for a route that is missing. */
+		udp->events.unsent(to, data, size, ENETUNREACH, udp->arg);
 		return 0;
 	}
 	if (host == NULL || host->kind != HOST_UDP)

@@ -1,6 +1,7 @@
 /* On the system's loopback. */
 #include "../check.h"
 
+#include <stdio.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -370,7 +371,23 @@ a_link_local_address_has_its_interface_and_no_other_has(void)
 	CHECK(net_addr_parse("%lo", 161, &addr, &why) == -1);
 }
 
-RUN_TESTS(TEST(a_link_local_address_has_its_interface_and_no_other_has),
+static void
+an_address_is_ours_when_a_socket_can_be_bound_to_it(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_nonlocal_bind", "r");
+	bool any = file != NULL && fgetc(file) == '1';
+	struct net_addr addr;
+
+	if (file != NULL)
+		fclose(file);
+	CHECK(net_addr_parse("127.0.0.1", 161, &addr, &why) == 0);
+	CHECK(net_addr_is_ours(&addr)); /* whoever has that port */
+	CHECK(net_addr_parse("192.0.2.7", 0, &addr, &why) == 0);
+	CHECK(net_addr_is_ours(&addr) == any);
+}
+
+RUN_TESTS(TEST(an_address_is_ours_when_a_socket_can_be_bound_to_it),
+	TEST(a_link_local_address_has_its_interface_and_no_other_has),
 	TEST(a_datagram_comes_back_with_its_source_and_the_time_of_its_arrival),
 	TEST(a_dead_port_is_told_at_once_and_does_not_spoil_the_next_send),
 	TEST(what_is_posted_together_arrives_whole_and_in_order),
