@@ -60,6 +60,9 @@ piece_new(struct slab *slab)
 
 	if (number != 0) {
 		slab->spare = piece_at(slab, number)->next;
+		/* Those given back lie anywhere. */
+		if (slab->spare != 0)
+			ahead_fetch(piece_at(slab, slab->spare), sizeof(struct piece));
 	} else {
 		number = slab->made++;
 		if (number / BLOCK >= slab->block_count) {
@@ -122,6 +125,16 @@ slab_front(const struct slab_queue *queue)
 	return (struct slab_place){ queue->first, queue->from };
 }
 
+/* The pieces of a queue lie anywhere, too. */
+static void
+fetch_next(const struct slab *slab, uint32_t number)
+{
+	uint32_t next = number != 0 ? piece_at(slab, number)->next : 0;
+
+	if (next != 0)
+		ahead_fetch(piece_at(slab, next), sizeof(struct piece));
+}
+
 void
 slab_read(const struct slab *slab, struct slab_place *place, void *to, size_t size)
 {
@@ -132,6 +145,7 @@ slab_read(const struct slab *slab, struct slab_place *place, void *to, size_t si
 
 		if (left == 0) {
 			*place = (struct slab_place){ piece_at(slab, place->piece)->next, 0 };
+			fetch_next(slab, place->piece);
 			continue;
 		}
 		memcpy(at, piece_at(slab, place->piece)->octets + place->at, part);
