@@ -17,6 +17,7 @@
 #include "store/flush.h"
 
 #define LATEST INT64_C(9000000000) /* in 2255: later ones are too many ns */
+#define TOLD 5 /* files that were not flushed */
 
 int
 place_open(struct place *place, const struct cmd_context *context, bool with_latest)
@@ -169,16 +170,21 @@ int
 place_flush(const struct place *place, const struct series *const *list, size_t count)
 {
 	const char *last = "";
+	size_t said = 0;
 	struct fail why;
+	int result;
 
 	for (size_t i = 0; i < count; i++) {
 		if (*list[i]->file == '\0' || strcmp(list[i]->file, last) == 0)
 			continue;
 		last = list[i]->file;
-		if (store_flush_client(place->dirs.run_dir, last, 5 * LOOP_S, &why) == -1) {
+		result = store_flush_client(place->dirs.run_dir, last, 5 * LOOP_S, &why);
+		if (result != 0 && said++ < TOLD)
 			cmd_error("not flushed, the newest rows may be missing: %s", why.text);
+		if (result == -1)
 			return -1;
-		}
 	}
+	if (said > TOLD)
+		cmd_error("%zu other files were not, either", said - TOLD);
 	return 0;
 }

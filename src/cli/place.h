@@ -35,6 +35,7 @@ int place_time(const char *text, int64_t *wall);
 /* place_time for an option; CMD_USAGE after a message. */
 int place_take_time(const struct cmd *cmd, const char *option, const char *text, int64_t *wall);
 /* Has the store write the pending rows of these series' files, once a file (points of one
- * file stand together); -1 after a message when it does not answer, which is no failure. */
+ * file stand together); those that it cannot write are told. -1 after a message when it does not
+ * answer, which is no failure. */
 int place_flush(const struct place *place, const struct series *const *list, size_t count);
 #endif

@@ -77,9 +77,11 @@ judge(const struct question *question, int64_t timeout, struct fail *why)
 
 	if (question->whole && question->answer[0] == '0')
 		return 0;
-	if (question->whole)
+	if (question->whole) {
 		fail_set(why, "store: %s", question->answer + strspn(question->answer, "-0123456789 "));
-	else if (question->late)
+		return 1;
+	}
+	if (question->late)
 		fail_set(why, "%s: no answer from the store within %s", question->path,
 			str_time_span(span, sizeof span, timeout));
 	else if (question->error != 0)

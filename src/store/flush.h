@@ -12,7 +12,8 @@ struct fail;
 #define FLUSH_SOCKET "flush.sock" /* below RUN_DIR; made by the supervisor */
 
 /* file is below RRD_DIR (as in the catalogue) or absolute; NULL flushes all. timeout in ns
- * over all. 0 when its complete rows are in the file. -1 and why:
- * "...: no answer from the store within 5s", "...: Connection refused", or what it said. */
+ * over all. 0 when its complete rows are in the file. 1 and what the store said when it did not
+ * write it. -1 and why it was not asked: "...: no answer from the store within 5s", "...: Connection
+ * refused". */
 int store_flush_client(const char *run_dir, const char *file, int64_t timeout, struct fail *why);
 #endif

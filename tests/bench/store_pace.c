@@ -137,7 +137,7 @@ ask_for_flush(void *arg)
 
 	loop_timer_in(pace->loop, &pace->ask, ASK);
 	fleet_file(name, sizeof name, file);
-	if (store_flush_client(pace->run, name, 20 * LOOP_S, &why) == -1) {
+	if (store_flush_client(pace->run, name, 20 * LOOP_S, &why) != 0) {
 		printf("FLUSH %s: %s\n", name, why.text);
 		pace->troubles++;
 		return;

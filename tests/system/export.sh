@@ -158,6 +158,12 @@ wait_for 20 pending $((slots + 3))
 told() { $pollwerk where "$a" >/dev/null 2>&1; $pollwerk status | grep -q 'locked by another program'; }
 check "status says so" wait_for 20 told
 check "the other files are written meanwhile" $pollwerk where 'b/if[ge-1/1]/in_octets'
+other="$work/rrd/a/if/ge-1%2F2.rrd"
+was=$(rrdtool last "$other" 2>/dev/null) || was=0
+wait_for 20 pending $((slots + 6))
+$pollwerk where 'a/if[*' >"$work/out" 2>"$work/err"
+check "also those that are asked for with it" [ "$(rrdtool last "$other")" -gt "$was" ]
+check "and it is named" grep -q 'not flushed, .*ge-1%2F1.rrd' "$work/err"
 rm "$work/locked"
 written() { $pollwerk where "$a" >/dev/null 2>&1; [ "$(rrdtool last "$file")" -gt "$last" ]; }
 check "when it is free, what has waited is written" wait_for 20 written

@@ -44,7 +44,7 @@ a_flush_writes_what_the_journal_holds_at_that_moment(void)
 	CHECK_INT(wrong_rows(2, next_slot), 0);
 	CHECK(store_flush_client(scratch, NULL, 10 * LOOP_S, &why) == 0);
 	CHECK_INT(all_wrong_rows(next_slot), 0);
-	CHECK(store_flush_client(scratch, "/etc/passwd", 10 * LOOP_S, &why) == -1);
+	CHECK(store_flush_client(scratch, "/etc/passwd", 10 * LOOP_S, &why) == 1);
 	CHECK(strstr(why.text, "/etc/passwd: not below ") != NULL);
 	kill(child, SIGTERM);
 	CHECK_INT(wait_for_end(), 0);
@@ -155,7 +155,7 @@ a_file_at_which_three_stores_died_is_left_alone(void)
 	fclose(file);
 	start_store();
 	CHECK(store_flush_client(scratch, "d0/points.rrd", 10 * LOOP_S, &why) == 0);
-	CHECK(store_flush_client(scratch, "d1/points.rrd", 10 * LOOP_S, &why) == -1);
+	CHECK(store_flush_client(scratch, "d1/points.rrd", 10 * LOOP_S, &why) == 1);
 	CHECK(strstr(why.text, "killed the store 3 times") != NULL);
 	kill(child, SIGTERM);
 	CHECK_INT(wait_for_end(), 0);
@@ -175,7 +175,7 @@ a_state_folder_that_refuses_is_told_to_who_asks_and_the_store_stays(void)
 	file = fopen(scratch_path("ledger"), "w"); /* where a folder should be */
 	fclose(file);
 	start_store();
-	CHECK(store_flush_client(scratch, NULL, 10 * LOOP_S, &why) == -1);
+	CHECK(store_flush_client(scratch, NULL, 10 * LOOP_S, &why) == 1);
 	CHECK(strstr(why.text, "/ledger: Not a directory") != NULL);
 	kill(child, SIGTERM);
 	CHECK_INT(wait_for_end(), 0);
