@@ -152,7 +152,8 @@ find_device(struct request *request, const struct inventory *inventory, struct f
 {
 	request->device = inventory_find(inventory, request->device_name);
 	if (request->device == NULL) {
-		fail_set(why, "no device \"%s\" in the configuration", request->device_name);
+		fail_set(why, "no device \"%s\" in the configuration (pollwerk discover asks "
+			"addresses)", request->device_name);
 		return -1;
 	}
 	request->options = request->device->modbus;

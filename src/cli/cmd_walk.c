@@ -201,8 +201,8 @@ run(const struct cmd_context *context, int argc, char **argv)
 		return CMD_NEGATIVE;
 	device = inventory_find(inventory, request.device_name);
 	if (device == NULL)
-		status = cmd_usage(&cmd_walk, "no device \"%s\" in the configuration",
-			request.device_name);
+		status = cmd_usage(&cmd_walk, "no device \"%s\" in the configuration "
+			"(pollwerk discover asks addresses)", request.device_name);
 	else if (device->snmp == NULL)
 		status = cmd_usage(&cmd_walk, "\"%s\" is not asked by SNMP", device->name);
 	else if ((status = parse_root(&request, mib)) == CMD_OK)

@@ -48,21 +48,10 @@ object_name(struct mib *mib, const char *object_id, char *to, size_t size)
 }
 
 static void
-print_text(const struct device *device, const struct look_result *result, struct mib *mib)
+print_identity(const struct look_result *result, struct mib *mib)
 {
 	char span[32], name[SNMP_OID_MAX * 11];
 
-	printf("%s (%s): ", device->name, device->address);
-	if (result->answered == 0) {
-		printf("%s: %s\n", reason_word(result->reason), result->why);
-		return;
-	}
-	printf("answers by SNMP version %s in %.2f to %.2f ms, %u of %u requests\n",
-		version_word(result->version), (double)result->rtt_min / 1e6,
-		(double)result->rtt_max / 1e6, result->answered, result->sent);
-	if (result->other_version)
-		printf("  but not by the configured one: set version = \"%s\"\n",
-			version_word(result->version));
 	object_name(mib, result->object_id, name, sizeof name);
 	printf("  sysDescr     %s\n  sysObjectID  %s%s%s\n  sysName      %s\n  sysLocation  %s\n",
 		result->descr, result->object_id, name[0] != '\0' ? " = " : "", name, result->name,
@@ -74,6 +63,27 @@ print_text(const struct device *device, const struct look_result *result, struct
 		printf("  sysUpTime    none: restarts show only by counters that went back\n");
 	printf("  interfaces   %zu, %zu with 64-bit counters\n", result->interfaces,
 		result->counters64);
+}
+
+static void
+print_text(const struct device *device, const struct look_result *result, struct mib *mib)
+{
+	printf("%s (%s): ", device->name, device->address);
+	if (result->answered == 0) {
+		printf("%s: %s\n", reason_word(result->reason), result->why);
+		if (result->reason == REASON_TIMEOUT && result->version != 3)
+			printf("  an agent that does not know the community is silent as well\n");
+		return;
+	}
+	printf("answers by SNMP version %s in %.2f to %.2f ms, %u of %u requests\n",
+		version_word(result->version), (double)result->rtt_min / 1e6,
+		(double)result->rtt_max / 1e6, result->answered, result->sent);
+	if (result->other_version)
+		printf("  but not by the configured one: set version = \"%s\"\n",
+			version_word(result->version));
+	/* Of one that refuses access there is nothing to tell. */
+	if (result->reason != REASON_AUTH)
+		print_identity(result, mib);
 	if (result->reason != REASON_GOOD)
 		printf("  %s: %s\n", reason_word(result->reason), result->why);
 }

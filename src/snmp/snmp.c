@@ -758,7 +758,7 @@ give_up_overdue(struct snmp_work *work)
 	char span[32];
 
 	str_time_span(span, sizeof span, task_group(work->task)->interval);
-	task_error(work->task, "asking for everything does not fit into %s", span);
+	task_error(work->task, "asking for everything does not fit into %s: give it a longer interval", span);
 	/* Where nothing was lost on the way, it is the table that does not end. */
 	work_finish(work, false,
 		work->table != NULL && work->poll->lost_before == work->device->question->lost ?

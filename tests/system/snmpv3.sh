@@ -156,6 +156,9 @@ ok "the configuration is right"
 check "walk speaks version 3" eval "$pollwerk walk good256 1.3.6.1.2.1.1.5.0 |
 	grep -qx '1.3.6.1.2.1.1.5.0 = OCTET STRING: one'"
 check "probe says so" eval "$pollwerk probe good512 | grep -q 'answers by SNMP version 3'"
+check "of an agent that refuses access probe tells why and nothing else" eval \
+	"$pollwerk probe wrong-auth >'$work/probe'; grep -q wrongDigests '$work/probe' &&
+	! grep -q sysDescr '$work/probe'"
 
 ./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
 daemon=$!
