@@ -48,14 +48,14 @@ struct device {
 	const struct device_about *about;
 	const char *const *parents; /* device names, NULL-ended */
 	int64_t interval;      /* the shortest of its groups; of up, rtt, loss */
-	int line;              /* where it stands in about->file */
-	bool align;
-	bool own;              /* has a group of its own metrics: see self.h */
+	uint32_t line : 30;    /* where it stands in about->file */
+	bool align : 1;
+	bool own : 1;          /* has a group of its own metrics: see self.h */
+	uint32_t group_count;
 	const void *snmp;      /* struct snmp_options or NULL */
 	const void *modbus;    /* struct modbus_options or NULL */
 	const void *reach;     /* struct reach_options or NULL */
 	const struct group *groups; /* without the device's own up, rtt, loss */
-	size_t group_count;
 	uint64_t fingerprint;  /* equal in two inventories: nothing about it changed */
 };
 

@@ -199,6 +199,7 @@ unit_new(struct poller *poller, struct inventory *inventory, const struct device
 	unit->last_rtt = unit->last_loss = UNIT_UNKNOWN;
 	for (size_t i = 0; i < device->group_count; i++)
 		task_init(&unit->tasks[unit->task_count++], unit, &device->groups[i], gap, rank);
+	unit_number_health(unit);
 	return unit;
 }
 

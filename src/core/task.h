@@ -76,7 +76,6 @@ struct unit_infos {
 	char **names, **texts;
 	size_t count;
 };
-
 struct unit {
 	struct poller *poller;
 	const struct device *device;
@@ -149,6 +148,8 @@ void track_forget(struct poller *poller, const struct track *track);
 /* unit.c: up, rtt and loss */
 /* All its parents are known to be down, and it has not answered since: its silence is theirs. */
 bool unit_behind(const struct unit *unit);
+/* The ids of up, rtt and loss next to those of its scalars: they are told one after the other. */
+void unit_number_health(const struct unit *unit);
 void unit_open_health(struct unit *unit);
 void unit_begin(struct unit *unit, int64_t slot);
 void unit_end(struct unit *unit, struct task *task, uint8_t rest);

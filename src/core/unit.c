@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -34,11 +35,37 @@ current_slot(const struct unit *unit)
 	return unit->task_count > 0 ? unit->tasks[0].due : 0;
 }
 
+#define HEALTH_TEXT 128
+
+/* path and file: HEALTH_TEXT octets, to be written. */
+static struct series
+health_series(const struct device *device, int which, char *path, char *file)
+{
+	series_path(path, HEALTH_TEXT, device->name, NULL, NULL, health_points[which].name);
+	series_file(file, HEALTH_TEXT, device->name, NULL, NULL, "device", "");
+	return (struct series){ .kind = health_points[which].kind, .step = device->interval,
+		.path = path, .unit = health_points[which].unit, .file = file,
+		.ds = health_points[which].name, .profile = device->about->profile };
+}
+
+void
+unit_number_health(const struct unit *unit)
+{
+	char path[HEALTH_TEXT], file[HEALTH_TEXT];
+	struct fail why; /* said when they are opened */
+
+	for (int i = 0; i < UNIT_TRACKS; i++) {
+		struct series wanted = health_series(unit->device, i, path, file);
+
+		series_enter(unit->poller->parts.catalogue, &wanted, &why);
+	}
+}
+
 void
 unit_open_health(struct unit *unit)
 {
 	const struct device *device = unit->device;
-	char path[128], file[128];
+	char path[HEALTH_TEXT], file[HEALTH_TEXT];
 	int64_t first = 0;
 
 	for (size_t i = 0; i < unit->task_count; i++)
@@ -46,13 +73,9 @@ unit_open_health(struct unit *unit)
 			first = unit->tasks[i].due;
 	if (first == 0)
 		first = current_slot(unit);
-	series_file(file, sizeof file, device->name, NULL, NULL, "device", "");
 	for (int i = 0; i < UNIT_TRACKS; i++) {
-		struct series wanted = { .kind = health_points[i].kind, .step = device->interval,
-			.path = path, .unit = health_points[i].unit, .file = file,
-			.ds = health_points[i].name, .profile = device->about->profile };
+		struct series wanted = health_series(device, i, path, file);
 
-		series_path(path, sizeof path, device->name, NULL, NULL, health_points[i].name);
 		track_init(unit->poller, &unit->tracks[i], &wanted, first);
 		track_close_until(unit->poller, &unit->tracks[i], first, unit->gap);
 	}

@@ -652,6 +652,26 @@ behind_a_parent_that_is_back_all_are_asked_in_the_same_slot(void)
 }
 
 static void
+up_rtt_and_loss_of_a_device_are_numbered_next_to_its_points(void)
+{
+	static const char *const names[] = { "press-3", "sw-hall3", "sw-hall4" };
+
+	begin_family("sw-hall4", no_parents, behind_switch);
+	for (size_t i = 0; i < 3; i++) {
+		char path[32];
+		uint32_t first;
+
+		snprintf(path, sizeof path, "%s/temp", names[i]);
+		first = id_of(path);
+		snprintf(path, sizeof path, "%s/up", names[i]);
+		CHECK_INT(id_of(path), first + 2);
+		snprintf(path, sizeof path, "%s/loss", names[i]);
+		CHECK_INT(id_of(path), first + 4);
+	}
+	finish();
+}
+
+static void
 with_two_parents_both_have_to_be_down(void)
 {
 	begin_family("sw-hall4", no_parents, behind_both);
@@ -1152,6 +1172,7 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(rtt_is_lost_for_the_reason_for_which_nothing_was_answered),
 	TEST(a_device_without_an_answer_behind_a_dead_parent_is_parent_down_from_the_same_slot_on),
 	TEST(behind_a_parent_that_is_back_all_are_asked_in_the_same_slot),
+	TEST(up_rtt_and_loss_of_a_device_are_numbered_next_to_its_points),
 	TEST(with_two_parents_both_have_to_be_down),
 	TEST(who_answered_by_the_second_parent_is_behind_both_when_that_goes_down_too),
 	TEST(a_parent_of_which_nothing_is_known_explains_nothing),
