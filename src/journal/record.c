@@ -206,7 +206,6 @@ record_get_text(struct record_cursor *cursor, char *to, size_t size)
 	cursor->at += length;
 }
 
-/* The checksum does not cover the size: a wrong size moves the checked range and fails it. */
 bool
 record_is_known(const struct record *record)
 {
@@ -231,6 +230,7 @@ record_is_known(const struct record *record)
 	}
 }
 
+/* The checksum does not cover the size: a wrong size moves the checked range and fails it. */
 int
 record_parse(const uint8_t *bytes, size_t size, struct record *record, size_t *frame_size)
 {

@@ -7,10 +7,10 @@
  *   u32 size of the body, u32 crc32c over kind..body, u8 kind, u8 version (1), u16 zero,
  *   u64 sequence (grows by one over all segments), body.
  * Head, sequence and checksum stay what they are; a kind or version that the reader does not know
- * is left out and said. A frame whose checksum is wrong, or that ends behind the file's end, ends the segment: it
- * was never committed. Every segment opens with a snapshot (KIND_SNAPSHOT_BEGIN, facts of
- * each room, KIND_SNAPSHOT_END), so older segments are needed only for what the store has
- * not yet written. Only a segment that was begun because the disk refused the former one
+ * is left out and said. A frame whose checksum is wrong, or that ends behind the file's end, ends
+ * the segment: it was never committed. Every segment opens with a snapshot (KIND_SNAPSHOT_BEGIN,
+ * facts of each room, KIND_SNAPSHOT_END), so older segments are needed only for what the store
+ * has not yet written. Only a segment that was begun because the disk refused the former one
  * goes on without a snapshot of its own.
  *
  * Zeros stand ready where frames will be (reserve.h): they follow behind the last frame of a
