@@ -842,6 +842,21 @@ prepare_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	return keep_head(keeper, file, why);
 }
 
+/* Makes the head durable, before the rows. That may take seconds, in which somebody may put another
+ * file in its place: rows in the one that is open would be lost with it. */
+static enum rrd_result
+sync_head(struct keeper *keeper, struct pending_file *file, struct fail *why)
+{
+	enum rrd_result result = RRD_DONE;
+
+	while (result == RRD_DONE && !undo_is_synced(keeper->undo)) {
+		if (undo_sync(keeper->undo, why) == -1)
+			return RRD_LATER;
+		result = prepare_file(keeper, file, why);
+	}
+	return result;
+}
+
 static bool
 is_suspect(const struct keeper *keeper, const struct pending_file *file)
 {
@@ -927,8 +942,8 @@ write_once(struct keeper *keeper, struct pending_file *file, int64_t upto, struc
 		whereabouts_leave_file();
 		return result;
 	}
-	if (result == RRD_DONE && undo_sync(keeper->undo, why) == -1)
-		result = RRD_LATER;
+	if (result == RRD_DONE)
+		result = sync_head(keeper, file, why);
 	if (result == RRD_DONE)
 		upto = before_gap(keeper, file, upto);
 	if (result == RRD_DONE && file->written == upto && file->row_count > 0 &&

@@ -433,6 +433,12 @@ undo_sync(struct undo *undo, struct fail *why)
 	return 0;
 }
 
+bool
+undo_is_synced(const struct undo *undo)
+{
+	return undo->logs[0].fresh.used == 0 && undo->logs[1].fresh.used == 0;
+}
+
 /* ---- checkpoints ---- */
 
 void

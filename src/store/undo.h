@@ -51,6 +51,7 @@ void undo_forget(struct undo *undo, const char *file);
 uint64_t undo_keep(struct undo *undo, const char *file, const struct rrd_head *head,
 	uint64_t kept, struct fail *why);
 int undo_sync(struct undo *undo, struct fail *why); /* nothing to do when nothing is new */
+bool undo_is_synced(const struct undo *undo);
 
 /* A checkpoint is begun: its position is taken, files are going to be synced. */
 void undo_next(struct undo *undo);

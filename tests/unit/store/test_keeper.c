@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../scratch.h"
 #include "base/fail.h"
@@ -1145,6 +1147,45 @@ a_file_that_takes_the_place_of_another_gets_each_value_by_its_name(void)
 	put(b, 2, 21);
 	flush("a.rrd");
 	CHECK(fetch("a.rrd", "a", 2) == 11 && fetch("a.rrd", "b", 2) == 21);
+	CHECK(keeper_finish(keeper) == 0);
+	end();
+}
+
+/* What somebody puts in the place of a file while a sync goes on; NULL: nobody does. */
+static const char *other_file, *its_place;
+
+/* Stands before the library's. */
+int
+fdatasync(int fd)
+{
+	if (other_file != NULL && access(its_place, F_OK) == 0) {
+		CHECK(rename(other_file, its_place) == 0);
+		other_file = NULL;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void
+a_file_that_is_replaced_while_its_head_is_synced_gets_the_rows(void)
+{
+	const char *definition[] = { "DS:b:GAUGE:10:U:U", "DS:a:GAUGE:10:U:U",
+		"RRA:AVERAGE:0.5:1:100" };
+	const struct series *a, *b;
+	char path[400], other[400];
+
+	begin();
+	a = add_series("d/a", "a.rrd", "a", STEP);
+	b = add_series("d/b", "a.rrd", "b", STEP);
+	snprintf(path, sizeof path, "%s/a.rrd", options.rrd_dir);
+	snprintf(other, sizeof other, "%s/other.rrd", options.rrd_dir);
+	CHECK(rrd_create_r(other, STEP / LOOP_S, FIRST * (STEP / LOOP_S), 3, definition) == 0);
+	put(a, 1, 10);
+	put(b, 1, 20);
+	its_place = path;
+	other_file = other;
+	flush("a.rrd");
+	CHECK(other_file == NULL);
+	CHECK(fetch("a.rrd", "a", 1) == 10 && fetch("a.rrd", "b", 1) == 20);
 	CHECK(keeper_finish(keeper) == 0);
 	end();
 }
@@ -2322,6 +2363,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(what_would_make_the_journal_too_large_is_given_up_and_counted),
 	TEST(a_file_that_was_taken_away_is_begun_anew),
 	TEST(a_file_that_takes_the_place_of_another_gets_each_value_by_its_name),
+	TEST(a_file_that_is_replaced_while_its_head_is_synced_gets_the_rows),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(a_store_whose_own_clock_is_wrong_believes_the_pollers),
 	TEST(a_jump_of_ten_years_keeps_the_history_under_another_name),
