@@ -908,6 +908,8 @@ series_open(const char *state_dir, bool writer, struct fail *why)
 	if (!writer)
 		return catalogue;
 	if (cut_torn_end(catalogue, why) == 0) {
+		/* A former writer may have been killed before it synced what stands there. */
+		atomic_store(&catalogue->dirty, true);
 		keep_reserve(catalogue);
 		return catalogue;
 	}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -151,6 +152,36 @@ what_was_never_written_is_as_if_it_had_not_been_entered(void)
 	CHECK_INT(series_last_id(catalogue), 1);
 	CHECK_INT(series_add(catalogue, &c, &why)->id, 2);
 	CHECK(series_sync(catalogue, &why) == 0);
+	series_close(catalogue);
+	finish();
+}
+
+static int syncs;
+
+/* Stands before the library's. */
+int
+fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void
+what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one(void)
+{
+	struct series a = wanted("a/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	CHECK(series_add(catalogue, &a, &why) != NULL);
+	series_close(catalogue); /* as a kill does: nothing is synced */
+	catalogue = series_open(dir, true, &why);
+	CHECK_INT(series_add(catalogue, &a, &why)->id, 1);
+	syncs = 0;
+	/* A record that names it is about to be written. */
+	CHECK(series_sync(catalogue, &why) == 0 && syncs == 1);
+	CHECK(series_sync(catalogue, &why) == 0 && syncs == 1);
 	series_close(catalogue);
 	finish();
 }
@@ -438,6 +469,7 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(a_torn_last_line_is_cut_and_its_number_used_again),
 	TEST(entries_that_the_disk_refuses_have_their_ids_and_wait_until_there_is_room),
 	TEST(what_was_never_written_is_as_if_it_had_not_been_entered),
+	TEST(what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one),
 	TEST(a_reader_takes_up_what_is_written_later),
 	TEST(another_step_for_a_stored_point_is_refused_and_another_unit_is_not),
 	TEST(a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then),
