@@ -26,26 +26,26 @@ struct cell {
 };
 
 /* A column's OID, the contents in BER where they are 9 to 16 octets, as nearly all have: the last
- * eight, and those before. */
+ * eight, and the first eight, some of which may be the same. */
 struct cell_column {
 	uint64_t wire, before;
 };
 
-/* Of a name that is to begin with such contents. Reads 16 octets up to their end. */
+/* Of a name that is to begin with such contents. */
 static inline struct cell_column
 cell_column(const uint8_t *name, size_t size)
 {
 	struct cell_column column;
 
 	memcpy(&column.wire, name + size - 8, 8);
-	memcpy(&column.before, name + size - 16, 8);
+	memcpy(&column.before, name, 8);
 	column.wire = le64toh(column.wire);
-	column.before = le64toh(column.before) >> 8 * (16 - size);
+	column.before = le64toh(column.before);
 	return column;
 }
 
 /* Is it the name of that column's cell of that row? size: of the column's OID; the name's own is
- * known to be what both come to. Reads up to 7 octets before the name. */
+ * known to be what both come to. */
 static inline bool
 cell_is_named(const uint8_t *name, const struct cell_column *column, size_t size,
 	const struct row *row)
@@ -62,49 +62,61 @@ cell_is_named(const uint8_t *name, const struct cell_column *column, size_t size
 static inline bool
 cell_number(uint8_t tag, const uint8_t *value, size_t size, struct cell *cell)
 {
-	uint64_t octets, number;
+	unsigned spare = 64 - 8 * (unsigned)size;
+	bool high = value[0] & 0x80;
+	uint64_t octets;
 	int64_t integer;
 
 	memcpy(&octets, value + size - 8, 8);
-	octets = be64toh(octets);
-	number = octets & UINT64_MAX >> (64 - 8 * size);
-	cell->bits = number;
-	switch (tag) {
-	case TAG_COUNTER64:
+	octets = be64toh(octets) << spare;
+	cell->bits = octets >> spare;
+	/* Counters first, and not by a table of jumps: they are nearly all. */
+	if (tag == TAG_COUNTER64) {
 		cell->type = VALUE_COUNTER64;
-		return !(value[0] & 0x80) || size == 8;
-	case TAG_COUNTER32: cell->type = VALUE_COUNTER32; break;
-	case TAG_UNSIGNED32:
-	case TAG_GAUGE32: cell->type = VALUE_GAUGE; break;
-	case TAG_TICKS: cell->type = VALUE_TICKS; break;
-	case TAG_INTEGER:
-		integer = (int64_t)(octets << (64 - 8 * size)) >> (64 - 8 * size);
+		return !high || size == 8;
+	}
+	if (tag == TAG_COUNTER32) {
+		cell->type = VALUE_COUNTER32;
+	} else if (tag == TAG_GAUGE32 || tag == TAG_UNSIGNED32) {
+		cell->type = VALUE_GAUGE;
+	} else if (tag == TAG_TICKS) {
+		cell->type = VALUE_TICKS;
+	} else {
+		integer = (int64_t)octets >> spare;
 		cell->type = VALUE_INTEGER;
 		cell->bits = (uint64_t)integer;
-		return integer >= INT32_MIN && integer <= INT32_MAX;
-	default: return false;
+		return tag == TAG_INTEGER && integer >= INT32_MIN && integer <= INT32_MAX;
 	}
-	return number <= UINT32_MAX && (!(value[0] & 0x80) || size >= 4);
+	return cell->bits <= UINT32_MAX && (!high || size >= 4);
+}
+
+/* The head of a varbind up to its name, as the four octets are in memory: a SEQUENCE of `size`
+ * octets, an OID. Both sizes are below 0x80. */
+static inline uint32_t
+cell_head(size_t size, size_t name_size)
+{
+	return TAG_SEQUENCE | (uint32_t)size << 8 | TAG_OID << 16 | (uint32_t)name_size << 24;
 }
 
 /* Reads the varbind at p as that column's cell of that row: a number, or the text that the row is
  * known by, which lies in the row then. All lengths take one octet. Returns where the next varbind
- * begins, or NULL: it is something else, or nothing sound. 16 octets can be read before p. */
+ * begins, or NULL: it is something else, or nothing sound. Nothing before p is read. */
 static inline const uint8_t *
 cell_read(const uint8_t *p, const uint8_t *end, const struct cell_column *column,
 	size_t column_size, const struct row *row, struct cell *cell)
 {
 	size_t name_size = column_size + (row->wire >> 56), size;
 	const uint8_t *name = p + 4, *value = name + name_size + 2;
+	uint32_t head;
 
-	if ((size_t)(end - p) < 4 + name_size + 2 ||
-		((p[0] ^ TAG_SEQUENCE) | (p[2] ^ TAG_OID) | (p[3] ^ (uint8_t)name_size)) != 0 ||
-		!cell_is_named(name, column, column_size, row))
+	if ((size_t)(end - p) < 4 + name_size + 2)
 		return NULL;
-	/* 0x80 as a length would begin a longer one; two that are shorter may come to it. */
 	size = value[-1];
-	if (size == 0 || size >= 0x80 || p[1] >= 0x80 || p[1] != name_size + size + 4 ||
-		(size_t)(end - value) < size)
+	memcpy(&head, p, 4);
+	/* 0x80 as a length would begin a longer one; two that are shorter may come to it. */
+	if (size == 0 || name_size + size + 4 >= 0x80 || (size_t)(end - value) < size ||
+		le32toh(head) != cell_head(name_size + size + 4, name_size) ||
+		!cell_is_named(name, column, column_size, row))
 		return NULL;
 	cell->size = 0;
 	if (value[-2] == TAG_OCTETS) {

@@ -46,10 +46,14 @@ put_short_varbind(struct pen *pen, const struct snmp_oid *oid)
 		(size_t)(at - pen->begin) < size + 6 || oid->ids[0] > 2 || oid->ids[1] >= 40)
 		return false;
 	at -= size + 6;
-	/* The arcs in the middle are put twice. */
-	if (!put_eight_arcs(at + 5, oid->ids + 2) ||
-		!put_eight_arcs(at + 4 + size - 8, oid->ids + oid->count - 8))
+	if (!put_eight_arcs(at + 5, oid->ids + 2))
 		return false;
+	/* Of a table's column that leaves two, as a rule. */
+	for (size_t i = 10; i < oid->count; i++) {
+		if (oid->ids[i] >= 0x80)
+			return false;
+		at[3 + i] = (uint8_t)oid->ids[i];
+	}
 	at[0] = TAG_SEQUENCE;
 	at[1] = (uint8_t)(size + 4);
 	at[2] = TAG_OID;

@@ -396,8 +396,7 @@ await_row(const struct row *row)
 		__builtin_prefetch(row->known);
 	if (home == NULL)
 		return;
-	__builtin_prefetch(home->key);
-	__builtin_prefetch(&home->poll, 1);
+	__builtin_prefetch(&home->seen, 1);
 	__builtin_prefetch(home->generations, 1);
 }
 

@@ -26,24 +26,24 @@ struct state;
 enum row_listed { ROW_UNJUDGED, ROW_LISTED, ROW_UNLISTED };
 
 /* What is known of a name, whatever its index is at the moment. What each poll looks at
- * stands together. */
+ * stands together and last; the name itself stands in the row as well. */
 struct row_history {
 	UT_hash_handle hh; /* rows.c's */
 	char key[ROW_KEY + 1]; /* as told to the task */
-	struct counter_mark mark;
-	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
+	int64_t up_at;   /* rows.c's */
 	int64_t type;    /* the number in the column of types, or one of these: */
 #define ROW_TYPE_UNREAD (-1)
 #define ROW_TYPE_NONE (-2) /* it has no cell there */
-	enum row_listed listed; /* the owner's */
 	/* rows.c's */
-	unsigned poll;   /* the last in which a row had this name */
 	int64_t seen;
 	uint64_t place;  /* hash of the index that has the name */
+	unsigned poll;   /* the last in which a row had this name */
 	bool moved;      /* it had another in the last poll */
 	bool shared;     /* other rows had the same text */
 	bool kept;       /* was up; stands in the state */
-	int64_t up_at;
+	uint8_t listed;  /* enum row_listed; the owner's */
+	struct counter_mark mark;
+	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };
 

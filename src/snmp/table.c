@@ -1278,7 +1278,7 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	double limit = octets_limit(table, row);
 	size_t points = table->group->point_count, i = 0;
 
-	values.row = task_row(context->task, row->history->key);
+	values.row = task_row(context->task, row->key);
 	values.since = context->since;
 	judge_mark(table, context, row);
 	while (i < points) {
@@ -1371,7 +1371,7 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 			tell_row(table, context, row);
 			break;
 		case CHOICE_NO:
-			task_row_end(context->task, row->history->key);
+			task_row_end(context->task, row->key);
 			break;
 		case CHOICE_OPEN:
 			break;
