@@ -83,6 +83,7 @@ struct session_more {
 	char engine[V3_ENGINE_TEXT]; /* as told to the owner */
 	struct mux_source *source; /* NULL: nobody asks for its strays */
 	int64_t next_send;         /* with max_rate or gap: no request before */
+	int64_t held;              /* so long they were kept back for that, in all */
 	struct net_addr stranger;  /* who answered instead, told to the log */
 	uint32_t wrong_source;     /* so often */
 };
@@ -585,6 +586,18 @@ pace_of(const struct session *session)
 	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
 
+int64_t
+session_held(const struct session *session)
+{
+	return session->more != NULL ? session->more->held : 0;
+}
+
+const char *
+session_holds(const struct session *session)
+{
+	return session->options->access->gap > pace_of(session) ? "gap" : "max_rate";
+}
+
 /* Its time was over before the first try: by what we make it wait for. */
 static void
 explain_unasked(struct session *session)
@@ -596,8 +609,7 @@ explain_unasked(struct session *session)
 			session->options->access->user.name);
 	else
 		snprintf(session->sessions->text, ANSWER_TEXT,
-			"not asked in time: snmp.%s leaves no room for it",
-			session->options->access->gap > pace_of(session) ? "gap" : "max_rate");
+			"not asked in time: snmp.%s leaves no room for it", session_holds(session));
 }
 
 static void
@@ -767,8 +779,11 @@ send_try(struct session *session)
 	if (session->more != NULL && now < session->more->next_send) {
 		int64_t next = session->more->next_send, last = session->now->request.deadline;
 
+		if (next > last)
+			next = last;
 		session->state = SESSION_PAUSE;
-		loop_timer_at(loop, &session->now->timer, next < last ? next : last);
+		session->more->held += next > now ? next - now : 0;
+		loop_timer_at(loop, &session->now->timer, next);
 		return;
 	}
 	if (v3_of(session) != NULL && !v3_ready(v3_of(session))) {

@@ -128,6 +128,11 @@ struct self_counts;
 void session_watch(struct session *session);
 void session_count(const struct session *session, struct self_counts *counts);
 
+/* So long (ns) requests were kept back since it was opened, because of max_rate or gap. */
+int64_t session_held(const struct session *session);
+/* Which of the two keeps them back longer: its key. */
+const char *session_holds(const struct session *session);
+
 /* It is used soon: fetches what it points to, at each step from 0 on (base/ahead.h). */
 void session_fetch(const struct session *session, unsigned step);
 bool session_busy(const struct session *session);

@@ -107,6 +107,7 @@ struct poll {
 	unsigned answered; /* requests */
 	int64_t deadline;
 	unsigned lost_before; /* question->lost when it began */
+	int64_t held_before;  /* session_held, likewise */
 	struct loop_timer timer;
 };
 
@@ -751,18 +752,33 @@ is_overdue(const struct snmp_work *work)
 	return loop_mono(work->device->snmp->loop) >= work->poll->deadline;
 }
 
-/* The device answers, but so slowly, or so much, that the next poll is near. */
+/* Was most of the poll's time spent on waiting as max_rate or gap wants it? */
+static bool
+is_held_back(const struct snmp_work *work)
+{
+	int64_t held = session_held(&work->device->session) - work->poll->held_before;
+
+	return held > TIME_OF_POLL(task_group(work->task)->interval) / 2;
+}
+
+/* The device answers, but so slowly, or so much, that the next poll is near; or it is asked too
+ * slowly. */
 static void
 give_up_overdue(struct snmp_work *work)
 {
+	bool lost = work->poll->lost_before != work->device->question->lost;
 	char span[32];
 
 	str_time_span(span, sizeof span, task_group(work->task)->interval);
+	if (!lost && is_held_back(work)) {
+		task_error(work->task, "snmp.%s leaves no room to ask for everything within %s: "
+			"give it a longer interval", session_holds(&work->device->session), span);
+		work_finish(work, false, REASON_OVERRUN);
+		return;
+	}
 	task_error(work->task, "asking for everything does not fit into %s: give it a longer interval", span);
 	/* Where nothing was lost on the way, it is the table that does not end. */
-	work_finish(work, false,
-		work->table != NULL && work->poll->lost_before == work->device->question->lost ?
-			REASON_BAD_REPLY : REASON_TIMEOUT);
+	work_finish(work, false, work->table != NULL && !lost ? REASON_BAD_REPLY : REASON_TIMEOUT);
 }
 
 /* The request ended in something that ends the poll as well. */
@@ -1055,6 +1071,7 @@ driver_start(void *arg, bool cautious)
 	work->poll->cautious = cautious;
 	work->poll->probe = cautious || asks_one_by_one(work);
 	work->poll->lost_before = work->device->question->lost;
+	work->poll->held_before = session_held(&work->device->session);
 	work->poll->deadline = context.now + TIME_OF_POLL(context.group->interval);
 	if (work->table != NULL)
 		table_begin(work->table, &context);

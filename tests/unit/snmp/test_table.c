@@ -289,6 +289,24 @@ an_endless_table_is_stopped_before_the_next_poll(void)
 	close_bed();
 }
 
+/* The agent does what it should: a bad-reply would be its fault. The last request goes out just
+ * before the poll's time is over, and is not answered within it. */
+static void
+a_table_that_max_rate_makes_too_slow_is_an_overrun_of_ours(void)
+{
+	open_bed(200, 2);
+	bed.access.max_varbinds = 4;
+	bed.access.max_rate = 1 / 2.999;
+	attach();
+	bed_faults(bed.agent, "delay=40");
+	poll_once();
+	CHECK_INT(bed_requests(bed.agent), 19);
+	CHECK_INT(bed.task->rest, REASON_OVERRUN);
+	CHECK_STR(bed.task->error, "snmp.max_rate leaves no room to ask for everything within "
+		"60s: give it a longer interval");
+	close_bed();
+}
+
 static void
 an_endless_table_makes_up_no_rows(void)
 {
@@ -1297,6 +1315,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_restart_in_the_middle_of_a_walk_is_seen_in_the_same_poll),
 	TEST(oids_that_do_not_increase_stop_the_column_and_what_was_read_stays),
 	TEST(an_endless_table_is_stopped_before_the_next_poll),
+	TEST(a_table_that_max_rate_makes_too_slow_is_an_overrun_of_ours),
 	TEST(an_endless_table_makes_up_no_rows),
 	TEST(an_endless_table_is_stopped_at_its_largest_number_of_rows),
 	TEST(include_and_exclude_choose_rows_by_their_name),
