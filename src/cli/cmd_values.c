@@ -48,8 +48,8 @@ raw_json(const struct latest_row *row, enum point_kind kind)
 {
 	if (!row->known || !row->has_raw)
 		return json_null();
-	/* Only counters go beyond; anything else up there is a negative number. */
-	if (row->raw <= INT64_MAX || kind != POINT_COUNTER)
+	/* Counters have no sign. */
+	if (row->raw <= INT64_MAX || (kind != POINT_COUNTER && !row->beyond))
 		return json_integer((json_int_t)row->raw);
 	return json_real((double)row->raw);
 }

@@ -67,6 +67,7 @@ struct reading {
 	int64_t since;      /* counters: mono ns at which it began to count, as far as is known: a
 	                     * reading before that is another run's, whoever read it; or 0 */
 	bool whole;         /* gauges and states: raw holds the reading (two's complement) */
+	bool beyond;        /* and that is not negative but above INT64_MAX */
 	uint64_t wrap;      /* counters that begin again after so many counts; 0: 2^bits */
 	int64_t received;   /* mono ns of the answer */
 	uint64_t raw;       /* counters: the count; else, where whole, the raw reading before scale */

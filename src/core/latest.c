@@ -31,8 +31,10 @@ struct header {
 	uint64_t config; /* see latest_bases_are_for */
 };
 
-/* BASE_MILLI: the base counts thousandths; RAW_BELOW: and is rounded up from the reading. */
-enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4, HAS_TEXT = 8, BASE_MILLI = 16, RAW_BELOW = 32 };
+/* BASE_MILLI: the base counts thousandths; RAW_BELOW: and is rounded up from the reading.
+ * RAW_BEYOND: the reading is not negative but above INT64_MAX. */
+enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4, HAS_TEXT = 8, BASE_MILLI = 16, RAW_BELOW = 32,
+	RAW_BEYOND = 64 };
 
 /* 48 bits of a time, at no more than every second address; of LATEST_BASE_UNIT for 8.9 years of
  * a machine, see mono_of. */
@@ -346,7 +348,7 @@ static void
 copy_row(struct latest *latest, const struct row *from, struct latest_row *to)
 {
 	*to = (struct latest_row){ .known = from->flags & KNOWN, .reason = from->reason,
-		.has_raw = from->flags & HAS_RAW, .slot = from->slot,
+		.has_raw = from->flags & HAS_RAW, .beyond = from->flags & RAW_BEYOND, .slot = from->slot,
 		.received = received_of(from), .good_at = good_at_of(from),
 		.value = from->reason == REASON_GOOD ? from->as.value : (double)NAN,
 		.raw = raw_of(from) };
@@ -458,7 +460,7 @@ set_raw(struct row *row, const struct sample_item *item)
 {
 	uint64_t raw = row->flags & BASE_MILLI ? row->raw / 1000 : row->raw;
 
-	row->flags &= (uint8_t)~(HAS_RAW | RAW_BELOW);
+	row->flags &= (uint8_t)~(HAS_RAW | RAW_BELOW | RAW_BEYOND);
 	if (item->kind != POINT_COUNTER)
 		row->flags &= (uint8_t)~(HAS_BASE | BASE_MILLI);
 	if (!item->has_raw)
@@ -469,7 +471,7 @@ set_raw(struct row *row, const struct sample_item *item)
 		row->flags |= RAW_BELOW;
 	else if (item->raw != raw)
 		return; /* not told rather than told wrong */
-	row->flags |= HAS_RAW;
+	row->flags |= item->beyond ? HAS_RAW | RAW_BEYOND : HAS_RAW;
 }
 
 /* The usual: a counter whose reading is its base already. False, and nothing done, for others. */
@@ -481,7 +483,7 @@ put_count(struct row *row, const struct sample_item *item, int64_t slot, int64_t
 		!reason_counts_as_good(item->reason))
 		return false;
 	row->as.value = item->value;
-	row->flags = (uint8_t)((row->flags | KNOWN | HAS_RAW) & ~RAW_BELOW);
+	row->flags = (uint8_t)((row->flags | KNOWN | HAS_RAW) & ~(RAW_BELOW | RAW_BEYOND));
 	row->reason = item->reason;
 	row->slot = (uint32_t)slot;
 	time_put(&row->received, received);
@@ -509,8 +511,9 @@ take_sample(void *arg, const struct sample *sample)
 {
 	struct latest *latest = arg;
 	struct row *row = row_at(latest, sample->series->id);
-	struct sample_item item = { sample->value, sample->raw, sample->reason, sample->has_raw,
-		(uint8_t)sample->series->kind };
+	struct sample_item item = { .value = sample->value, .raw = sample->raw,
+		.reason = sample->reason, .has_raw = sample->has_raw, .beyond = sample->beyond,
+		.kind = (uint8_t)sample->series->kind };
 	uint16_t sequence;
 
 	if (row == NULL)
@@ -576,7 +579,7 @@ put_base(struct latest *latest, struct row *row, const struct latest_base *base,
 	uint16_t sequence = begin_row(row);
 
 	row->flags = (uint8_t)((row->flags & ~(HAS_RAW | HAS_BASE | HAS_TEXT | BASE_MILLI |
-		RAW_BELOW)) | (base->known ? HAS_BASE | (base->milli ? BASE_MILLI : 0) : 0));
+		RAW_BELOW | RAW_BEYOND)) | (base->known ? HAS_BASE | (base->milli ? BASE_MILLI : 0) : 0));
 	row->raw = base->count;
 	time_put(&row->of.base_mono, units);
 	if (units > latest->newest)

@@ -92,5 +92,5 @@ sample_of_batch(const struct sample_batch *batch, uint32_t i, struct sample *sam
 
 	*sample = (struct sample){ .series = series_show(batch->catalogue, batch->first + i),
 		.slot = batch->slot, .received = batch->received, .reason = item->reason,
-		.has_raw = item->has_raw, .value = item->value, .raw = item->raw };
+		.has_raw = item->has_raw, .beyond = item->beyond, .value = item->value, .raw = item->raw };
 }

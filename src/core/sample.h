@@ -59,13 +59,14 @@ struct series_catalogue;
 
 /* One slot closed. series is valid during the call, in both: only its id is for keeping. value
  * is what goes into the RRD (a counter's rate); NaN unless reason is REASON_GOOD. raw is the
- * reading itself where has_raw (counters: the count). */
+ * reading itself where has_raw: of counters the count, else in two's complement, or without a sign
+ * where it is `beyond` INT64_MAX. */
 struct sample {
 	const struct series *series;
 	int64_t slot;     /* slot k stands for wall time k x step */
 	int64_t received; /* wall ns when the answer came; of the verdict if there was none */
 	uint8_t reason;
-	bool has_raw;
+	bool has_raw, beyond;
 	double value;
 	uint64_t raw;
 	const char *text; /* text points only, else NULL; valid during the call */
@@ -76,10 +77,10 @@ struct sample {
  * of them. */
 #define SAMPLE_BATCH 64
 struct sample_item {
-	double value; /* these four as in struct sample */
+	double value; /* these five as in struct sample */
 	uint64_t raw;
 	uint8_t reason;
-	bool has_raw;
+	bool has_raw, beyond;
 	uint8_t kind; /* enum point_kind */
 };
 struct sample_batch {

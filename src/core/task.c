@@ -392,6 +392,7 @@ read_item(const struct task *task, const struct reading *reading, const struct l
 	}
 	item->raw = reading->raw;
 	item->has_raw = point->kind == POINT_COUNTER || reading->whole;
+	item->beyond = reading->beyond;
 	if (point->kind == POINT_TEXT)
 		return;
 	if (point->kind == POINT_COUNTER) {
@@ -425,7 +426,7 @@ task_reading(struct task *task, const struct reading *reading)
 	sample = (struct sample){ .series = track_series(poller_of(task), &track),
 		.slot = task->slot, .reason = item.reason, .has_raw = item.has_raw,
 		.received = loop_wall_at(poller_of(task)->parts.loop, reading->received),
-		.value = item.value, .raw = item.raw };
+		.value = item.value, .raw = item.raw, .beyond = item.beyond };
 	if (item.reason == REASON_GOOD && item.kind == POINT_TEXT)
 		sample.text = reading->text;
 	if (poller_of(task)->parts.frozen != NULL)

@@ -333,6 +333,7 @@ read_number(const struct point *point, const struct regs_spec *spec, uint8_t bit
 	}
 	reading->raw = value->raw;
 	reading->whole = true;
+	reading->beyond = spec->type == REGS_U64 && value->raw > INT64_MAX;
 	reading->bits = bits;
 }
 

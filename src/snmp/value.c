@@ -360,6 +360,7 @@ read_number(const struct value *value, struct reading *reading, double *number)
 	case VALUE_TICKS:
 		reading->raw = value->count;
 		reading->whole = true;
+		reading->beyond = value->count > INT64_MAX;
 		*number = (double)value->count;
 		return REASON_GOOD;
 	case VALUE_REAL:

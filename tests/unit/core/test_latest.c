@@ -60,6 +60,26 @@ row_of(struct latest *latest, const struct series *series)
 	return row;
 }
 
+/* -1 and 2^64 - 1 are the same octets. */
+static void
+a_gauge_above_the_largest_signed_number_is_told_from_a_negative_one(void)
+{
+	struct latest *latest = fresh_writer();
+	struct sample sample = { .series = &gauge, .slot = 100, .received = 100 * S,
+		.reason = REASON_GOOD, .has_raw = true, .raw = UINT64_MAX, .value = 0x1p64 };
+	struct latest_row row;
+
+	for (int i = 0; i < 4; i++) {
+		sample.beyond = i % 2 == 0;
+		sample.slot++;
+		tell(latest, &sample);
+		row = row_of(latest, &gauge);
+		CHECK(row.has_raw && row.raw == UINT64_MAX);
+		CHECK_INT(row.beyond, i % 2 == 0);
+	}
+	latest_close(latest);
+}
+
 static void
 a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots(void)
 {
@@ -322,9 +342,9 @@ a_gauge_without_a_whole_reading_has_none(void)
 static void
 what_is_told_together_stands_there_as_if_told_one_by_one(void)
 {
-	struct sample_item items[] = { { 7, 70, REASON_GOOD, true, POINT_COUNTER },
-		{ 1.5, 0, REASON_GOOD, false, POINT_GAUGE },
-		{ (double)NAN, 0, REASON_TIMEOUT, false, POINT_GAUGE } };
+	struct sample_item items[] = { { 7, 70, REASON_GOOD, true, false, POINT_COUNTER },
+		{ 1.5, 0, REASON_GOOD, false, false, POINT_GAUGE },
+		{ (double)NAN, 0, REASON_TIMEOUT, false, false, POINT_GAUGE } };
 	struct sample_batch batch = { .first = counter.id, .count = 3, .slot = 100, .step = S,
 		.received = 100 * S, .items = items };
 	struct latest *latest = fresh_writer();
@@ -357,4 +377,5 @@ RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots)
 	TEST(a_time_of_a_good_sample_outlives_others_and_the_writer),
 	TEST(bases_are_known_after_ten_years_of_a_machine),
 	TEST(a_gauge_without_a_whole_reading_has_none),
+	TEST(a_gauge_above_the_largest_signed_number_is_told_from_a_negative_one),
 	TEST(what_is_told_together_stands_there_as_if_told_one_by_one))

@@ -188,11 +188,11 @@ first_rows(size_t *size)
 static void
 neighbours_stand_in_one_row_whether_they_come_together_or_one_by_one(void)
 {
-	struct sample_item items[] = { { 1.5, 15, REASON_GOOD, true, POINT_COUNTER },
-		{ 2.5, 25, REASON_GOOD, true, POINT_COUNTER },
-		{ (double)NAN, 35, REASON_FIRST, true, POINT_COUNTER },
-		{ (double)NAN, 45, REASON_FIRST, true, POINT_COUNTER },
-		{ 5.5, 0, REASON_GOOD, false, POINT_GAUGE } };
+	struct sample_item items[] = { { 1.5, 15, REASON_GOOD, true, false, POINT_COUNTER },
+		{ 2.5, 25, REASON_GOOD, true, false, POINT_COUNTER },
+		{ (double)NAN, 35, REASON_FIRST, true, false, POINT_COUNTER },
+		{ (double)NAN, 45, REASON_FIRST, true, false, POINT_COUNTER },
+		{ 5.5, 0, REASON_GOOD, false, false, POINT_GAUGE } };
 	struct sample_batch batch = { .first = 5, .count = 5, .slot = 100, .step = LOOP_S,
 		.received = 100 * LOOP_S, .items = items };
 	uint8_t *together, *singly;

@@ -83,6 +83,23 @@ scales_a_gauge_of_any_numeric_type(void)
 }
 
 static void
+a_gauge_beyond_the_largest_signed_number_is_not_negative(void)
+{
+	struct value wide = { .type = VALUE_COUNTER64, .count = UINT64_MAX - 1 };
+	struct value negative = { .type = VALUE_INTEGER, .integer = -2 };
+	struct reading reading;
+
+	CHECK_INT(read_as(&wide, &gauge, &reading), REASON_GOOD);
+	CHECK(reading.whole && reading.beyond && reading.raw == UINT64_MAX - 1);
+	CHECK(reading.number > 0);
+	CHECK_INT(read_as(&negative, &gauge, &reading), REASON_GOOD);
+	CHECK(reading.whole && !reading.beyond && reading.raw == UINT64_MAX - 1);
+	wide.count = INT64_MAX;
+	CHECK_INT(read_as(&wide, &gauge, &reading), REASON_GOOD);
+	CHECK(!reading.beyond && reading.raw == INT64_MAX);
+}
+
+static void
 the_factor_of_an_oid_comes_before_the_scale_of_the_point(void)
 {
 	struct value high_speed = { .type = VALUE_GAUGE, .count = 1000 };
@@ -298,6 +315,7 @@ oids_are_read_and_written_as_text(void)
 RUN_TESTS(TEST(reads_the_number_that_a_text_begins_with),
 	TEST(of_bits_the_first_that_is_set_or_one_of_them_is_the_value),
 	TEST(does_not_make_a_number_of_what_is_none), TEST(scales_a_gauge_of_any_numeric_type),
+	TEST(a_gauge_beyond_the_largest_signed_number_is_not_negative),
 	TEST(the_factor_of_an_oid_comes_before_the_scale_of_the_point),
 	TEST(a_counter_keeps_its_width), TEST(null_and_the_exceptions_are_no_value),
 	TEST(a_text_without_a_number_is_no_gauge),
