@@ -50,10 +50,10 @@
 
 /* How often it is looked whether STATE_DIR has room. */
 #define LOOK_INTERVAL (5 * LOOP_S)
-/* What came and went in a burst, such as the first round of polls, leaves holes in the heap: they
- * are given back so long after the start, then each time after twice as long, up to an hour. */
-#define TRIM_FIRST (4 * LOOP_S)
-#define TRIM_LONGEST (3600 * LOOP_S)
+/* What came and went in a burst, such as the first round of polls, leaves holes in the heap. So
+ * often it is looked whether there is more of them, and if so they are given back. */
+#define TRIM_INTERVAL (4 * LOOP_S)
+#define TRIM_WORTH (512L << 10)
 
 struct main {
 	const struct role_poller *given;
@@ -61,7 +61,7 @@ struct main {
 	struct loop *loop;
 	struct loop_watch *supervisor;
 	struct loop_timer beat, trim;
-	int64_t trim_after;
+	long idle; /* octets, see mem_idle: the least since they were given back */
 	int64_t lag, worst_lag; /* of the loop: since the daemon's own points were read; ever */
 	struct self self;
 	struct series_catalogue *catalogue;
@@ -315,6 +315,13 @@ ask_for_reload(void *arg)
 }
 
 static void
+give_back(struct main *m)
+{
+	mem_trim();
+	m->idle = mem_idle();
+}
+
+static void
 take_over(struct main *m, struct inventory *inventory)
 {
 	frozen_configure(m->frozen, inventory->frozen, inventory->frozen_count);
@@ -325,7 +332,7 @@ take_over(struct main *m, struct inventory *inventory)
 	m->inventory = inventory;
 	if (m->configured)
 		poller_configure(m->poller, inventory_ref(inventory));
-	mem_trim();
+	give_back(m);
 	server_rename(m->server, inventory->poller.name, inventory->poller.run_dir);
 	log_info("reloaded: %zu devices", inventory->device_count);
 	server_reloaded(m->server, NULL);
@@ -427,18 +434,20 @@ begin_polling(bool waited, void *arg)
 	poller_configure(m->poller, inventory_ref(m->inventory));
 	m->configured = true;
 	/* The replay, lists and tables that grew, what reading the configuration left. */
-	mem_trim();
+	give_back(m);
 }
 
 static void
 trim(void *arg)
 {
 	struct main *m = arg;
+	long idle = mem_idle();
 
-	mem_trim();
-	if (m->trim_after < TRIM_LONGEST)
-		m->trim_after *= 2;
-	loop_timer_in(m->loop, &m->trim, m->trim_after);
+	if (idle > m->idle + TRIM_WORTH)
+		give_back(m);
+	else if (idle < m->idle)
+		m->idle = idle;
+	loop_timer_in(m->loop, &m->trim, TRIM_INTERVAL);
 }
 
 static void
@@ -586,9 +595,8 @@ wire(struct main *m)
 	m->supervisor = loop_watch_new(m->loop, m->given->alive_fd, LOOP_READ, hear_supervisor, m);
 	loop_timer_init(&m->beat, beat, m);
 	beat(m);
-	m->trim_after = TRIM_FIRST;
 	loop_timer_init(&m->trim, trim, m);
-	loop_timer_in(m->loop, &m->trim, m->trim_after);
+	loop_timer_in(m->loop, &m->trim, TRIM_INTERVAL);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -61,6 +63,25 @@ void
 mem_trim(void)
 {
 	malloc_trim(0);
+}
+
+long
+mem_idle(void)
+{
+	struct mallinfo2 info = mallinfo2();
+	char text[128];
+	long pages, shared;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd == -1)
+		return 0;
+	got = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	if (sscanf(text, "%*s %ld %ld", &pages, &shared) != 2)
+		return 0;
+	return (pages - shared) * sysconf(_SC_PAGESIZE) - (long)info.uordblks;
 }
 
 char *

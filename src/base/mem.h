@@ -18,6 +18,10 @@ void *mem_copy(const void *from, size_t size);
 void mem_settle(void);
 /* What was freed goes back to the system, as far as whole pages of it are free. */
 void mem_trim(void);
+/* Octets of this process's own memory that no block of a heap takes: what mem_trim may give back,
+ * and on top large blocks as far as they were written, stacks and the like. So only what it grows
+ * by says something. 0 where /proc is not there. */
+long mem_idle(void);
 /* Bounds this process's address space, for children that call what may run away. Nothing
  * with AddressSanitizer, whose shadow alone is larger. */
 void mem_limit(size_t bytes);
