@@ -433,8 +433,10 @@ begin_polling(bool waited, void *arg)
 		poller_missed(m->poller, REASON_CLOCK_STEP);
 	poller_configure(m->poller, inventory_ref(m->inventory));
 	m->configured = true;
-	/* The replay, lists and tables that grew, what reading the configuration left. */
-	give_back(m);
+	/* The replay, lists and tables that grew, what reading the configuration left. Large blocks of
+	 * now go later, so what is idle now is no measure: the first look gives back in any case. */
+	mem_trim();
+	m->idle = 0;
 }
 
 static void
