@@ -91,8 +91,9 @@ struct snmp_device {
 
 /* A poll is to be over before the next one is due. */
 #define TIME_OF_POLL(interval) ((interval) / 10 * 9)
-/* In this part of the interval it leaves it to others when its answers are read. */
-#define PATIENCE(interval) ((interval) / 8)
+/* So long it leaves it to others when its answers are read: a long table must not take twice the
+ * time for that. */
+#define PATIENCE(interval) ((interval) / 8 < LOOP_S ? (interval) / 8 : LOOP_S)
 
 enum work_state { WORK_BEGUN, WORK_QUEUED, WORK_ASKING };
 
