@@ -842,6 +842,9 @@ table_read(const struct table *table, const struct ask *ask, const uint8_t **at,
 			seen[taken + i].answer = (uint32_t)table->answer_count;
 			p = cell_read(p, end, &columns[i].name, columns[i].name_size, row,
 				&seen[taken + i]);
+			/* Who is told after rows_name needs a text of its own. */
+			if (seen[taken + i].type == VALUE_OCTETS && columns[i].role != ROLE_KEY)
+				p = NULL;
 		}
 		if (p == NULL)
 			break;

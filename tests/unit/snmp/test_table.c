@@ -11,6 +11,7 @@
 #include "core/sample.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
+#include "snmp/ber_out.h"
 #include "snmp/oid.h"
 #include "snmp/peers.h"
 #include "snmp/table.h"
@@ -568,6 +569,7 @@ a_noisy_network_yields_right_values_or_none(void)
 
 static struct ask_context context;
 static const struct ask_limit limit = { .varbinds = 50 };
+static size_t at_sight; /* cells */
 
 /* Answers a GETBULK from "COLUMN.INDEX=TEXT" or "=number" lines in order of OIDs. */
 struct line {
@@ -592,6 +594,40 @@ line_after(const struct line *lines, const struct snmp_oid *oid, uint32_t *ids, 
 			return lines;
 	}
 	return NULL;
+}
+
+/* As they stand in a message: texts and whole numbers, up to the first varbind without a value.
+ * What the table takes of them is taken off the answer. */
+static void
+read_at_sight(const struct table *table, const struct ask *ask, struct session_answer *answer)
+{
+	static uint8_t bytes[64 * 1024];
+	uint8_t *end = bytes + sizeof bytes;
+	struct pen pen = { bytes, end };
+	const uint8_t *at;
+	size_t count = 0;
+
+	while (count < answer->count && value_is_there(&answer->varbinds[count].value))
+		count++;
+	for (size_t i = count; i > 0; i--) {
+		const struct varbind *varbind = &answer->varbinds[i - 1];
+		const struct value *value = &varbind->value;
+		const uint8_t *behind = pen.at;
+
+		if (value->type == VALUE_OCTETS) {
+			put_bytes(&pen, value->octets, value->size);
+			put_head(&pen, behind, TAG_OCTETS);
+		} else {
+			put_integer(&pen, (int32_t)value->integer);
+		}
+		put_name(&pen, &(struct snmp_oid){ varbind->ids, varbind->count });
+		put_head(&pen, behind, TAG_SEQUENCE);
+	}
+	CHECK(pen.at != NULL && pen.at > bytes + 16);
+	at = pen.at;
+	answer->known = table_read(table, ask, &at, end);
+	answer->varbinds += answer->known;
+	at_sight += answer->known;
 }
 
 static void
@@ -625,6 +661,7 @@ answer_from(struct table *table, const struct line *lines, const struct ask *ask
 					.integer = line->number };
 			}
 		}
+	read_at_sight(table, ask, &answer);
 	table_feed(table, &context, ask, &answer);
 }
 
@@ -681,6 +718,51 @@ an_empty_cell_costs_only_that_cell(void)
 	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
 	CHECK_NEAR(reading_of("c", "oper").number, 2, 0);
 	CHECK_INT(reading_of("c", "alt").reason, REASON_NO_SUCH_OBJECT);
+	end_lines(table);
+}
+
+static const char *
+text_of(const char *key, const char *point)
+{
+	const struct reading *reading = bed_reading(bed.task, key, point);
+
+	return reading == NULL ? "(not told)" : ((const struct told *)(const void *)reading)->text;
+}
+
+#define LONG_A "GigabitEthernet1/0/1 of press 3"
+#define LONG_B "GigabitEthernet1/0/2 of press 4"
+
+static void
+a_text_that_is_the_name_as_well_is_told_of_a_row_that_gets_another_name(void)
+{
+	static const char *const described[] = { "descr=" IF_TABLE "3 text", NULL };
+	static const struct line polls[][5] = {
+		{ { IF_TABLE "2.1", LONG_A, 0 }, { IF_TABLE "2.2", LONG_B, 0 },
+			{ IF_TABLE "3.1", NULL, 7 }, { IF_TABLE "3.2", NULL, 8 } },
+		{ { IF_TABLE "2.1", LONG_B, 0 }, { IF_TABLE "3.1", LONG_B, 0 } },
+		{ { IF_TABLE "2.1", LONG_B, 0 }, { IF_TABLE "2.2", LONG_B, 0 },
+			{ IF_TABLE "3.1", LONG_B, 0 }, { IF_TABLE "3.2", LONG_B, 0 } } };
+	struct table *table;
+	struct fail why;
+
+	bed.task = calloc(1, sizeof *bed.task);
+	bed.group = bed_group("if", 60 * LOOP_S, described, IF_TABLE "2", NULL);
+	bed.task->group = bed.group;
+	context = (struct ask_context){ .task = bed.task, .group = bed.group, .now = 5,
+		.version = 2 };
+	table = table_new("sw-1", bed.group, NULL, &why);
+	walk_lines(table, polls[0]);
+	at_sight = 0;
+	walk_lines(table, polls[0]);
+	CHECK_INT(at_sight, 4);
+	CHECK_STR(text_of(LONG_B, "descr"), "8");
+	walk_lines(table, polls[1]);
+	walk_lines(table, polls[2]);
+	CHECK_STR(text_of(LONG_B, "descr"), LONG_B);
+	walk_lines(table, polls[2]);
+	CHECK_STR(text_of(LONG_B, "descr"), LONG_B);
+	/* Believed the second time, and so renamed in a poll that was as expected. */
+	CHECK_STR(text_of(LONG_B "#2", "descr"), LONG_B);
 	end_lines(table);
 }
 
@@ -1328,6 +1410,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(varbinds_out_of_order_give_no_row_another_name),
 	TEST(a_noisy_network_yields_right_values_or_none),
 	TEST(an_empty_cell_costs_only_that_cell),
+	TEST(a_text_that_is_the_name_as_well_is_told_of_a_row_that_gets_another_name),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
 	TEST(a_speed_that_ifHighSpeed_rounds_to_nothing_or_tells_in_bits_is_right),
 	TEST(only_speeds_are_taken_for_a_finer_unit_when_they_are_large),
