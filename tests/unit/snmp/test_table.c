@@ -11,7 +11,9 @@
 #include "core/sample.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
+#include "snmp/ber.h"
 #include "snmp/ber_out.h"
+#include "snmp/fast.h"
 #include "snmp/oid.h"
 #include "snmp/peers.h"
 #include "snmp/table.h"
@@ -1257,7 +1259,7 @@ value_of(const struct snmp_oid *column, size_t row)
 
 	if (column->ids[column->count - 1] <= 2)
 		return (struct value){ .type = VALUE_OCTETS, .size = 1,
-			.octets = (const uint8_t *)names + row };
+			.octets = (const uint8_t *)names + (row < 16 ? row : 16) };
 	return (struct value){ .type = VALUE_COUNTER64, .count = row * 1000 + column->count };
 }
 
@@ -1311,6 +1313,7 @@ check_same_told(const struct task *one, const struct task *other)
 		CHECK_INT(x->reason, y->reason);
 		CHECK_INT(x->raw, y->raw);
 		CHECK_INT(x->bits, y->bits);
+		CHECK_INT(x->received, y->received);
 		CHECK_INT(x->discontinuity, y->discontinuity);
 	}
 }
@@ -1382,6 +1385,158 @@ a_table_says_the_same_read_by_names_and_by_arcs(void)
 	free(tasks[1]);
 }
 
+/* ---- at sight, and octet by octet ---- */
+
+/* An answer as octets, as answer_twice has it, some of them changed once in `honest` times; behind
+ * the last row is mostly the end. */
+static struct ber_peek
+octets_of(struct twice *twice, uint64_t *seed, unsigned honest)
+{
+	static uint8_t bytes[64 * 1024];
+	struct pen pen = { bytes, bytes + sizeof bytes };
+	size_t size;
+
+	for (size_t i = twice->count; i > 0; i--) {
+		struct varbind *varbind = &twice->arcs[i - 1];
+		const uint8_t *end = pen.at;
+		static const uint8_t tags[] = { [VALUE_NULL] = TAG_NULL,
+			[VALUE_NO_SUCH_OBJECT] = TAG_NO_SUCH_OBJECT,
+			[VALUE_NO_SUCH_INSTANCE] = TAG_NO_SUCH_INSTANCE,
+			[VALUE_END_OF_VIEW] = TAG_END_OF_VIEW };
+
+		if (varbind->count <= 10 && throw(seed, honest) != 0)
+			varbind->value.type = VALUE_END_OF_VIEW;
+		if (varbind->value.type == VALUE_OCTETS) {
+			put_bytes(&pen, varbind->value.octets, varbind->value.size);
+			put_head(&pen, end, TAG_OCTETS);
+		} else if (varbind->value.type == VALUE_COUNTER64) {
+			put_integer(&pen, (int32_t)varbind->value.count);
+			*pen.at = throw(seed, honest) == 0 ? TAG_COUNTER32 : TAG_COUNTER64;
+		} else {
+			put_head(&pen, end, tags[varbind->value.type]);
+		}
+		put_name(&pen, &(struct snmp_oid){ varbind->ids, varbind->count });
+		put_head(&pen, end, TAG_SEQUENCE);
+	}
+	CHECK(pen.at > bytes + 16);
+	size = (size_t)(bytes + sizeof bytes - pen.at);
+	for (unsigned n = throw(seed, honest) == 0 ? 1 + throw(seed, 3) : 0; n > 0; n--)
+		pen.at[throw(seed, (unsigned)size)] ^= (uint8_t)(1u << throw(seed, 8));
+	return (struct ber_peek){ .list = pen.at, .list_size = size };
+}
+
+static struct seeing {
+	struct table *table;
+	const struct ask *ask;
+} seeing;
+
+static size_t
+see(const uint8_t **at, const uint8_t *end, void *arg)
+{
+	(void)arg;
+	return table_read(seeing.table, seeing.ask, at, end);
+}
+
+/* False: refused, as by both. */
+static bool
+feed_octets(struct table *tables[2], struct task *tasks[2], const struct ask *asks,
+	const struct ber_peek *peek)
+{
+	static struct fast_room rooms[2];
+	static int64_t received;
+	struct session_request request = { .names = true, .read = see };
+	struct session_answer answer = { .reason = REASON_GOOD, .text = "",
+		.received = ++received };
+	size_t count = 0, other = 0;
+	int said;
+
+	seeing = (struct seeing){ tables[1], &asks[1] };
+	said = fast_read_names(peek, &rooms[0], 0, &count);
+	CHECK_INT(fast_read_answer(peek, &rooms[1], &request, &other), said);
+	if (said == -1)
+		return false;
+	CHECK_INT(count, other);
+	answer.count = count;
+	for (int t = 0; t < 2; t++) {
+		answer.varbinds = rooms[t].varbinds;
+		answer.known = t == 0 ? 0 : rooms[1].known;
+		context.task = tasks[t];
+		table_feed(tables[t], &context, &asks[t], &answer);
+	}
+	at_sight += answer.known;
+	return true;
+}
+
+static void
+poll_seeing(struct table *tables[2], struct task *tasks[2], uint64_t *seed, unsigned honest)
+{
+	static struct twice twice;
+	static struct ask asks[2];
+
+	for (int t = 0; t < 2; t++) {
+		bed_task_begin(tasks[t]);
+		context.task = tasks[t];
+		table_begin(tables[t], &context);
+	}
+	for (int requests = 0; requests < 40; requests++) {
+		struct ask_limit few = { .varbinds = (uint16_t)(3 + throw(seed, 47)) };
+		bool more = table_next(tables[0], &context, &few, &asks[0]);
+		struct ber_peek peek;
+
+		CHECK(table_next(tables[1], &context, &few, &asks[1]) == more);
+		if (!more)
+			break;
+		check_same_question(&asks[0], &asks[1]);
+		do {
+			answer_twice(&twice, &asks[0], seed, honest);
+			peek = octets_of(&twice, seed, honest);
+		} while (!feed_octets(tables, tasks, asks, &peek));
+	}
+	for (int t = 0; t < 2; t++) {
+		context.task = tasks[t];
+		tasks[t]->rest = table_end(tables[t], &context, true);
+	}
+	check_same_told(tasks[0], tasks[1]);
+	for (size_t i = 0; i < tasks[0]->told_count; i++)
+		CHECK_STR(tasks[0]->told[i].text, tasks[1]->told[i].text);
+}
+
+static void
+a_table_says_the_same_read_at_sight_and_octet_by_octet(void)
+{
+	static const char *const counted[] = { "in=" IF_TABLE "3 counter B/s",
+		"descr=" IF_TABLE "1 text", "errors=" IF_TABLE "14 counter",
+		"oper=" IF_TABLE "8 state", NULL };
+	struct group *group = bed_group("if", 60 * LOOP_S, counted, IF_TABLE "2", NULL);
+	struct task *tasks[2] = { calloc(1, sizeof *tasks[0]), calloc(1, sizeof *tasks[1]) };
+	const char *given = getenv("PW_FUZZ_SEED");
+	uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 815;
+
+	at_sight = 0;
+	for (unsigned trial = 0; trial < 300; trial++) {
+		struct table *tables[2];
+		struct fail why;
+
+		group->point_count = trial % 2 == 0 ? 4 : 1;
+		for (int t = 0; t < 2; t++) {
+			tasks[t]->group = group;
+			tasks[t]->row_count = 0;
+			tables[t] = table_new("sw-1", group, NULL, &why);
+		}
+		for (unsigned poll = 0; poll < 6; poll++) {
+			context = (struct ask_context){ .group = group, .now = 5 + poll, .version = 2 };
+			poll_seeing(tables, tasks, &seed, 20u << trial % 8);
+		}
+		table_free(tables[0]);
+		table_free(tables[1]);
+	}
+	CHECK(at_sight > 500);
+	group->point_count = 4;
+	bed_group_free(group);
+	free(tasks[0]);
+	free(tasks[1]);
+}
+
 RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_connection_without_a_state_takes_no_other_ones_place),
 	TEST(places_by_ipv6_are_found_beside_those_by_ipv4),
@@ -1419,4 +1574,5 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
 	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
+	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
 	TEST(the_length_of_answers_that_come_through_outlives_the_process))
