@@ -526,12 +526,64 @@ take_sample(void *arg, const struct sample *sample)
 	end_row(row, sequence);
 }
 
+/* Of neighbours the first; NULL: the file does not reach so far. */
+static inline struct row *
+rows_at(struct latest *latest, uint32_t first, uint32_t count)
+{
+	if (count == 0 || row_at(latest, first + count - 1) == NULL)
+		return NULL;
+	return row_at(latest, first);
+}
+
+/* Of a counter its base as well: its row is written once, and as a whole. */
+static inline void
+put_counter(struct row *row, const struct sample_item *item, int64_t slot, int64_t received,
+	int64_t mono)
+{
+	if (reason_counts_as_good(item->reason))
+		row->as.value = item->value;
+	else
+		row->as.good_at = good_at_of(row);
+	row->raw = item->raw;
+	row->flags = KNOWN | HAS_RAW | HAS_BASE;
+	row->reason = item->reason;
+	row->slot = (uint32_t)slot;
+	time_put(&row->received, received);
+	time_put(&row->of.base_mono, mono);
+}
+
+static void
+take_bases(struct latest *latest, const struct sample_batch *batch, int64_t received)
+{
+	const struct sample_item *item = batch->items, *end = item + batch->count;
+	struct row *row = rows_at(latest, batch->first, batch->count);
+	int64_t mono = units_of(&latest->mono, batch->mono, LATEST_BASE_UNIT);
+
+	if (row == NULL)
+		return;
+	if (mono > latest->newest)
+		latest->newest = mono;
+	for (; item < end; item++, row++) {
+		uint16_t sequence = begin_row(row);
+
+		if (item->kind == POINT_COUNTER)
+			put_counter(row, item, batch->slot, received, mono);
+		else
+			put_sample(row, item, batch->slot, received);
+		end_row(row, sequence);
+	}
+}
+
 static void
 take_batch(void *arg, const struct sample_batch *batch)
 {
 	struct latest *latest = arg;
 	int64_t received = units_of(&latest->wall, batch->received, WALL_UNIT);
 
+	if (batch->bases) {
+		take_bases(latest, batch, received);
+		return;
+	}
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct row *row = row_at(latest, batch->first + i);
 		uint16_t sequence;
@@ -598,6 +650,28 @@ latest_expect(const struct latest *latest, uint32_t first, uint32_t count)
 		return;
 	for (from -= from % line; from < end; from += line)
 		__builtin_prefetch(latest->rows.bytes + from, 1);
+}
+
+uint64_t
+latest_bases_alike(struct latest *latest, uint32_t first, uint32_t count, uint64_t *counts,
+	int64_t *mono)
+{
+	const struct row *row = rows_at(latest, first, count), *one = NULL;
+	uint64_t alike = 0;
+	int64_t units = 0;
+
+	for (uint32_t i = 0; i < count && row != NULL; i++, row++) {
+		if ((row->flags & (HAS_BASE | BASE_MILLI)) != HAS_BASE)
+			continue;
+		if (one == NULL)
+			units = time_get(&(one = row)->of.base_mono);
+		else if (time_get(&row->of.base_mono) != units)
+			continue;
+		counts[i] = row->raw;
+		alike |= UINT64_C(1) << i;
+	}
+	*mono = one == NULL ? 0 : mono_of(latest, one);
+	return alike;
 }
 
 bool

@@ -63,6 +63,11 @@ bool latest_base_swap(struct latest *latest, uint32_t id, struct latest_base *no
  * what is told of the others is known where there was one. */
 void latest_bases_swap(struct latest *latest, uint32_t first, uint32_t count,
 	struct latest_base *bases, int64_t *mono);
+/* The bases of neighbours, at most 64, where they are what they nearly always are: whole, and all
+ * of one time, *mono. A bit for each such one, from the lowest on; counts has them at the same
+ * places, and elsewhere means nothing. A sample_batch with `bases` replaces them. */
+uint64_t latest_bases_alike(struct latest *latest, uint32_t first, uint32_t count,
+	uint64_t *counts, int64_t *mono);
 bool latest_base_get(const struct latest *latest, uint32_t id, struct latest_base *base);
 void latest_base_set(struct latest *latest, uint32_t id, const struct latest_base *base);
 void latest_base_drop(struct latest *latest, uint32_t id); /* its next rate has none to count from */

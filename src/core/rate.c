@@ -40,7 +40,7 @@ may_have_gone_round(const struct rate_step *step, double seconds)
 uint8_t
 rate_of(const struct rate_step *step, double *rate)
 {
-	double seconds = (double)(step->at - step->former_at) / 1e9;
+	double seconds = rate_seconds(step->at - step->former_at);
 	double delta;
 
 	*rate = (double)NAN;
@@ -51,7 +51,7 @@ rate_of(const struct rate_step *step, double *rate)
 	if (may_have_gone_round(step, seconds))
 		return REASON_DISCONTINUITY;
 	if (step->raw >= step->former) {
-		*rate = rate_over(step->raw - step->former, step->at - step->former_at);
+		*rate = rate_over(step->raw - step->former, seconds);
 		return REASON_GOOD;
 	}
 	if (!wrapped(step, seconds, &delta))

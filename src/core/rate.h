@@ -20,11 +20,26 @@ struct rate_step {
 	int64_t step;       /* ns; a former reading older than ten steps is no base any more */
 };
 
-/* For so many counts in so many ns. */
 static inline double
-rate_over(uint64_t counts, int64_t passed)
+rate_seconds(int64_t passed) /* ns */
 {
-	return (double)counts / ((double)passed / 1e9);
+	return (double)passed / 1e9;
+}
+/* For so many counts in that time. */
+static inline double
+rate_over(uint64_t counts, double seconds)
+{
+	return (double)counts / seconds;
+}
+/* So much more in so long: nearly always that is all, and then rate_over says what rate_of would.
+ * Where there is a former reading, and the device says nothing of a restart. */
+static inline bool
+rate_is_plain(uint64_t former, uint64_t raw, int64_t passed, uint8_t bits, double max_rate,
+	int64_t step)
+{
+	/* For the last two see rate.c: a narrow counter may have gone round unseen. */
+	return raw >= former && passed > 0 && passed <= 10 * step &&
+		(bits == 64 || max_rate == 0 || passed <= step + step / 4);
 }
 /* REASON_GOOD and *rate (raw units per second), REASON_FIRST or REASON_DISCONTINUITY.
  * 64-bit counters never wrap (RFC 2863 3.1.6: they cannot within the life of a device). */

@@ -88,6 +88,11 @@ struct sample_batch {
 	uint32_t first, count;              /* id of items[0], how many */
 	int64_t slot, step, received;       /* step: ns */
 	bool good;                          /* every one counts as good */
+	bool plain;                         /* and is REASON_GOOD, with value and raw */
+	/* Of each counter the raw, read at mono ns `mono`, is the base of its next rate from now
+	 * on. For latest, which keeps both in one row. */
+	bool bases;
+	int64_t mono;
 	const struct sample_item *items;
 };
 /* One of them by itself; its series is lent, as everywhere. */

@@ -164,6 +164,7 @@ static void
 start_row(struct task *task, struct row *row)
 {
 	start_tracks(task, &row->tracks, row->key);
+	task->rows->closed = 0;
 	row->ended = false;
 	row->gone_since = 0;
 }
@@ -233,6 +234,24 @@ task_make_row(struct task *task, const char *key)
 	return row;
 }
 
+/* Each row is memory of its own, and there are thousands of devices: the row after the next one is
+ * fetched, and by then the newest values of the next one, whose row has come. */
+static inline void
+fetch_rows_behind(const struct task *task, uint32_t number)
+{
+	const struct rows *rows = task->rows;
+
+	if (number + 2 < rows->count)
+		ahead_fetch(rows->list[number + 2], sizeof(struct row) + 1);
+	if (number + 1 < rows->count) {
+		const struct tracks *tracks = &rows->list[number + 1]->tracks;
+
+		if (tracks->list == NULL)
+			latest_expect(poller_of(task)->parts.latest, tracks->id,
+				(uint32_t)task->group->point_count);
+	}
+}
+
 uint32_t
 task_row(struct task *task, const char *key)
 {
@@ -248,6 +267,7 @@ task_row(struct task *task, const char *key)
 		row = task_make_row(task, clean);
 	}
 	task->rows->next = row->number + 1;
+	fetch_rows_behind(task, row->number);
 	if (row->ended)
 		start_row(task, row);
 	row->seen = task->slot;
@@ -349,11 +369,10 @@ count_rate(const struct task *task, const struct reading *reading, const struct 
 {
 	int64_t passed = mono - former->mono;
 
-	/* What rate_of says of it, which knows all the rest. */
-	if (former->known && reading->raw >= former->count && passed > 0 &&
-		passed <= 10 * task->group->interval && reading->bits == 64 &&
-		!reading->discontinuity && former->mono >= reading->since && reading->milli == 0) {
-		*rate = rate_over(reading->raw - former->count, passed);
+	if (former->known && !reading->discontinuity && former->mono >= reading->since &&
+		reading->milli == 0 && rate_is_plain(former->count, reading->raw, passed,
+			reading->bits, reading->max_rate, task->group->interval)) {
+		*rate = rate_over(reading->raw - former->count, rate_seconds(passed));
 		return REASON_GOOD;
 	}
 	return any_rate(task, reading, former, mono, rate);
@@ -407,6 +426,12 @@ read_item(const struct task *task, const struct reading *reading, const struct l
 	if (item->reason != REASON_GOOD)
 		item->value = (double)NAN;
 }
+
+/* From the last poll of some counters to this one, in ns of mono. */
+struct span {
+	int64_t from, passed, step;
+	double seconds;
+};
 
 void
 task_reading(struct task *task, const struct reading *reading)
@@ -466,32 +491,92 @@ judge_batch(struct frozen *frozen, struct sample_batch *batch, struct sample_ite
 		items[i].reason = sample.reason;
 		items[i].value = sample.value;
 		batch->good &= reason_counts_as_good(sample.reason);
+		batch->plain &= sample.reason == REASON_GOOD;
+	}
+}
+
+/* What read_item makes of it, where that is a value. former: NULL where no base is known that came
+ * so long ago, and is whole. */
+static inline bool
+read_plain(const struct point *point, const struct reading *reading, const uint64_t *former,
+	const struct span *span, struct sample_item *item)
+{
+	double value = reading->number;
+
+	if (reading->reason != REASON_GOOD)
+		return false;
+	if (point->kind == POINT_COUNTER) {
+		if (former == NULL || reading->discontinuity || reading->milli > 0 ||
+			span->from < reading->since || !rate_is_plain(*former, reading->raw,
+				span->passed, reading->bits, reading->max_rate, span->step))
+			return false;
+		value = rate_over(reading->raw - *former, span->seconds) * point->scale;
+	}
+	*item = (struct sample_item){ .value = value, .raw = reading->raw,
+		.has_raw = point->kind == POINT_COUNTER || reading->whole,
+		.beyond = reading->beyond, .kind = (uint8_t)point->kind };
+	return isfinite(value);
+}
+
+/* Nearly always all of them went on since the last poll, and then what they have in common is
+ * looked at once. False, and nothing done, where one is anything else. */
+static bool
+read_alike(const struct task *task, const struct reading *readings, uint32_t count,
+	struct sample_batch *batch, struct sample_item *items)
+{
+	const struct point *points = &task->group->points[readings[0].point];
+	struct span span = { .step = task->group->interval };
+	uint64_t former[SAMPLE_BATCH], known;
+
+	batch->mono = readings[0].received - readings[0].received % LATEST_BASE_UNIT;
+	known = latest_bases_alike(poller_of(task)->parts.latest, batch->first, count, former,
+		&span.from);
+	span.passed = batch->mono - span.from;
+	span.seconds = rate_seconds(span.passed);
+	batch->plain = true;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!read_plain(&points[i], &readings[i], known >> i & 1 ? &former[i] : NULL,
+			&span, &items[i]))
+			return false;
+		batch->plain &= items[i].has_raw;
+	}
+	batch->good = batch->bases = true;
+	return true;
+}
+
+static void
+read_together(const struct task *task, const struct reading *readings, uint32_t count,
+	struct sample_batch *batch, struct sample_item *items)
+{
+	struct latest_base bases[SAMPLE_BATCH];
+	int64_t mono = readings[0].received;
+
+	batch->plain = false;
+	for (uint32_t i = 0; i < count; i++) {
+		bases[i] = base_of(&readings[i]);
+		bases[i].known = is_count(task, &readings[i]);
+	}
+	latest_bases_swap(poller_of(task)->parts.latest, batch->first, count, bases, &mono);
+	batch->good = true;
+	for (uint32_t i = 0; i < count; i++) {
+		read_item(task, &readings[i], &bases[i], mono, &items[i]);
+		batch->good &= reason_counts_as_good(items[i].reason);
 	}
 }
 
 static void
 tell_together(struct task *task, struct tracks *tracks, const struct reading *readings,
-	size_t count)
+	uint32_t count)
 {
 	struct poller *poller = poller_of(task);
 	struct sample_item items[SAMPLE_BATCH];
-	struct latest_base bases[SAMPLE_BATCH];
-	int64_t mono = readings[0].received;
 	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
-		.first = tracks->id + readings[0].point, .count = (uint32_t)count,
-		.slot = task->slot, .step = task->group->interval, .good = true, .items = items,
+		.first = tracks->id + readings[0].point, .count = count,
+		.slot = task->slot, .step = task->group->interval, .items = items,
 		.received = loop_wall_at(poller->parts.loop, readings[0].received) };
 
-	latest_expect(poller->parts.latest, batch.first, batch.count);
-	for (uint32_t i = 0; i < count; i++) {
-		bases[i] = base_of(&readings[i]);
-		bases[i].known = is_count(task, &readings[i]);
-	}
-	latest_bases_swap(poller->parts.latest, batch.first, batch.count, bases, &mono);
-	for (uint32_t i = 0; i < count; i++) {
-		read_item(task, &readings[i], &bases[i], mono, &items[i]);
-		batch.good &= reason_counts_as_good(items[i].reason);
-	}
+	if (!read_alike(task, readings, count, &batch, items))
+		read_together(task, readings, count, &batch, items);
 	judge_batch(poller->parts.frozen, &batch, items);
 	poller->counters.samples += count;
 	feed_batch(poller->parts.feed, &batch);
@@ -510,7 +595,7 @@ task_readings(struct task *task, const struct reading *readings, size_t count)
 
 		if (some > 1 && task->busy &&
 			tracks_wait(tracks, readings->point, some, task->slot)) {
-			tell_together(task, tracks, readings, some);
+			tell_together(task, tracks, readings, (uint32_t)some);
 			readings += some;
 		} else {
 			task_reading(task, readings++);
@@ -651,9 +736,13 @@ close_until(struct task *task, int64_t end, uint8_t reason)
 		close_tracks_until(task, &task->scalars, end, reason);
 		return;
 	}
+	/* Nearly always: the last poll has closed them all. */
+	if (task->rows->closed >= end)
+		return;
 	for (uint32_t i = 0; i < task->rows->count; i++)
 		if (!task->rows->list[i]->ended)
 			close_tracks_until(task, &task->rows->list[i]->tracks, end, reason);
+	task->rows->closed = (uint32_t)end;
 }
 
 static void
@@ -705,6 +794,7 @@ close_unread(struct task *task, uint8_t rest, int64_t wall)
 	}
 	for (uint32_t i = 0; i < task->rows->count; i++)
 		close_unread_row(task, task->rows->list[i], rest, wall);
+	task->rows->closed = task->slot + 1;
 }
 
 static uint8_t

@@ -27,6 +27,8 @@ struct row {
 struct rows {
 	uint32_t count, room;
 	uint32_t next;               /* which one is probably told next */
+	uint32_t closed;             /* slots before this one are closed, of all that have not ended;
+	                              * 0: not known */
 	uint32_t key_room;           /* 2^n, or 0 */
 	uint32_t *by_key;            /* number + 1, 0: free; open addressing */
 	struct row *list[];

@@ -1164,11 +1164,25 @@ alike(const struct sample_item *items, uint32_t count, uint8_t reason, uint8_t f
 	return some;
 }
 
+static uint32_t
+like_row(const struct open_frame *open, const struct sample_item *items, uint32_t count, bool plain)
+{
+	if (plain && open->row.reason == REASON_GOOD &&
+		open->row.flags == (RECORD_HAS_VALUE | RECORD_HAS_RAW))
+		return count;
+	return alike(items, count, open->row.reason, open->row.flags);
+}
+
 static void
 put_numbers(uint8_t *to, const struct sample_item *items, uint32_t count, uint8_t flags)
 {
 	const struct sample_item *end = items + count;
 
+	if (flags == (RECORD_HAS_VALUE | RECORD_HAS_RAW)) {
+		for (; items < end; items++)
+			to = store_u64(store_f64(to, items->value), items->raw);
+		return;
+	}
 	for (; items < end; items++) {
 		if (flags & RECORD_HAS_VALUE)
 			to = store_f64(to, items->value);
@@ -1177,22 +1191,22 @@ put_numbers(uint8_t *to, const struct sample_item *items, uint32_t count, uint8_
 	}
 }
 
-/* At most SAMPLE_BATCH. */
+/* At most SAMPLE_BATCH. plain: all of them may stand in one row, with values and raws. */
 static void
 put_items(struct writer *writer, uint32_t series, const struct sample_item *items, uint32_t count,
-	int32_t offset)
+	int32_t offset, bool plain)
 {
 	struct open_frame *open = &writer->samples;
 
 	open->count += count;
 	while (count > 0) {
 		uint32_t some = row_takes(open, series, offset) ?
-			alike(items, count, open->row.reason, open->row.flags) : 0;
+			like_row(open, items, count, plain) : 0;
 		size_t size;
 
 		if (some == 0) {
 			begin_row(writer, series, items, offset);
-			some = alike(items, count, open->row.reason, open->row.flags);
+			some = like_row(open, items, count, plain);
 		}
 		size = some * sizeof(uint64_t) * ((open->row.flags & RECORD_HAS_VALUE ? 1u : 0u) +
 			(open->row.flags & RECORD_HAS_RAW ? 1u : 0u));
@@ -1228,7 +1242,7 @@ writer_sample(struct writer *writer, const struct sample *sample)
 		return 0;
 	}
 	offset = frame_for(writer, sample->slot, sample->series->step, sample->received);
-	put_items(writer, sample->series->id, &item, 1, offset);
+	put_items(writer, sample->series->id, &item, 1, offset, false);
 	return writer->front->last;
 }
 
@@ -1247,7 +1261,7 @@ writer_batch(struct writer *writer, const struct sample_batch *batch)
 		return last;
 	}
 	offset = frame_for(writer, batch->slot, batch->step, batch->received);
-	put_items(writer, batch->first, batch->items, batch->count, offset);
+	put_items(writer, batch->first, batch->items, batch->count, offset, batch->plain);
 	return writer->front->last;
 }
 

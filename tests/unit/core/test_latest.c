@@ -365,6 +365,40 @@ what_is_told_together_stands_there_as_if_told_one_by_one(void)
 	scratch_remove();
 }
 
+static void
+bases_of_one_time_are_told_and_replaced_together_with_what_is_told(void)
+{
+	struct sample_item items[] = { { 5, 75, REASON_GOOD, true, false, POINT_COUNTER },
+		{ 1.5, 15, REASON_GOOD, true, false, POINT_GAUGE },
+		{ (double)NAN, 80, REASON_FROZEN, true, false, POINT_COUNTER } };
+	struct sample_batch batch = { .first = 20, .count = 3, .slot = 100, .step = S,
+		.received = 100 * S, .items = items, .bases = true, .mono = 101 * S + 700 };
+	struct latest *latest = fresh_writer();
+	struct feed_listener listener = latest_listener(latest);
+	struct latest_base older = { true, false, 60, 99 * S }, base = { true, false, 70, 100 * S };
+	struct latest_row row;
+	uint64_t counts[3];
+	int64_t mono;
+
+	CHECK(latest_bases_alike(latest, 20, 3, counts, &mono) == 0);
+	latest_base_set(latest, 20, &base);
+	latest_base_set(latest, 22, &older);
+	CHECK(latest_bases_alike(latest, 20, 3, counts, &mono) == 1);
+	CHECK(mono == 100 * S && counts[0] == 70);
+	base.milli = true;
+	latest_base_set(latest, 20, &base);
+	CHECK(latest_bases_alike(latest, 20, 3, counts, &mono) == 4);
+	CHECK(mono == 99 * S && counts[2] == 60);
+	listener.batch(listener.arg, &batch);
+	CHECK(latest_bases_alike(latest, 20, 3, counts, &mono) == 5);
+	CHECK(mono == 101 * S && counts[0] == 75 && counts[2] == 80);
+	CHECK(latest_read(latest, 20, &row) && row.value == 5 && row.has_raw && row.raw == 75);
+	CHECK(latest_read(latest, 21, &row) && row.value == 1.5 && row.has_raw && row.raw == 15);
+	CHECK(latest_read(latest, 22, &row) && row.reason == REASON_FROZEN && row.raw == 80);
+	latest_close(latest);
+	scratch_remove();
+}
+
 RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots),
 	TEST(a_new_base_gives_the_former_one_back),
 	TEST(neighbours_change_their_bases_together_but_those_that_have_none_now),
@@ -378,4 +412,5 @@ RUN_TESTS(TEST(a_counter_shows_its_reading_and_keeps_it_as_base_over_lost_slots)
 	TEST(bases_are_known_after_ten_years_of_a_machine),
 	TEST(a_gauge_without_a_whole_reading_has_none),
 	TEST(a_gauge_above_the_largest_signed_number_is_told_from_a_negative_one),
-	TEST(what_is_told_together_stands_there_as_if_told_one_by_one))
+	TEST(what_is_told_together_stands_there_as_if_told_one_by_one),
+	TEST(bases_of_one_time_are_told_and_replaced_together_with_what_is_told))

@@ -148,6 +148,33 @@ no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between(void)
 	}
 }
 
+static void
+where_it_is_plainly_so_much_more_the_rate_is_that(void)
+{
+	const int64_t step = 60 * S;
+	unsigned seed = 4712, plain = 0;
+
+	print_message("seed %u\n", seed);
+	srand(seed);
+	for (int i = 0; i < 200000; i++) {
+		struct rate_step next = { .known = true, .former_at = 5 * S, .step = step,
+			.bits = (uint8_t)(16 << rand() % 3), .wrap = rand() % 4 ? 0 : 100000000,
+			.former = (uint64_t)rand() << rand() % 33, .max_rate = rand() % 3 * 1e8 };
+		double rate;
+
+		next.raw = next.former + (uint64_t)rand() - RAND_MAX / 8;
+		next.at = next.former_at + step * (rand() % 1200 - 20) / 100 + rand() % 3 - 1;
+		if (!rate_is_plain(next.former, next.raw, next.at - next.former_at, next.bits,
+			next.max_rate, step))
+			continue;
+		plain++;
+		CHECK_INT(rate_of(&next, &rate), REASON_GOOD);
+		CHECK(rate == rate_over(next.raw - next.former,
+			rate_seconds(next.at - next.former_at)));
+	}
+	CHECK(plain > 50000);
+}
+
 RUN_TESTS(TEST(the_rate_is_the_difference_over_the_time_between_the_answers),
 	TEST(a_64_bit_counter_that_went_back_was_reset),
 	TEST(a_32_bit_counter_wraps_only_at_a_possible_rate),
@@ -156,4 +183,5 @@ RUN_TESTS(TEST(the_rate_is_the_difference_over_the_time_between_the_answers),
 	TEST(over_a_gap_a_narrow_counter_may_have_gone_round_unseen),
 	TEST(the_first_reading_and_one_after_a_long_gap_have_no_rate),
 	TEST(what_the_device_calls_a_discontinuity_is_one),
-	TEST(no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between))
+	TEST(no_counter_of_any_width_ever_shows_a_spike_with_resets_in_between),
+	TEST(where_it_is_plainly_so_much_more_the_rate_is_that))

@@ -223,6 +223,35 @@ neighbours_stand_in_one_row_whether_they_come_together_or_one_by_one(void)
 }
 
 static void
+what_is_called_plain_stands_there_as_any_other(void)
+{
+	struct sample_item items[] = { { (double)NAN, 5, REASON_FIRST, true, false, POINT_COUNTER },
+		{ 1.5, 15, REASON_GOOD, true, false, POINT_COUNTER },
+		{ 2.5, 25, REASON_GOOD, true, false, POINT_GAUGE } };
+	struct sample_batch first = { .first = 5, .count = 1, .slot = 100, .step = LOOP_S,
+		.received = 100 * LOOP_S, .items = items }, rest = first;
+	uint8_t *bodies[2];
+	size_t sizes[2];
+
+	rest.first = 6;
+	rest.count = 2;
+	rest.items = &items[1];
+	for (int i = 0; i < 2; i++) {
+		begin(0);
+		rest.plain = i == 1;
+		writer_batch(writer, &first);
+		writer_batch(writer, &rest);
+		CHECK(writer_close(writer));
+		bodies[i] = first_rows(&sizes[i]);
+		end();
+	}
+	CHECK_INT(sizes[0], 28 + (12 + 8) + (12 + 32));
+	CHECK(sizes[1] == sizes[0] && memcmp(bodies[1], bodies[0], sizes[0]) == 0);
+	free(bodies[0]);
+	free(bodies[1]);
+}
+
+static void
 samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back(void)
 {
 	struct series series[3] = { { .id = 5, .step = LOOP_S }, { .id = 6, .step = LOOP_S },
@@ -975,6 +1004,7 @@ a_journal_that_does_not_exist_is_empty(void)
 RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_sync),
 	TEST(what_was_not_committed_dies_with_the_process_and_close_commits),
 	TEST(neighbours_stand_in_one_row_whether_they_come_together_or_one_by_one),
+	TEST(what_is_called_plain_stands_there_as_any_other),
 	TEST(any_samples_come_back_in_their_order_and_as_they_were_put),
 	TEST(samples_of_one_slot_share_a_frame_and_everything_of_them_comes_back),
 	TEST(a_torn_end_at_any_length_gives_the_whole_records_before_it),
