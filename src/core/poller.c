@@ -42,17 +42,60 @@ say_rest_of_burst(void *arg)
 }
 
 static void
-free_infos(struct unit_infos *infos)
+free_more(struct unit_more *more)
 {
-	if (infos == NULL)
+	if (more == NULL)
 		return;
-	for (size_t i = 0; i < infos->count; i++) {
-		free(infos->names[i]);
-		free(infos->texts[i]);
+	for (size_t i = 0; i < more->infos.count; i++) {
+		free(more->infos.names[i]);
+		free(more->infos.texts[i]);
 	}
-	free(infos->names);
-	free(infos->texts);
-	free(infos);
+	free(more->infos.names);
+	free(more->infos.texts);
+	free(more->trouble);
+	free(more->parents);
+	free(more);
+}
+
+/* ---- the inventories that units point into ---- */
+
+static struct lender *
+find_lender(const struct poller *poller, const struct device *device)
+{
+	for (uint32_t i = poller->lender_count; i > 0; i--) {
+		const struct inventory *inventory = poller->lenders[i - 1].inventory;
+		uintptr_t ahead = (uintptr_t)device - (uintptr_t)inventory->devices;
+
+		if (ahead < inventory->device_count * sizeof *device)
+			return &poller->lenders[i - 1];
+	}
+	return NULL;
+}
+
+/* A unit of its device is made. */
+static void
+borrow_device(struct poller *poller, struct inventory *inventory, const struct device *device)
+{
+	struct lender *lender = find_lender(poller, device);
+
+	if (lender == NULL) {
+		poller->lenders = mem_grow(poller->lenders, poller->lender_count + 1,
+			sizeof *poller->lenders);
+		lender = &poller->lenders[poller->lender_count++];
+		*lender = (struct lender){ .inventory = inventory_ref(inventory) };
+	}
+	lender->units++;
+}
+
+static void
+give_device_back(struct poller *poller, const struct device *device)
+{
+	struct lender *lender = find_lender(poller, device);
+
+	if (--lender->units > 0)
+		return;
+	inventory_unref(lender->inventory);
+	*lender = poller->lenders[--poller->lender_count];
 }
 
 static void
@@ -70,10 +113,8 @@ free_unit(struct unit *unit)
 	}
 	for (int i = 0; i < UNIT_TRACKS; i++)
 		track_forget(poller, &unit->tracks[i]);
-	free_infos(unit->infos);
-	free(unit->trouble);
-	free(unit->parents);
-	inventory_unref(unit->inventory);
+	free_more(unit->more);
+	give_device_back(poller, unit->device);
 	free(unit);
 }
 
@@ -85,6 +126,7 @@ poller_free(struct poller *poller)
 	for (uint32_t u = 0; u < poller->unit_count; u++)
 		free_unit(poller->units[u]);
 	free(poller->units);
+	free(poller->lenders);
 	loop_timer_stop(poller->parts.loop, &poller->quiet);
 	inventory_unref(poller->inventory);
 	free(poller->recovered);
@@ -191,8 +233,8 @@ unit_new(struct poller *poller, struct inventory *inventory, const struct device
 {
 	struct unit *unit = mem_zero(sizeof *unit + device->group_count * sizeof *unit->tasks);
 
+	borrow_device(poller, inventory, device);
 	unit->poller = poller;
-	unit->inventory = inventory_ref(inventory);
 	unit->device = device;
 	unit->up = -1;
 	unit->gap = gap;
@@ -305,8 +347,10 @@ link_parents(struct poller *poller, const struct inventory *inventory)
 	for (uint32_t u = 0; u < poller->unit_count; u++) {
 		struct unit *unit = poller->units[u];
 
-		free(unit->parents);
-		unit->parents = has_parents(unit) ? find_parents(unit, inventory, by_index) : NULL;
+		if (!has_parents(unit))
+			continue;
+		free(unit_more(unit)->parents);
+		unit->more->parents = find_parents(unit, inventory, by_index);
 	}
 	free(by_index);
 }

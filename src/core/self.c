@@ -59,8 +59,8 @@ tell(struct self_work *work, uint32_t point, double number, uint64_t count)
 static void
 tell_device(struct self_work *work)
 {
-	struct unit *unit = work->task->unit;
-	const struct poller_parts *parts = &work->task->unit->poller->parts;
+	struct unit *unit = task_unit(work->task);
+	const struct poller_parts *parts = &task_unit(work->task)->poller->parts;
 	struct self_counts counts = { 0 };
 	uint64_t told[SELF_POINTS];
 
@@ -82,7 +82,7 @@ tell_device(struct self_work *work)
 static void
 tell_daemon(struct self_work *work)
 {
-	const struct poller_counters *polls = &work->task->unit->poller->counters;
+	const struct poller_counters *polls = &task_unit(work->task)->poller->counters;
 	struct self_daemon now = { 0 };
 	double gauges[GAUGES];
 	uint64_t counts[SELF_DAEMON_POINTS] = { 0 };

@@ -107,7 +107,7 @@ track_close_until(struct poller *poller, struct track *track, int64_t end, uint8
 static struct poller *
 poller_of(const struct task *task)
 {
-	return task->unit->poller;
+	return task_unit(task)->poller;
 }
 
 static bool
@@ -139,7 +139,7 @@ static void
 start_tracks(struct task *task, struct tracks *tracks, const char *key)
 {
 	const struct group *group = task->group;
-	const struct device *device = task->unit->device;
+	const struct device *device = task_unit(task)->device;
 	int64_t first = task->busy ? task->slot : task->due;
 	struct track *list = mem_array(group->point_count, sizeof *list);
 	char path[400], file[700], ds[24];
@@ -303,7 +303,7 @@ task_row_end(struct task *task, const char *key)
 	if (row == NULL || row->ended)
 		return;
 	log_info("%s: row %s[%s] is not chosen by rows.%s, no longer expected",
-		task->unit->device->name, task->group->table, row->key, task->group->table);
+		task_unit(task)->device->name, task->group->table, row->key, task->group->table);
 	end_row(task, row);
 }
 
@@ -312,7 +312,7 @@ task_row_end(struct task *task, const char *key)
 const struct device *
 task_device(const struct task *task)
 {
-	return task->unit->device;
+	return task_unit(task)->device;
 }
 
 const struct group *
@@ -392,7 +392,7 @@ lost_as(const struct task *task, uint8_t reason)
 	bool silent = reason == REASON_TIMEOUT || reason == REASON_UNREACHABLE ||
 		reason == REASON_BREAKER;
 
-	return silent && task->answered == 0 && unit_behind(task->unit) ? REASON_PARENT_DOWN :
+	return silent && task->answered == 0 && unit_behind(task_unit(task)) ? REASON_PARENT_DOWN :
 		reason;
 }
 
@@ -634,7 +634,7 @@ task_ahead(const struct task *task, unsigned step)
 	if (step == 0) {
 		ahead_fetch(task, sizeof *task);
 	} else if (step == 1) {
-		ahead_fetch(task->unit, sizeof *task->unit);
+		ahead_fetch(task_unit(task), sizeof *task_unit(task));
 		ahead_fetch(task->group, sizeof *task->group);
 		ahead_fetch(has_rows(task) ? task->rows : NULL, 2 * AHEAD_LINE);
 	} else if (step == 2) {
@@ -644,7 +644,7 @@ task_ahead(const struct task *task, unsigned step)
 			latest_expect(poller_of(task)->parts.latest, task->scalars.id,
 				(uint32_t)task->group->point_count);
 		if (task->base)
-			latest_expect(poller_of(task)->parts.latest, task->unit->tracks[0].id,
+			latest_expect(poller_of(task)->parts.latest, task_unit(task)->tracks[0].id,
 				UNIT_TRACKS);
 	} else if (step == 3 && has_rows(task)) {
 		ahead_values(task);
@@ -654,7 +654,7 @@ task_ahead(const struct task *task, unsigned step)
 void
 task_exchange(struct task *task, bool device_answered, int64_t rtt)
 {
-	struct unit *unit = task->unit;
+	struct unit *unit = task_unit(task);
 
 	task->asked++;
 	poller_of(task)->counters.exchanges++;
@@ -677,7 +677,7 @@ task_unanswered(struct task *task, uint8_t reason)
 void
 task_error(struct task *task, const char *format, ...)
 {
-	char *text = unit_trouble(task->unit)->last_error;
+	char *text = unit_trouble(task_unit(task))->last_error;
 	va_list args;
 
 	va_start(args, format);
@@ -688,13 +688,11 @@ task_error(struct task *task, const char *format, ...)
 void
 task_info(struct task *task, uint32_t row, const char *name, const char *text)
 {
-	struct unit *unit = task->unit;
-	struct unit_infos *infos = unit->infos;
+	struct unit *unit = task_unit(task);
+	struct unit_infos *infos = &unit_more(unit)->infos;
 	char *full = row == TASK_SCALAR ? mem_text(name) : mem_format("%s[%s]/%s",
 		task->group->table, task->rows->list[row]->key, name);
 
-	if (infos == NULL)
-		infos = unit->infos = mem_zero(sizeof *infos);
 	for (size_t i = 0; i < infos->count; i++)
 		if (strcmp(infos->names[i], full) == 0) {
 			free(full);
@@ -779,7 +777,7 @@ close_unread_row(struct task *task, struct row *row, uint8_t rest, int64_t wall)
 		row->gone_since = wall;
 	else if (wall - row->gone_since >= task->group->retire) {
 		log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
-			task->unit->device->name, task->group->table, row->key,
+			task_unit(task)->device->name, task->group->table, row->key,
 			(long long)(task->group->retire / LOOP_S));
 		end_row(task, row);
 	}
@@ -821,10 +819,10 @@ task_done(struct task *task, uint8_t rest)
 	task->busy = false;
 	poller->counters.finished++;
 	if (task->asked > 0 && task->answered == 0)
-		task->unit->silent |= driver_bit(task);
+		task_unit(task)->silent |= driver_bit(task);
 	else if (task->asked > 0)
-		task->unit->silent &= (uint8_t)~driver_bit(task);
-	unit_end(task->unit, task, rest);
+		task_unit(task)->silent &= (uint8_t)~driver_bit(task);
+	unit_end(task_unit(task), task, rest);
 	if (task->skipped > 0) {
 		close_until(task, (int64_t)task->skipped + 1, REASON_OVERRUN);
 		task->skipped = 0;
@@ -863,13 +861,13 @@ begin(struct task *task, int64_t slot)
 	task->busy = true;
 	poller->counters.started++;
 	if (task->base)
-		unit_begin(task->unit, slot);
+		unit_begin(task_unit(task), slot);
 	if (task->refused)
 		refuse_later(task);
 	else
 		poller->parts.drivers[task->driver].driver->start(task->work,
-			(task->unit->silent & driver_bit(task)) != 0 ||
-				unit_behind(task->unit));
+			(task_unit(task)->silent & driver_bit(task)) != 0 ||
+				unit_behind(task_unit(task)));
 }
 
 static int64_t
@@ -899,8 +897,8 @@ note_lateness(struct task *task, int64_t late)
 
 	if (late > counters->worst_start)
 		counters->worst_start = late;
-	if (late / LATENESS > task->unit->lateness)
-		task->unit->lateness = late / LATENESS < UINT32_MAX ?
+	if (late / LATENESS > task_unit(task)->lateness)
+		task_unit(task)->lateness = late / LATENESS < UINT32_MAX ?
 			(uint32_t)(late / LATENESS) : UINT32_MAX;
 	if (late > task->group->interval / 2)
 		counters->late++;
@@ -992,7 +990,7 @@ task_init(struct task *task, struct unit *unit, const struct group *group, uint8
 	const char *name = unit->device->name;
 	int64_t ticks = group->interval / LOOP_TICK;
 
-	task->unit = unit;
+	task->place = (uint16_t)(task - unit->tasks);
 	task->group = group;
 	task->gap = gap;
 	task->driver = driver_index(unit->poller, group->driver);

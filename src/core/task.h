@@ -39,7 +39,6 @@ struct rows {
  * 32 bits, as in struct track. */
 struct task {
 	struct loop_timer timer;     /* the next due time */
-	struct unit *unit;
 	const struct group *group;
 	union {
 		void *work;          /* the driver's */
@@ -55,6 +54,7 @@ struct task {
 	uint32_t slot;               /* the one in work, or the last */
 	uint32_t skipped;            /* last slot that came due while busy; 0 = none */
 	uint32_t asked, answered;    /* exchanges of this poll */
+	uint16_t place;              /* among those of its unit */
 	uint8_t unanswered;          /* why the last of them had no answer; REASON_GOOD: not said */
 	uint8_t gap;                 /* why slots before the next one were not polled */
 	uint8_t driver;              /* index into poller->parts.drivers */
@@ -78,6 +78,12 @@ struct unit_infos {
 	char **names, **texts;
 	size_t count;
 };
+/* What few devices have, or only for a time. */
+struct unit_more {
+	struct trouble *trouble;     /* NULL: none */
+	struct unit **parents;       /* NULL-ended; NULL: none, or not all are polled */
+	struct unit_infos infos;
+};
 struct unit {
 	struct poller *poller;
 	const struct device *device;
@@ -99,14 +105,35 @@ struct unit {
 	struct track tracks[UNIT_TRACKS];
 	uint32_t last_rtt;           /* 100 ns; UNIT_UNKNOWN */
 	uint32_t last_loss;          /* millionths of a percent; UNIT_UNKNOWN */
-	struct inventory *inventory; /* one reference */
-	struct trouble *trouble;     /* NULL: none */
-	struct unit_infos *infos;    /* NULL: none */
-	struct unit **parents;       /* NULL-ended; NULL: none, or not all are polled */
+	struct unit_more *more;      /* NULL: nothing of it */
 	struct task tasks[];
 };
 #define UNIT_UNKNOWN UINT32_MAX
 _Static_assert(POLLER_DRIVERS <= 8, "unit->silent has a bit for each");
+
+static inline struct unit *
+task_unit(const struct task *task)
+{
+	const struct task *first = task - task->place;
+
+	return (struct unit *)((uintptr_t)first - offsetof(struct unit, tasks));
+}
+static inline struct trouble *
+unit_troubled(const struct unit *unit) /* NULL: it is in none */
+{
+	return unit->more != NULL ? unit->more->trouble : NULL;
+}
+static inline struct unit *const *
+unit_parents(const struct unit *unit) /* see struct unit_more */
+{
+	return unit->more != NULL ? unit->more->parents : NULL;
+}
+
+/* An inventory that units point into, and how many of them do. */
+struct lender {
+	struct inventory *inventory; /* one reference */
+	uint32_t units;
+};
 
 /* Of many lines that say the same of many devices at once, e.g. behind one dead switch, some
  * are said and the rest is counted. */
@@ -118,7 +145,8 @@ struct poller {
 	struct poller_parts parts;
 	struct inventory *inventory;
 	struct unit **units;         /* in the order of the inventory that brought them */
-	uint32_t unit_count;
+	uint32_t unit_count, lender_count;
+	struct lender *lenders;      /* few, in no order: a reload leaves the one before it in use */
 	int64_t *recovered;          /* by series id: next slot, 0 = nothing known */
 	size_t recovered_count;
 	uint8_t missed;              /* why slots before the first configuration were not polled */
@@ -138,6 +166,8 @@ struct row *task_make_row(struct task *task, const char *key);
 /* The driver's of that index; NULL: not used, or refused. */
 void *unit_state(const struct unit *unit, int driver);
 struct trouble *unit_trouble(struct unit *unit); /* made if there is none */
+struct unit_more *unit_more(struct unit *unit);  /* the same */
+void unit_well(struct unit *unit);               /* in no trouble any more */
 void task_each_track(const struct task *task,
 	void (*each)(const struct track *track, void *arg), void *arg);
 void track_close(struct poller *poller, struct track *track, const struct sample *sample);

@@ -144,12 +144,37 @@ may_say(struct poller *poller, struct burst *burst)
 	return false;
 }
 
+struct unit_more *
+unit_more(struct unit *unit)
+{
+	if (unit->more == NULL)
+		unit->more = mem_zero(sizeof *unit->more);
+	return unit->more;
+}
+
 struct trouble *
 unit_trouble(struct unit *unit)
 {
-	if (unit->trouble == NULL)
-		unit->trouble = mem_zero(sizeof *unit->trouble);
-	return unit->trouble;
+	struct unit_more *more = unit_more(unit);
+
+	if (more->trouble == NULL)
+		more->trouble = mem_zero(sizeof *more->trouble);
+	return more->trouble;
+}
+
+void
+unit_well(struct unit *unit)
+{
+	struct unit_more *more = unit->more;
+
+	if (more == NULL)
+		return;
+	free(more->trouble);
+	more->trouble = NULL;
+	if (more->parents != NULL || more->infos.count > 0)
+		return;
+	free(more);
+	unit->more = NULL;
 }
 
 void *
@@ -177,14 +202,15 @@ only_gathers(const struct unit *unit)
 static int64_t
 cut_since(const struct unit *unit)
 {
+	struct unit *const *parent = unit_parents(unit);
 	int64_t latest = 0;
 
-	if (unit->parents == NULL)
+	if (parent == NULL)
 		return 0;
-	for (struct unit *const *parent = unit->parents; *parent != NULL; parent++) {
+	for (; *parent != NULL; parent++) {
 		bool down = (*parent)->up == 0 && !(*parent)->paused;
 		int64_t since = only_gathers(*parent) ? cut_since(*parent) :
-			down ? (*parent)->trouble->down_since : 0;
+			down ? unit_troubled(*parent)->down_since : 0;
 
 		if (since == 0)
 			return 0;
@@ -207,7 +233,9 @@ unit_behind(const struct unit *unit)
 static const char *
 last_error(const struct unit *unit)
 {
-	return unit->trouble != NULL ? unit->trouble->last_error : "";
+	const struct trouble *trouble = unit_troubled(unit);
+
+	return trouble != NULL ? trouble->last_error : "";
 }
 
 static void
@@ -227,7 +255,7 @@ say_back(struct unit *unit, int64_t silence)
 	if (may_say(unit->poller, &unit->poller->back))
 		log_info("%s (%s): answers again after %s, %u polls missed", unit->device->name,
 			unit->device->address, str_time_span(span, sizeof span, silence),
-			unit->trouble->missed);
+			unit_troubled(unit)->missed);
 }
 
 /* Of a device behind others that are down its own time-out says less than who they are. */
@@ -239,7 +267,7 @@ note_behind(struct unit *unit)
 	if (!unit_behind(unit))
 		return;
 	while (unit_behind(root))
-		root = root->parents[0];
+		root = unit_parents(root)[0];
 	snprintf(unit_trouble(unit)->last_error, UNIT_ERROR, "behind %s, which is down",
 		root->device->name);
 }
@@ -254,13 +282,12 @@ change_state(struct unit *unit, int up)
 	if (up == unit->up)
 		return;
 	if (up == 0) {
-		unit->trouble->down_since = wall;
-		unit->trouble->missed = 1;
+		unit_troubled(unit)->down_since = wall;
+		unit_troubled(unit)->missed = 1;
 		say_down(unit);
 	} else if (unit->up == 0) {
-		say_back(unit, wall - unit->trouble->down_since);
-		free(unit->trouble);
-		unit->trouble = NULL;
+		say_back(unit, wall - unit_troubled(unit)->down_since);
+		unit_well(unit);
 	}
 	unit->up = (int8_t)up;
 }
@@ -380,9 +407,9 @@ unit_view(const struct unit *unit, int64_t wall, struct device_view *view)
 		.owner = device->about->owner, .asset = device->about->asset, .text = device->about->text,
 		.interval = device->interval,
 		.age = unit->answered_at > 0 ? (double)(wall - unit->answered_at) / 1e9 : (double)NAN };
-	if (unit->infos == NULL)
+	if (unit->more == NULL)
 		return;
-	view->info_count = unit->infos->count;
-	view->info_names = (const char *const *)unit->infos->names;
-	view->info_texts = (const char *const *)unit->infos->texts;
+	view->info_count = unit->more->infos.count;
+	view->info_names = (const char *const *)unit->more->infos.names;
+	view->info_texts = (const char *const *)unit->more->infos.texts;
 }
