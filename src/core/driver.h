@@ -52,6 +52,8 @@ struct loop *task_loop(const struct task *task);
  * bytes). Known rows keep their number for the life of the task; the first sight makes the
  * row's series. Numbers are small and dense from 0. */
 uint32_t task_row(struct task *task, const char *key);
+/* The same for a row that has a number already: needs no look at keys. */
+void task_row_again(struct task *task, uint32_t number);
 /* The device has the row, but nobody wants it, or no longer: it has no slots from this one on.
  * Unknown rows are none either. */
 void task_row_end(struct task *task, const char *key);

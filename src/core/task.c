@@ -252,6 +252,17 @@ fetch_rows_behind(const struct task *task, uint32_t number)
 	}
 }
 
+static void
+see_row(struct task *task, struct row *row)
+{
+	task->rows->next = row->number + 1;
+	fetch_rows_behind(task, row->number);
+	if (row->ended)
+		start_row(task, row);
+	row->seen = task->slot;
+	row->gone_since = 0;
+}
+
 uint32_t
 task_row(struct task *task, const char *key)
 {
@@ -266,13 +277,14 @@ task_row(struct task *task, const char *key)
 		clean_key(clean, sizeof clean, key);
 		row = task_make_row(task, clean);
 	}
-	task->rows->next = row->number + 1;
-	fetch_rows_behind(task, row->number);
-	if (row->ended)
-		start_row(task, row);
-	row->seen = task->slot;
-	row->gone_since = 0;
+	see_row(task, row);
 	return row->number;
+}
+
+void
+task_row_again(struct task *task, uint32_t number)
+{
+	see_row(task, task->rows->list[number]);
 }
 
 static void
@@ -603,17 +615,19 @@ task_readings(struct task *task, const struct reading *readings, size_t count)
 	}
 }
 
-/* Of a table so many are worth it; with more each is looked at soon after the one before it. */
+/* Of a table so many are worth it, as an answer is all of it and its rows are told at once; with
+ * more than that the first two: see_row fetches those that follow. */
 #define AHEAD_ROWS 8
 
 static void
 ahead_rows(const struct task *task)
 {
-	for (uint32_t i = 0; i < task->rows->count && i < AHEAD_ROWS; i++)
+	uint32_t count = task->rows->count <= AHEAD_ROWS ? task->rows->count : 2;
+
+	for (uint32_t i = 0; i < count; i++)
 		ahead_fetch(task->rows->list[i], sizeof *task->rows->list[i]);
 }
 
-/* Where an answer is all of the table, its rows' values are told at once. */
 static void
 ahead_values(const struct task *task)
 {
@@ -938,7 +952,9 @@ fire_ahead(void *arg, unsigned step)
 	const struct task *task = arg;
 	const struct driver *driver;
 
-	task_ahead(task, step);
+	/* Of what is told nothing: that is answers later. */
+	if (step < 2)
+		task_ahead(task, step);
 	if (step == 0 || task->refused)
 		return;
 	driver = poller_of(task)->parts.drivers[task->driver].driver;

@@ -43,6 +43,7 @@ struct row_history {
 	bool kept;       /* was up; stands in the state */
 	uint8_t listed;  /* enum row_listed; the owner's */
 	struct counter_mark mark;
+	uint32_t told;   /* the task's number of the row, and 1; 0: has none yet. The owner's */
 	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
 	uint16_t generations[]; /* of each point: device's and row's when last told good */
 };

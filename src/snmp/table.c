@@ -1273,6 +1273,18 @@ take_counts(const struct table *table, struct row_history *history, const struct
 	return i;
 }
 
+static uint32_t
+number_of(struct task *task, const struct row *row)
+{
+	struct row_history *history = row->history;
+
+	if (history->told == 0)
+		history->told = task_row(task, row->key) + 1;
+	else
+		task_row_again(task, history->told - 1);
+	return history->told - 1;
+}
+
 static void
 tell_row(const struct table *table, const struct ask_context *context, struct row *row)
 {
@@ -1281,7 +1293,7 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	double limit = octets_limit(table, row);
 	size_t points = table->group->point_count, i = 0;
 
-	values.row = task_row(context->task, row->key);
+	values.row = number_of(context->task, row);
 	values.since = context->since;
 	judge_mark(table, context, row);
 	while (i < points) {

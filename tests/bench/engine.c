@@ -80,6 +80,12 @@ task_row(struct task *task, const char *key)
 }
 
 void
+task_row_again(struct task *task, uint32_t number)
+{
+	(void)task, (void)number;
+}
+
+void
 task_row_end(struct task *task, const char *key)
 {
 	(void)task;

@@ -82,15 +82,21 @@ struct work {
 	struct task *task;
 	struct loop_timer timer;
 	bool together;
+	uint32_t rows; /* that have a number */
 };
 
 static void
-tell_row(const struct work *work, uint32_t row)
+tell_row(struct work *work, uint32_t row)
 {
 	char key[8];
 
 	snprintf(key, sizeof key, "p%u", row);
-	CHECK_INT(task_row(work->task, key), row);
+	if (work->together && work->rows > row)
+		task_row_again(work->task, row);
+	else
+		CHECK_INT(task_row(work->task, key), row);
+	if (row == work->rows)
+		work->rows++;
 	for (uint32_t i = 0; i < POINTS; i++) {
 		uint32_t count = 1;
 

@@ -42,6 +42,12 @@ task_row(struct task *task, const char *key)
 }
 
 void
+task_row_again(struct task *task, uint32_t number)
+{
+	CHECK(number < task->row_count);
+}
+
+void
 task_row_end(struct task *task, const char *key)
 {
 	CHECK(task->ended_count < BED_ROWS);
