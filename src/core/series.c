@@ -117,6 +117,8 @@ struct series_catalogue {
 	char *owed;          /* entries that the disk had no room for, in order */
 	size_t owed_size, owed_room;
 	off_t reserved;      /* up to where there is room, for who syncs */
+	off_t synced;        /* up to where a sync has succeeded, for who syncs */
+	bool doubtful;       /* a sync has failed since, for who syncs */
 	atomic_int refusal;  /* errno while something is owed, else 0 */
 	atomic_bool dirty;
 };
@@ -1106,6 +1108,121 @@ series_is_current(const struct series_catalogue *catalogue, const struct series 
 	return id_of(catalogue, series->path) == series->id;
 }
 
+/* Octets of whole lines in front of `bytes`; what is not one of ours ends them. */
+static size_t
+whole_lines(const char *bytes, size_t size)
+{
+	char copy[LINE_MAX_SIZE + 16], *fields[FIELDS];
+	size_t whole = 0, length;
+	const char *end;
+
+	while ((end = memchr(bytes + whole, '\n', size - whole)) != NULL) {
+		length = (size_t)(end - bytes) - whole;
+		if (length >= sizeof copy)
+			break;
+		memcpy(copy, bytes + whole, length);
+		copy[length] = '\0';
+		if (!split_line(copy, fields))
+			break;
+		whole += length + 1;
+	}
+	return whole;
+}
+
+/* The sync may have come in the middle of a line that the disk took in two parts. */
+static void
+step_back_to_line(struct series_catalogue *catalogue)
+{
+	char bytes[LINE_MAX_SIZE + 16];
+	off_t from = catalogue->synced > (off_t)sizeof bytes ?
+		catalogue->synced - (off_t)sizeof bytes : 0;
+	ssize_t got = pread(catalogue->fd, bytes, (size_t)(catalogue->synced - from), from);
+
+	while (got > 0 && bytes[got - 1] != '\n')
+		got--;
+	if (got >= 0)
+		catalogue->synced = from + got;
+}
+
+static int
+write_at(int fd, const char *bytes, size_t size, off_t at)
+{
+	while (size > 0) {
+		ssize_t done = pwrite(fd, bytes, size, at);
+
+		if (done == -1 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return -1;
+		bytes += done;
+		at += done;
+		size -= (size_t)done;
+	}
+	return 0;
+}
+
+/* After a failed sync the kernel calls the pages clean, and the next one says nothing about them:
+ * what is in doubt is written to its place once more, piece by piece. It is what the kernel still
+ * has, and each line proves itself; where one does not, the file stays as not synced. `fd` is not
+ * the catalogue's own, which appends wherever it is told to write. */
+static int
+write_again(struct series_catalogue *catalogue, int fd, off_t size, struct fail *why)
+{
+	static const size_t piece = 1 << 20;
+	char *bytes = mem_grow(NULL, piece, 1);
+	ssize_t got = 0;
+	size_t whole = 1;
+
+	step_back_to_line(catalogue);
+	while (catalogue->synced < size && whole > 0) {
+		got = pread(catalogue->fd, bytes, piece, catalogue->synced);
+		whole = got > 0 ? whole_lines(bytes, (size_t)got) : 0;
+		if (whole == 0 || write_at(fd, bytes, whole, catalogue->synced) == -1 ||
+			fdatasync(catalogue->fd) == -1)
+			break;
+		catalogue->synced += (off_t)whole;
+	}
+	if (catalogue->synced < size && whole == 0 && got >= 0)
+		fail_set(why, "%s: the disk lost what was written behind octet %lld",
+			catalogue->path, (long long)catalogue->synced);
+	else if (catalogue->synced < size)
+		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+	free(bytes);
+	return catalogue->synced < size ? -1 : 0;
+}
+
+static int
+sync_doubtful(struct series_catalogue *catalogue, off_t size, struct fail *why)
+{
+	int fd = open(catalogue->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), result = -1;
+
+	if (fd == -1)
+		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+	else
+		result = write_again(catalogue, fd, size, why);
+	if (fd != -1)
+		close(fd);
+	return result;
+}
+
+static int
+sync_file(struct series_catalogue *catalogue, struct fail *why)
+{
+	struct stat status;
+
+	if (fstat(catalogue->fd, &status) == 0) {
+		if (catalogue->doubtful)
+			return sync_doubtful(catalogue, status.st_size, why);
+		if (fdatasync(catalogue->fd) == 0) {
+			catalogue->synced = status.st_size;
+			return 0;
+		}
+		catalogue->doubtful = true;
+	}
+	fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+	return -1;
+}
+
 int
 series_sync(struct series_catalogue *catalogue, struct fail *why)
 {
@@ -1118,10 +1235,11 @@ series_sync(struct series_catalogue *catalogue, struct fail *why)
 	if (!atomic_exchange(&catalogue->dirty, false))
 		return 0;
 	keep_reserve(catalogue);
-	if (fdatasync(catalogue->fd) == 0)
+	if (sync_file(catalogue, why) == 0) {
+		catalogue->doubtful = false;
 		return 0;
+	}
 	atomic_store(&catalogue->dirty, true);
-	fail_set(why, "%s: %s", catalogue->path, strerror(errno));
 	return -1;
 }
 

@@ -59,7 +59,8 @@ bool series_is_current(const struct series_catalogue *catalogue, const struct se
  * tries again, on the thread of series_add. There is a reserve for some, made by series_sync. */
 void series_settle(struct series_catalogue *catalogue);
 /* fdatasync when something was appended since; safe in a worker thread beside series_add. -1 and
- * why also while an entry waits. Must succeed before a journal record that names a new id is
+ * why also while an entry waits. After one that failed, what it was about is written once more
+ * before the next one is believed. Must succeed before a journal record that names a new id is
  * written. */
 int series_sync(struct series_catalogue *catalogue, struct fail *why);
 /* Reader: takes up lines written since; true when there were any. */

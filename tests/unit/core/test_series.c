@@ -1,5 +1,6 @@
 #include "../check.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -156,14 +157,30 @@ what_was_never_written_is_as_if_it_had_not_been_entered(void)
 	finish();
 }
 
-static int syncs;
+static int syncs, syncs_to_fail;
+static off_t again_from, again_to; /* what was written once more, in one piece */
 
-/* Stands before the library's. */
+/* These two stand before the library's. One that failed has left the pages clean, as on Linux. */
 int
 fdatasync(int fd)
 {
 	syncs++;
-	return (int)syscall(SYS_fdatasync, fd);
+	if (syncs_to_fail == 0)
+		return (int)syscall(SYS_fdatasync, fd);
+	syncs_to_fail--;
+	again_from = again_to = 0;
+	errno = EIO;
+	return -1;
+}
+
+ssize_t
+pwrite(int fd, const void *bytes, size_t size, off_t at)
+{
+	if (again_to == 0)
+		again_from = again_to = at;
+	CHECK(at == again_to);
+	again_to += (off_t)size;
+	return syscall(SYS_pwrite64, fd, bytes, size, at);
 }
 
 static void
@@ -182,6 +199,109 @@ what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one(void)
 	/* A record that names it is about to be written. */
 	CHECK(series_sync(catalogue, &why) == 0 && syncs == 1);
 	CHECK(series_sync(catalogue, &why) == 0 && syncs == 1);
+	series_close(catalogue);
+	finish();
+}
+
+static off_t
+size_of_file(void)
+{
+	struct stat status;
+
+	CHECK(stat(file, &status) == 0);
+	return status.st_size;
+}
+
+static void
+what_a_failed_sync_was_about_is_written_again_before_the_next_one_is_believed(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x");
+	struct series_catalogue *catalogue, *reader;
+	off_t safe, doubtful;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	CHECK(series_sync(catalogue, &why) == 0);
+	safe = size_of_file();
+	series_add(catalogue, &b, &why);
+	doubtful = size_of_file();
+	syncs_to_fail = 3;
+	CHECK(series_sync(catalogue, &why) == -1);
+	CHECK(strstr(why.text, "/series: Input/output error") != NULL);
+	/* What is written to its place may be refused as well. */
+	CHECK(series_sync(catalogue, &why) == -1);
+	CHECK(series_sync(catalogue, &why) == -1);
+	CHECK(series_sync(catalogue, &why) == 0);
+	CHECK_INT(again_from, safe);
+	CHECK_INT(again_to, doubtful);
+	CHECK_INT(size_of_file(), doubtful);
+	series_add(catalogue, &c, &why);
+	CHECK(series_sync(catalogue, &why) == 0);
+	CHECK_INT(again_to, doubtful);
+	reader = series_open(dir, false, &why);
+	CHECK_INT(series_find(reader, "c/x")->id, 3);
+	series_close(reader);
+	series_close(catalogue);
+	finish();
+}
+
+static void
+what_a_former_writer_left_is_written_again_after_a_failed_sync(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	series_close(catalogue);
+	catalogue = series_open(dir, true, &why);
+	syncs_to_fail = 1;
+	CHECK(series_sync(catalogue, &why) == -1);
+	series_add(catalogue, &b, &why);
+	CHECK(series_sync(catalogue, &why) == 0);
+	CHECK_INT(again_from, 0);
+	CHECK_INT(again_to, size_of_file());
+	series_close(catalogue);
+	finish();
+}
+
+/* As some file systems do: what could not be written is gone from memory as well. */
+static void
+lose_from(off_t from)
+{
+	off_t size = size_of_file();
+
+	CHECK(truncate(file, from) == 0);
+	CHECK(truncate(file, size) == 0);
+}
+
+static void
+what_the_disk_lost_is_never_called_synced(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x");
+	struct series_catalogue *catalogue;
+	off_t safe;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	CHECK(series_sync(catalogue, &why) == 0);
+	safe = size_of_file();
+	series_add(catalogue, &b, &why);
+	syncs_to_fail = 1;
+	CHECK(series_sync(catalogue, &why) == -1);
+	lose_from(safe);
+	series_add(catalogue, &c, &why);
+	for (int i = 0; i < 3; i++)
+		CHECK(series_sync(catalogue, &why) == -1);
+	CHECK(strstr(why.text, "the disk lost what was written behind octet") != NULL);
+	series_close(catalogue);
+	/* No record names what was never synced, so its number is free. */
+	catalogue = series_open(dir, true, &why);
+	CHECK_INT(series_last_id(catalogue), 1);
+	CHECK(series_sync(catalogue, &why) == 0);
 	series_close(catalogue);
 	finish();
 }
@@ -470,6 +590,9 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(entries_that_the_disk_refuses_have_their_ids_and_wait_until_there_is_room),
 	TEST(what_was_never_written_is_as_if_it_had_not_been_entered),
 	TEST(what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one),
+	TEST(what_a_failed_sync_was_about_is_written_again_before_the_next_one_is_believed),
+	TEST(what_a_former_writer_left_is_written_again_after_a_failed_sync),
+	TEST(what_the_disk_lost_is_never_called_synced),
 	TEST(a_reader_takes_up_what_is_written_later),
 	TEST(another_step_for_a_stored_point_is_refused_and_another_unit_is_not),
 	TEST(a_moved_point_begins_a_new_id_when_its_step_changes_and_only_then),
