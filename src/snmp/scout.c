@@ -1,5 +1,6 @@
 #include "snmp/scout.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ struct scouts {
 struct scout {
 	struct scouts *scouts;
 	struct session session;
+	struct session_user user;
 	struct snmp_options options; /* the session's, as what follows */
 	struct snmp_access access;
 	char *name;
@@ -328,8 +330,9 @@ scout_new(struct scouts *scouts, const char *name, const struct snmp_options *op
 	scout->access = *options->access;
 	scout->options.access = &scout->access;
 	scout->name = mem_text(name);
-	if (session_open(&scout->session, snmp_sessions(scouts->snmp), scout->name, &scout->options,
-		    &session_events, scout, why) == -1) {
+	scout->user = (struct session_user){ snmp_sessions(scouts->snmp), &session_events,
+		offsetof(struct scout, session) };
+	if (session_open(&scout->session, &scout->user, scout->name, &scout->options, why) == -1) {
 		scout_free(scout);
 		return NULL;
 	}

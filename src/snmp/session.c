@@ -88,6 +88,18 @@ struct session_more {
 	uint32_t wrong_source;     /* so often */
 };
 
+static struct sessions *
+all_of(const struct session *session)
+{
+	return session->user->sessions;
+}
+
+static void *
+owner_of(const struct session *session)
+{
+	return (void *)((uintptr_t)session - session->user->inside);
+}
+
 /* ---- the library ---- */
 
 void
@@ -205,7 +217,7 @@ put_datagram(struct session *session, const void *bytes, size_t size)
 	struct exchange *now = session->now;
 	struct fail why;
 
-	if (mux_send(session->sessions->mux, &now->out, bytes, size, &now->error, &why) == 0)
+	if (mux_send(all_of(session)->mux, &now->out, bytes, size, &now->error, &why) == 0)
 		return;
 	now->ours = true;
 	if (now->error == 0)
@@ -384,7 +396,7 @@ set_answer(struct session *session, long error_status, long error_index,
 static void
 copy_answer(struct session *session, const netsnmp_pdu *pdu)
 {
-	struct sessions *sessions = session->sessions;
+	struct sessions *sessions = all_of(session);
 	size_t count = 0, ids_size = 0, octets_size = 0;
 	uint32_t *ids;
 	uint8_t *octets;
@@ -520,7 +532,7 @@ rest(struct session *session)
 
 	if (gap == 0 || session->now->tries == 0)
 		return;
-	until = loop_mono(session->sessions->loop) + gap;
+	until = loop_mono(all_of(session)->loop) + gap;
 	if (until > more_of(session)->next_send)
 		more_of(session)->next_send = until;
 }
@@ -531,13 +543,13 @@ end_exchange(struct session *session)
 	const struct mux_peer *peer = &session->now->peer;
 
 	rest(session);
-	mux_close(session->sessions->mux, &session->now->out);
+	mux_close(all_of(session)->mux, &session->now->out);
 	if (peer->wrong_source > 0) {
 		more_of(session)->stranger = peer->stranger;
 		more_of(session)->wrong_source = peer->wrong_source;
 	}
-	loop_timer_stop(session->sessions->loop, &session->now->timer);
-	exchange_release(session->sessions, session->now);
+	loop_timer_stop(all_of(session)->loop, &session->now->timer);
+	exchange_release(all_of(session), session->now);
 	session->now = NULL;
 	session->state = SESSION_IDLE;
 }
@@ -548,7 +560,7 @@ finish(struct session *session)
 	struct session_answer answer = session->now->answer;
 
 	end_exchange(session);
-	session->events->done(&answer, session->arg);
+	session->user->events->done(&answer, owner_of(session));
 }
 
 /* The device was not even asked: nothing is known of it. */
@@ -556,7 +568,7 @@ static void
 explain_kept(struct session *session)
 {
 	const struct exchange *now = session->now;
-	char *text = session->sessions->text, address[64];
+	char *text = all_of(session)->text, address[64];
 
 	session->now->answer.reason = REASON_CONFIG;
 	if (now->error == ENOKEY) {
@@ -604,11 +616,11 @@ explain_unasked(struct session *session)
 {
 	session->now->answer.reason = REASON_OVERRUN;
 	if (v3_of(session) != NULL && !v3_ready(v3_of(session)))
-		snprintf(session->sessions->text, ANSWER_TEXT,
+		snprintf(all_of(session)->text, ANSWER_TEXT,
 			"not asked in time: the keys of user \"%s\" are not made yet",
 			session->options->access->user.name);
 	else
-		snprintf(session->sessions->text, ANSWER_TEXT,
+		snprintf(all_of(session)->text, ANSWER_TEXT,
 			"not asked in time: snmp.%s leaves no room for it", session_holds(session));
 }
 
@@ -616,7 +628,7 @@ static void
 give_up(struct session *session)
 {
 	struct session_answer *answer = &session->now->answer;
-	char *text = session->sessions->text, span[32];
+	char *text = all_of(session)->text, span[32];
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
 	str_time_span(span, sizeof span, session->options->access->timeout);
@@ -645,7 +657,7 @@ give_up(struct session *session)
 	if (v3_of(session) != NULL && answer->reason == REASON_TIMEOUT &&
 		v3_silent(v3_of(session), text, ANSWER_TEXT))
 		answer->reason = REASON_AUTH;
-	session->sessions->timed_out++;
+	all_of(session)->timed_out++;
 	finish(session);
 }
 
@@ -773,7 +785,7 @@ patience(const struct session *session)
 static void
 send_try(struct session *session)
 {
-	struct loop *loop = session->sessions->loop;
+	struct loop *loop = all_of(session)->loop;
 	int64_t now = loop_mono(loop), until;
 
 	if (session->more != NULL && now < session->more->next_send) {
@@ -802,7 +814,7 @@ send_try(struct session *session)
 	until = full_tick(loop, now + patience(session));
 	loop_timer_at(loop, &session->now->timer,
 		until < session->now->request.deadline ? until : session->now->request.deadline);
-	mux_open(session->sessions->mux, &session->now->out);
+	mux_open(all_of(session)->mux, &session->now->out);
 	if (put_out(session))
 		return;
 	session->now->ours = v3_of(session) != NULL && is_fast(session) &&
@@ -816,17 +828,17 @@ try_failed(struct session *session)
 {
 	session->now->wrong_source |= session->now->out.wrong_source;
 	forget(session);
-	mux_close(session->sessions->mux, &session->now->out);
+	mux_close(all_of(session)->mux, &session->now->out);
 	if (session->now->ours)
 		session->now->kept++;
 	else
-		session->events->exchange(false, 0, session->arg);
+		session->user->events->exchange(false, 0, owner_of(session));
 	if (session->now->tries_left <= 0 ||
-		loop_mono(session->sessions->loop) >= session->now->request.deadline) {
+		loop_mono(all_of(session)->loop) >= session->now->request.deadline) {
 		give_up(session);
 		return;
 	}
-	session->sessions->retried++;
+	all_of(session)->retried++;
 	session->retried++;
 	rest(session);
 	send_try(session);
@@ -839,7 +851,7 @@ timer_ran(void *arg)
 
 	if (session->state == SESSION_SENT)
 		try_failed(session);
-	else if (loop_mono(session->sessions->loop) >= session->now->request.deadline)
+	else if (loop_mono(all_of(session)->loop) >= session->now->request.deadline)
 		give_up(session);
 	else
 		send_try(session);
@@ -853,8 +865,8 @@ library_read(struct session *session, const uint8_t *data, size_t size)
 	session->now->datagram = data;
 	session->now->datagram_size = size;
 	/* Net-SNMP takes the number out of the set when it has read. */
-	NETSNMP_LARGE_FD_SET(NO_SOCKET, &session->sessions->ready);
-	snmp_sess_read2(library_of(session), &session->sessions->ready);
+	NETSNMP_LARGE_FD_SET(NO_SOCKET, &all_of(session)->ready);
+	snmp_sess_read2(library_of(session), &all_of(session)->ready);
 	session->now->datagram = NULL;
 	return session->now->understood;
 }
@@ -863,7 +875,7 @@ static bool
 fast_answer(struct session *session, const struct ber_peek *peek)
 {
 	const struct session_request *request = &session->now->request;
-	struct fast_room *room = &session->sessions->room;
+	struct fast_room *room = &all_of(session)->room;
 	size_t count;
 
 	if (fast_read_answer(peek, room, request, &count) == -1)
@@ -878,7 +890,7 @@ static enum v3_said
 secure_answer(struct session *session, const uint8_t *data, size_t size,
 	const struct ber_peek *peek, char *text)
 {
-	struct v3_answer answer = { .room = &session->sessions->room,
+	struct v3_answer answer = { .room = &all_of(session)->room,
 		.request = &session->now->request };
 	netsnmp_pdu *pdu = NULL;
 	enum v3_said said;
@@ -910,15 +922,15 @@ tell_engine(struct session *session)
 	if (strcmp(engine, session->more->engine) == 0)
 		return;
 	memcpy(session->more->engine, engine, sizeof engine);
-	if (session->events->engine != NULL)
-		session->events->engine(engine, session->arg);
+	if (session->user->events->engine != NULL)
+		session->user->events->engine(engine, owner_of(session));
 }
 
 static void
 refuse(struct session *session)
 {
 	session->now->answer = (struct session_answer){ .reason = REASON_AUTH,
-		.text = session->sessions->text };
+		.text = all_of(session)->text };
 }
 
 static void
@@ -927,7 +939,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 {
 	struct session *session = arg;
 	enum v3_said said = V3_ANSWER;
-	char *text = session->sessions->text;
+	char *text = all_of(session)->text;
 
 	if (v3_of(session) != NULL)
 		said = secure_answer(session, data, size, peek, text);
@@ -935,13 +947,13 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		!library_read(session, data, size))
 		said = V3_NOISE;
 	if (said == V3_NOISE) {
-		mux_count_malformed(session->sessions->mux);
+		mux_count_malformed(all_of(session)->mux);
 		return;
 	}
 	learn_rtt(session, mono - session->now->sent_at);
-	session->events->exchange(true, mono - session->now->sent_at, session->arg);
+	session->user->events->exchange(true, mono - session->now->sent_at, owner_of(session));
 	if (said == V3_AGAIN && session->now->again++ < AGAIN_MAX) {
-		mux_close(session->sessions->mux, &session->now->out);
+		mux_close(all_of(session)->mux, &session->now->out);
 		session->now->tries--;
 		session->now->tries_left++;
 		send_try(session);
@@ -957,7 +969,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	}
 	if (v3_of(session) != NULL)
 		tell_engine(session);
-	session->sessions->answered++;
+	all_of(session)->answered++;
 	session->now->answer.received = mono;
 	session->now->answer.size = size;
 	check_answer(session);
@@ -1017,19 +1029,17 @@ out_ahead(const struct mux_request *out, unsigned step)
 		ahead_fetch(exchange->request.oids,
 			exchange->request.count * sizeof exchange->request.oids[0]);
 	session_fetch(session, step - 1);
-	if (session->events->ahead != NULL)
-		session->events->ahead(session->arg, step - 1);
+	if (session->user->events->ahead != NULL)
+		session->user->events->ahead(owner_of(session), step - 1);
 }
 
 int
-session_open(struct session *session, struct sessions *sessions, const char *name,
-	const struct snmp_options *options, const struct session_events *events, void *arg,
-	struct fail *why)
+session_open(struct session *session, const struct session_user *user, const char *name,
+	const struct snmp_options *options, struct fail *why)
 {
-	*session = (struct session){ .sessions = sessions, .name = name, .options = options,
-		.events = events, .arg = arg };
+	*session = (struct session){ .user = user, .name = name, .options = options };
 	if (options->access->version == 3) {
-		more_of(session)->v3 = v3_open(sessions->world, name, &options->address,
+		more_of(session)->v3 = v3_open(user->sessions->world, name, &options->address,
 			&options->access->user, options->access->netsnmp);
 	} else if (options->access->netsnmp) {
 		more_of(session)->library = library_open(session, why);
@@ -1049,7 +1059,7 @@ session_close(struct session *session)
 	session_cancel(session);
 	if (more == NULL)
 		return;
-	mux_source_release(session->sessions->mux, more->source);
+	mux_source_release(all_of(session)->mux, more->source);
 	if (more->library != NULL)
 		snmp_sess_close(more->library);
 	v3_close(more->v3);
@@ -1070,7 +1080,7 @@ void
 session_watch(struct session *session)
 {
 	if (more_of(session)->source == NULL)
-		session->more->source = mux_source_hold(session->sessions->mux,
+		session->more->source = mux_source_hold(all_of(session)->mux,
 			&session->options->address);
 }
 
@@ -1116,7 +1126,7 @@ peer_of(const struct session *session)
 void
 session_send(struct session *session, const struct session_request *request)
 {
-	struct exchange *now = exchange_hold(session->sessions);
+	struct exchange *now = exchange_hold(all_of(session));
 
 	*now = (struct exchange){ .request = *request, .peer = peer_of(session),
 		.tries_left = request->tries > 0 ? request->tries : session->options->access->retries + 1,

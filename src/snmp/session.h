@@ -97,14 +97,19 @@ enum session_state {
 	SESSION_SENT,
 };
 
+/* What all sessions of one kind of owner have in common. Stays the caller's. */
+struct session_user {
+	struct sessions *sessions;
+	const struct session_events *events;
+	size_t inside; /* so many octets of its owner stand before a session; arg is the owner */
+};
+
 /* A member of what asks; its members are session.c's. Of a fleet nearly all are idle, so what
  * a request needs is held only while one is under way. */
 struct session {
-	struct sessions *sessions;
+	const struct session_user *user;
 	const char *name;
 	const struct snmp_options *options;
-	const struct session_events *events;
-	void *arg;
 	struct exchange *now;      /* NULL: not busy */
 	struct session_more *more; /* NULL: plain version 1 or 2c, and nothing odd happened */
 	uint32_t retried : 30;
@@ -112,11 +117,10 @@ struct session {
 	uint16_t rtt, swing;       /* ms, SRTT and RTTVAR of RFC 6298; 0: nothing was answered yet */
 };
 
-/* name (for messages), options and events stay the caller's. 0, or -1 and why: then it is as
+/* user, name (for messages) and options stay the caller's. 0, or -1 and why: then it is as
  * closed. */
-int session_open(struct session *session, struct sessions *sessions, const char *name,
-	const struct snmp_options *options, const struct session_events *events, void *arg,
-	struct fail *why);
+int session_open(struct session *session, const struct session_user *user, const char *name,
+	const struct snmp_options *options, struct fail *why);
 /* Cancels what is under way without a call. One that is zeroed is fine. */
 void session_close(struct session *session);
 /* Version 3: the engine ID from an earlier run; otherwise it is asked for first. */

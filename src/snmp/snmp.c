@@ -56,7 +56,7 @@ struct question {
 struct snmp {
 	struct loop *loop;
 	struct mux *mux;
-	struct sessions *sessions;
+	struct session_user user;   /* of all devices */
 	struct question *questions[2]; /* free ones, small and large, at most SPARE */
 	struct poll *polls;         /* the same */
 	unsigned spare[2], spare_polls; /* so many */
@@ -71,10 +71,21 @@ struct snmp {
  * once, or nobody answers. */
 #define SPARE 64
 
+/* One group of a device: a table, or scalars. */
+struct snmp_work {
+	struct snmp_device *device; /* NULL: not in use */
+	struct task *task;
+	struct poll *poll;   /* NULL: idle */
+	struct table *table; /* NULL: scalars */
+	union {
+		struct plan plan;
+		uint32_t octets; /* of a table: what a varbind takes, as BULK_VARBIND */
+	};
+};
+
 /* One device. Its works take turns, request by request, so that a long walk does not keep a
  * short group waiting. In the order of use: what each request touches first. */
 struct snmp_device {
-	struct snmp *snmp;
 	struct question *question; /* NULL while there is nothing to ask */
 	struct session session;
 	struct counter_epoch epoch;
@@ -87,7 +98,14 @@ struct snmp_device {
 	uint8_t varbinds;          /* learned from tooBig; 0 = no limit known */
 	uint8_t bulk;              /* varbinds of a GETBULK's answer that come through */
 	uint8_t saved_varbinds, saved_bulk; /* as they stand in the state */
+	struct snmp_work first;    /* nearly always the only one */
 };
+
+static struct snmp *
+snmp_of(const struct snmp_device *device)
+{
+	return (struct snmp *)((uintptr_t)device->session.user - offsetof(struct snmp, user));
+}
 
 /* A poll is to be over before the next one is due. */
 #define TIME_OF_POLL(interval) ((interval) / 10 * 9)
@@ -110,18 +128,6 @@ struct poll {
 	unsigned lost_before; /* question->lost when it began */
 	int64_t held_before;  /* session_held, likewise */
 	struct loop_timer timer;
-};
-
-/* One group of a device: a table, or scalars. */
-struct snmp_work {
-	struct snmp_device *device;
-	struct task *task;
-	struct poll *poll;   /* NULL: idle */
-	struct table *table; /* NULL: scalars */
-	union {
-		struct plan plan;
-		uint32_t octets; /* of a table: what a varbind takes, as BULK_VARBIND */
-	};
 };
 
 static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
@@ -152,10 +158,10 @@ learned_load(struct snmp_device *device)
 	const char *text;
 	char key[80];
 
-	if (device->snmp->state == NULL)
+	if (snmp_of(device)->state == NULL)
 		return;
 	learned_key(key, sizeof key, device);
-	text = state_get(device->snmp->state, key);
+	text = state_get(snmp_of(device)->state, key);
 	if (text == NULL || sscanf(text, "%u %u", &bulk, &varbinds) != 2 ||
 		bulk < BULK_LEAST || bulk > BULK_MOST || varbinds > BULK_MOST)
 		return;
@@ -175,14 +181,14 @@ learned_save(struct snmp_device *device)
 		(device->bulk == BULK_MOST && device->saved_bulk < BULK_MOST);
 	char key[80], text[40];
 
-	if (device->snmp->state == NULL || (!less && !more))
+	if (snmp_of(device)->state == NULL || (!less && !more))
 		return;
 	device->saved_varbinds = device->varbinds;
 	device->saved_bulk = device->bulk;
 	learned_key(key, sizeof key, device);
 	snprintf(text, sizeof text, "%u %u", device->bulk, device->varbinds);
-	state_set(device->snmp->state, key, usual ? NULL : text);
-	state_save(device->snmp->state);
+	state_set(snmp_of(device)->state, key, usual ? NULL : text);
+	state_save(snmp_of(device)->state);
 }
 
 /* ---- what one poll knows ---- */
@@ -193,12 +199,12 @@ context_of(const struct snmp_work *work)
 	return (struct ask_context){
 		.task = work->task,
 		.group = task_group(work->task),
-		.now = loop_mono(work->device->snmp->loop),
+		.now = loop_mono(snmp_of(work->device)->loop),
 		.generation = work->device->generation,
 		.since = work->device->since,
 		.epoch = &work->device->epoch,
 		.version = work->device->session.options->access->version,
-		.shared = &work->device->snmp->plans,
+		.shared = &snmp_of(work->device)->plans,
 	};
 }
 
@@ -256,7 +262,7 @@ work_feed(struct snmp_work *work, const struct ask_context *context,
 static void
 poll_begin(struct snmp_work *work)
 {
-	struct snmp *snmp = work->device->snmp;
+	struct snmp *snmp = snmp_of(work->device);
 	struct poll *poll = snmp->polls;
 
 	if (poll == NULL) {
@@ -274,7 +280,7 @@ poll_begin(struct snmp_work *work)
 static void
 poll_end(struct snmp_work *work)
 {
-	struct snmp *snmp = work->device->snmp;
+	struct snmp *snmp = snmp_of(work->device);
 	struct poll *poll = work->poll;
 
 	loop_timer_stop(snmp->loop, &poll->timer);
@@ -361,7 +367,7 @@ question_hold(struct snmp_device *device, const struct snmp_work *work)
 
 	if (held != NULL && (held->large || !large))
 		return held;
-	question = question_take(device->snmp, large);
+	question = question_take(snmp_of(device), large);
 	TAILQ_INIT(&question->queue);
 	question->current = NULL;
 	question->prepared = NULL;
@@ -369,7 +375,7 @@ question_hold(struct snmp_device *device, const struct snmp_work *work)
 		/* Nothing of it is under way: it is this work's turn. */
 		TAILQ_CONCAT(&question->queue, &held->queue, entry);
 		question->lost = held->lost;
-		question_give(device->snmp, held);
+		question_give(snmp_of(device), held);
 	}
 	device->question = question;
 	return question;
@@ -382,7 +388,7 @@ question_release(struct snmp_device *device)
 
 	device->question = NULL;
 	if (question != NULL)
-		question_give(device->snmp, question);
+		question_give(snmp_of(device), question);
 }
 
 /* sysUpTime goes before the question, in every request: a restart between two requests of
@@ -537,16 +543,16 @@ epoch_load(struct snmp_device *device)
 	long long wall, mono;
 	int got;
 
-	if (device->snmp->state == NULL)
+	if (snmp_of(device)->state == NULL)
 		return;
 	epoch_key(key, sizeof key, device);
-	if (!state_take(device->snmp->state, key, text, sizeof text))
+	if (!state_take(snmp_of(device)->state, key, text, sizeof text))
 		return;
 	got = sscanf(text, "%lu %lld %lld %39s", &ticks, &wall, &mono, boot);
 	if (got < 2)
 		return;
 	device->epoch = (struct counter_epoch){ .known = true, .ticks = (uint32_t)ticks,
-		.at = loop_mono_at(device->snmp->loop, wall) };
+		.at = loop_mono_at(snmp_of(device)->loop, wall) };
 	if (got == 4 && strcmp(boot, boot_id(now, sizeof now)) == 0)
 		device->epoch.at = mono;
 }
@@ -554,7 +560,7 @@ epoch_load(struct snmp_device *device)
 static void
 epoch_text(const struct snmp_device *device, const char *boot, char *text, size_t size)
 {
-	struct loop *loop = device->snmp->loop;
+	struct loop *loop = snmp_of(device)->loop;
 
 	snprintf(text, size, "%lu %lld %lld %s", (unsigned long)device->epoch.ticks,
 		(long long)(loop_wall(loop) - (loop_mono(loop) - device->epoch.at)),
@@ -587,21 +593,21 @@ epoch_keep(const struct snmp_device *device)
 {
 	char key[80], text[120], boot[BOOT_ID];
 
-	if (device->snmp->state == NULL || !device->epoch.known)
+	if (snmp_of(device)->state == NULL || !device->epoch.known)
 		return;
 	epoch_key(key, sizeof key, device);
 	epoch_text(device, boot_id(boot, sizeof boot), text, sizeof text);
-	state_set(device->snmp->state, key, text);
+	state_set(snmp_of(device)->state, key, text);
 }
 
 /* Seldom: any later restart is later than what stands there. */
 static void
 epoch_save(const struct snmp_device *device)
 {
-	if (device->snmp->state == NULL)
+	if (snmp_of(device)->state == NULL)
 		return;
-	state_touch(device->snmp->state);
-	state_save(device->snmp->state);
+	state_touch(snmp_of(device)->state);
+	state_save(snmp_of(device)->state);
 }
 
 static uint32_t
@@ -750,7 +756,7 @@ ask_again(struct snmp_device *device, struct session_answer *answer, bool about_
 static bool
 is_overdue(const struct snmp_work *work)
 {
-	return loop_mono(work->device->snmp->loop) >= work->poll->deadline;
+	return loop_mono(snmp_of(work->device)->loop) >= work->poll->deadline;
 }
 
 /* Was most of the poll's time spent on waiting as max_rate or gap wants it? */
@@ -870,11 +876,11 @@ session_engine_found(const char *hex, void *arg)
 	struct snmp_device *device = arg;
 	char key[80];
 
-	if (device->snmp->state == NULL)
+	if (snmp_of(device)->state == NULL)
 		return;
 	engine_key(key, sizeof key, device);
-	state_set(device->snmp->state, key, hex);
-	state_save(device->snmp->state);
+	state_set(snmp_of(device)->state, key, hex);
+	state_save(snmp_of(device)->state);
 }
 
 static void
@@ -883,10 +889,10 @@ engine_load(struct snmp_device *device)
 	const char *hex;
 	char key[80];
 
-	if (device->snmp->state == NULL || device->session.options->access->version != 3)
+	if (snmp_of(device)->state == NULL || device->session.options->access->version != 3)
 		return;
 	engine_key(key, sizeof key, device);
-	hex = state_get(device->snmp->state, key);
+	hex = state_get(snmp_of(device)->state, key);
 	if (hex != NULL)
 		session_engine(&device->session, hex);
 }
@@ -928,7 +934,7 @@ static const struct session_events session_events = {
 static void
 enlist(struct snmp_device *device)
 {
-	struct snmp *snmp = device->snmp;
+	struct snmp *snmp = snmp_of(device);
 
 	if (snmp->device_count == snmp->device_room) {
 		snmp->device_room += snmp->device_room / 8 + 16;
@@ -941,7 +947,7 @@ enlist(struct snmp_device *device)
 static void
 leave(struct snmp_device *device)
 {
-	struct snmp *snmp = device->snmp;
+	struct snmp *snmp = snmp_of(device);
 	struct snmp_device *last = snmp->devices[--snmp->device_count];
 
 	last->number = device->number;
@@ -967,20 +973,19 @@ driver_detach(void *state)
 static void *
 driver_attach(void *env, const struct device *configured, struct fail *why)
 {
+	struct snmp *snmp = env;
 	struct snmp_device *device = mem_zero(sizeof *device);
 
-	device->snmp = env;
 	device->bulk = device->saved_bulk = BULK_MOST;
-	enlist(device);
-	if (session_open(&device->session, device->snmp->sessions, configured->name,
-		    configured->snmp, &session_events, device, why) == -1) {
-		driver_detach(device);
+	if (session_open(&device->session, &snmp->user, configured->name, configured->snmp, why) == -1) {
+		free(device);
 		return NULL;
 	}
+	enlist(device);
 	if (configured->own)
 		session_watch(&device->session);
 	if (device->session.options->access->from != NULL)
-		mux_prepare(device->snmp->mux, device->session.options->access->from);
+		mux_prepare(snmp->mux, device->session.options->access->from);
 	epoch_load(device);
 	engine_load(device);
 	learned_load(device);
@@ -1007,25 +1012,40 @@ work_timer_ran(void *arg)
 	work_finish(work, false, device->silence != REASON_GOOD ? device->silence : REASON_OVERRUN);
 }
 
+static struct snmp_work *
+work_new(struct snmp_device *device)
+{
+	return device->first.device == NULL ? &device->first : mem_zero(sizeof device->first);
+}
+
+static void
+work_free(struct snmp_work *work)
+{
+	if (work == &work->device->first)
+		*work = (struct snmp_work){ 0 };
+	else
+		free(work);
+}
+
 static void *
 driver_open(void *state, struct task *task)
 {
 	struct snmp_device *device = state;
 	const struct group *group = task_group(task);
-	struct snmp_work *work = mem_zero(sizeof *work);
+	struct snmp_work *work = work_new(device);
 	struct fail why;
 
 	work->device = device;
 	work->task = task;
 	if (group->table == NULL) {
-		plan_open(&work->plan, &device->snmp->plans, group);
+		plan_open(&work->plan, &snmp_of(device)->plans, group);
 		return work;
 	}
 	work->octets = BULK_VARBIND;
-	work->table = table_new(device_name(device), group, device->snmp->state, &why);
+	work->table = table_new(device_name(device), group, snmp_of(device)->state, &why);
 	if (work->table == NULL) {
 		log_error("%s: table \"%s\": %s", device_name(device), group->table, why.text);
-		free(work);
+		work_free(work);
 		return NULL;
 	}
 	return work;
@@ -1052,21 +1072,21 @@ driver_close(void *arg)
 		return;
 	driver_cancel(work);
 	if (work->table == NULL)
-		plan_close(&work->plan, &work->device->snmp->plans);
+		plan_close(&work->plan, &snmp_of(work->device)->plans);
 	table_free(work->table);
-	free(work);
+	work_free(work);
 }
 
 static void
 driver_start(void *arg, bool cautious)
 {
 	struct snmp_work *work = arg;
-	struct loop *loop = work->device->snmp->loop;
+	struct loop *loop = snmp_of(work->device)->loop;
 	struct snmp_device *device = work->device;
 	struct ask_context context = context_of(work);
 	bool next = device->question == NULL ||
 		(device->question->current == NULL && TAILQ_EMPTY(&device->question->queue));
-	struct ask *ask = next ? &question_hold(device, work)->ask : &device->snmp->later;
+	struct ask *ask = next ? &question_hold(device, work)->ask : &snmp_of(device)->later;
 
 	poll_begin(work);
 	work->poll->cautious = cautious;
@@ -1125,7 +1145,8 @@ snmp_new(struct loop *loop, const char *state_dir, struct fail *why)
 
 	snmp->loop = loop;
 	snmp->mux = mux_new(loop);
-	snmp->sessions = sessions_new(loop, snmp->mux);
+	snmp->user = (struct session_user){ sessions_new(loop, snmp->mux), &session_events,
+		offsetof(struct snmp_device, session) };
 	if (state_dir != NULL) {
 		char *path = mem_format("%s/rows", state_dir);
 
@@ -1158,7 +1179,7 @@ snmp_free(struct snmp *snmp)
 		free(poll);
 	}
 	plan_shared_free(&snmp->plans);
-	sessions_free(snmp->sessions);
+	sessions_free(snmp->user.sessions);
 	mux_free(snmp->mux);
 	if (snmp->state != NULL)
 		state_close(snmp->state);
@@ -1215,9 +1236,9 @@ snmp_counters(const struct snmp *snmp)
 
 	return (struct snmp_counters){
 		.sent = mux.sent,
-		.answered = sessions_answered(snmp->sessions),
-		.retried = sessions_retried(snmp->sessions),
-		.timed_out = sessions_timed_out(snmp->sessions),
+		.answered = sessions_answered(snmp->user.sessions),
+		.retried = sessions_retried(snmp->user.sessions),
+		.timed_out = sessions_timed_out(snmp->user.sessions),
 		.strays = mux.strays,
 		.wrong_source = mux.wrong_source,
 		.malformed = mux.malformed,
@@ -1228,5 +1249,5 @@ snmp_counters(const struct snmp *snmp)
 struct sessions *
 snmp_sessions(struct snmp *snmp)
 {
-	return snmp->sessions;
+	return snmp->user.sessions;
 }

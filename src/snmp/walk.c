@@ -1,5 +1,6 @@
 #include "snmp/walk.h"
 
+#include <stddef.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 struct snmp_walk {
 	struct session session;
+	struct session_user user;
 	struct snmp_options options; /* the session's, as what follows */
 	struct snmp_access access;
 	char *name;
@@ -149,8 +151,9 @@ snmp_walk_start(struct snmp *snmp, const char *name, const struct snmp_options *
 	walk->access = *options->access;
 	walk->options.access = &walk->access;
 	walk->name = mem_text(name);
-	if (session_open(&walk->session, snmp_sessions(snmp), walk->name, &walk->options,
-		    &session_events, walk, why) == -1) {
+	walk->user = (struct session_user){ snmp_sessions(snmp), &session_events,
+		offsetof(struct snmp_walk, session) };
+	if (session_open(&walk->session, &walk->user, walk->name, &walk->options, why) == -1) {
 		snmp_walk_free(walk);
 		return NULL;
 	}
