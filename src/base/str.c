@@ -10,6 +10,10 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#ifdef __x86_64__
+#include <nmmintrin.h>
+#include <wmmintrin.h>
+#endif
 
 #include "base/fail.h"
 #include "base/mem.h"
@@ -362,19 +366,77 @@ crc_by_table(uint32_t crc, const unsigned char *bytes, size_t size)
 static uint32_t (*crc_over)(uint32_t crc, const unsigned char *bytes, size_t size);
 
 #ifdef __x86_64__
-/* The processor's own instruction, where it has it: five times as fast. */
-__attribute__((target("sse4.2"))) static uint32_t
+/* Each instruction waits for the one before it, three times as long as it takes: so three pieces
+ * of so many words at a time, side by side. */
+#define CRC_WORDS 64
+#define CRC_WORDS_LEAST 8
+
+/* x^(64 n - 33) modulo the polynomial: times that and x^33, which multiplying and the instruction
+ * add, is what n words behind it make of a checksum. */
+static uint32_t crc_behind[2 * CRC_WORDS + 1];
+
+static void
+make_crc_behind(void)
+{
+	uint32_t power = 1; /* x^31: the lowest bit is the highest power */
+
+	for (int words = 1; words <= 2 * CRC_WORDS; words++) {
+		crc_behind[words] = power;
+		for (int bit = 0; bit < 64; bit++)
+			power = power >> 1 ^ (power & 1 ? 0x82f63b78u : 0);
+	}
+}
+
+__attribute__((target("sse4.2,pclmul"))) static inline uint64_t
+crc_times(uint64_t crc, uint32_t power)
+{
+	return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc),
+		_mm_cvtsi64_si128(power), 0));
+}
+
+static inline uint64_t
+load_word(const unsigned char *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof word);
+	return word;
+}
+
+/* Of 3 x words. */
+__attribute__((target("sse4.2,pclmul"))) static uint64_t
+crc_side_by_side(uint64_t crc, const unsigned char *bytes, size_t words)
+{
+	uint64_t second = 0, third = 0;
+
+	for (const unsigned char *end = bytes + 8 * words; bytes < end; bytes += 8) {
+		crc = _mm_crc32_u64(crc, load_word(bytes));
+		second = _mm_crc32_u64(second, load_word(bytes + 8 * words));
+		third = _mm_crc32_u64(third, load_word(bytes + 16 * words));
+	}
+	return third ^ _mm_crc32_u64(0, crc_times(crc, crc_behind[2 * words]) ^
+		crc_times(second, crc_behind[words]));
+}
+
+/* The processor's own instruction, where it has it: five times as fast, ten times where there is
+ * much. */
+__attribute__((target("sse4.2,pclmul"))) static uint32_t
 crc_by_processor(uint32_t crc, const unsigned char *bytes, size_t size)
 {
-	uint64_t wide = crc, eight;
+	uint64_t wide = crc;
 
-	for (; size >= 8; size -= 8, bytes += 8) {
-		memcpy(&eight, bytes, sizeof eight);
-		wide = __builtin_ia32_crc32di(wide, eight);
+	while (size >= 24 * CRC_WORDS_LEAST) {
+		size_t words = size / 24 < CRC_WORDS ? size / 24 : CRC_WORDS;
+
+		wide = crc_side_by_side(wide, bytes, words);
+		bytes += 24 * words;
+		size -= 24 * words;
 	}
+	for (; size >= 8; size -= 8, bytes += 8)
+		wide = _mm_crc32_u64(wide, load_word(bytes));
 	crc = (uint32_t)wide;
 	for (; size > 0; size--)
-		crc = __builtin_ia32_crc32qi(crc, *bytes++);
+		crc = _mm_crc32_u8(crc, *bytes++);
 	return crc;
 }
 
@@ -382,8 +444,10 @@ static void
 choose_crc(void)
 {
 	__builtin_cpu_init();
-	crc_over = __builtin_cpu_supports("sse4.2") ? crc_by_processor : crc_by_table;
+	crc_over = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") ?
+		crc_by_processor : crc_by_table;
 	make_crc_table();
+	make_crc_behind();
 }
 #else
 static void
