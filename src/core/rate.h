@@ -31,15 +31,25 @@ rate_over(uint64_t counts, double seconds)
 {
 	return (double)counts / seconds;
 }
-/* So much more in so long: nearly always that is all, and then rate_over says what rate_of would.
- * Where there is a former reading, and the device says nothing of a restart. */
-static inline bool
-rate_is_plain(uint64_t former, uint64_t raw, int64_t passed, uint8_t bits, double max_rate,
-	int64_t step)
+/* Nearly always a counter is so much further after one step, and that is all: then rate_over says
+ * what rate_of would. Where there is a former reading that is so old, in ns, and the device says
+ * nothing of a restart; in two halves, as many counters come in one answer. */
+struct rate_span {
+	double seconds;
+	bool plain; /* else none is */
+	bool near;  /* so short that a narrow counter cannot have gone round unseen, see rate.c */
+};
+static inline struct rate_span
+rate_span(int64_t passed, int64_t step)
 {
-	/* For the last two see rate.c: a narrow counter may have gone round unseen. */
-	return raw >= former && passed > 0 && passed <= 10 * step &&
-		(bits == 64 || max_rate == 0 || passed <= step + step / 4);
+	return (struct rate_span){ rate_seconds(passed), passed > 0 && passed <= 10 * step,
+		passed <= step + step / 4 };
+}
+static inline bool
+rate_is_plain(const struct rate_span *span, uint64_t former, uint64_t raw, uint8_t bits,
+	double max_rate)
+{
+	return span->plain && raw >= former && (bits == 64 || span->near || max_rate == 0);
 }
 /* REASON_GOOD and *rate (raw units per second), REASON_FIRST or REASON_DISCONTINUITY.
  * 64-bit counters never wrap (RFC 2863 3.1.6: they cannot within the life of a device). */

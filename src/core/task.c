@@ -379,12 +379,12 @@ static inline uint8_t
 count_rate(const struct task *task, const struct reading *reading, const struct latest_base *former,
 	int64_t mono, double *rate)
 {
-	int64_t passed = mono - former->mono;
+	struct rate_span span = rate_span(mono - former->mono, task->group->interval);
 
 	if (former->known && !reading->discontinuity && former->mono >= reading->since &&
-		reading->milli == 0 && rate_is_plain(former->count, reading->raw, passed,
-			reading->bits, reading->max_rate, task->group->interval)) {
-		*rate = rate_over(reading->raw - former->count, rate_seconds(passed));
+		reading->milli == 0 && rate_is_plain(&span, former->count, reading->raw,
+			reading->bits, reading->max_rate)) {
+		*rate = rate_over(reading->raw - former->count, span.seconds);
 		return REASON_GOOD;
 	}
 	return any_rate(task, reading, former, mono, rate);
@@ -438,12 +438,6 @@ read_item(const struct task *task, const struct reading *reading, const struct l
 	if (item->reason != REASON_GOOD)
 		item->value = (double)NAN;
 }
-
-/* From the last poll of some counters to this one, in ns of mono. */
-struct span {
-	int64_t from, passed, step;
-	double seconds;
-};
 
 void
 task_reading(struct task *task, const struct reading *reading)
@@ -507,11 +501,11 @@ judge_batch(struct frozen *frozen, struct sample_batch *batch, struct sample_ite
 	}
 }
 
-/* What read_item makes of it, where that is a value. former: NULL where no base is known that came
- * so long ago, and is whole. */
+/* What read_item makes of it, where that is a value. former: NULL where none is known that was
+ * read at `from`, and is whole. */
 static inline bool
 read_plain(const struct point *point, const struct reading *reading, const uint64_t *former,
-	const struct span *span, struct sample_item *item)
+	int64_t from, const struct rate_span *span, struct sample_item *item)
 {
 	double value = reading->number;
 
@@ -519,8 +513,8 @@ read_plain(const struct point *point, const struct reading *reading, const uint6
 		return false;
 	if (point->kind == POINT_COUNTER) {
 		if (former == NULL || reading->discontinuity || reading->milli > 0 ||
-			span->from < reading->since || !rate_is_plain(*former, reading->raw,
-				span->passed, reading->bits, reading->max_rate, span->step))
+			from < reading->since || !rate_is_plain(span, *former, reading->raw,
+				reading->bits, reading->max_rate))
 			return false;
 		value = rate_over(reading->raw - *former, span->seconds) * point->scale;
 	}
@@ -537,17 +531,17 @@ read_alike(const struct task *task, const struct reading *readings, uint32_t cou
 	struct sample_batch *batch, struct sample_item *items)
 {
 	const struct point *points = &task->group->points[readings[0].point];
-	struct span span = { .step = task->group->interval };
 	uint64_t former[SAMPLE_BATCH], known;
+	struct rate_span span;
+	int64_t from;
 
 	batch->mono = readings[0].received - readings[0].received % LATEST_BASE_UNIT;
 	known = latest_bases_alike(poller_of(task)->parts.latest, batch->first, count, former,
-		&span.from);
-	span.passed = batch->mono - span.from;
-	span.seconds = rate_seconds(span.passed);
+		&from);
+	span = rate_span(batch->mono - from, task->group->interval);
 	batch->plain = true;
 	for (uint32_t i = 0; i < count; i++) {
-		if (!read_plain(&points[i], &readings[i], known >> i & 1 ? &former[i] : NULL,
+		if (!read_plain(&points[i], &readings[i], known >> i & 1 ? &former[i] : NULL, from,
 			&span, &items[i]))
 			return false;
 		batch->plain &= items[i].has_raw;

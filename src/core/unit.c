@@ -275,12 +275,13 @@ note_behind(struct unit *unit)
 static void
 change_state(struct unit *unit, int up)
 {
-	int64_t wall = loop_wall(unit->poller->parts.loop);
+	int64_t wall;
 
 	if (up == 0)
 		unit_trouble(unit)->missed++;
 	if (up == unit->up)
 		return;
+	wall = loop_wall(unit->poller->parts.loop);
 	if (up == 0) {
 		unit_troubled(unit)->down_since = wall;
 		unit_troubled(unit)->missed = 1;

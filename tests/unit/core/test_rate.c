@@ -160,17 +160,17 @@ where_it_is_plainly_so_much_more_the_rate_is_that(void)
 		struct rate_step next = { .known = true, .former_at = 5 * S, .step = step,
 			.bits = (uint8_t)(16 << rand() % 3), .wrap = rand() % 4 ? 0 : 100000000,
 			.former = (uint64_t)rand() << rand() % 33, .max_rate = rand() % 3 * 1e8 };
+		struct rate_span span;
 		double rate;
 
 		next.raw = next.former + (uint64_t)rand() - RAND_MAX / 8;
 		next.at = next.former_at + step * (rand() % 1200 - 20) / 100 + rand() % 3 - 1;
-		if (!rate_is_plain(next.former, next.raw, next.at - next.former_at, next.bits,
-			next.max_rate, step))
+		span = rate_span(next.at - next.former_at, step);
+		if (!rate_is_plain(&span, next.former, next.raw, next.bits, next.max_rate))
 			continue;
 		plain++;
 		CHECK_INT(rate_of(&next, &rate), REASON_GOOD);
-		CHECK(rate == rate_over(next.raw - next.former,
-			rate_seconds(next.at - next.former_at)));
+		CHECK(rate == rate_over(next.raw - next.former, span.seconds));
 	}
 	CHECK(plain > 50000);
 }
