@@ -39,7 +39,9 @@ struct loop {
 	struct event *wake;    /* watches it */
 	struct loop_timer second; /* follows the system's clock */
 	struct clock clock;
-	struct loop_timer wheel[WHEEL]; /* list heads */
+	/* List heads. No timer of a bucket is due before its head, which may be earlier than all
+	 * of them. */
+	struct loop_timer wheel[WHEEL];
 	int64_t turned;        /* the tick up to which the wheel has been looked at */
 	int64_t wake_at;       /* mono for which `wake` is set, INT64_MAX if none */
 	size_t armed;
@@ -182,17 +184,28 @@ set_wake(struct loop *loop, int64_t due)
 		log_error("timer refused: %s", strerror(errno));
 }
 
+/* Timers lie all over memory: of most buckets the head tells, or the first of many that are due
+ * at the same time. */
+static int64_t
+earliest_of(const struct loop_timer *head, int64_t end)
+{
+	int64_t earliest = INT64_MAX;
+
+	if (head->due >= end)
+		return earliest;
+	for (const struct loop_timer *t = head->next; t != head && earliest > head->due; t = t->next)
+		if (t->due < end && t->due < earliest)
+			earliest = t->due;
+	return earliest;
+}
+
 /* The earliest due time within the next turn of the wheel; with none, one turn later. */
 static int64_t
 next_due(struct loop *loop)
 {
 	for (int64_t tick = loop->turned; tick < loop->turned + WHEEL; tick++) {
-		struct loop_timer *head = &loop->wheel[tick % WHEEL];
-		int64_t earliest = INT64_MAX;
+		int64_t earliest = earliest_of(&loop->wheel[tick % WHEEL], (tick + 1) * LOOP_TICK);
 
-		for (struct loop_timer *t = head->next; t != head; t = t->next)
-			if (t->due < (tick + 1) * LOOP_TICK && t->due < earliest)
-				earliest = t->due;
 		if (earliest != INT64_MAX)
 			return earliest;
 	}
@@ -228,14 +241,21 @@ put_in_line(struct loop_timer *line, struct loop_timer *timer)
 static void
 collect_due(struct loop_timer *head, int64_t now, struct loop_timer *due)
 {
+	int64_t rest = INT64_MAX;
+
+	if (head->due > now)
+		return;
 	fetch_bucket(head);
 	for (struct loop_timer *t = head->next, *next; t != head; t = next) {
 		next = t->next;
-		if (t->due > now)
+		if (t->due > now) {
+			rest = t->due < rest ? t->due : rest;
 			continue;
+		}
 		list_remove(t);
 		put_in_line(due, t);
 	}
+	head->due = rest;
 }
 
 /* Somebody is awake: those that need not wake anybody come along. */
@@ -365,12 +385,16 @@ void
 loop_timer_at(struct loop *loop, struct loop_timer *timer, int64_t mono)
 {
 	int64_t tick = mono / LOOP_TICK;
+	struct loop_timer *head;
 
 	loop_timer_stop(loop, timer);
 	if (tick < loop->turned)
 		tick = loop->turned;
+	head = &loop->wheel[tick % WHEEL];
+	if (mono < head->due || head->next == head)
+		head->due = mono;
 	timer->due = mono;
-	list_append(&loop->wheel[tick % WHEEL], timer);
+	list_append(head, timer);
 	loop->armed++;
 	set_wake(loop, mono);
 }
@@ -699,7 +723,8 @@ loop_new(struct fail *why)
 
 	loop->timer_fd = -1;
 	for (int i = 0; i < WHEEL; i++)
-		loop->wheel[i].next = loop->wheel[i].prev = &loop->wheel[i];
+		loop->wheel[i] = (struct loop_timer){ .next = &loop->wheel[i],
+			.prev = &loop->wheel[i], .due = INT64_MAX };
 	loop->turned = loop_mono(loop) / LOOP_TICK;
 	loop->wake_at = INT64_MAX;
 	clock_start(&loop->clock, loop_mono(loop), read_clock(CLOCK_REALTIME));

@@ -106,6 +106,33 @@ setting_a_timer_again_moves_it(void)
 	loop_free(loop);
 }
 
+/* Forty of them within a tick or two, stopped and set anew, beside one that is due much later. */
+static void
+neighbours_that_are_stopped_or_moved_do_not_hold_up_the_rest(void)
+{
+	struct mark many[40], late, b, c, z;
+	int64_t from;
+
+	begin();
+	from = loop_mono(loop) + 20 * LOOP_MS;
+	arm(&late, 'l', from + 81920 * LOOP_MS);
+	for (int i = 0; i < 40; i++)
+		arm(&many[i], 'a', from + i % 5 * LOOP_MS);
+	arm(&c, 'c', from + 3 * LOOP_MS);
+	arm(&z, 'z', from + 12 * LOOP_MS);
+	arm(&b, 'b', from + 2 * LOOP_MS);
+	for (int i = 0; i < 40; i += 2)
+		loop_timer_stop(loop, &many[i].timer);
+	for (int i = 1; i < 40; i += 2)
+		loop_timer_at(loop, &many[i].timer, from + 100000 * LOOP_S + i);
+	loop_run(loop);
+	CHECK_STR(order, "bcz");
+	for (int i = 1; i < 40; i += 2)
+		loop_timer_stop(loop, &many[i].timer);
+	loop_timer_stop(loop, &late.timer);
+	loop_free(loop);
+}
+
 struct soft_mark {
 	struct loop_soft soft;
 	char letter;
@@ -264,6 +291,7 @@ a_worker_is_freed_while_it_works(void)
 RUN_TESTS(TEST(timers_run_by_due_time_then_by_the_order_they_were_set),
 	TEST(a_timer_may_stop_another_that_is_due_at_the_same_instant),
 	TEST(setting_a_timer_again_moves_it),
+	TEST(neighbours_that_are_stopped_or_moved_do_not_hold_up_the_rest),
 	TEST(a_soft_timer_comes_along_with_the_first_that_wakes_the_loop_from_then_on),
 	TEST(a_soft_timer_wakes_the_loop_at_its_last_instant),
 	TEST(a_worker_works_once_a_kick_and_reports_on_the_loop),
