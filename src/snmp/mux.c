@@ -93,7 +93,12 @@ throw_dice(struct mux *mux)
 			;
 		mux->dice_left = sizeof mux->dice / sizeof mux->dice[0];
 	}
-	return mux->dice[--mux->dice_left] & INT32_MAX;
+	mux->dice_left--;
+	/* The place of the next one: they lie all over memory. */
+	if (mux->dice_left > 0)
+		ahead_fetch(&mux->open[mux->dice[mux->dice_left - 1] & mux->mask],
+			sizeof *mux->open);
+	return mux->dice[mux->dice_left] & INT32_MAX;
 }
 
 /* Where that id stands, or would. */
