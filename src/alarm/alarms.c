@@ -10,6 +10,7 @@
 #include "alarm/outage.h"
 #include "alarm/own.h"
 #include "alarm/ruleset.h"
+#include "base/ahead.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -691,11 +692,28 @@ on_run(void *arg, const struct sample_run *run)
 	tell(arg, run->series, &told);
 }
 
+/* What is kept is for `up`, the first of a device's, or for few. */
+static void
+on_ahead(const void *arg, uint32_t first, uint32_t count, unsigned step)
+{
+	const struct alarms *alarms = arg;
+	void *kept;
+
+	few_ahead(&alarms->subjects, first, step);
+	if (step == 0)
+		few_ahead(&alarms->subjects, first + count - 1, step);
+	if (step < 2)
+		return;
+	kept = few_get(&alarms->subjects, first);
+	if (kept != NULL && item_subject(kept) == NULL)
+		ahead_fetch(item_host(kept), sizeof(struct host));
+}
+
 struct feed_listener
 alarms_listener(struct alarms *alarms)
 {
 	return (struct feed_listener){ .sample = on_sample, .batch = on_batch, .run = on_run,
-		.arg = alarms };
+		.ahead = on_ahead, .arg = alarms };
 }
 
 /* ---- paths ---- */

@@ -98,7 +98,7 @@ void task_unanswered(struct task *task, uint8_t reason);
 void task_error(struct task *task, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Something will be told of the task soon: has fetched what that takes, see struct driver. */
-#define TASK_STEPS 4
+#define TASK_STEPS 5
 void task_ahead(const struct task *task, unsigned step);
 /* Information that is no series (sysDescr, ifAlias): shown by devices and values. */
 void task_info(struct task *task, uint32_t row, const char *name, const char *text);

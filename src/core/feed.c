@@ -60,3 +60,11 @@ feed_flush(const struct feed *feed)
 		if (feed->listeners[i].flush != NULL)
 			feed->listeners[i].flush(feed->listeners[i].arg);
 }
+
+void
+feed_ahead(const struct feed *feed, uint32_t first, uint32_t count, unsigned step)
+{
+	for (int i = 0; i < feed->count; i++)
+		if (feed->listeners[i].ahead != NULL)
+			feed->listeners[i].ahead(feed->listeners[i].arg, first, count, step);
+}

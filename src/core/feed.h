@@ -12,10 +12,14 @@ struct feed_listener {
 	void (*run)(void *arg, const struct sample_run *run);
 	/* All slots of one task are closed: what belongs together has been told. */
 	void (*flush)(void *arg);
+	/* Something will soon be told of these: has fetched what that takes (base/ahead.h), one
+	 * pointer deeper at each step from 0 to FEED_STEPS - 1. Changes nothing. */
+	void (*ahead)(const void *arg, uint32_t first, uint32_t count, unsigned step);
 	void *arg;
 };
 
 #define FEED_LISTENERS 8
+#define FEED_STEPS 3
 struct feed {
 	struct feed_listener listeners[FEED_LISTENERS];
 	int count;
@@ -26,4 +30,5 @@ void feed_sample(const struct feed *feed, const struct sample *sample);
 void feed_batch(const struct feed *feed, const struct sample_batch *batch);
 void feed_run(const struct feed *feed, const struct sample_run *run);
 void feed_flush(const struct feed *feed);
+void feed_ahead(const struct feed *feed, uint32_t first, uint32_t count, unsigned step);
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/mem.h"
 
 static uint64_t
@@ -31,6 +32,19 @@ void *
 few_kept(const struct few_page *page, uint32_t id)
 {
 	return page->items[place_of(page, id)];
+}
+
+void
+few_ahead(const struct few *few, uint32_t id, unsigned step)
+{
+	const struct few_page *page = few->pages + id / FEW_PAGE;
+
+	if (id / FEW_PAGE >= few->page_count)
+		return;
+	if (step == 0)
+		ahead_fetch(page, sizeof *page);
+	else if ((page->kept & bit_of(id)) != 0)
+		ahead_fetch(page->items + place_of(page, id), sizeof *page->items);
 }
 
 static void

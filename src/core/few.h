@@ -58,6 +58,8 @@ few_get(const struct few *few, uint32_t id)
 		return NULL;
 	return few_kept(&few->pages[id / FEW_PAGE], id);
 }
+/* Has fetched (base/ahead.h) what few_get looks at, in the steps 0 and 1. */
+void few_ahead(const struct few *few, uint32_t id, unsigned step);
 /* Once an id. item NULL: it is met, and nothing is kept. */
 void few_put(struct few *few, uint32_t id, void *item);
 

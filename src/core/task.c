@@ -636,6 +636,17 @@ ahead_values(const struct task *task)
 	}
 }
 
+static void
+ahead_listeners(const struct task *task, unsigned step)
+{
+	const struct feed *feed = poller_of(task)->parts.feed;
+
+	if (!has_rows(task) && task->scalars.list == NULL)
+		feed_ahead(feed, task->scalars.id, (uint32_t)task->group->point_count, step);
+	if (task->base)
+		feed_ahead(feed, task_unit(task)->tracks[0].id, UNIT_TRACKS, step);
+}
+
 void
 task_ahead(const struct task *task, unsigned step)
 {
@@ -654,9 +665,12 @@ task_ahead(const struct task *task, unsigned step)
 		if (task->base)
 			latest_expect(poller_of(task)->parts.latest, task_unit(task)->tracks[0].id,
 				UNIT_TRACKS);
+		ahead_fetch(&task_unit(task)->device->interval, sizeof(int64_t));
 	} else if (step == 3 && has_rows(task)) {
 		ahead_values(task);
 	}
+	if (step >= 2)
+		ahead_listeners(task, step - 2);
 }
 
 void

@@ -43,6 +43,11 @@ of_neighbours_it_is_known_whether_something_is_kept_for_any(void)
 	CHECK(!few_none(&few, 150, 1) && !few_none(&few, 128, 64));
 	CHECK(!few_none(&few, 9, 2) && !few_none(&few, 199, 2) && !few_none(&few, 250, 30));
 	CHECK(few_none(&few, 63, 1) && few_none(&few, 64, 1) && few_none(&few, 63, 2));
+	for (unsigned step = 0; step < 3; step++) {
+		few_ahead(&few, 150, step);
+		few_ahead(&few, 4000000000u, step);
+	}
+	CHECK(few_get(&few, 150) == &item);
 	few_free(&few);
 }
 
