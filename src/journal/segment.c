@@ -116,23 +116,62 @@ end_of_frames(const uint8_t *bytes, size_t size)
 	return at > nonzero ? at : nonzero;
 }
 
-int
-segment_trim(int fd)
+/* What stands in it up to its end; NULL and errno. */
+static uint8_t *
+read_whole(int fd, size_t *end)
 {
 	struct stat info;
 	uint8_t *bytes;
-	size_t end;
 	ssize_t got;
 
 	if (fstat(fd, &info) == -1)
-		return -1;
-	if (info.st_size <= RECORD_SEGMENT_HEADER)
-		return ftruncate(fd, info.st_size);
-	bytes = mem_zero((size_t)info.st_size);
+		return NULL;
+	bytes = mem_zero((size_t)info.st_size + 1);
 	got = read_at(fd, bytes, (size_t)info.st_size, 0);
-	end = got == -1 ? 0 : end_of_frames(bytes, (size_t)got);
+	if (got == -1) {
+		free(bytes);
+		return NULL;
+	}
+	*end = got <= RECORD_SEGMENT_HEADER ? (size_t)got : end_of_frames(bytes, (size_t)got);
+	return bytes;
+}
+
+int
+segment_trim(int fd, struct segment_digest *digest)
+{
+	size_t end;
+	uint8_t *bytes = read_whole(fd, &end);
+
+	if (bytes == NULL)
+		return -1;
+	digest->size += end;
+	digest->crc = str_crc32c(digest->crc, bytes, end);
 	free(bytes);
-	return got == -1 ? -1 : ftruncate(fd, (off_t)end);
+	return ftruncate(fd, (off_t)end);
+}
+
+int
+segment_write_again(int fd, struct segment_digest *digest)
+{
+	size_t end, done = 0;
+	uint8_t *bytes = read_whole(fd, &end);
+
+	/* Whoever compares sees that it is missing. */
+	if (bytes == NULL)
+		return 0;
+	digest->size += end;
+	digest->crc = str_crc32c(digest->crc, bytes, end);
+	while (done < end) {
+		ssize_t wrote = pwrite(fd, bytes + done, end - done, (off_t)done);
+
+		if (wrote == -1 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			break;
+		done += (size_t)wrote;
+	}
+	free(bytes);
+	return done < end ? -1 : 0;
 }
 
 uint64_t

@@ -18,9 +18,18 @@ uint64_t segment_newest(const char *state_dir); /* of all, begun or not; 0: ther
 /* Something stands where its first frame belongs, committed or not. */
 bool segment_is_begun(const char *state_dir, uint64_t number);
 uint64_t segment_bytes(const char *state_dir); /* of all segments together */
+/* Of what stands in segments, one behind the other; begins as all 0. */
+struct segment_digest {
+	uint64_t size;
+	uint32_t crc;
+};
 /* Cuts off what was made ready behind the end of a segment that nobody writes any more: zeros
- * behind its last whole frame. 0, -1 and errno. */
-int segment_trim(int fd);
+ * behind its last whole frame. The rest is added to the digest. 0, -1 and errno. */
+int segment_trim(int fd, struct segment_digest *digest);
+/* After a sync of it failed: what the kernel still has of it is written to its place once more,
+ * and added to the digest, by which the caller sees whether that is all. 0, -1 and errno when
+ * it is not written. */
+int segment_write_again(int fd, struct segment_digest *digest);
 void segment_header(uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number, int64_t wall);
 /* The head of that segment, whole and right? */
 bool segment_header_check(const uint8_t header[RECORD_SEGMENT_HEADER], uint64_t number);

@@ -115,6 +115,8 @@ struct writer {
 	size_t ready_size;     /* bytes that zeros were written for, and more behind them are not */
 	bool poisoned;         /* what lies behind `length` cannot be taken back: go on in a new one */
 	bool first_batch;
+	struct segment_digest former; /* of what the former run left at the end */
+	bool doubtful;         /* a sync of that has failed */
 	int64_t wall;          /* when the batch was handed over */
 	bool has_batch, looks; /* what it was kicked for */
 	bool ran, ok, aside_ok;
@@ -154,22 +156,41 @@ write_all(int fd, const uint8_t *bytes, size_t size, size_t at)
 	return 0;
 }
 
-/* The end of the former run's last segment was perhaps never synced; what is counted on from
- * there must not be safer than what it counts on. And what stood ready behind its end, and
- * behind it, is given back: a poller that crashes often would fill the disk with nothing. Their
- * numbers are used up: the store may have read what was never committed. */
+/* What each segment of the former run's end goes through. 0, -1 and errno. */
 static int
-sync_predecessor(struct writer *writer)
+trim_segment(struct writer *writer, int fd)
+{
+	/* What cannot be given back stays allocated until the segment is dropped. */
+	if (segment_trim(fd, &writer->former) == -1)
+		log_debug("the former segment keeps what stood ready behind its end");
+	return 0;
+}
+
+static int
+write_segment_again(struct writer *writer, int fd)
+{
+	return segment_write_again(fd, &writer->former);
+}
+
+static int
+sync_segment(struct writer *writer, int fd)
+{
+	int result = fsync(fd);
+
+	if (result == -1)
+		writer->doubtful = true;
+	return result;
+}
+
+static int
+each_of_predecessor(struct writer *writer, int (*step)(struct writer *writer, int fd))
 {
 	char path[SEGMENT_PATH];
 	/* With none begun there is nothing to be made safe, and no end to look for. */
 	uint64_t *numbers, begun = writer->segment;
-	size_t count;
+	size_t count = segment_list(writer->state_dir, &numbers);
 	int result = 0;
 
-	if (!writer->first_batch)
-		return 0;
-	count = segment_list(writer->state_dir, &numbers);
 	if (count > 0)
 		begun = numbers[count - 1];
 	free(numbers);
@@ -180,16 +201,54 @@ sync_predecessor(struct writer *writer)
 		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 		if (fd == -1 && errno == ENOENT)
 			continue;
-		/* What cannot be given back stays allocated until the segment is dropped. */
-		if (fd != -1)
-			segment_trim(fd);
-		result = fd == -1 ? -1 : fsync(fd);
+		result = fd == -1 ? -1 : step(writer, fd);
 		if (result == -1)
 			fail_path(writer, path);
 		if (fd != -1)
 			close(fd);
 	}
 	return result;
+}
+
+/* After a failed sync the kernel calls the pages clean: what it still has of them is written once
+ * more, and has to be what was there before. */
+static int
+write_predecessor_again(struct writer *writer)
+{
+	struct segment_digest before = writer->former;
+	int result;
+
+	writer->former = (struct segment_digest){ 0 };
+	result = each_of_predecessor(writer, write_segment_again);
+	if (result == 0 && (writer->former.size != before.size || writer->former.crc != before.crc)) {
+		fail_set(&writer->why, "%s/journal: the disk lost what the former process wrote",
+			writer->state_dir);
+		result = -1;
+	}
+	writer->former = before;
+	return result;
+}
+
+/* The end of the former run's last segment was perhaps never synced; what is counted on from
+ * there must not be safer than what it counts on. And what stood ready behind its end, and
+ * behind it, is given back: a poller that crashes often would fill the disk with nothing. Their
+ * numbers are used up: the store may have read what was never committed. */
+static int
+sync_predecessor(struct writer *writer)
+{
+	if (!writer->first_batch)
+		return 0;
+	if (writer->doubtful && write_predecessor_again(writer) == -1)
+		return -1;
+	if (!writer->doubtful) {
+		writer->former = (struct segment_digest){ 0 };
+		if (each_of_predecessor(writer, trim_segment) == -1)
+			return -1;
+	}
+	if (each_of_predecessor(writer, sync_segment) == -1)
+		return -1;
+	writer->doubtful = false;
+	return 0;
 }
 
 /* Only a process that begins anew may add to a journal that is as large as it may be. */

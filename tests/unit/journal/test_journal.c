@@ -1,10 +1,14 @@
 /* Writer and reader together, on virtual time, in a real folder. */
 #include "../check.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "../scratch.h"
 #include "base/fail.h"
@@ -987,6 +991,98 @@ a_record_that_ends_in_zeros_survives_a_kill_and_the_trimming_after_it(void)
 	end();
 }
 
+/* ---- syncs that fail ---- */
+
+static int failing;    /* inode of which the next syncs fail, so many: */
+static int to_fail;
+static size_t again;   /* octets that were written to that inode since the last one that failed */
+static bool loses;     /* and with it the kernel forgets what it was about */
+
+static bool
+is_failing(int fd)
+{
+	struct stat info;
+
+	return failing != 0 && fstat(fd, &info) == 0 && (int)info.st_ino == failing;
+}
+
+/* These two stand before the library's. One that failed has left the pages clean, as on Linux. */
+int
+fsync(int fd)
+{
+	struct stat info;
+
+	if (!is_failing(fd) || to_fail == 0)
+		return (int)syscall(SYS_fsync, fd);
+	to_fail--;
+	again = 0;
+	CHECK(fstat(fd, &info) == 0);
+	if (loses)
+		CHECK(ftruncate(fd, 100) == 0 && ftruncate(fd, info.st_size) == 0);
+	errno = EIO;
+	return -1;
+}
+
+ssize_t
+pwrite(int fd, const void *bytes, size_t size, off_t at)
+{
+	if (is_failing(fd))
+		again += size;
+	return syscall(SYS_pwrite64, fd, bytes, size, at);
+}
+
+/* A poller was killed; the next one finds a disk that does not sync what it left. */
+static off_t
+let_next_one_fail(int times, bool lost)
+{
+	struct stat info;
+
+	begin(0);
+	put_alarm(1);
+	put_alarm(2);
+	loop_sim_for(loop, 200 * LOOP_MS);
+	CHECK(stat(newest_segment(), &info) == 0);
+	writer_abandon(writer);
+	failing = (int)info.st_ino;
+	to_fail = times;
+	loses = lost;
+	start_writer(0, committed + 1);
+	put_alarm(3);
+	loop_sim_for(loop, 200 * LOOP_MS);
+	CHECK_INT(complaints, 1);
+	return info.st_size;
+}
+
+static void
+what_a_killed_poller_left_is_written_again_when_its_sync_fails(void)
+{
+	off_t size = let_next_one_fail(2, false);
+
+	loop_sim_for(loop, 3 * LOOP_S);
+	CHECK_INT(again, size);
+	CHECK_INT(recoveries, 1);
+	CHECK(committed == writer_last_sequence(writer));
+	CHECK_INT(count_records(KIND_ALARM, NULL), 3);
+	CHECK(writer_close(writer));
+	failing = 0;
+	end();
+}
+
+static void
+nothing_counts_on_what_the_disk_lost_of_a_killed_poller(void)
+{
+	uint64_t before;
+
+	let_next_one_fail(1, true);
+	before = committed;
+	loop_sim_for(loop, 5 * LOOP_S);
+	CHECK_INT(recoveries, 0);
+	CHECK(committed == before);
+	writer_abandon(writer);
+	failing = 0;
+	end();
+}
+
 static void
 a_journal_that_does_not_exist_is_empty(void)
 {
@@ -1024,4 +1120,6 @@ RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_
 	TEST(a_number_that_only_stood_ready_is_not_used_by_the_next_poller),
 	TEST(a_number_that_stands_ready_alone_is_followed_at_once_however_high_it_is),
 	TEST(a_record_that_ends_in_zeros_survives_a_kill_and_the_trimming_after_it),
+	TEST(what_a_killed_poller_left_is_written_again_when_its_sync_fails),
+	TEST(nothing_counts_on_what_the_disk_lost_of_a_killed_poller),
 	TEST(a_journal_that_does_not_exist_is_empty))
