@@ -120,7 +120,8 @@ struct keeper {
 	enum keeper_hold hold;
 	char *suspect; /* file in which our predecessor died, or NULL */
 	bool void_now; /* see keeper_is_void */
-	struct fail reason, bad; /* bad: why the last file was quarantined */
+	bool unsynced; /* a sync beside those of checkpoints failed: */
+	struct fail reason, bad, doubt; /* bad: why the last file was quarantined */
 	uint64_t updates, errors, quarantined, locked, damaged, foreign, strangers;
 	uint64_t given_up;
 };
@@ -290,18 +291,6 @@ keeper_goes_on(const struct keeper *keeper)
 
 /* ---- trouble ---- */
 
-static void
-quarantine(struct keeper *keeper, struct pending_file *file, const struct fail *why)
-{
-	if (quarantine_note(keeper->quarantine, file->name, why->text))
-		log_error("%s: not written any more, its slots still count in the ledger", why->text);
-	keeper->bad = *why;
-	keeper->quarantined++;
-	file->quarantined = true;
-	file->touched = false;
-	pending_forget(keeper->pending, file, INT64_MAX);
-}
-
 /* A file that was moved away, restored or mended in its place is looked at again. */
 static void
 release_files(struct keeper *keeper)
@@ -397,6 +386,22 @@ amend_ledger(struct keeper *keeper, struct pending_file *file, size_t ds, int64_
 	}
 	if (first <= last)
 		ledger_amend(keeper->ledger, series, REASON_STORE_FULL, first, last);
+}
+
+/* What is not written any more is store-full: no value without one in the file. */
+static void
+quarantine(struct keeper *keeper, struct pending_file *file, const struct fail *why)
+{
+	if (quarantine_note(keeper->quarantine, file->name, why->text))
+		log_error("%s: not written any more, its values count as store-full", why->text);
+	keeper->bad = *why;
+	keeper->quarantined++;
+	file->quarantined = true;
+	file->touched = false;
+	for (size_t i = 0; i < file->ds_count; i++)
+		amend_ledger(keeper, file, i, INT64_MAX);
+	pending_forget(keeper->pending, file, INT64_MAX);
+	keeper->dirty = true;
 }
 
 static void
@@ -895,6 +900,15 @@ before_gap(struct keeper *keeper, struct pending_file *file, int64_t upto)
 	return upto - last > most ? last : upto;
 }
 
+/* The next sync of that file would say nothing about it: the next checkpoint is not made. */
+static void
+note_unsynced(struct keeper *keeper, const struct fail *why)
+{
+	keeper->unsynced = keeper->dirty = true;
+	keeper->doubt = *why;
+	keeper->checkpoint_at = keeper->mono;
+}
+
 /* Its history ends here, under another name; the next row begins a new file. */
 static enum rrd_result
 set_aside(struct keeper *keeper, struct pending_file *file, struct fail *why)
@@ -908,10 +922,12 @@ set_aside(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	snprintf(path, sizeof path, "%s/%s", keeper->rrd_dir, file->name);
 	snprintf(aside, sizeof aside, "%s/%.*s.until-%.10s.rrd", keeper->rrd_dir, (int)stem,
 		file->name, until);
-	if (access(aside, F_OK) == 0)
+	if (keeper->unsynced)
+		*why = keeper->doubt;
+	else if (access(aside, F_OK) == 0)
 		fail_set(why, "%s: is in the way of another one", aside);
 	else if (rrd_file_sync(place_of(keeper, file), why) != RRD_DONE)
-		return RRD_LATER;
+		note_unsynced(keeper, why);
 	else if (rename(path, aside) == -1)
 		fail_set(why, "%s: %s", aside, strerror(errno));
 	else {
@@ -970,6 +986,20 @@ may_begin(const struct keeper *keeper, struct pending_file *file, int64_t upto)
 	return file->open || file->row_count == 0 || pending_first(keeper->pending, file) <= upto;
 }
 
+/* Rows that a file has which is not to be opened. */
+static void
+forget_stored(struct keeper *keeper, struct pending_file *file)
+{
+	struct rrd_head head = { 0 };
+	struct fail why;
+
+	if (file->open || rrd_file_head(place_of(keeper, file), &head, &why) == -1)
+		return;
+	if (rrd_head_step(&head) == step_seconds(file))
+		pending_forget(keeper->pending, file, rrd_head_last(&head) / step_seconds(file));
+	free(head.bytes);
+}
+
 /* Writes what is whole. 1 written, 0 nothing to do, -1 and why: it waits, or never will be. */
 static int
 write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
@@ -983,6 +1013,7 @@ write_file(struct keeper *keeper, struct pending_file *file, struct fail *why)
 	}
 	if (quarantine_holds(keeper->quarantine, file->name)) {
 		fail_set(why, "%s/%s: killed the store %d times", keeper->rrd_dir, file->name, DEATHS);
+		forget_stored(keeper, file);
 		quarantine(keeper, file, why);
 		return -1;
 	}
@@ -1301,6 +1332,19 @@ close_samples(struct keeper *keeper, const struct record_sample *samples, size_t
 	}
 }
 
+/* Values that no file takes. */
+static void
+mark_quarantined(struct keeper *keeper, struct record_sample *samples, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!isfinite(samples[i].value) || !is_registered(keeper, samples[i].series) ||
+			!pending_is_quarantined(keeper->pending, samples[i].series))
+			continue;
+		samples[i].reason = REASON_STORE_FULL;
+		samples[i].value = (double)NAN;
+	}
+}
+
 /* Ledger and rows in one walk: both take each sample. -1: damaged. */
 static int
 take_samples(struct keeper *keeper, const struct record *record, struct reader_position at)
@@ -1315,6 +1359,8 @@ take_samples(struct keeper *keeper, const struct record *record, struct reader_p
 		keeper->received = walk.received;
 	while ((count = record_samples_take(&walk, samples, SAMPLES_AT_ONCE)) > 0) {
 		pending_ahead(keeper->pending, samples, count);
+		if (keeper->quarantined > 0)
+			mark_quarantined(keeper, samples, count);
 		ledger_add_samples(keeper->ledger, samples, count);
 		close_samples(keeper, samples, count, at.segment);
 	}
@@ -1534,6 +1580,10 @@ keeper_checkpoint(struct keeper *keeper, struct filesync *sync)
 
 	whereabouts_set(WHERE_STORE, WHERE_CHECKPOINT);
 	result = filesync_end(sync, &why);
+	if (keeper->unsynced) {
+		why = keeper->doubt;
+		result = -1;
+	}
 	/* What was not synced may be gone for good, whatever the next sync says. */
 	keeper->void_now = result == -1;
 	if (result == 0)

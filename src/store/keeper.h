@@ -16,8 +16,8 @@
  * that somebody has locked waits alone. A damaged file, one of another step, one with an
  * archive or data source that we cannot write right (rrd_head_takes), one whose last update
  * lies in the future, or one that killed the store three times is left as it is and
- * quarantined: its slots still count in the ledger. It is written again when it has become
- * another file. */
+ * quarantined: its values are store-full in the ledger, too. It is written again when it has
+ * become another file. */
 #ifndef PW_KEEPER_H
 #define PW_KEEPER_H
 

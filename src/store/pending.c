@@ -108,6 +108,15 @@ pending_knows(const struct pending *pending, uint32_t series)
 	return series < pending->room && pending->places[series].known;
 }
 
+bool
+pending_is_quarantined(const struct pending *pending, uint32_t series)
+{
+	const struct pending_file *file = series < pending->room ? pending->places[series].file :
+		NULL;
+
+	return file != NULL && file->quarantined;
+}
+
 struct pending_file *
 pending_find(struct pending *pending, const char *name)
 {

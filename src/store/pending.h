@@ -79,6 +79,8 @@ void pending_free(struct pending *pending);
  * the same file has another step: this one is then not stored. */
 int pending_register(struct pending *pending, const struct series *series, struct fail *why);
 bool pending_knows(const struct pending *pending, uint32_t series);
+/* Does it have a file, which is quarantined? */
+bool pending_is_quarantined(const struct pending *pending, uint32_t series);
 
 /* A value's way here: wall ns when it was received (0 not known; only the size of a row
  * depends on it) and the journal's segment. */

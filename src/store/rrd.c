@@ -872,6 +872,20 @@ rrd_file_ready(struct rrd_place place, size_t rows, struct rrd_head *head, struc
 	return -1;
 }
 
+int64_t
+rrd_head_step(const struct rrd_head *head)
+{
+	return (int64_t)offsets_number(head->bytes, OFFSETS_STEP);
+}
+
+int64_t
+rrd_head_last(const struct rrd_head *head)
+{
+	return (int64_t)offsets_number(head->bytes,
+		offsets_live((size_t)offsets_number(head->bytes, OFFSETS_DS_COUNT),
+		(size_t)offsets_number(head->bytes, OFFSETS_RRA_COUNT)));
+}
+
 const char *
 rrd_head_ds(const struct rrd_head *head, size_t i)
 {

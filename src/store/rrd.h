@@ -76,6 +76,8 @@ enum rrd_result rrd_file_append(struct rrd_place place, struct append *append,
 /* Of the file that bears that name now; 0: there is none, or the disk does not tell. */
 uint64_t rrd_file_inode(struct rrd_place place);
 int rrd_file_head(struct rrd_place place, struct rrd_head *head, struct fail *why); /* -1 */
+int64_t rrd_head_step(const struct rrd_head *head); /* seconds */
+int64_t rrd_head_last(const struct rrd_head *head); /* seconds; time of the last update */
 /* Name of its data source number i, NULL behind the last one. */
 const char *rrd_head_ds(const struct rrd_head *head, size_t i);
 /* May values be written into that data source (which need not be there)? -1 and why, with the way

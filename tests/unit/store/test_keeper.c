@@ -857,7 +857,7 @@ a_locked_file_waits_alone_and_keeps_its_order(void)
 }
 
 static void
-a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count(void)
+a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_values_are_store_full(void)
 {
 	const char *definition[] = { "DS:a:GAUGE:60:U:U", "RRA:AVERAGE:0.5:1:100" };
 	struct store_health health;
@@ -891,10 +891,15 @@ a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count(v
 	CHECK(fetch("c.rrd", "c", 5) == 1);
 	keeper_health(keeper, &health);
 	CHECK(health.degraded && health.quarantined == 2);
+	/* What comes later has no file either. */
+	put(a, 6, 1);
+	put(c, 6, 1);
+	commit();
 	CHECK(keeper_finish(keeper) == 0);
 	view = ledger_open_reader(scratch, NULL);
 	ledger_tally(view, a, 0, INT64_MAX / 2, &tally);
-	CHECK_INT(tally_good(&tally), 5);
+	CHECK_INT(tally.count[REASON_STORE_FULL], 6);
+	CHECK_INT(tally_good(&tally), 0);
 	ledger_close_reader(view);
 	end();
 }
@@ -933,7 +938,8 @@ leaves_alone(int count, const char **definition, const char *said)
 	CHECK(size == size_after && memcmp(before, after, size) == 0);
 	view = ledger_open_reader(scratch, NULL);
 	ledger_tally(view, a, 0, INT64_MAX / 2, &tally);
-	CHECK_INT(tally_good(&tally), 5);
+	CHECK_INT(tally.count[REASON_STORE_FULL], 5);
+	CHECK_INT(tally_good(&tally), 0);
 	ledger_close_reader(view);
 	free(before);
 	free(after);
@@ -1153,11 +1159,20 @@ a_file_that_takes_the_place_of_another_gets_each_value_by_its_name(void)
 
 /* What somebody puts in the place of a file while a sync goes on; NULL: nobody does. */
 static const char *other_file, *its_place;
+static const char *unsynced; /* its next sync fails; NULL */
 
 /* Stands before the library's. */
 int
 fdatasync(int fd)
 {
+	struct stat one, other;
+
+	if (unsynced != NULL && fstat(fd, &one) == 0 && stat(unsynced, &other) == 0 &&
+		one.st_ino == other.st_ino) {
+		unsynced = NULL;
+		errno = EIO;
+		return -1;
+	}
 	if (other_file != NULL && access(its_place, F_OK) == 0) {
 		CHECK(rename(other_file, its_place) == 0);
 		other_file = NULL;
@@ -1254,6 +1269,42 @@ a_jump_of_ten_years_keeps_the_history_under_another_name(void)
 		CHECK(fetch("d/points.until-2023-11-14.rrd", "a", slot) == slot);
 	keeper_health(keeper, &health);
 	CHECK(!health.degraded);
+	end();
+}
+
+static void
+a_history_that_cannot_be_synced_is_written_again_before_it_is_put_aside(void)
+{
+	static const int64_t years = 3652 * (86400 * LOOP_S / STEP);
+	const struct series *a;
+	struct fail why;
+	char path[400];
+
+	begin();
+	a = add_series("d/a", "d/points.rrd", "a", STEP);
+	for (int slot = 1; slot <= 20; slot++)
+		put(a, slot, slot);
+	put_run(a, 21, years);
+	keeper_now(keeper, mono, (FIRST + years + 10) * STEP);
+	flush("d/points.rrd");
+	put(a, years + 1, 7);
+	commit();
+	snprintf(path, sizeof path, "%s/d/points.rrd", options.rrd_dir);
+	unsynced = path;
+	for (int i = 0; i < 3; i++)
+		CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
+	CHECK(unsynced == NULL && strstr(why.text, "d/points.rrd: Input/output error") != NULL);
+	CHECK(!keeper_is_void(keeper, NULL));
+	go_round();
+	CHECK(keeper_is_void(keeper, &why));
+	CHECK(strstr(why.text, "d/points.rrd: Input/output error") != NULL);
+	kill_keeper();
+	keeper_now(keeper, mono, (FIRST + years + 10) * STEP);
+	flush("d/points.rrd");
+	flush("d/points.rrd");
+	CHECK(fetch("d/points.rrd", "a", years + 1) == 7);
+	CHECK(fetch("d/points.until-2023-11-14.rrd", "a", 20) == 20);
+	CHECK(keeper_finish(keeper) == 0 && !keeper_is_void(keeper, NULL));
 	end();
 }
 
@@ -1532,6 +1583,32 @@ die_in(const char *file)
 	open_keeper();
 }
 
+struct said {
+	int64_t slot;
+	int reason;
+};
+
+static void
+note_said(const struct ledger_span *span, void *arg)
+{
+	struct said *said = arg;
+
+	if (span->run.first <= said->slot && span->run.last >= said->slot)
+		said->reason = span->run.reason;
+}
+
+/* What the ledger says of a slot. */
+static int
+said_of(const struct series *series, int64_t slot)
+{
+	struct ledger_view *view = ledger_open_reader(scratch, NULL);
+	struct said said = { FIRST + slot, -1 };
+
+	ledger_spans(view, series, 0, INT64_MAX / 2, note_said, &said);
+	ledger_close_reader(view);
+	return said.reason;
+}
+
 static void
 two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 {
@@ -1549,6 +1626,7 @@ two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 		put(series[i], 1, i);
 		flush(files[i]);
 	}
+	CHECK(keeper_finish(keeper) == 0);
 	for (int death = 0; death < 3; death++)
 		for (int i = 0; i < 2; i++) {
 			die_in(files[i]);
@@ -1577,6 +1655,23 @@ two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 	CHECK(fetch(files[0], "v", 9) == 9);
 	keeper_health(keeper, &health);
 	CHECK(health.quarantined == 1);
+	/* What the file that was moved away has, has its values there. */
+	CHECK(keeper_finish(keeper) == 0);
+	CHECK(said_of(series[0], 1) == REASON_GOOD && said_of(series[0], 8) == REASON_STORE_FULL);
+	CHECK(said_of(series[0], 9) == REASON_GOOD);
+	CHECK(said_of(series[1], 1) == REASON_GOOD && said_of(series[1], 8) == REASON_STORE_FULL);
+	CHECK(said_of(series[2], 8) == REASON_GOOD);
+	put(series[1], 9, 9);
+	put(series[2], 9, 9);
+	commit();
+	CHECK(keeper_finish(keeper) == 0);
+	kill_keeper();
+	put(series[1], 10, 9);
+	put(series[2], 10, 9);
+	commit();
+	CHECK(keeper_finish(keeper) == -1);
+	CHECK(said_of(series[1], 9) == REASON_STORE_FULL && said_of(series[1], 10) == REASON_STORE_FULL);
+	CHECK(fetch(files[1], "v", 1) == 1 && fetch(files[2], "v", 10) == 9);
 	whereabouts_close();
 	end();
 }
@@ -2355,7 +2450,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back),
 	TEST(a_missing_folder_with_short_memory_leaves_the_rest_in_the_journal),
 	TEST(a_locked_file_waits_alone_and_keeps_its_order),
-	TEST(a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_slots_still_count),
+	TEST(a_file_of_another_step_or_none_of_ours_is_left_alone_and_its_values_are_store_full),
 	TEST(a_file_that_cannot_be_written_right_is_left_alone_by_name),
 	TEST(an_archive_that_is_put_into_a_file_of_ours_is_found_at_the_next_checkpoint),
 	TEST(a_file_from_the_future_is_left_alone_and_named_with_its_date),
@@ -2367,6 +2462,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_slot_far_ahead_of_the_clock_is_held_back),
 	TEST(a_store_whose_own_clock_is_wrong_believes_the_pollers),
 	TEST(a_jump_of_ten_years_keeps_the_history_under_another_name),
+	TEST(a_history_that_cannot_be_synced_is_written_again_before_it_is_put_aside),
 	TEST(segments_go_after_a_checkpoint_and_not_before),
 	TEST(a_checkpoint_syncs_the_files_that_were_written_since_the_last_one_that_was_made),
 	TEST(a_hold_for_a_backup_keeps_the_checkpoint_then_the_segments),
