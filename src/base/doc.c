@@ -1,5 +1,6 @@
 #include "base/doc.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,6 +11,21 @@ json_t *
 doc_number(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* jansson's integers have a sign: a larger one is an object with this one member. No name that a
+ * user may give begins like that. */
+#define DIGITS "\x01" "digits"
+
+json_t *
+doc_whole(uint64_t number)
+{
+	char digits[24];
+
+	if (number <= INT64_MAX)
+		return json_integer((json_int_t)number);
+	snprintf(digits, sizeof digits, "%" PRIu64, number);
+	return json_pack("{s:s}", DIGITS, digits);
 }
 
 json_t *
@@ -63,9 +79,13 @@ write_text(const char *text, FILE *to)
 static void
 write_object(const json_t *object, FILE *to)
 {
-	const char *name, *comma = "";
+	const char *name, *comma = "", *digits = json_string_value(json_object_get(object, DIGITS));
 	json_t *value;
 
+	if (digits != NULL) {
+		fputs(digits, to);
+		return;
+	}
 	putc('{', to);
 	json_object_foreach((json_t *)(uintptr_t)object, name, value) {
 		fputs(comma, to);

@@ -11,6 +11,8 @@
 
 /* null where there is no finite number: an unknown value is never 0. */
 json_t *doc_number(double value);
+/* All of its digits; only doc_write takes what is above INT64_MAX. */
+json_t *doc_whole(uint64_t number);
 /* Unix seconds of wall nanoseconds, to the microsecond: what a double can hold. */
 json_t *doc_seconds(int64_t wall);
 /* Texts come from devices and configurations: what is no UTF-8 becomes '?'. */

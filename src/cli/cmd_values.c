@@ -49,9 +49,9 @@ raw_json(const struct latest_row *row, enum point_kind kind)
 	if (!row->known || !row->has_raw)
 		return json_null();
 	/* Counters have no sign. */
-	if (row->raw <= INT64_MAX || (kind != POINT_COUNTER && !row->beyond))
-		return json_integer((json_int_t)row->raw);
-	return json_real((double)row->raw);
+	if (kind == POINT_COUNTER || row->beyond)
+		return doc_whole(row->raw);
+	return json_integer((json_int_t)row->raw);
 }
 
 static const char *

@@ -45,6 +45,17 @@ has_no_number_where_there_is_none(void)
 }
 
 static void
+writes_all_digits_of_a_counter(void)
+{
+	CHECK_STR(text_of(doc_whole(0)), "0");
+	CHECK_STR(text_of(doc_whole(INT64_MAX)), "9223372036854775807");
+	CHECK_STR(text_of(doc_whole(UINT64_C(9223372036854775809))), "9223372036854775809");
+	CHECK_STR(text_of(json_pack("{s:o, s:[o]}", "raw", doc_whole(UINT64_MAX), "others",
+		doc_whole(UINT64_MAX - 1))),
+		"{\"raw\":18446744073709551615,\"others\":[18446744073709551614]}");
+}
+
+static void
 tells_moments_to_the_microsecond(void)
 {
 	CHECK_STR(text_of(doc_seconds(INT64_C(1795316285903281234))), "1795316285.903281");
@@ -79,6 +90,6 @@ writes_what_another_reader_takes_for_the_same(void)
 
 RUN_TESTS(TEST(writes_the_shortest_number_that_reads_back),
 	TEST(has_no_number_where_there_is_none),
-	TEST(tells_moments_to_the_microsecond),
+	TEST(writes_all_digits_of_a_counter), TEST(tells_moments_to_the_microsecond),
 	TEST(keeps_texts_readable_whatever_bytes_a_device_sends),
 	TEST(writes_what_another_reader_takes_for_the_same))
