@@ -14,6 +14,8 @@
 
 /* Rows of the next answer that are fetched: some ten values each, sixty to an answer. */
 #define AHEAD_ROWS 6
+/* Rows with which the end of a poll begins. */
+#define AHEAD_END 4
 /* Text of an index of up to 127 arcs. */
 #define INDEX_TEXT (SNMP_OID_MAX * 11)
 
@@ -413,12 +415,15 @@ rows_ahead(const struct rows *rows, unsigned step)
 		if (at < rows->before_count)
 			ahead_fetch(rows->before + at, AHEAD_LINE);
 	}
-	for (size_t i = at; step >= 2 && i < at + AHEAD_ROWS && i < rows->before_count; i++) {
-		if (step == 2)
-			ahead_fetch(rows->before[i], sizeof *rows->before[i]);
-		else if (step == 3)
+	/* What only a look-up by index needs is last in a row. */
+	for (size_t i = at; step == 2 && i < at + AHEAD_ROWS && i < rows->before_count; i++)
+		ahead_fetch(rows->before[i], offsetof(struct row, hh));
+	/* The rest is wanted at the end, which is near or far. */
+	for (size_t i = 0; step == 3 && at + AHEAD_ROWS >= rows->before_count && i < AHEAD_END; i++)
+		if (i < at)
+			await_row(rows->present[i]);
+		else if (i < rows->before_count)
 			await_row(rows->before[i]);
-	}
 }
 
 void

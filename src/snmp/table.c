@@ -98,7 +98,7 @@ struct table {
 	size_t asked_room;
 	uint32_t *places;     /* SNMP_OID_MAX for each column of a table of connections */
 	struct cell *cells;   /* column_count for each row, by its slot */
-	size_t cells_room;    /* rows */
+	size_t cells_room, cells_made; /* rows; those that are cleared or hold something */
 	struct answer *answers;
 	size_t answer_count;
 	struct chunk *texts;
@@ -247,7 +247,7 @@ drop_poll(struct table *table)
 	table->answers = NULL;
 	table->answer_count = 0;
 	table->cells = NULL;
-	table->cells_room = 0;
+	table->cells_room = table->cells_made = 0;
 	table->asked = NULL;
 	table->asked_room = 0;
 	table->places = NULL;
@@ -593,21 +593,32 @@ stop_all(struct table *table, const struct ask_context *context)
 static void
 grow_cells(struct table *table, size_t slot)
 {
-	size_t room = slot + slot / 2 + 8, size = table->column_count;
+	size_t room = slot + slot / 2 + 8;
 
 	if (room <= table->expected)
 		room = table->expected + 1;
-	table->cells = mem_grow(table->cells, room, size * sizeof *table->cells);
-	memset(table->cells + table->cells_room * size, 0,
-		(room - table->cells_room) * size * sizeof *table->cells);
+	table->cells = mem_grow(table->cells, room, table->column_count * sizeof *table->cells);
 	table->cells_room = room;
+}
+
+/* Clears a row's cells when the row is met and not all of them at once: they are in the
+ * processor's cache then when they are filled. */
+static void
+make_cells(struct table *table, size_t slot)
+{
+	size_t size = table->column_count, made = table->cells_made;
+
+	if (slot >= table->cells_room)
+		grow_cells(table, slot);
+	memset(table->cells + made * size, 0, (slot + 1 - made) * size * sizeof *table->cells);
+	table->cells_made = slot + 1;
 }
 
 static inline struct cell *
 cell_for(struct table *table, const struct row *row, size_t column)
 {
-	if (row->slot >= table->cells_room)
-		grow_cells(table, row->slot);
+	if (row->slot >= table->cells_made)
+		make_cells(table, row->slot);
 	return cell_at(table, row, column);
 }
 
