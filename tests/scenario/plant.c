@@ -200,6 +200,25 @@ gives_up(const struct poll *poll)
 	return cautious || timeouts >= 2;
 }
 
+/* A register that the device has not is asked for by each poll; one that comes less than half of
+ * the interval later, as after a step of the clock, takes what was said last. */
+static bool
+is_known_to_be_missing(const struct plant_device *device, size_t i)
+{
+	const struct poll *poll = &device->poll;
+
+	return device->refused_at[i] != 0 && poll->count > 0 && last_of(poll)->answered &&
+		poll->exchanges[0].sent - device->refused_at[i] < device->truth.step / 2;
+}
+
+static void
+note_refusal(struct plant_device *device, size_t i, const struct exchange *e)
+{
+	if (e != NULL)
+		device->refused_at[i] = e->reason == REASON_EXCEPTION + 2 &&
+			!broken_up(&device->poll, e) ? e->ended : 0;
+}
+
 /* What became of a point in this poll, and when the poller knew; false while it is open. */
 static bool
 outcome(const struct plant_device *device, size_t i, uint8_t *reason, int64_t *told)
@@ -216,6 +235,11 @@ outcome(const struct plant_device *device, size_t i, uint8_t *reason, int64_t *t
 	}
 	if (e == NULL && device->table && last->answered) {
 		*reason = REASON_NO_SUCH_ROW;
+		*told = last->ended;
+		return true;
+	}
+	if (e == NULL && is_known_to_be_missing(device, i)) {
+		*reason = REASON_EXCEPTION + 2;
 		*told = last->ended;
 		return true;
 	}
@@ -257,10 +281,13 @@ say_point(struct plant_device *device, size_t i, const struct cut *cut)
 	uint32_t bit = UINT32_C(1) << i;
 	int64_t told;
 	double value;
+	bool known;
 
 	if (device->asleep & bit && (e == NULL || e->reason != REASON_GOOD))
 		return;
-	if (!outcome(device, i, &reason, &told) || told > cut->until) {
+	known = outcome(device, i, &reason, &told) && told <= cut->until;
+	note_refusal(device, i, e);
+	if (!known) {
 		if (!(device->asleep & bit))
 			device->cut = poll->slot;
 		return;
@@ -510,6 +537,7 @@ plant_ended(struct plant *plant, bool orderly)
 		device->silences = 0;
 		device->fresh = true;
 		memset(device->gone_since, 0, sizeof device->gone_since);
+		memset(device->refused_at, 0, sizeof device->refused_at);
 	}
 	plant->loop = NULL;
 }
@@ -633,6 +661,7 @@ plant_device_changed(struct plant *plant, struct plant_device *device, bool befo
 	device->fresh = true;
 	/* A counter of that name may be another one now. */
 	memset(device->base, 0, sizeof device->base);
+	memset(device->refused_at, 0, sizeof device->refused_at);
 	device->checked = next;
 	device->active = after;
 }

@@ -99,6 +99,7 @@ struct plant_device {
 	uint64_t version;
 	int64_t first;    /* first slot expected since it became active */
 	uint32_t asleep;  /* points of rows that are not expected: never seen, or retired */
+	int64_t refused_at[PLANT_POINTS]; /* mono, when it said that there is no such register; 0 */
 	int64_t gone_since[PLANT_POINTS]; /* wall of the first walk without it; 0 */
 	/* the log */
 	struct truth truth;
