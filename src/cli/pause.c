@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/doc.h"
 #include "base/fail.h"
 #include "base/loop.h"
 #include "control/client.h"
@@ -30,16 +31,16 @@ pause_look(const char *run_dir, const char *name, struct fail *why)
 {
 	bool reached;
 
-	return call(run_dir, json_pack("{s:s, s:s}", "command", "pause", "name", name), &reached,
-		why);
+	return call(run_dir, json_pack("{s:s, s:o}", "command", "pause", "name", doc_text(name)),
+		&reached, why);
 }
 
 json_t *
 pause_order(const char *run_dir, const char *name, int seconds, int64_t patience,
 	bool *reached, struct fail *why)
 {
-	json_t *said = call(run_dir, json_pack("{s:s, s:s, s:i}", "command", "pause", "name", name,
-		"seconds", seconds), reached, why);
+	json_t *said = call(run_dir, json_pack("{s:s, s:o, s:i}", "command", "pause", "name",
+		doc_text(name), "seconds", seconds), reached, why);
 	bool released = json_is_true(json_object_get(said, "released"));
 
 	for (; said != NULL && seconds > 0 && !released && patience > 0; patience -= AGAIN) {

@@ -77,14 +77,24 @@ goes_on_as_mac(const uint8_t *p, const uint8_t *end)
 	return end - p >= 3 && isxdigit(p[1]) && isxdigit(p[2]) && (end - p == 3 || p[3] == ':');
 }
 
-/* "10.1.3.1", "1:30", "2026-11-22", "0x1F", "00:AA:0B" and "1e2000" begin with a number and are
- * none; in "0:Off" it stands before its word. */
+/* Thousands apart, as "1 234,5" and "1'234": by blanks, apostrophes, and those of other character
+ * sets. */
+static bool
+goes_on_behind_blanks(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\'' || *p >= 0x80))
+		p++;
+	return is_digit(p, end);
+}
+
+/* "10.1.3.1", "1:30", "2026-11-22", "0x1F", "00:AA:0B", "1 234" and "1e2000" begin with a number
+ * and are none; in "0:Off" it stands before its word. */
 static bool
 goes_on(const uint8_t *p, const uint8_t *end)
 {
 	if (p == end)
 		return false;
-	if (is_digit(p, end) || *p == 'x' || *p == 'X')
+	if (goes_on_behind_blanks(p, end) || *p == 'x' || *p == 'X')
 		return true;
 	if (*p == ':' && goes_on_as_mac(p, end))
 		return true;

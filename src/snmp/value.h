@@ -66,6 +66,7 @@ const char *value_text(char *to, size_t size, const struct value *value);
 uint8_t value_read(const struct value *value, const struct point *point, double scale,
 	struct reading *reading, char *line, size_t line_size);
 
-/* The number that a text begins with ("19,8", "-5.7 dBm", "10.00 %"); false for "--". */
+/* The number that a text begins with ("19,8", "-5.7 dBm", "10.00 %"); false for "--"
+ * and "1 234". */
 bool value_number(const uint8_t *text, size_t size, double *number);
 #endif

@@ -133,6 +133,7 @@ settled()
 		$pollwerk gaps press/oil | grep -Eq 'expected ([3-9]|[0-9]{2,}) '
 }
 check "alarms and values come" wait_for 40 settled
+exits 1 "a line whose name is no UTF-8 is no line" $pollwerk pause "$(printf 'press\377')"
 
 exits 0 "status" $pollwerk status
 exits 0 "status --json" $pollwerk --json status

@@ -122,7 +122,7 @@ def number_of(tag, value):
     if tag in (2, 65, 66, 67, 70) or isinstance(value, float):
         return value
     match = NUMBER.match(value) if tag == 4 else None
-    if match is None or re.match(rb'[.,:]\d', value[match.end():]):
+    if match is None or re.match(rb"([.,:]|[ \t'\x80-\xff]*)\d", value[match.end():]):
         return None
     return float((match.group(1) + match.group(2) + b'.' + (match.group(3) or b'0')).decode())
 

@@ -37,6 +37,9 @@ reads_the_number_that_a_text_begins_with(void)
 	CHECK_NEAR(number_of("5eggs"), 5, 0);
 	CHECK_NEAR(number_of("230V"), 230, 0);
 	CHECK_NEAR(number_of("0:Alarm / 1:OK"), 0, 0);
+	CHECK_NEAR(number_of("23 C / 74 F"), 23, 0);
+	CHECK_NEAR(number_of("23\xc2\xb0""C"), 23, 0);
+	CHECK_NEAR(number_of("7 "), 7, 0);
 }
 
 static void
@@ -44,7 +47,8 @@ does_not_make_a_number_of_what_is_none(void)
 {
 	static const char *const cases[] = { "", "--", "-", "n/a", "10.1.3.1", "12:30:00",
 		".5", "deg. C", "0001:02", "0x1F", "2026-11-22", "10/100", "00:AA:0B", "1e2000",
-		"1e400" };
+		"1e400", "1 234", "1 234,5", "1'234.5", "1\xa0""234", "1\xe2\x80\xaf""234",
+		"28 2 4" };
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		CHECK_NEAR(number_of(cases[i]), -9999, 0);
