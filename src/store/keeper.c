@@ -66,7 +66,8 @@
 /* Files that have left the turns, on their way: heads first, then rows. */
 struct batch {
 	struct pending_file *files[BATCH];
-	int ready[BATCH]; /* open from the one to the other, at most READY_MOST; -1 */
+	int ready[BATCH]; /* open from the one to the other, at most ready_most; -1 */
+	size_t ready_most;
 	uint64_t inodes[BATCH]; /* of those */
 	size_t count, prepared, written;
 	uint64_t heads; /* the checkpoints that `prepared` is about */
@@ -1090,6 +1091,7 @@ begin_batch(struct keeper *keeper, int64_t mono)
 		return true;
 	batch->prepared = batch->written = 0;
 	batch->heads = heads_wanted(keeper);
+	batch->ready_most = filesync_share(READY_MOST, 4);
 	batch->count = take_due(keeper, mono, batch->files);
 	for (size_t i = 0; i < batch->count; i++)
 		batch->ready[i] = -1;
@@ -1104,7 +1106,7 @@ prepare_next(struct keeper *keeper)
 
 	keeper->at_hand = batch->ready[i];
 	prepare_ahead(keeper, batch->files[i]);
-	if (i - batch->written >= READY_MOST)
+	if (i - batch->written >= batch->ready_most)
 		let_go(keeper);
 	batch->inodes[i] = batch->files[i]->inode;
 	batch->ready[i] = take_at_hand(keeper);

@@ -394,6 +394,95 @@ limit_files(int64_t size)
 	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 }
 
+static struct rlimit descriptors;
+
+static void
+limit_descriptors(rlim_t count)
+{
+	struct rlimit limit;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+	limit = descriptors;
+	limit.rlim_cur = count;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+static void
+with_few_descriptors_checkpoints_are_made_and_nothing_is_lost(void)
+{
+	const struct series *series[150];
+	struct filesync *sync;
+	struct fail why;
+	char name[40], file[40];
+
+	begin();
+	limit_descriptors(64);
+	for (int i = 0; i < 150; i++) {
+		snprintf(name, sizeof name, "d/s%d", i);
+		snprintf(file, sizeof file, "d/f%d.rrd", i);
+		series[i] = add_series(name, file, "v", STEP);
+	}
+	for (int slot = 1; slot <= 3; slot++) {
+		for (int i = 0; i < 150; i++)
+			put(series[i], slot, 1000 * slot + i);
+		commit();
+		CHECK(keeper_flush_all(keeper, &why) != -1);
+		keeper_checkpoint_soon(keeper);
+		sync = keeper_round(keeper);
+		CHECK(sync != NULL);
+		CHECK(keeper_checkpoint(keeper, sync) == 0);
+	}
+	CHECK(!keeper_is_void(keeper, NULL));
+	CHECK(keeper_finish(keeper) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+	for (int i = 0; i < 150; i++) {
+		snprintf(file, sizeof file, "d/f%d.rrd", i);
+		for (int slot = 1; slot <= 3; slot++)
+			CHECK(fetch(file, "v", slot) == 1000 * slot + i);
+	}
+	end();
+}
+
+/* All that are left; gives their number. */
+static size_t
+take_descriptors(int fds[64])
+{
+	size_t count = 0;
+
+	while (count < 64 && (fds[count] = dup(0)) != -1)
+		count++;
+	CHECK(errno == EMFILE);
+	return count;
+}
+
+static void
+a_sync_without_a_descriptor_is_one_of_the_file_system_or_says_so(void)
+{
+	struct filesync *sync, *none;
+	struct fail why = { "" };
+	int fds[64];
+	size_t count;
+	const struct series *series;
+
+	begin();
+	series = add_series("d/v", "d/points.rrd", "v", STEP);
+	put(series, 1, 1.5);
+	flush("d/points.rrd");
+	limit_descriptors(64);
+	sync = filesync_new(options.rrd_dir);
+	count = take_descriptors(fds);
+	filesync_add(sync, "d/points.rrd");
+	none = filesync_new(options.rrd_dir);
+	filesync_add(none, "d/points.rrd");
+	while (count > 0)
+		close(fds[--count]);
+	CHECK(setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+	CHECK(filesync_end(sync, &why) == 0);
+	CHECK(filesync_end(none, &why) == -1);
+	CHECK(strstr(why.text, "too few file descriptors: the limit is 64") != NULL);
+	end();
+}
+
 static int
 open_head(const char *file, uint8_t head[OFFSETS_STATIC])
 {
@@ -2440,6 +2529,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_new_point_gets_its_place_in_an_existing_file),
 	TEST(files_are_written_within_flush_without_being_asked),
 	TEST(short_memory_writes_early_and_loses_nothing),
+	TEST(with_few_descriptors_checkpoints_are_made_and_nothing_is_lost),
+	TEST(a_sync_without_a_descriptor_is_one_of_the_file_system_or_says_so),
 	TEST(a_write_that_fails_halfway_is_made_good),
 	TEST(many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them),
 	TEST(files_are_made_for_half_of_the_time_at_most),
