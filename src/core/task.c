@@ -546,7 +546,8 @@ read_alike(const struct task *task, const struct reading *readings, uint32_t cou
 			return false;
 		batch->plain &= items[i].has_raw;
 	}
-	batch->good = batch->bases = true;
+	batch->good = true;
+	batch->bases = known != 0;
 	return true;
 }
 
