@@ -203,15 +203,6 @@ what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one(void)
 	finish();
 }
 
-static off_t
-size_of_file(void)
-{
-	struct stat status;
-
-	CHECK(stat(file, &status) == 0);
-	return status.st_size;
-}
-
 static void
 what_a_failed_sync_was_about_is_written_again_before_the_next_one_is_believed(void)
 {
@@ -223,9 +214,9 @@ what_a_failed_sync_was_about_is_written_again_before_the_next_one_is_believed(vo
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
 	CHECK(series_sync(catalogue, &why) == 0);
-	safe = size_of_file();
+	safe = file_size();
 	series_add(catalogue, &b, &why);
-	doubtful = size_of_file();
+	doubtful = file_size();
 	syncs_to_fail = 3;
 	CHECK(series_sync(catalogue, &why) == -1);
 	CHECK(strstr(why.text, "/series: Input/output error") != NULL);
@@ -235,7 +226,7 @@ what_a_failed_sync_was_about_is_written_again_before_the_next_one_is_believed(vo
 	CHECK(series_sync(catalogue, &why) == 0);
 	CHECK_INT(again_from, safe);
 	CHECK_INT(again_to, doubtful);
-	CHECK_INT(size_of_file(), doubtful);
+	CHECK_INT(file_size(), doubtful);
 	series_add(catalogue, &c, &why);
 	CHECK(series_sync(catalogue, &why) == 0);
 	CHECK_INT(again_to, doubtful);
@@ -262,7 +253,7 @@ what_a_former_writer_left_is_written_again_after_a_failed_sync(void)
 	series_add(catalogue, &b, &why);
 	CHECK(series_sync(catalogue, &why) == 0);
 	CHECK_INT(again_from, 0);
-	CHECK_INT(again_to, size_of_file());
+	CHECK_INT(again_to, file_size());
 	series_close(catalogue);
 	finish();
 }
@@ -271,7 +262,7 @@ what_a_former_writer_left_is_written_again_after_a_failed_sync(void)
 static void
 lose_from(off_t from)
 {
-	off_t size = size_of_file();
+	off_t size = file_size();
 
 	CHECK(truncate(file, from) == 0);
 	CHECK(truncate(file, size) == 0);
@@ -288,7 +279,7 @@ what_the_disk_lost_is_never_called_synced(void)
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
 	CHECK(series_sync(catalogue, &why) == 0);
-	safe = size_of_file();
+	safe = file_size();
 	series_add(catalogue, &b, &why);
 	syncs_to_fail = 1;
 	CHECK(series_sync(catalogue, &why) == -1);
