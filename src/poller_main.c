@@ -217,6 +217,14 @@ sync_catalogue(void *arg, struct fail *why)
 	return series_sync(m->catalogue, why);
 }
 
+static uint32_t
+synced_series(void *arg)
+{
+	struct main *m = arg;
+
+	return series_synced(m->catalogue);
+}
+
 /* ---- paths, alarms, notices ---- */
 
 static uint64_t
@@ -544,7 +552,8 @@ open_journal(struct main *m, struct fail *why)
 	struct writer_options options = { .state_dir = m->inventory->poller.state_dir,
 		.run_dir = m->inventory->poller.run_dir, .look_interval = LOOK_INTERVAL };
 	struct writer_events events = { .snapshot = snapshot, .committed = committed,
-		.health = journal_health, .before_write = sync_catalogue, .arg = m };
+		.health = journal_health, .before_write = sync_catalogue,
+		.known = synced_series, .arg = m };
 
 	writer_size(&options, (uint64_t)store->journal_size);
 	if (open_alarms(m, why) == -1)

@@ -119,6 +119,10 @@ struct series_catalogue {
 	off_t reserved;      /* up to where there is room, for who syncs */
 	off_t synced;        /* up to where a sync has succeeded, for who syncs */
 	bool doubtful;       /* a sync has failed since, for who syncs */
+	uint32_t synced_id;  /* and the entries before that place, for who syncs */
+	unsigned synced_changes; /* of `changes`, for who syncs */
+	atomic_uint filed;   /* entries whose first lines stand in the file */
+	atomic_uint changes; /* lines that changed a known entry */
 	atomic_int refusal;  /* errno while something is owed, else 0 */
 	atomic_bool dirty;
 };
@@ -912,6 +916,7 @@ series_open(const char *state_dir, bool writer, struct fail *why)
 	if (cut_torn_end(catalogue, why) == 0) {
 		/* A former writer may have been killed before it synced what stands there. */
 		atomic_store(&catalogue->dirty, true);
+		atomic_store(&catalogue->filed, catalogue->count);
 		keep_reserve(catalogue);
 		return catalogue;
 	}
@@ -1033,6 +1038,7 @@ series_settle(struct series_catalogue *catalogue)
 	catalogue->owed = NULL;
 	catalogue->owed_room = 0;
 	/* In this order: who sees no refusal any more syncs. */
+	atomic_store(&catalogue->filed, catalogue->count);
 	atomic_store(&catalogue->dirty, true);
 	atomic_store(&catalogue->refusal, 0);
 	log_info("%s: can be written again", catalogue->path);
@@ -1043,6 +1049,7 @@ append(struct series_catalogue *catalogue, const struct series *series, struct f
 {
 	char line[LINE_MAX_SIZE + 16];
 	int length = format_line(line, sizeof line, series);
+	bool changes = series->id <= catalogue->count;
 
 	if (length < 0) {
 		fail_set(why, "%s: entry for %.80s is too long", catalogue->path, series->path);
@@ -1055,7 +1062,12 @@ append(struct series_catalogue *catalogue, const struct series *series, struct f
 		return -1;
 	}
 	catalogue->read += length;
+	if (catalogue->owed_size == 0)
+		atomic_store(&catalogue->filed, catalogue->count);
+	/* In this order: who sees the change syncs. */
 	atomic_store(&catalogue->dirty, true);
+	if (changes)
+		atomic_fetch_add(&catalogue->changes, 1);
 	return 0;
 }
 
@@ -1223,24 +1235,47 @@ sync_file(struct series_catalogue *catalogue, struct fail *why)
 	return -1;
 }
 
-int
-series_sync(struct series_catalogue *catalogue, struct fail *why)
+/* What stands in the file, while others wait or none does. 0, -1 and why. */
+static int
+sync_filed(struct series_catalogue *catalogue, struct fail *why)
 {
-	int refusal = atomic_load(&catalogue->refusal);
+	/* In this order: what is entered meanwhile is for the next time. */
+	uint32_t filed = atomic_load(&catalogue->filed);
 
-	if (refusal != 0) {
-		fail_set(why, "%s: %s", catalogue->path, strerror(refusal));
-		return -1;
-	}
 	if (!atomic_exchange(&catalogue->dirty, false))
 		return 0;
 	keep_reserve(catalogue);
 	if (sync_file(catalogue, why) == 0) {
 		catalogue->doubtful = false;
+		catalogue->synced_id = filed;
 		return 0;
 	}
 	atomic_store(&catalogue->dirty, true);
 	return -1;
+}
+
+int
+series_sync(struct series_catalogue *catalogue, struct fail *why)
+{
+	int refusal = atomic_load(&catalogue->refusal);
+	unsigned changes = atomic_load(&catalogue->changes);
+
+	/* Half a line that waits for its other half does not prove itself, see write_again. */
+	if ((refusal == 0 || !catalogue->doubtful) && sync_filed(catalogue, why) == -1)
+		return -1;
+	if (refusal == 0) {
+		catalogue->synced_changes = changes;
+		return 0;
+	}
+	fail_set(why, "%s: %s", catalogue->path, strerror(refusal));
+	return -1;
+}
+
+uint32_t
+series_synced(const struct series_catalogue *catalogue)
+{
+	return atomic_load(&catalogue->changes) == catalogue->synced_changes ?
+		catalogue->synced_id : 0;
 }
 
 bool

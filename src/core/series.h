@@ -63,6 +63,9 @@ void series_settle(struct series_catalogue *catalogue);
  * before the next one is believed. Must succeed before a journal record that names a new id is
  * written. */
 int series_sync(struct series_catalogue *catalogue, struct fail *why);
+/* After one that failed, in the same thread: entries up to this id are on disk for good. 0: none is
+ * known to be, or one of them was changed since. */
+uint32_t series_synced(const struct series_catalogue *catalogue);
 /* Reader: takes up lines written since; true when there were any. */
 bool series_refresh(struct series_catalogue *catalogue);
 /* The same in steps, for who has others to serve meanwhile: opened without any of its lines; a

@@ -19,9 +19,11 @@
 #include "core/sample.h"
 #include "core/series.h"
 #include "journal/aside.h"
+#include "journal/held.h"
 #include "journal/overflow.h"
 #include "journal/reserve.h"
 #include "journal/segment.h"
+#include "journal/slots.h"
 #include "journal/whereabouts.h"
 
 #define RETRY_INTERVAL LOOP_S
@@ -69,7 +71,7 @@ struct open_frame {
 	} row;
 };
 
-enum health { HEALTH_OK, HEALTH_FULL, HEALTH_REFUSED };
+enum health { HEALTH_OK, HEALTH_FULL, HEALTH_HOLDS, HEALTH_REFUSED };
 
 struct writer {
 	struct loop *loop;
@@ -92,6 +94,7 @@ struct writer {
 	struct retired retired[RETIRED_MOST]; /* for the preparer */
 	size_t retired_count;
 	struct overflow overflow;
+	struct held held;
 	/* while the disk refuses: transitions on their way aside, newest sequence of each */
 	struct record_buffer aside_front, aside_back;
 	uint64_t aside_front_last, aside_back_last;
@@ -119,12 +122,15 @@ struct writer {
 	bool doubtful;         /* a sync of that has failed */
 	int64_t wall;          /* when the batch was handed over */
 	bool has_batch, looks; /* what it was kicked for */
+	uint32_t held_above;   /* the loop's `held.above` when the batch was handed over */
+	bool all_known;        /* the catalogue has all that a record may name; else: */
+	uint32_t known;        /* up to this id it has */
 	bool ran, ok, aside_ok;
 	bool aside_used;       /* something may stand aside that the journal has not got */
 	bool no_room;          /* at the last look */
 	struct aside *aside;
 	struct reserve reserve;
-	struct fail why, full_why;
+	struct fail why, full_why, known_why;
 };
 
 /* ---- in the worker ---- */
@@ -382,14 +388,28 @@ append_batch(struct writer *writer)
 	return result;
 }
 
+/* May the batch be written, as far as what it names goes? */
+static bool
+may_write(struct writer *writer)
+{
+	const struct writer_events *events = &writer->events;
+
+	writer->known = 0;
+	writer->all_known = events->before_write == NULL ||
+		events->before_write(events->arg, &writer->known_why) == 0;
+	if (writer->all_known)
+		return true;
+	writer->why = writer->known_why;
+	if (events->known != NULL)
+		writer->known = events->known(events->arg);
+	return writer->held_above > 0 && writer->known >= writer->held_above;
+}
+
 static bool
 write_batch(struct writer *writer)
 {
 	char path[SEGMENT_PATH];
 
-	if (writer->events.before_write != NULL &&
-		writer->events.before_write(writer->events.arg, &writer->why) == -1)
-		return false;
 	if (writer->fd == -1 || writer->back->new_segment || writer->poisoned) {
 		if (next_segment(writer) == -1)
 			return false;
@@ -436,11 +456,14 @@ static void
 work(void *arg)
 {
 	struct writer *writer = arg;
+	bool may = false;
 
 	writer->ran = true;
 	writer->ok = writer->aside_ok = false;
+	if (writer->has_batch || writer->held_above > 0)
+		may = may_write(writer);
 	if (writer->has_batch) {
-		writer->ok = write_batch(writer);
+		writer->ok = may && write_batch(writer);
 		if (!writer->ok)
 			writer->aside_ok = write_aside(writer);
 	}
@@ -617,11 +640,19 @@ commit_in(struct writer *writer, int64_t delay)
 	loop_timer_at(writer->loop, &writer->commit, due);
 }
 
+/* With nothing to write it is only for a look at the catalogue. */
+static bool
+is_commit_set(const struct writer *writer)
+{
+	return loop_timer_armed(&writer->commit) &&
+		(writer->front->since != 0 || writer->back->since != 0);
+}
+
 /* Bookkeeping for a record that was just begun at the end of the front buffer. */
 static uint64_t
 next_sequence(struct writer *writer)
 {
-	if (!writer->busy && !loop_timer_armed(&writer->commit) && !writer->closing)
+	if (!writer->busy && !writer->closing && !is_commit_set(writer))
 		commit_in(writer, gathering(writer));
 	if (writer->front->since == 0)
 		writer->front->since = loop_mono(writer->loop);
@@ -750,7 +781,8 @@ kick(struct writer *writer)
 {
 	writer->has_batch = writer->back->records.used > 0;
 	writer->looks = writer->look_due;
-	if (!writer->has_batch && !writer->looks)
+	writer->held_above = writer->held.above;
+	if (!writer->has_batch && !writer->looks && writer->held_above == 0)
 		return;
 	if (writer->has_batch)
 		hand_over_aside(writer);
@@ -792,17 +824,27 @@ look(void *arg)
 		commit(writer);
 }
 
-static void
-tell_health(struct writer *writer)
+/* begun: that it was refused has only shown what is to be held back. */
+static enum health
+health_now(const struct writer *writer, bool begun)
 {
-	enum health health = writer->has_batch ? (writer->ok ? HEALTH_OK : HEALTH_REFUSED) :
-		writer->health == HEALTH_REFUSED ? HEALTH_REFUSED : HEALTH_OK;
-	const struct fail *why = health == HEALTH_REFUSED ? &writer->why : &writer->full_why;
+	if (writer->has_batch ? !writer->ok && !begun : writer->health == HEALTH_REFUSED)
+		return HEALTH_REFUSED;
+	if (writer->held.above > 0)
+		return HEALTH_HOLDS;
+	return writer->no_room ? HEALTH_FULL : HEALTH_OK;
+}
 
-	if (health == HEALTH_OK && writer->no_room)
-		health = HEALTH_FULL;
+static void
+tell_health(struct writer *writer, bool begun)
+{
+	enum health health = health_now(writer, begun);
+	struct fail holds;
+	const char *why[] = { NULL, writer->full_why.text, holds.text, writer->why.text };
+
+	fail_set(&holds, "%s: values of new points wait in memory", writer->known_why.text);
 	if (health != writer->health && writer->events.health != NULL)
-		writer->events.health(health == HEALTH_OK ? NULL : why->text, writer->events.arg);
+		writer->events.health(why[health], writer->events.arg);
 	writer->health = health;
 }
 
@@ -843,6 +885,51 @@ batch_refused(struct writer *writer)
 	put_batch_aside(writer, writer->front);
 }
 
+/* ---- what waits for the catalogue ---- */
+
+/* What waits so far is sifted; what comes is from now on. Notes are records in the same order. */
+static void
+hold(struct writer *writer)
+{
+	end_frame(writer);
+	overflow_empty(&writer->overflow, loop_wall(writer->loop), put_run, writer);
+	writer->held.above = writer->known;
+	held_take(&writer->held, &writer->back->records);
+	held_take(&writer->held, &writer->front->records);
+}
+
+static void
+end_series(void *arg, uint32_t series)
+{
+	slots_end(arg, series);
+}
+
+static void
+release(struct writer *writer)
+{
+	struct feed_listener in = writer_listener(writer);
+	struct held_taker to = { in.sample, in.run, end_series, writer };
+
+	writer->overflow.slots += writer->held.overflow.slots;
+	held_give(&writer->held, loop_wall(writer->loop), &to);
+	end_frame(writer);
+}
+
+/* After a look at the catalogue. True when only now something is held back. */
+static bool
+hold_or_release(struct writer *writer)
+{
+	bool looked = writer->has_batch || writer->held_above > 0;
+
+	if (looked && !writer->all_known && writer->held.above == 0 && writer->known > 0) {
+		hold(writer);
+		return true;
+	}
+	if (looked && writer->all_known && writer->held.above > 0)
+		release(writer);
+	return false;
+}
+
 /* What came while the former batch was on its way has waited already. */
 static int64_t
 time_to_commit(const struct writer *writer)
@@ -857,6 +944,7 @@ batch_done(void *arg)
 {
 	struct writer *writer = arg;
 	size_t before = writer->written;
+	bool begun;
 
 	writer->busy = false;
 	writer->segment_told = writer->segment;
@@ -864,16 +952,19 @@ batch_done(void *arg)
 	retire(writer, &writer->left);
 	writer->left.fd = -1;
 	settle_ready(writer);
-	tell_health(writer);
+	begun = hold_or_release(writer);
+	tell_health(writer, begun);
 	if (writer->has_batch && writer->ok)
 		batch_written(writer);
 	else if (writer->has_batch)
 		batch_refused(writer);
 	/* committed() may have written records and so set the timer already. */
 	if (writer->back->records.used > 0)
-		commit_in(writer, RETRY_INTERVAL);
+		commit_in(writer, begun ? 0 : RETRY_INTERVAL);
 	else if (writer->front->records.used > 0 && !loop_timer_armed(&writer->commit))
 		commit_in(writer, time_to_commit(writer));
+	else if (writer->held.above > 0 && !loop_timer_armed(&writer->commit))
+		commit_in(writer, RETRY_INTERVAL);
 	if (writer->looks || (before <= segment_limit(writer) / 2 && is_half_full(writer)))
 		writer->wants = true;
 	prepare_more(writer);
@@ -905,6 +996,7 @@ take_options(struct writer *writer, const struct writer_options *options)
 		writer->options.segment_size = 16u << 20;
 	if (options->memory_budget == 0)
 		writer->options.memory_budget = 256u << 20;
+	writer->held.room = writer->options.memory_budget / 4;
 	reserve_open(&writer->reserve, options->state_dir, options->reserve,
 		writer->options.segment_size);
 	writer->aside = aside_open(options->state_dir, options->run_dir);
@@ -987,6 +1079,7 @@ writer_abandon(struct writer *writer)
 	aside_close(writer->aside);
 	reserve_close(&writer->reserve);
 	overflow_free(&writer->overflow);
+	held_free(&writer->held);
 	record_buffer_free(&writer->aside_front);
 	record_buffer_free(&writer->aside_back);
 	record_buffer_free(&writer->batches[0].records);
@@ -1016,21 +1109,41 @@ give_all_back(struct writer *writer, bool all)
 static bool
 write_here(struct writer *writer)
 {
-	writer->has_batch = true;
+	writer->has_batch = writer->back->records.used > 0;
 	writer->looks = false;
 	writer->given = writer->ready;
+	writer->held_above = writer->held.above;
 	writer->avoided = 0;
 	writer->left.fd = -1;
 	hand_over_aside(writer);
 	work(writer);
 	batch_done(writer);
-	return writer->ok;
+	return writer->ok || !writer->has_batch;
+}
+
+/* Both batches, and behind them what has waited for the catalogue, which may become known as
+ * waiting only now. */
+static bool
+write_all_here(struct writer *writer)
+{
+	bool all = true;
+
+	for (int round = 0; round < 4 && all; round++) {
+		uint32_t above = writer->held.above;
+
+		if (writer->back->records.used == 0)
+			change_places(writer);
+		if (writer->back->records.used == 0 && above == 0)
+			break;
+		all = write_here(writer) || (above == 0 && writer->held.above > 0);
+	}
+	return all && writer->held.above == 0;
 }
 
 bool
 writer_close(struct writer *writer)
 {
-	bool all = true;
+	bool all;
 
 	if (writer == NULL)
 		return true;
@@ -1042,13 +1155,7 @@ writer_close(struct writer *writer)
 	if (writer->busy && writer->ran)
 		batch_done(writer);
 	end_frame(writer);
-	for (int round = 0; round < 2 && all; round++) {
-		if (writer->back->records.used == 0)
-			change_places(writer);
-		if (writer->back->records.used == 0)
-			break;
-		all = write_here(writer);
-	}
+	all = write_all_here(writer);
 	/* The first of two refusals finds the transitions, the second puts them aside. */
 	if (!all)
 		write_here(writer);
@@ -1061,7 +1168,8 @@ writer_close(struct writer *writer)
 static size_t
 memory_used(const struct writer *writer)
 {
-	return writer->front->records.used + writer->back->records.used;
+	return writer->front->records.used + writer->back->records.used +
+		held_bytes(&writer->held);
 }
 
 bool
@@ -1079,6 +1187,17 @@ takes_record(const struct writer *writer)
 	return writer->snapshotting || memory_used(writer) < budget + budget / 8;
 }
 
+static void
+put_body(struct writer *writer, enum record_kind kind, const void *body, size_t size)
+{
+	struct record_buffer *records = &writer->front->records;
+
+	if (kind == KIND_NEXT_SLOTS && writer->held.above > 0)
+		held_take_slots(&writer->held, body, size, records);
+	else
+		record_put(records, body, size);
+}
+
 uint64_t
 writer_record(struct writer *writer, enum record_kind kind, const void *body, size_t size)
 {
@@ -1089,7 +1208,7 @@ writer_record(struct writer *writer, enum record_kind kind, const void *body, si
 		return 0;
 	end_frame(writer);
 	frame = record_begin(records, kind, next_sequence(writer));
-	record_put(records, body, size);
+	put_body(writer, kind, body, size);
 	record_end(records, frame);
 	if (writer->health == HEALTH_REFUSED && is_urgent(kind))
 		put_aside(writer, records->bytes + frame, records->used - frame,
@@ -1296,6 +1415,10 @@ writer_sample(struct writer *writer, const struct sample *sample)
 		.reason = sample->reason, .has_raw = sample->has_raw };
 	int32_t offset;
 
+	if (held_has(&writer->held, sample->series->id)) {
+		held_sample(&writer->held, sample);
+		return 0;
+	}
 	if (must_overflow(writer, sample->series)) {
 		overflow_note(&writer->overflow, sample->series, sample->slot, sample->slot);
 		return 0;
@@ -1312,7 +1435,8 @@ writer_batch(struct writer *writer, const struct sample_batch *batch)
 	uint64_t last = 0;
 	int32_t offset;
 
-	if (writer_full(writer) || writer->overflow.open > 0) {
+	if (writer_full(writer) || writer->overflow.open > 0 ||
+		held_has(&writer->held, batch->first + batch->count - 1)) {
 		for (uint32_t i = 0; i < batch->count; i++) {
 			sample_of_batch(batch, i, &sample);
 			last = writer_sample(writer, &sample);
@@ -1327,6 +1451,10 @@ writer_batch(struct writer *writer, const struct sample_batch *batch)
 uint64_t
 writer_run(struct writer *writer, const struct sample_run *run)
 {
+	if (held_has(&writer->held, run->series->id)) {
+		held_run(&writer->held, run);
+		return 0;
+	}
 	if (must_overflow(writer, run->series)) {
 		overflow_note(&writer->overflow, run->series, run->first, run->last);
 		return 0;
@@ -1393,7 +1521,7 @@ writer_segment(const struct writer *writer)
 uint64_t
 writer_overflow(const struct writer *writer)
 {
-	return writer->overflow.slots;
+	return writer->overflow.slots + writer->held.overflow.slots;
 }
 
 size_t

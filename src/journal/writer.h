@@ -11,7 +11,8 @@
  *
  * A disk that others fill is no matter until the reserve (reserve.h) is used up. When the disk
  * refuses, the batch stays in memory and is tried again each second; transitions, for which
- * notices wait, are committed aside meanwhile (aside.h). What memory_budget does not hold any
+ * notices wait, are committed aside meanwhile (aside.h). Where it refuses only new entries of the
+ * catalogue, only what names those waits (held.h), in a quarter of the memory. What memory_budget does not hold any
  * more is noted and recorded as store-full later (overflow.h): polling goes on. */
 #ifndef PW_WRITER_H
 #define PW_WRITER_H
@@ -46,11 +47,14 @@ struct writer_events {
 	/* Everything up to and including this sequence is on disk; while the disk refuses, every
 	 * transition (KIND_ALARM, KIND_NOTIFIED) up to it is. */
 	void (*committed)(uint64_t sequence, void *arg);
-	/* The disk refuses, or is full and the reserve is in use (why); or all is well (NULL).
-	 * Told when it changes from one of the three to another. */
+	/* The disk refuses, or only new entries of the catalogue, or it is full and the reserve is
+	 * in use (why); or all is well (NULL). Told when it changes from one of these to another. */
 	void (*health)(const char *why, void *arg);
 	/* Called in the worker before each batch is written: series_sync. 0 or -1 and why. */
 	int (*before_write)(void *arg, struct fail *why);
+	/* In the worker after that has failed: records may name series up to this id all the same;
+	 * what names others waits in memory (held.h). NULL or 0: all records wait. */
+	uint32_t (*known)(void *arg);
 	void *arg;
 };
 
@@ -71,7 +75,7 @@ void writer_abandon(struct writer *writer);
 uint64_t writer_record(struct writer *writer, enum record_kind kind, const void *body, size_t size);
 /* Consecutive samples of one slot and step share one frame until writer_flush, another
  * slot or another record: what a task learned is committed as a whole or not at all. 0: there
- * is no room, the slots are noted as store-full. */
+ * is no room, the slots are noted as store-full; or the series has to wait. */
 uint64_t writer_sample(struct writer *writer, const struct sample *sample);
 /* All of them, or one by one where there is hardly room. */
 uint64_t writer_batch(struct writer *writer, const struct sample_batch *batch);

@@ -72,6 +72,19 @@ contents()
 	sed -n 's/.*32473\.7\.1\.8\.1\.0 = \([0-9]*\)\(.*\)/\1 \2/p' "$work/notices" | sort -u |
 		awk '{ if ($1 == last) { print "number", $1, "came with two contents"; exit } last = $1 }'
 }
+# died_with_it: what of p1 the poller that was killed had not committed, but for what had to be
+died_with_it()
+{
+	$pollwerk gaps --from "$from" --to "$killed" p1/oil_temp |
+		awk '$1 == "p1/oil_temp" {
+			lost = $3 - $6
+			for (i = 8; i < NF; i += 3) # lost by a busy machine
+				if ($i == "timeout" || $i == "overrun")
+					lost -= $(i + 1)
+			if (lost > 2)
+				print
+		}'
+}
 # device_lost NUMBER COUNT: p2 falls silent and is told as down for the COUNTth time
 device_lost()
 {
@@ -100,18 +113,10 @@ kill -9 "$(role_pid poller)"
 killed=$(date +%s)
 check "full: a killed poller comes back and polls" wait_for 20 good p1/oil_temp
 sleep 2
-none "full: nothing that was committed into the reserve died with it" "$(
-	$pollwerk gaps --from "$from" --to "$killed" p1/oil_temp |
-		awk '$1 == "p1/oil_temp" {
-			lost = $3 - $6
-			for (i = 8; i < NF; i += 3) # lost by a busy machine
-				if ($i == "timeout" || $i == "overrun")
-					lost -= $(i + 1)
-			if (lost > 2)
-				print
-		}')"
-# (That entries wait in memory when the reserve is used up: tests/unit/core/test_series.)
-python3 - "$work/pollwerk.conf" <<'END'
+none "full: nothing that was committed into the reserve died with it" "$(died_with_it)"
+add_points()
+{
+	python3 - "$work/pollwerk.conf" <<'END'
 import sys
 text = open(sys.argv[1]).read()
 points = ', '.join('{ name = "%s%04d"; function = 4; pdu = 10; type = "u16"; }' % ('n' * 36, i) for i in range(200))
@@ -119,6 +124,9 @@ device = text[text.index('{ name = "p1"'):].split(' );', 1)[0]
 new = device.replace('"p1"', '"p3"').split('points = (')[0] + 'points = ( ' + points + ' ); },'
 open(sys.argv[1], 'w').write(text.replace('devices: (', 'devices: (\n' + new))
 END
+}
+cp "$work/pollwerk.conf" "$work/before.conf"
+add_points
 check "full: points that are added are taken" $pollwerk reload
 check "full: the others are polled on" wait_for 20 good p1/oil_temp
 rm "$work/state/filler"
@@ -130,10 +138,57 @@ sleep 2
 check "freed: all $((to - from)) slots since are there, in ledger and RRD" wait_for 30 all_slots "$from" "$to"
 added() { [ "$($pollwerk --json values 'p3/n*' | grep -o '"quality":"good"' | wc -l)" -eq 200 ]; }
 check "freed: all points that were added are there" wait_for 30 added
-none "freed: each of their slots since is accounted for" "$($pollwerk gaps 'p3/n*' |
-	awk '{ sum = $6; for (i = 9; i <= NF; i += 3) sum += $i; if ($3 != sum || $3 < 1) print }' | head -n 5)"
+unaccounted()
+{
+	$pollwerk gaps 'p3/n*' |
+		awk '{ sum = $6; for (i = 9; i <= NF; i += 3) sum += $i; if ($3 != sum || $3 < 1) print }' | head -n 5
+}
+none "freed: each of their slots since is accounted for" "$(unaccounted)"
 end_daemon
 check "the daemon ends well" [ $? -eq 0 ]
 none "notices have numbers without a gap" "$(numbers)"
 none "and one content each" "$(contents)"
+
+# ---- only the catalogue cannot grow: it is a file of another, little disk ----
+rm -rf "$work"/state/* "$work/rrd" "$work/out" "$work/notices"
+mv "$work/before.conf" "$work/pollwerk.conf"
+mkdir "$work/little" && mount -t tmpfs -o size=16k none "$work/little" || exit 1
+: >"$work/little/series"
+: >"$work/state/series"
+mount --bind "$work/little/series" "$work/state/series" || exit 1
+trap 'umount -l "$work/state/series" "$work/little" "$work/state"; end_all' EXIT
+begin_daemon
+check "catalogue: values come" wait_for 20 good p1/oil_temp
+wait_for 30 status_is ok
+add_points
+check "catalogue full: points that are added are taken" $pollwerk reload
+seconds status_is degraded
+check "catalogue full: degraded after $took s" [ "$took" -le 10 ]
+from=$(date +%s)
+sleep 5
+kill -9 "$(role_pid poller)"
+killed=$(date +%s)
+check "catalogue full: a killed poller comes back and polls" wait_for 20 good p1/oil_temp
+wait_for 20 status_is degraded
+before=$from
+from=$(($(date +%s) + 1))
+sleep 4
+to=$(date +%s)
+sleep 2
+check "catalogue full: all $((to - from)) slots since are there, in ledger and RRD" wait_for 15 all_slots "$from" "$to"
+check "catalogue full: some of the new points wait" [ "$($pollwerk gaps 'p3/n*' | grep -c '^p3')" -lt 200 ]
+since=$(date +%s)
+mount -o remount,size=1m "$work/little"
+check "catalogue freed: status says ok" wait_for 30 status_is ok
+check "catalogue freed: all points that were added are there" wait_for 30 added
+kept()
+{
+	[ "$($pollwerk gaps --from "$from" --to "$since" 'p3/n*' | awk '/^p3/ && $3 >= '$((since - from - 2))' && $6 >= '$((since - from - 3)) | wc -l)" -eq 200 ]
+}
+check "catalogue freed: and what came meanwhile" wait_for 30 kept
+none "catalogue freed: each of their slots is accounted for" "$(unaccounted)"
+from=$before
+none "catalogue freed: of points that were known nothing died with the poller" "$(died_with_it)"
+end_daemon
+check "the daemon ends well with it" [ $? -eq 0 ]
 finish

@@ -269,6 +269,77 @@ lose_from(off_t from)
 }
 
 static void
+entries_before_one_that_waits_are_known_to_be_on_disk(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	series_close(catalogue);
+	catalogue = series_open(dir, true, &why);
+	CHECK_INT(series_synced(catalogue), 0);
+	series_add(catalogue, &b, &why);
+	limit_files((rlim_t)file_size() + 10);
+	series_add(catalogue, &c, &why);
+	syncs_to_fail = 1;
+	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 0);
+	/* That is in doubt until all that is in doubt can be looked at. */
+	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 0);
+	limit_files(RLIM_INFINITY);
+	series_settle(catalogue);
+	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 3);
+	series_close(catalogue);
+	finish();
+}
+
+static void
+while_entries_wait_what_stands_before_them_is_synced(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	limit_files((rlim_t)file_size() + 10);
+	series_add(catalogue, &b, &why);
+	syncs = 0;
+	CHECK(series_sync(catalogue, &why) == -1);
+	CHECK(syncs == 1 && series_synced(catalogue) == 1);
+	limit_files(RLIM_INFINITY);
+	series_settle(catalogue);
+	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 2);
+	series_close(catalogue);
+	finish();
+}
+
+static void
+while_a_change_of_an_entry_waits_none_is_called_known(void)
+{
+	struct series a = wanted("a/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 1);
+	limit_files((rlim_t)file_size() + 10);
+	a.unit = "bar";
+	series_add(catalogue, &a, &why);
+	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 0);
+	limit_files(RLIM_INFINITY);
+	series_settle(catalogue);
+	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 1);
+	series_close(catalogue);
+	finish();
+}
+
+static void
 what_the_disk_lost_is_never_called_synced(void)
 {
 	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x");
@@ -583,6 +654,9 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one),
 	TEST(what_a_failed_sync_was_about_is_written_again_before_the_next_one_is_believed),
 	TEST(what_a_former_writer_left_is_written_again_after_a_failed_sync),
+	TEST(entries_before_one_that_waits_are_known_to_be_on_disk),
+	TEST(while_entries_wait_what_stands_before_them_is_synced),
+	TEST(while_a_change_of_an_entry_waits_none_is_called_known),
 	TEST(what_the_disk_lost_is_never_called_synced),
 	TEST(a_reader_takes_up_what_is_written_later),
 	TEST(another_step_for_a_stored_point_is_refused_and_another_unit_is_not),

@@ -20,6 +20,7 @@
 #include "journal/aside.h"
 #include "journal/reader.h"
 #include "journal/segment.h"
+#include "journal/slots.h"
 #include "journal/writer.h"
 
 static struct loop *loop;
@@ -27,11 +28,27 @@ static struct writer *writer;
 static uint64_t committed;
 static unsigned snapshots, complaints, recoveries;
 
+/* Of series 5 and 6: slots before that are closed. */
+static bool slots_in_snapshot;
+static int64_t next_slot;
+
+static void
+put_slots(struct writer *to)
+{
+	struct slots_bundle bundle = { .writer = to };
+
+	slots_put(5, next_slot, &bundle);
+	slots_put(6, next_slot, &bundle);
+	slots_flush(&bundle);
+}
+
 static void
 put_snapshot(struct writer *to, void *arg)
 {
 	(void)arg;
 	snapshots++;
+	if (slots_in_snapshot)
+		put_slots(to);
 	writer_record(to, KIND_PATH_STATE, "facts", 5);
 }
 
@@ -64,9 +81,18 @@ refuse_when_read_only(void *arg, struct fail *why)
 	return read_only ? -1 : 0;
 }
 
+static uint32_t known;
+
+static uint32_t
+known_all_the_same(void *arg)
+{
+	(void)arg;
+	return known;
+}
+
 static const struct writer_events events = { .snapshot = put_snapshot,
 	.committed = note_committed, .health = note_health,
-	.before_write = refuse_when_read_only };
+	.before_write = refuse_when_read_only, .known = known_all_the_same };
 
 static void
 start_writer(size_t segment_size, uint64_t next)
@@ -672,6 +698,223 @@ transitions_are_committed_while_the_disk_refuses_segments(void)
 	end();
 }
 
+/* ---- entries that the catalogue cannot write ---- */
+
+static void
+begin_waiting(size_t segment_size)
+{
+	begin(segment_size);
+	slots_in_snapshot = true;
+	next_slot = 1;
+	known = 5;
+	put_alarm(1);
+	loop_sim_for(loop, 200 * LOOP_MS);
+	read_only = true;
+}
+
+static void
+end_waiting(void)
+{
+	read_only = slots_in_snapshot = false;
+	known = 0;
+	end();
+}
+
+/* Series 5 has an entry on disk, 6 has not: a slot of both, for so long. */
+static void
+poll_both(int64_t slots)
+{
+	struct series series[2] = { { .id = 5, .step = LOOP_S }, { .id = 6, .step = LOOP_S } };
+
+	for (int64_t end = next_slot + slots; next_slot < end; next_slot++) {
+		int64_t slot = next_slot;
+		struct sample sample = { .slot = slot, .received = slot * LOOP_S,
+			.value = (double)slot, .raw = (uint64_t)slot, .has_raw = true };
+		struct sample_run run = { &series[1], slot, slot, slot * LOOP_S, REASON_TIMEOUT };
+
+		sample.series = &series[0];
+		writer_sample(writer, &sample);
+		sample.series = &series[1];
+		if (slot % 10 == 0)
+			writer_run(writer, &run);
+		else
+			writer_sample(writer, &sample);
+		writer_flush(writer);
+		loop_sim_for(loop, LOOP_S);
+	}
+}
+
+/* What the journal has of both: in order, without a gap; the next slot of each. */
+struct found {
+	int64_t next[2], full[2];
+	bool in_slots[2];
+};
+
+static void
+note_slots(struct found *found, const struct record *record)
+{
+	struct record_cursor cursor = { record->body, record->body + record->size, false };
+
+	for (; cursor.at < cursor.end; record_get_u64(&cursor)) {
+		found->in_slots[record_get_u32(&cursor) - 5] = true;
+		record_get_u32(&cursor);
+	}
+}
+
+static void
+note_run(struct found *found, const struct record_run *run)
+{
+	int i = (int)run->series - 5;
+
+	CHECK(run->first == found->next[i]);
+	found->next[i] = run->last + 1;
+	if (run->reason == REASON_STORE_FULL)
+		found->full[i] += run->last - run->first + 1;
+	else
+		CHECK(run->reason == REASON_TIMEOUT && run->first % 10 == 0);
+}
+
+static struct found
+find_both(void)
+{
+	struct reader_position from = { 0, 0 };
+	struct reader *reader = reader_open(scratch, &from, NULL);
+	struct found found = { { 1, 1 }, { 0, 0 }, { false, false } };
+	struct record_samples walk;
+	struct record_sample got;
+	struct record_run run;
+	struct record record;
+
+	while (reader_next(reader, &record, NULL) == 1) {
+		if (record_has_samples(&record) && record_samples_open(&record, &walk) == 0)
+			while (record_samples_next(&walk, &got)) {
+				CHECK(got.slot == found.next[got.series - 5]++);
+				CHECK(got.raw == (uint64_t)got.slot && got.received == got.slot * LOOP_S);
+				CHECK(got.value > (double)got.slot - .5 && got.value < (double)got.slot + .5);
+			}
+		if (record_run_read(&record, &run) == 0)
+			note_run(&found, &run);
+		if (record.kind == KIND_NEXT_SLOTS)
+			note_slots(&found, &record);
+	}
+	reader_close(reader);
+	return found;
+}
+
+static void
+only_what_names_an_entry_that_is_not_on_disk_waits_for_it(void)
+{
+	struct found found;
+
+	begin_waiting(0);
+	poll_both(25);
+	put_alarm(2);
+	loop_sim_for(loop, 200 * LOOP_MS);
+	CHECK(committed == writer_last_sequence(writer));
+	found = find_both();
+	CHECK_INT(found.next[0], 26);
+	CHECK_INT(found.next[1], 1);
+	CHECK_INT(complaints, 1);
+	CHECK_INT(recoveries, 0);
+	read_only = false;
+	loop_sim_for(loop, 2 * LOOP_S);
+	poll_both(5);
+	CHECK_INT(recoveries, 1);
+	found = find_both();
+	CHECK_INT(found.next[0], 31);
+	CHECK_INT(found.next[1], 31);
+	CHECK_INT(found.full[0] + found.full[1], 0);
+	CHECK(writer_close(writer));
+	end_waiting();
+}
+
+static void
+what_waits_for_its_entry_is_asked_for_when_nothing_else_is_written(void)
+{
+	begin_waiting(0);
+	poll_both(3);
+	loop_sim_for(loop, 10 * LOOP_S);
+	read_only = false;
+	loop_sim_for(loop, 2 * LOOP_S);
+	CHECK_INT(find_both().next[1], 4);
+	writer_abandon(writer);
+	end_waiting();
+}
+
+static void
+a_snapshot_says_nothing_of_slots_that_wait(void)
+{
+	struct found found;
+
+	begin_waiting(2000);
+	poll_both(200);
+	CHECK(snapshots > 3);
+	writer_abandon(writer);
+	found = find_both();
+	CHECK(found.in_slots[0] && !found.in_slots[1]);
+	CHECK_INT(found.next[0], 201);
+	CHECK_INT(found.next[1], 1);
+	end_waiting();
+}
+
+static void
+a_row_that_names_both_is_divided(void)
+{
+	struct series entry = { .kind = POINT_GAUGE, .step = LOOP_S, .unit = "", .file = "a/f.rrd",
+		.ds = "x", .profile = "short" };
+	struct sample_item items[2];
+	struct sample_batch batch = { .first = 5, .count = 2, .step = LOOP_S, .items = items };
+	struct found found;
+	char path[8];
+
+	begin(0);
+	batch.catalogue = series_open(scratch, true, NULL);
+	for (int id = 1; id <= 6; id++) {
+		snprintf(path, sizeof path, "a/%d", id);
+		entry.path = path;
+		CHECK(series_add(batch.catalogue, &entry, NULL) != NULL);
+	}
+	loop_sim_for(loop, 200 * LOOP_MS);
+	read_only = true;
+	known = 5;
+	/* The first is in a batch when it is refused, the second comes later. */
+	for (batch.slot = 1; batch.slot <= 2; batch.slot++) {
+		items[0] = items[1] = (struct sample_item){ .value = (double)batch.slot,
+			.raw = (uint64_t)batch.slot, .has_raw = true };
+		batch.received = batch.slot * LOOP_S;
+		writer_batch(writer, &batch);
+		loop_sim_for(loop, 2 * LOOP_S);
+		found = find_both();
+		CHECK(found.next[0] == batch.slot + 1 && found.next[1] == 1);
+	}
+	read_only = false;
+	CHECK(writer_close(writer));
+	found = find_both();
+	CHECK(found.next[0] == 3 && found.next[1] == 3);
+	series_close(batch.catalogue);
+	end_waiting();
+}
+
+static void
+more_than_a_quarter_of_the_memory_is_not_held_back_and_the_rest_is_store_full(void)
+{
+	struct found found;
+	int64_t slots = (64 << 10) / 4 / 40;
+
+	begin_waiting(0);
+	poll_both(slots);
+	CHECK(!writer_full(writer));
+	read_only = false;
+	loop_sim_for(loop, 2 * LOOP_S);
+	poll_both(10);
+	found = find_both();
+	CHECK(found.next[0] == slots + 11 && found.next[1] == slots + 11);
+	CHECK(found.full[0] == 0 && found.full[1] > 10 && found.full[1] < slots / 2);
+	CHECK_INT(writer_overflow(writer), found.full[1]);
+	CHECK(writer_close(writer));
+	end_waiting();
+}
+
 static void
 what_neither_disk_nor_memory_holds_is_store_full_slot_for_slot(void)
 {
@@ -1111,6 +1354,11 @@ RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_
 	TEST(a_disk_that_refuses_loses_nothing_inside_the_budget),
 	TEST(beyond_the_budget_records_are_refused_and_then_taken_again),
 	TEST(transitions_are_committed_while_the_disk_refuses_segments),
+	TEST(only_what_names_an_entry_that_is_not_on_disk_waits_for_it),
+	TEST(what_waits_for_its_entry_is_asked_for_when_nothing_else_is_written),
+	TEST(a_snapshot_says_nothing_of_slots_that_wait),
+	TEST(a_row_that_names_both_is_divided),
+	TEST(more_than_a_quarter_of_the_memory_is_not_held_back_and_the_rest_is_store_full),
 	TEST(what_neither_disk_nor_memory_holds_is_store_full_slot_for_slot),
 	TEST(a_journal_that_may_not_grow_is_like_a_full_disk_until_the_store_follows),
 	TEST(pollers_that_are_killed_again_and_again_do_not_fill_the_disk_with_nothing),
