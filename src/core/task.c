@@ -788,22 +788,30 @@ close_unread_tracks(struct task *task, struct tracks *tracks, uint8_t rest, int6
 	tracks_gather(tracks, count);
 }
 
+/* By the loop's own clock: what a step of wall time skips, nobody was away for. */
+static void
+miss_row(struct task *task, struct row *row)
+{
+	int64_t mono = loop_mono(poller_of(task)->parts.loop);
+
+	if (row->gone_since == 0) {
+		row->gone_since = mono;
+	} else if (mono - row->gone_since >= task->group->retire) {
+		log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
+			task_unit(task)->device->name, task->group->table, row->key,
+			(long long)((mono - row->gone_since) / LOOP_S));
+		end_row(task, row);
+	}
+}
+
 static void
 close_unread_row(struct task *task, struct row *row, uint8_t rest, int64_t wall)
 {
 	if (row->ended)
 		return;
 	close_unread_tracks(task, &row->tracks, rest, wall);
-	if (row->seen == task->slot || rest != REASON_NO_SUCH_ROW)
-		return;
-	if (row->gone_since == 0)
-		row->gone_since = wall;
-	else if (wall - row->gone_since >= task->group->retire) {
-		log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
-			task_unit(task)->device->name, task->group->table, row->key,
-			(long long)(task->group->retire / LOOP_S));
-		end_row(task, row);
-	}
+	if (row->seen != task->slot && rest == REASON_NO_SUCH_ROW)
+		miss_row(task, row);
 }
 
 static void

@@ -16,7 +16,7 @@
 
 struct row {
 	struct tracks tracks;        /* one a point */
-	int64_t gone_since;          /* wall ns of the first complete poll without it; 0 */
+	int64_t gone_since;          /* mono of the first complete poll without it; 0 */
 	uint32_t number;
 	uint32_t seen;               /* the slot in which it was last seen */
 	bool ended;                  /* retired: has no slots until it is seen again */

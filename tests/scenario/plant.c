@@ -258,8 +258,7 @@ outcome(const struct plant_device *device, size_t i, uint8_t *reason, int64_t *t
 static void
 note_row(struct plant_device *device, size_t i, uint8_t reason)
 {
-	const struct exchange *last = last_of(&device->poll);
-	int64_t wall = last->wall + last->ended - last->sent;
+	int64_t mono = last_of(&device->poll)->ended;
 
 	if (reason != REASON_NO_SUCH_ROW) {
 		if (reason == REASON_GOOD)
@@ -267,8 +266,8 @@ note_row(struct plant_device *device, size_t i, uint8_t reason)
 		return;
 	}
 	if (device->gone_since[i] == 0)
-		device->gone_since[i] = wall;
-	else if (wall - device->gone_since[i] >= device->group.retire)
+		device->gone_since[i] = mono;
+	else if (mono - device->gone_since[i] >= device->group.retire)
 		device->asleep |= UINT32_C(1) << i;
 }
 
@@ -397,7 +396,7 @@ plant_request(struct plant *plant, struct plant_device *device, int64_t sent)
 		*poll = (struct poll){ .open = true, .slot = slot, .cautious = cautious };
 	}
 	e = &poll->exchanges[poll->count < PLANT_EXCHANGES ? poll->count++ : PLANT_EXCHANGES - 1];
-	*e = (struct exchange){ .wall = wall, .sent = sent, .boots = device->boots };
+	*e = (struct exchange){ .sent = sent, .boots = device->boots };
 	return e;
 }
 
@@ -738,11 +737,15 @@ wrong(struct plant *plant, const struct sample *sample, const char *what, double
 			sample->series->step), what, sample->value, wanted);
 }
 
+/* A row that slept comes back with its first slot since. */
 static void
 check_order(struct plant *plant, struct seen *seen, int64_t first, int64_t last)
 {
-	(void)plant;
-	if (seen->next != 0 && seen->next != first)
+	const struct plant_device *device = &plant->devices[seen->device];
+	bool slept = (size_t)seen->series < device->point_count &&
+		(device->asleep & UINT32_C(1) << seen->series) != 0;
+
+	if (seen->next != 0 && (slept ? first < seen->next : first != seen->next))
 		plant->order_errors++;
 	seen->next = last + 1;
 }

@@ -38,7 +38,6 @@ struct plant_point {
 
 /* One request on the wire and what became of it. */
 struct exchange {
-	int64_t wall;        /* when it arrived */
 	int64_t sent, ended; /* mono; ended: when its asker knows the outcome */
 	uint8_t reason;      /* for the points that it covers */
 	bool answered;       /* by the device itself: counts for `up` */
@@ -100,7 +99,7 @@ struct plant_device {
 	int64_t first;    /* first slot expected since it became active */
 	uint32_t asleep;  /* points of rows that are not expected: never seen, or retired */
 	int64_t refused_at[PLANT_POINTS]; /* mono, when it said that there is no such register; 0 */
-	int64_t gone_since[PLANT_POINTS]; /* wall of the first walk without it; 0 */
+	int64_t gone_since[PLANT_POINTS]; /* mono of the first walk without it; 0 */
 	/* the log */
 	struct truth truth;
 	struct poll poll;

@@ -182,7 +182,7 @@ static const struct driver gather_driver = { .name = "gather", .attach = script_
 
 /* ---- what came out ---- */
 
-#define SLOTS 20000
+#define SLOTS 100000
 static struct {
 	int64_t first[16], last[16]; /* by series id */
 	uint8_t reason[16][SLOTS];
@@ -959,6 +959,32 @@ a_clock_set_forward_closes_the_skipped_slots_as_clock_step(void)
 	finish();
 }
 
+/* Nobody was away for the days that a step skips: they are closed like any others. */
+static void
+a_step_of_the_clock_does_not_make_a_missing_row_be_gone_for_longer(void)
+{
+	uint32_t id;
+
+	begin("press-3", 2);
+	loop_on_step(loop, on_step, NULL);
+	loop_clock_trust(loop, 10 * 86400 * LOOP_S);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	script.row_seen = false;
+	script.rest = REASON_NO_SUCH_ROW;
+	loop_sim_for(loop, 100 * LOOP_S);
+	loop_sim_step_clock(loop, 9 * 86400 * LOOP_S);
+	loop_sim_for(loop, 3400 * LOOP_S);
+	id = id_of("press-3/if[ge-1/5]/temp");
+	CHECK_INT(ended, 0);
+	CHECK_NEAR(count_reason(id, REASON_CLOCK_STEP), 9 * 8640, 1);
+	CHECK_NEAR(count_reason(id, REASON_NO_SUCH_ROW), 350, 1);
+	loop_sim_for(loop, 200 * LOOP_S);
+	CHECK_INT(ended, 1);
+	CHECK_NEAR(count_reason(id, REASON_NO_SUCH_ROW), 361, 1);
+	finish();
+}
+
 static void
 a_clock_set_back_closes_no_slot_twice(void)
 {
@@ -1188,6 +1214,7 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(a_row_that_nobody_wants_any_more_ends_at_once_and_may_come_back),
 	TEST(series_of_a_device_that_is_taken_out_end_and_those_of_a_changed_one_do_not),
 	TEST(a_clock_set_forward_closes_the_skipped_slots_as_clock_step),
+	TEST(a_step_of_the_clock_does_not_make_a_missing_row_be_gone_for_longer),
 	TEST(a_clock_set_back_closes_no_slot_twice),
 	TEST(the_raw_reading_goes_along_where_it_is_a_whole_number),
 	TEST(a_device_that_its_driver_refuses_is_closed_as_config),
