@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/rrd.h"
 
@@ -98,18 +99,9 @@ open_target(struct copy *copy, const char *to, mode_t mode, struct fail *why)
 }
 
 static int
-write_all(int fd, const uint8_t *bytes, size_t size, const char *to, struct fail *why)
+write_at(int fd, const void *bytes, size_t size, uint64_t at, const char *to, struct fail *why)
 {
-	for (size_t done = 0; done < size;) {
-		ssize_t wrote = write(fd, bytes + done, size - done);
-
-		if (wrote == -1 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return fail_errno(to, why);
-		done += (size_t)wrote;
-	}
-	return 0;
+	return file_write(fd, bytes, size, at) == 0 ? 0 : fail_errno(to, why);
 }
 
 /* From the beginning to the end; target -1: only the checksum. */
@@ -129,7 +121,8 @@ copy_bytes(struct copy *copy, int source, int target, const char *from, const ch
 		if (got == 0)
 			break;
 		hash_add(copy->hash, copy->buffer, (size_t)got);
-		if (target != -1 && write_all(target, copy->buffer, (size_t)got, to, why) == -1)
+		if (target != -1 && write_at(target, copy->buffer, (size_t)got, (uint64_t)made->bytes,
+			to, why) == -1)
 			return -1;
 		made->bytes += got;
 	}
@@ -178,7 +171,7 @@ copy_text(struct copy *copy, const char *text, size_t size, unsigned mode, const
 	hash_begin(copy->hash);
 	hash_add(copy->hash, text, size);
 	hash_end(copy->hash, made->hash);
-	result = write_all(target, (const uint8_t *)text, size, to, why);
+	result = write_at(target, text, size, 0, to, why);
 	return close_target(target, to, why) == -1 ? -1 : result;
 }
 
@@ -257,7 +250,7 @@ copy_until_still(struct copy *copy, const struct rrd_copy *what, int target,
 		poll(NULL, 0, pause);
 		waited += pause;
 		pause = pause < 500 ? 2 * pause : 500;
-		if (ftruncate(target, 0) == -1 || lseek(target, 0, SEEK_SET) == -1)
+		if (ftruncate(target, 0) == -1)
 			return fail_errno(what->to, why);
 	}
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 enum { FILE_MAX = 4 << 20, BUNDLE_MAX = 256 << 20 };
@@ -122,21 +123,11 @@ fail:
 static int
 put(int fd, off_t *at, const void *bytes, size_t size, struct fail *why)
 {
-	const char *from = bytes;
-
-	while (size > 0) {
-		ssize_t n = pwrite(fd, from, size, *at);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			fail_set(why, "configuration bundle: write: %s", strerror(errno));
-			return -1;
-		}
-		from += n;
-		size -= (size_t)n;
-		*at += n;
+	if (file_write(fd, bytes, size, (uint64_t)*at) == -1) {
+		fail_set(why, "configuration bundle: write: %s", strerror(errno));
+		return -1;
 	}
+	*at += (off_t)size;
 	return 0;
 }
 

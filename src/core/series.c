@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -1156,23 +1157,6 @@ step_back_to_line(struct series_catalogue *catalogue)
 		catalogue->synced = from + got;
 }
 
-static int
-write_at(int fd, const char *bytes, size_t size, off_t at)
-{
-	while (size > 0) {
-		ssize_t done = pwrite(fd, bytes, size, at);
-
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return -1;
-		bytes += done;
-		at += done;
-		size -= (size_t)done;
-	}
-	return 0;
-}
-
 /* After a failed sync the kernel calls the pages clean, and the next one says nothing about them:
  * what is in doubt is written to its place once more, piece by piece. It is what the kernel still
  * has, and each line proves itself; where one does not, the file stays as not synced. `fd` is not
@@ -1189,7 +1173,7 @@ write_again(struct series_catalogue *catalogue, int fd, off_t size, struct fail 
 	while (catalogue->synced < size && whole > 0) {
 		got = pread(catalogue->fd, bytes, piece, catalogue->synced);
 		whole = got > 0 ? whole_lines(bytes, (size_t)got) : 0;
-		if (whole == 0 || write_at(fd, bytes, whole, catalogue->synced) == -1 ||
+		if (whole == 0 || file_write(fd, bytes, whole, (uint64_t)catalogue->synced) == -1 ||
 			fdatasync(catalogue->fd) == -1)
 			break;
 		catalogue->synced += (off_t)whole;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "journal/record.h"
 #include "journal/reserve.h"
@@ -144,24 +145,14 @@ aside_reserve(struct aside *aside)
 static int
 write_place(struct aside *aside, struct place *place, const uint8_t *frames, size_t size)
 {
-	size_t done = 0;
-
 	if (open_place(aside, place, O_CREAT) == -1)
 		return -1;
 	if (place->stale || place->length + size > ASIDE_SIZE) {
 		errno = place->stale ? EIO : ENOSPC;
 		return -1;
 	}
-	while (done < size) {
-		ssize_t wrote = pwrite(place->fd, frames + done, size - done,
-			(off_t)(place->length + done));
-
-		if (wrote == -1 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return -1;
-		done += (size_t)wrote;
-	}
+	if (file_write(place->fd, frames, size, place->length) == -1)
+		return -1;
 	if (fdatasync(place->fd) == -1) {
 		place->stale = true;
 		return -1;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "journal/aside.h"
 #include "journal/reader.h"
 #include "journal/record.h"
@@ -85,7 +86,7 @@ numbers_raise(const char *state_dir, const struct numbers *numbers, struct fail 
 	segment_path(path, sizeof path, state_dir, next);
 	build(&buffer, next, numbers);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	if (fd != -1 && write(fd, buffer.bytes, buffer.used) == (ssize_t)buffer.used &&
+	if (fd != -1 && file_write(fd, buffer.bytes, buffer.used, 0) == 0 &&
 		fsync(fd) == 0 && segment_sync_path(directory) == 0)
 		result = 0;
 	if (result == -1)

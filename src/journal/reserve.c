@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "journal/segment.h"
 
@@ -41,19 +42,17 @@ write_zeros(const struct reserve *reserve, int fd, size_t from, size_t size)
 
 	while (from < size && result == 0) {
 		size_t piece = size - from < PIECE ? size - from : PIECE;
-		ssize_t done = pwrite(fd, zeros, piece, (off_t)from);
 
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done <= 0 || atomic_load(&reserve->ends)) {
-			errno = done == -1 ? errno : done == 0 ? ENOSPC : ECANCELED;
+		result = file_write(fd, zeros, piece, from);
+		if (result == 0 && atomic_load(&reserve->ends)) {
+			errno = ECANCELED;
 			result = -1;
-			break;
 		}
 		/* Where that is not there, they go all at once in the end. */
-		sync_file_range(fd, (off_t)from, done, SYNC_FILE_RANGE_WAIT_BEFORE |
-			SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-		from += (size_t)done;
+		if (result == 0)
+			sync_file_range(fd, (off_t)from, (off_t)piece, SYNC_FILE_RANGE_WAIT_BEFORE |
+				SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+		from += piece;
 	}
 	free(zeros);
 	return result;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -153,25 +154,18 @@ segment_trim(int fd, struct segment_digest *digest)
 int
 segment_write_again(int fd, struct segment_digest *digest)
 {
-	size_t end, done = 0;
+	size_t end;
 	uint8_t *bytes = read_whole(fd, &end);
+	int result;
 
 	/* Whoever compares sees that it is missing. */
 	if (bytes == NULL)
 		return 0;
 	digest->size += end;
 	digest->crc = str_crc32c(digest->crc, bytes, end);
-	while (done < end) {
-		ssize_t wrote = pwrite(fd, bytes + done, end - done, (off_t)done);
-
-		if (wrote == -1 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			break;
-		done += (size_t)wrote;
-	}
+	result = file_write(fd, bytes, end, 0);
 	free(bytes);
-	return done < end ? -1 : 0;
+	return result;
 }
 
 uint64_t

@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -124,21 +125,11 @@ static int
 write_temporary(const struct state *state, const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	size_t done = 0;
 	int saved;
 
 	if (fd == -1)
 		return -1;
-	while (done < state->size) {
-		ssize_t wrote = write(fd, state->text + done, state->size - done);
-
-		if (wrote == -1 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			goto fail;
-		done += (size_t)wrote;
-	}
-	if (fsync(fd) == -1)
+	if (file_write(fd, state->text, state->size, 0) == -1 || fsync(fd) == -1)
 		goto fail;
 	return close(fd);
 fail:

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -140,26 +141,6 @@ fail_path(struct writer *writer, const char *path)
 {
 	fail_set(&writer->why, "%s: %s", path, strerror(errno));
 	return -1;
-}
-
-static int
-write_all(int fd, const uint8_t *bytes, size_t size, size_t at)
-{
-	while (size > 0) {
-		ssize_t done = pwrite(fd, bytes, size, (off_t)at);
-
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			if (done == 0)
-				errno = ENOSPC;
-			return -1;
-		}
-		bytes += done;
-		at += (size_t)done;
-		size -= (size_t)done;
-	}
-	return 0;
 }
 
 /* What each segment of the former run's end goes through. 0, -1 and errno. */
@@ -301,7 +282,7 @@ begin_segment(const struct writer *writer, int fd, uint64_t number, int64_t wall
 
 	segment_directory(directory, sizeof directory, writer->state_dir);
 	segment_header(header, number, wall);
-	if (write_all(fd, header, sizeof header, 0) == -1 || fdatasync(fd) == -1)
+	if (file_write(fd, header, sizeof header, 0) == -1 || fdatasync(fd) == -1)
 		return -1;
 	return segment_sync_path(directory);
 }
@@ -376,7 +357,7 @@ append_batch(struct writer *writer)
 
 	whereabouts_set(WHERE_JOURNAL, WHERE_WRITE);
 	/* What a refused attempt left behind `length` is the same batch: written over. */
-	result = write_all(writer->fd, records->bytes, records->used, writer->length);
+	result = file_write(writer->fd, records->bytes, records->used, writer->length);
 	if (result == 0) {
 		whereabouts_set(WHERE_JOURNAL, WHERE_FDATASYNC);
 		result = fdatasync(writer->fd);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/sample.h"
@@ -118,19 +119,8 @@ archive_abandon(struct archive_writer *writer)
 static void
 write_at(struct archive_writer *writer, const uint8_t *bytes, size_t size, uint64_t offset)
 {
-	while (size > 0 && writer->error == 0) {
-		ssize_t wrote = pwrite(writer->fd, bytes, size, (off_t)offset);
-
-		if (wrote == -1 && errno == EINTR)
-			continue;
-		if (wrote <= 0) {
-			writer->error = wrote == 0 ? ENOSPC : errno;
-			return;
-		}
-		bytes += wrote;
-		size -= (size_t)wrote;
-		offset += (uint64_t)wrote;
-	}
+	if (writer->error == 0 && file_write(writer->fd, bytes, size, offset) == -1)
+		writer->error = errno;
 }
 
 /* Set going at once, so that the sync at the end finds little to wait for. */

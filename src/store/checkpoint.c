@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "journal/record.h"
@@ -259,14 +260,12 @@ static int
 write_synced(const char *path, const struct record_buffer *buffer)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640), saved;
-	ssize_t done;
 
 	if (fd == -1)
 		return -1;
-	done = write(fd, buffer->bytes, buffer->used);
-	if (done == (ssize_t)buffer->used && fsync(fd) == 0)
+	if (file_write(fd, buffer->bytes, buffer->used, 0) == 0 && fsync(fd) == 0)
 		return close(fd);
-	saved = done >= 0 && done < (ssize_t)buffer->used ? ENOSPC : errno;
+	saved = errno;
 	close(fd);
 	errno = saved;
 	return -1;

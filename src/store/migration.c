@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/series.h"
@@ -101,7 +102,7 @@ write_text(const struct migration *migration, const char *text, size_t size, str
 {
 	char *fresh = mem_format("%s.new", migration->path);
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	bool good = fd != -1 && write(fd, text, size) == (ssize_t)size && fsync(fd) == 0;
+	bool good = fd != -1 && file_write(fd, text, size, 0) == 0 && fsync(fd) == 0;
 
 	if (fd != -1 && close(fd) == -1)
 		good = false;

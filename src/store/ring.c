@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/offsets.h"
 
@@ -34,23 +35,6 @@ rows_of(const struct rrd_head *head, size_t rra)
 	return offsets_number(head->bytes, OFFSETS_STATIC + OFFSETS_DEFINITION * (ds_count + rra) + OFFSETS_ROWS);
 }
 
-static int
-write_at(int fd, const void *bytes, size_t size, size_t at)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t wrote = pwrite(fd, (const char *)bytes + done, size - done,
-			(off_t)(at + done));
-
-		if (wrote > 0)
-			done += (size_t)wrote;
-		else if (wrote == 0 || errno != EINTR)
-			return -1;
-	}
-	return 0;
-}
-
 /* The newest row stands where the pointer says, the oldest behind it. */
 static int
 write_rows(int fd, const struct rrd_head *head, size_t rra, const double *values, size_t rows,
@@ -67,9 +51,9 @@ write_rows(int fd, const struct rrd_head *head, size_t rra, const double *values
 	for (size_t i = 0; i < rra; i++)
 		at += rows_of(head, i) * row;
 	older = rows - 1 - newest;
-	if (write_at(fd, values, older * row, at + (newest + 1) * row) == -1)
+	if (file_write(fd, values, older * row, at + (newest + 1) * row) == -1)
 		return -1;
-	return write_at(fd, values + older * ds_count, (rows - older) * row, at);
+	return file_write(fd, values + older * ds_count, (rows - older) * row, at);
 }
 
 int
@@ -86,7 +70,7 @@ ring_fill(struct rrd_place place, size_t rra, const double *values, size_t rows,
 		if (fd == -1 || offsets_number(head.bytes, OFFSETS_DS_COUNT) != ds_count ||
 			offsets_number(head.bytes, OFFSETS_RRA_COUNT) <= rra ||
 			write_rows(fd, &head, rra, values, rows, ds_count) == -1 ||
-			write_at(fd, carry, RING_CARRY * ds_count, carry_at(&head, rra, 0)) == -1)
+			file_write(fd, carry, RING_CARRY * ds_count, carry_at(&head, rra, 0)) == -1)
 			result = -1;
 		if (result == -1)
 			fail_set(why, "%s: cannot be filled: %s", path, strerror(errno));

@@ -14,6 +14,7 @@
 #include <rrd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "journal/segment.h"
@@ -586,19 +587,14 @@ static int
 fill_rows(int fd, uint64_t at, uint64_t end)
 {
 	double unknown = rrd_set_to_DNAN(), *rows = mem_array(FILL_AT_ONCE / sizeof unknown, sizeof unknown);
-	ssize_t wrote = 1;
+	int result = 0;
 
 	for (size_t i = 0; i < FILL_AT_ONCE / sizeof unknown; i++)
 		rows[i] = unknown;
-	for (; at < end && wrote > 0; at += (uint64_t)wrote) {
-		wrote = pwrite(fd, rows, end - at < FILL_AT_ONCE ? end - at : FILL_AT_ONCE, (off_t)at);
-		/* A part ends where there is no more room: the rest begins with a whole number. */
-		wrote -= wrote > 0 ? wrote % (ssize_t)sizeof unknown : 0;
-	}
+	for (; at < end && result == 0; at += FILL_AT_ONCE)
+		result = file_write(fd, rows, end - at < FILL_AT_ONCE ? end - at : FILL_AT_ONCE, at);
 	free(rows);
-	if (wrote == 0)
-		errno = ENOSPC;
-	return wrote > 0 ? 0 : -1;
+	return result;
 }
 
 /* 1: it was not made, librrd is to do it. -1 errno: of the disk. */
@@ -613,7 +609,7 @@ lengthen(const char *path, const struct layout *layout, size_t ds_count)
 	if (read_head(fd, &head) == 0 && lengthen_head(&head, layout, ds_count) == 0) {
 		/* Pages that have their place cost less; where it cannot be had, writing says why. */
 		fallocate(fd, 0, 0, layout_bytes(layout, ds_count));
-		result = pwrite(fd, head.bytes, head.size, 0) == (ssize_t)head.size &&
+		result = file_write(fd, head.bytes, head.size, 0) == 0 &&
 			fill_rows(fd, head.size, (uint64_t)layout_bytes(layout, ds_count)) == 0 ? 0 : -1;
 	}
 	free(head.bytes);
@@ -722,16 +718,9 @@ rrd_file_update(struct rrd_place place, const char *names, const char *const *ro
 static int
 write_pieces(int fd, const struct append_piece *pieces, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		ssize_t wrote = pwrite(fd, pieces[i].octets, pieces[i].size, (off_t)pieces[i].at);
-
-		if (wrote == (ssize_t)pieces[i].size)
-			continue;
-		/* A part is as much as there was room for. */
-		if (wrote != -1)
-			errno = ENOSPC;
-		return -1;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (file_write(fd, pieces[i].octets, pieces[i].size, (uint64_t)pieces[i].at) == -1)
+			return -1;
 	return 0;
 }
 
@@ -1015,8 +1004,8 @@ rrd_file_restore(struct rrd_place place, const struct rrd_head *head, struct fai
 			result = judge_disk(place, errno, why);
 	} else if (head_fits(head, &now)) {
 		result = RRD_DONE;
-		if (pwrite(fd, head->bytes, head->size, 0) != (ssize_t)head->size)
-			result = judge_disk(place, errno != 0 ? errno : ENOSPC, why);
+		if (file_write(fd, head->bytes, head->size, 0) == -1)
+			result = judge_disk(place, errno, why);
 	}
 	free(now.bytes);
 	close(fd);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -378,18 +379,8 @@ runlog_rotate(struct runlog *log)
 static int
 write_at(struct runlog *log, const uint8_t *bytes, size_t size, off_t offset, struct fail *why)
 {
-	while (size > 0) {
-		ssize_t wrote = pwrite(log->fd, bytes, size, offset);
-
-		if (wrote == -1 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return fail_errno(why, log->path);
-		bytes += wrote;
-		size -= (size_t)wrote;
-		offset += wrote;
-	}
-	return 0;
+	return file_write(log->fd, bytes, size, (uint64_t)offset) == 0 ? 0 :
+		fail_errno(why, log->path);
 }
 
 static int

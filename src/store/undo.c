@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "journal/record.h"
@@ -402,20 +403,10 @@ undo_keep(struct undo *undo, const char *file, const struct rrd_head *head, uint
 static int
 sync_log(struct undo_log *log, struct fail *why)
 {
-	size_t done = 0;
-
 	if (log->fresh.used == 0)
 		return 0;
-	while (done < log->fresh.used) {
-		ssize_t wrote = pwrite(log->fd, log->fresh.bytes + done, log->fresh.used - done,
-			(off_t)(log->length + done));
-
-		if (wrote > 0)
-			done += (size_t)wrote;
-		else if (wrote == 0 || errno != EINTR)
-			return fail_errno(log, why);
-	}
-	if (fdatasync(log->fd) == -1)
+	if (file_write(log->fd, log->fresh.bytes, log->fresh.used, log->length) == -1 ||
+		fdatasync(log->fd) == -1)
 		return fail_errno(log, why);
 	log->length += log->fresh.used;
 	if (log->length > log->room)
