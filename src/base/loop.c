@@ -410,50 +410,10 @@ loop_timer_in(struct loop *loop, struct loop_timer *timer, int64_t delay)
 	loop_timer_at(loop, timer, due);
 }
 
-static void
-soft_leave(struct loop_soft *soft)
+struct loop_soft **
+loop_softs(struct loop *loop)
 {
-	*soft->here = soft->next;
-	if (soft->next != NULL)
-		soft->next->here = soft->here;
-}
-
-static void
-soft_ran(void *arg)
-{
-	struct loop_soft *soft = arg;
-
-	soft_leave(soft);
-	soft->run(soft->arg);
-}
-
-void
-loop_soft_init(struct loop_soft *soft, void (*run)(void *), void *arg)
-{
-	*soft = (struct loop_soft){ .run = run, .arg = arg };
-	loop_timer_init(&soft->timer, soft_ran, soft);
-}
-
-void
-loop_soft_stop(struct loop *loop, struct loop_soft *soft)
-{
-	if (!loop_soft_armed(soft))
-		return;
-	soft_leave(soft);
-	loop_timer_stop(loop, &soft->timer);
-}
-
-void
-loop_soft_within(struct loop *loop, struct loop_soft *soft, int64_t from, int64_t until)
-{
-	loop_soft_stop(loop, soft);
-	soft->from = from;
-	soft->next = loop->softs;
-	soft->here = &loop->softs;
-	if (soft->next != NULL)
-		soft->next->here = &soft->next;
-	loop->softs = soft;
-	loop_timer_at(loop, &soft->timer, until);
+	return &loop->softs;
 }
 
 /* ---- fds and signals ---- */

@@ -95,6 +95,8 @@ loop_soft_armed(const struct loop_soft *soft)
 void loop_soft_init(struct loop_soft *soft, void (*run)(void *arg), void *arg);
 void loop_soft_within(struct loop *loop, struct loop_soft *soft, int64_t from, int64_t until);
 void loop_soft_stop(struct loop *loop, struct loop_soft *soft); /* no-op when not armed */
+/* Where the list of those that are armed begins; for these calls. */
+struct loop_soft **loop_softs(struct loop *loop);
 
 /* Timers that run this are many, and each one's arg was looked at last long ago: where several
  * are due, ahead is called for each of them a little before they run, with step 0 for all, then
