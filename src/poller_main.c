@@ -61,7 +61,7 @@ struct main {
 	struct loop *loop;
 	struct loop_watch *supervisor;
 	struct loop_timer beat, trim;
-	long idle; /* octets, see mem_idle: the least since they were given back */
+	struct mem_holes holes;
 	int64_t lag, worst_lag; /* of the loop: since the daemon's own points were read; ever */
 	struct self self;
 	struct series_catalogue *catalogue;
@@ -323,13 +323,6 @@ ask_for_reload(void *arg)
 }
 
 static void
-give_back(struct main *m)
-{
-	mem_trim();
-	m->idle = mem_idle();
-}
-
-static void
 take_over(struct main *m, struct inventory *inventory)
 {
 	frozen_configure(m->frozen, inventory->frozen, inventory->frozen_count);
@@ -340,7 +333,7 @@ take_over(struct main *m, struct inventory *inventory)
 	m->inventory = inventory;
 	if (m->configured)
 		poller_configure(m->poller, inventory_ref(inventory));
-	give_back(m);
+	mem_give_back(&m->holes);
 	server_rename(m->server, inventory->poller.name, inventory->poller.run_dir);
 	log_info("reloaded: %zu devices", inventory->device_count);
 	server_reloaded(m->server, NULL);
@@ -442,21 +435,17 @@ begin_polling(bool waited, void *arg)
 	poller_configure(m->poller, inventory_ref(m->inventory));
 	m->configured = true;
 	/* The replay, lists and tables that grew, what reading the configuration left. Large blocks of
-	 * now go later, so what is idle now is no measure: the first look gives back in any case. */
+	 * now go later, so what is idle now is no measure for the looks that follow. */
 	mem_trim();
-	m->idle = 0;
+	m->holes = (struct mem_holes){ .known = false };
 }
 
 static void
 trim(void *arg)
 {
 	struct main *m = arg;
-	long idle = mem_idle();
 
-	if (idle > m->idle + TRIM_WORTH)
-		give_back(m);
-	else if (idle < m->idle)
-		m->idle = idle;
+	mem_look(&m->holes, TRIM_WORTH);
 	loop_timer_in(m->loop, &m->trim, TRIM_INTERVAL);
 }
 

@@ -84,6 +84,24 @@ mem_idle(void)
 	return (pages - shared) * sysconf(_SC_PAGESIZE) - (long)info.uordblks;
 }
 
+void
+mem_give_back(struct mem_holes *holes)
+{
+	mem_trim();
+	*holes = (struct mem_holes){ true, mem_idle() };
+}
+
+void
+mem_look(struct mem_holes *holes, long worth)
+{
+	long idle = mem_idle();
+
+	if (!holes->known || idle > holes->least + worth)
+		mem_give_back(holes);
+	else if (idle < holes->least)
+		holes->least = idle;
+}
+
 char *
 mem_format(const char *format, ...)
 {

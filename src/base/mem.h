@@ -5,6 +5,7 @@
 #ifndef PW_MEM_H
 #define PW_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *mem_zero(size_t size);                  /* zeroed; free() it */
@@ -22,6 +23,16 @@ void mem_trim(void);
  * and on top large blocks as far as they were written, stacks and the like. So only what it grows
  * by says something. 0 where /proc is not there. */
 long mem_idle(void);
+
+/* Of who looks now and then, because what comes and goes in bursts leaves holes in the heap. */
+struct mem_holes { /* zeroed at first */
+	bool known;
+	long least; /* idle since they were given back */
+};
+void mem_give_back(struct mem_holes *holes);
+/* Gives them back where there is more by `worth` than the least; the first look does in any case,
+ * as what is idle may be less than nothing: blocks that were never written take no memory. */
+void mem_look(struct mem_holes *holes, long worth);
 /* Bounds this process's address space, for children that call what may run away. Nothing
  * with AddressSanitizer, whose shadow alone is larger. */
 void mem_limit(size_t bytes);

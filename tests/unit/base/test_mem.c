@@ -49,4 +49,61 @@ a_hole_in_the_heap_is_idle_until_it_is_given_back(void)
 	free(above);
 }
 
-RUN_TESTS(TEST(a_hole_in_the_heap_is_idle_until_it_is_given_back))
+static void
+the_first_look_gives_holes_back_whatever_is_idle_beside_blocks_never_written(void)
+{
+	char *blocks[BLOCKS], *above, *unwritten[64];
+	struct mem_holes holes = { .known = false };
+	long hole;
+
+	mem_settle();
+	if (!is_glibc()) {
+		puts("skipped: another malloc than the C library's");
+		return;
+	}
+	for (int i = 0; i < BLOCKS; i++)
+		memset(blocks[i] = mem_zero(SIZE), 1, SIZE);
+	above = mem_zero(SIZE);
+	for (int i = 0; i < 64; i++)
+		unwritten[i] = mem_grow(NULL, 1, 8 * SIZE - 64);
+	for (int i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+	hole = mem_idle();
+	CHECK(hole < 0);
+	mem_look(&holes, SIZE);
+	CHECK(mem_idle() < hole - BLOCKS * (long)SIZE / 2);
+	free(above);
+	for (int i = 0; i < 64; i++)
+		free(unwritten[i]);
+}
+
+static void
+what_came_and_went_since_is_given_back_when_it_is_worth_it(void)
+{
+	char *blocks[BLOCKS], *above;
+	struct mem_holes holes = { .known = false };
+	long before, hole;
+
+	mem_settle();
+	if (!is_glibc()) {
+		puts("skipped: another malloc than the C library's");
+		return;
+	}
+	mem_look(&holes, SIZE);
+	for (int i = 0; i < BLOCKS; i++)
+		memset(blocks[i] = mem_zero(SIZE), 1, SIZE);
+	above = mem_zero(SIZE);
+	before = mem_idle();
+	for (int i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+	hole = mem_idle();
+	mem_look(&holes, 2 * BLOCKS * (long)SIZE);
+	CHECK(mem_idle() > before + BLOCKS * (long)SIZE / 2);
+	mem_look(&holes, SIZE);
+	CHECK(mem_idle() < hole - BLOCKS * (long)SIZE / 2);
+	free(above);
+}
+
+RUN_TESTS(TEST(a_hole_in_the_heap_is_idle_until_it_is_given_back),
+	TEST(the_first_look_gives_holes_back_whatever_is_idle_beside_blocks_never_written),
+	TEST(what_came_and_went_since_is_given_back_when_it_is_worth_it))
