@@ -251,6 +251,44 @@ ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek)
 	return peek->version == BER_V3 || varbinds_are_sound(peek) ? 0 : -1;
 }
 
+/* Into the next element, however long it says it is. */
+static bool
+step_into(struct span *from, uint8_t *tag)
+{
+	size_t more;
+
+	if (span_size(from) < 2)
+		return false;
+	*tag = from->at[0];
+	more = from->at[1] & 0x80 ? from->at[1] & 0x7f : 0;
+	if (more > 4 || span_size(from) - 2 < more)
+		return false;
+	from->at += 2 + more;
+	return true;
+}
+
+int
+ber_damage(const uint8_t *data, size_t size, struct ber_peek *peek)
+{
+	struct span rest = { data, data + size }, community;
+	struct ber_peek whole;
+	int32_t version;
+	uint8_t tag;
+
+	*peek = (struct ber_peek){ .pdu = 0 };
+	if (!step_into(&rest, &tag) || tag != TAG_SEQUENCE || !take_integer(&rest, &version) ||
+		(version != BER_V1 && version != BER_V2C) ||
+		!take_tagged(&rest, TAG_OCTETS, &community) || !step_into(&rest, &peek->pdu) ||
+		!take_integer(&rest, &peek->request_id))
+		return -1;
+	peek->version = (uint8_t)version;
+	peek->community = community.at;
+	peek->community_size = span_size(&community);
+	if (ber_peek_head(data, size, &whole) == -1 || varbinds_are_sound(&whole))
+		return 0;
+	return (int)whole.varbinds + 1;
+}
+
 int32_t
 ber_guess_id(const uint8_t *data, size_t size)
 {

@@ -57,6 +57,10 @@ struct ber_peek {
 int ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek);
 /* The same without a look at the varbinds of versions 1 and 2c: for who reads them anyway. */
 int ber_peek_head(const uint8_t *data, size_t size, struct ber_peek *peek);
+/* Of what ber_peek refuses, in versions 1 and 2c: what is wrong? Fills version, community, pdu and
+ * request_id alone. Returns the number of the first varbind that is malformed, from 1 on; 0 when lengths
+ * are wrong, as in a message that was cut; -1 when it does not even say whose answer it would be. */
+int ber_damage(const uint8_t *data, size_t size, struct ber_peek *peek);
 /* Where the id of a message stands mostly; 0 when it is not there, and any number for what is no
  * message. For who only wants to get ready. */
 int32_t ber_guess_id(const uint8_t *data, size_t size);

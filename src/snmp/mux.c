@@ -158,7 +158,7 @@ mux_open(struct mux *mux, struct mux_request *request)
 	do
 		request->id = throw_dice(mux);
 	while (request->id == 0 || find(mux, (int32_t)request->id) != NULL);
-	request->wrong_source = false;
+	request->wrong_source = request->damaged = false;
 	request->open = true;
 	put_open(mux, request);
 }
@@ -300,6 +300,28 @@ may_answer(const struct ber_peek *peek)
 }
 
 static void
+note_damage(struct mux_request *request, int damage)
+{
+	request->damaged = true;
+	request->damage = (uint16_t)damage;
+}
+
+static void
+udp_malformed(struct mux *mux, const struct net_addr *from, const uint8_t *data, size_t size)
+{
+	struct mux_request *request;
+	struct ber_peek peek;
+	int damage;
+
+	mux->counters.malformed++;
+	damage = ber_damage(data, size, &peek);
+	request = damage == -1 ? NULL : find(mux, peek.request_id);
+	if (request != NULL && may_answer(&peek) && names_the_same_access(request->peer, &peek) &&
+		(request->peer->any_source || net_addr_equal(from, &request->peer->address)))
+		note_damage(request, damage);
+}
+
+static void
 udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int64_t mono,
 	void *arg)
 {
@@ -311,12 +333,12 @@ udp_received(const struct net_addr *from, const uint8_t *data, size_t size, int6
 		mux->tap(from, false, data, size, mono, mux->tap_arg);
 	mux->counters.received++;
 	if (ber_peek_head(data, size, &peek) == -1) {
-		mux->counters.malformed++;
+		udp_malformed(mux, from, data, size);
 		return;
 	}
 	request = find(mux, peek.request_id);
 	if ((request == NULL || !request->reads_varbinds) && ber_peek(data, size, &peek) == -1) {
-		mux->counters.malformed++;
+		udp_malformed(mux, from, data, size);
 		return;
 	}
 	if (request == NULL || !may_answer(&peek) ||
@@ -500,6 +522,17 @@ void
 mux_count_malformed(struct mux *mux)
 {
 	mux->counters.malformed++;
+}
+
+void
+mux_damaged(struct mux *mux, struct mux_request *request, const uint8_t *data, size_t size)
+{
+	struct ber_peek peek;
+	int damage = ber_damage(data, size, &peek);
+
+	mux->counters.malformed++;
+	if (damage != -1)
+		note_damage(request, damage);
 }
 
 void

@@ -5,7 +5,8 @@
  * the request's random id, comes from the address and port that was asked (unless any_source)
  * and names the same version and community (of version 3: proves itself later, v3.h). Everything
  * else is counted and dropped, and the request stays open: whoever guesses must not be able to
- * end it. Knows no deadlines and no values. */
+ * end it. What is all that but no sound BER leaves a mark on the request for its end. Knows no
+ * deadlines and no values. */
 #ifndef PW_MUX_H
 #define PW_MUX_H
 
@@ -49,6 +50,8 @@ struct mux_request {
 	bool open;
 	bool reads_varbinds; /* answered() does, and finds out whether they are sound */
 	bool wrong_source; /* an answer with this id came from elsewhere */
+	bool damaged;      /* one came as it should that cannot be read: see ber_damage, which says */
+	uint16_t damage;
 	bool patient;      /* need not be answered as soon as can be (net_udp_hurry) */
 };
 
@@ -89,6 +92,8 @@ const struct net_addr *mux_missing(const struct mux *mux, size_t *at);
 struct mux_counters mux_counters(const struct mux *mux);
 /* An answer that passed here but was not understood after all. */
 void mux_count_malformed(struct mux *mux);
+/* The same of an answer to this request, which stays open. */
+void mux_damaged(struct mux *mux, struct mux_request *request, const uint8_t *data, size_t size);
 void mux_tap(struct mux *mux,
 	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
 		int64_t mono, void *arg), void *arg);

@@ -277,7 +277,7 @@ session_done(const struct session_answer *answer, void *arg)
 {
 	struct scout *scout = arg;
 
-	if (answer->reason == REASON_TIMEOUT && ask_alone(scout)) {
+	if ((answer->reason == REASON_TIMEOUT || answer->unread) && ask_alone(scout)) {
 		go_on(scout);
 		return;
 	}

@@ -65,6 +65,8 @@ struct exchange {
 	int kept;                /* tries that never left this machine, by a fault of ours */
 	int64_t sent_at;
 	bool wrong_source;       /* in any try */
+	bool damaged;            /* so was one that came, see struct mux_request */
+	uint16_t damage;
 	bool ours;               /* the newest try is kept, see above */
 	bool outstanding;        /* Net-SNMP waits for an answer */
 	bool understood;         /* Net-SNMP called back with it: */
@@ -624,6 +626,28 @@ explain_unasked(struct session *session)
 			"not asked in time: snmp.%s leaves no room for it", session_holds(session));
 }
 
+/* What came has ended nothing: somebody else may have sent it. But the device is not known to be silent. */
+static void
+explain_damaged(struct session *session)
+{
+	const struct exchange *now = session->now;
+	const struct session_request *request = &now->request;
+	char *text = all_of(session)->text, name[ANSWER_TEXT] = "";
+	unsigned number = now->damage;
+
+	session->now->answer.reason = REASON_BAD_REPLY;
+	session->now->answer.unread = true;
+	if (number == 0) {
+		snprintf(text, ANSWER_TEXT, "what came cannot be read: it was cut short, or lengths in it are wrong");
+		return;
+	}
+	if (request->op != SESSION_GETBULK && number <= request->count)
+		snmp_oid_text(name, sizeof name, request->oids[number - 1].ids,
+			request->oids[number - 1].count);
+	snprintf(text, ANSWER_TEXT, "what came cannot be read: object %u in it%s%s%s is malformed", number,
+		name[0] != '\0' ? " (" : "", name, name[0] != '\0' ? ")" : "");
+}
+
 static void
 give_up(struct session *session)
 {
@@ -647,6 +671,8 @@ give_up(struct session *session)
 		snprintf(text, ANSWER_TEXT,
 			"the answer came from %s instead, set snmp.source = \"any\" to accept it",
 			net_addr_text(stranger, sizeof stranger, &session->now->peer.stranger, true));
+	} else if (session->now->damaged) {
+		explain_damaged(session);
 	} else if (session->now->error != 0 && !session->now->ours) {
 		answer->reason = session->now->error == ECONNREFUSED ? REASON_REFUSED :
 			session->now->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
@@ -827,6 +853,10 @@ static void
 try_failed(struct session *session)
 {
 	session->now->wrong_source |= session->now->out.wrong_source;
+	if (session->now->out.damaged) {
+		session->now->damaged = true;
+		session->now->damage = session->now->out.damage;
+	}
 	forget(session);
 	mux_close(all_of(session)->mux, &session->now->out);
 	if (session->now->ours)
@@ -947,7 +977,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		!library_read(session, data, size))
 		said = V3_NOISE;
 	if (said == V3_NOISE) {
-		mux_count_malformed(all_of(session)->mux);
+		mux_damaged(all_of(session)->mux, &session->now->out, data, size);
 		return;
 	}
 	learn_rtt(session, mono - session->now->sent_at);

@@ -67,6 +67,7 @@ enum { SESSION_ERROR_TOO_BIG = 1, SESSION_ERROR_NO_SUCH_NAME = 2, SESSION_ERROR_
 struct session_answer {
 	uint8_t reason;   /* REASON_GOOD: the device answered what was asked (or an error) */
 	const char *text; /* otherwise: in words */
+	bool unread;      /* something came, but nothing that can be read: the time ran out */
 	int error_status; /* RFC 3416; 0 when there are varbinds to read */
 	int error_index;  /* from 1; 0 when it names none of the request's */
 	const struct varbind *varbinds;

@@ -690,11 +690,11 @@ strip_uptime(struct snmp_device *device, struct session_answer *answer, int64_t 
 /* ---- answers ---- */
 
 static bool
-is_silence(uint8_t reason)
+is_silence(const struct session_answer *answer)
 {
-	return reason == REASON_TIMEOUT || reason == REASON_UNREACHABLE ||
-		reason == REASON_REFUSED || reason == REASON_WRONG_SOURCE ||
-		reason == REASON_CONFIG;
+	return answer->reason == REASON_TIMEOUT || answer->reason == REASON_UNREACHABLE ||
+		answer->reason == REASON_REFUSED || answer->reason == REASON_WRONG_SOURCE ||
+		answer->reason == REASON_CONFIG || answer->unread;
 }
 
 /* How many varbinds fill a message: a long one counts at once, short ones by and by. */
@@ -712,7 +712,7 @@ learn_size(struct snmp_work *work, const struct session_answer *answer)
 	work->octets = octets;
 }
 
-/* The device answers, but not to this: somewhere on the way long answers are lost. */
+/* The device answers, but not to this: somewhere on the way long answers are lost, or cut. */
 static void
 learn_loss(const struct snmp_work *work)
 {
@@ -813,8 +813,8 @@ session_done(const struct session_answer *told, void *arg)
 	/* Cut short by the deadline it tells nothing new: what was wrong before still is. */
 	if (answer.reason == REASON_TIMEOUT && device->silence != REASON_GOOD && is_overdue(work))
 		answer.reason = device->silence;
-	device->silence = is_silence(answer.reason) ? answer.reason : REASON_GOOD;
-	if (answer.reason == REASON_TIMEOUT)
+	device->silence = is_silence(&answer) ? answer.reason : REASON_GOOD;
+	if (answer.reason == REASON_TIMEOUT || answer.unread)
 		learn_loss(work);
 	if (answer.reason == REASON_GOOD) {
 		work->poll->answered++;

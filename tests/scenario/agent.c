@@ -414,6 +414,7 @@ serve(struct net_sim_client *client, struct plant_device *device, const struct q
 	struct object objects[160];
 	size_t count = answers(device, q, objects);
 	double chance = plant_chance(plant);
+	uint8_t silence = REASON_TIMEOUT;
 	int64_t delay = plant_between(plant, 0, 300) * LOOP_MS;
 	struct net_addr from = device->at;
 	const char *community = "public";
@@ -430,13 +431,17 @@ serve(struct net_sim_client *client, struct plant_device *device, const struct q
 	if (device->busy)
 		from.bytes[3] ^= 1;
 	pack(&packer, q, objects, count, community);
-	if (chance > 0.988 && chance <= 0.990)
-		packer.bytes[packer.at + 1] ^= 0x3; /* its length lies */
+	if (chance > 0.988 && chance <= 0.990) {
+		/* Its length lies, but where it had one octet still has: what follows is found. */
+		if (packer.bytes[packer.at + 1] < 0x80)
+			silence = REASON_BAD_REPLY;
+		packer.bytes[packer.at + 1] ^= 0x3;
+	}
 	send(client, device, e, &from, packer.bytes + packer.at, sizeof packer.bytes - packer.at,
 		delay);
 	if (community[1] == 'r' || (chance > 0.988 && chance <= 0.990)) {
 		e->answered = false;
-		e->reason = REASON_TIMEOUT;
+		e->reason = silence;
 		e->ended = e->sent + device->timeout;
 	}
 	if (!e->answered)

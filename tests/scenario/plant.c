@@ -140,9 +140,12 @@ is_snmp(const struct plant_device *device)
 static uint8_t
 failure(const struct poll *poll)
 {
-	for (unsigned n = poll->count; n > 0 && !poll->exchanges[n - 1].answered; n--)
-		if (poll->exchanges[n - 1].reason == REASON_WRONG_SOURCE)
-			return REASON_WRONG_SOURCE;
+	static const uint8_t told[] = { REASON_WRONG_SOURCE, REASON_BAD_REPLY };
+
+	for (size_t i = 0; i < sizeof told; i++)
+		for (unsigned n = poll->count; n > 0 && !poll->exchanges[n - 1].answered; n--)
+			if (poll->exchanges[n - 1].reason == told[i])
+				return told[i];
 	return last_of(poll)->reason;
 }
 

@@ -41,8 +41,8 @@ reorder      -                fault reorder=1             bad-reply -
 short        -                fault short=1               bad-reply no-such-row
 wrong-type   -                fault wrong_type=1          -     bad-reply,invalid-value
 wide         -                fault counter64=1           good  -
-truncate     -                fault truncate=1            timeout bad-reply
-junk         -                fault junk=1                timeout -
+truncate     -                fault truncate=1            bad-reply timeout
+junk         -                fault junk=1                bad-reply timeout
 garbage      -                fault garbage=1             timeout -
 oversize     -                fault oversize=1            bad-reply timeout
 few          -                fault toobig=5              good  -
@@ -63,7 +63,7 @@ v1-drop      version="1";     fault drop=0.3              -     timeout
 v1-generr    version="1";     fault generr=1              bad-reply no-such-row,no-such-object
 v1-few       version="1";     fault toobig=4              good  -
 v1-back      version="1";     fault nonincreasing=1       bad-reply -
-v1-junk      version="1";     fault junk=1                timeout -
+v1-junk      version="1";     fault junk=1                bad-reply timeout
 v1-reboot    version="1";     reboot                      good  -
 END
 # One unit a line: device, server, unit id, what is done, reasons as above. Several units of

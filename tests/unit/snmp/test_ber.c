@@ -145,6 +145,36 @@ refuses_a_message_cut_at_any_length(void)
 }
 
 static void
+of_what_it_refuses_it_tells_whose_answer_it_would_be_and_what_is_wrong(void)
+{
+	struct packet packet = rich_message();
+	struct ber_peek peek;
+	size_t named = 0;
+
+	for (size_t size = 0; size < packet.size; size++) {
+		uint8_t *copy = malloc(size + 1);
+
+		memcpy(copy, packet.bytes, size);
+		if (ber_damage(copy, size, &peek) == 0) {
+			CHECK_INT(peek.request_id, 0x1a2b3c4d);
+			CHECK_INT(peek.version, BER_V2C);
+			CHECK_INT(peek.pdu, BER_RESPONSE);
+			CHECK(peek.community_size == 6 && memcmp(peek.community, "public", 6) == 0);
+			named++;
+		} else {
+			CHECK_INT(named, 0);
+		}
+		free(copy);
+	}
+	CHECK_INT(named, packet.size - 25); /* from the end of the request id on */
+	packet.bytes[packet.size - 2] = 0x99; /* no type of SNMP's */
+	CHECK_INT(ber_damage(packet.bytes, packet.size, &peek), 13);
+	packet = rich_message();
+	packet.bytes[packet.size] = 0;
+	CHECK_INT(ber_damage(packet.bytes, packet.size + 1, &peek), 0);
+}
+
+static void
 refuses_bytes_behind_the_end(void)
 {
 	struct packet packet = rich_message();
@@ -284,6 +314,7 @@ lets_nothing_through_that_net_snmp_would_refuse(void)
 
 RUN_TESTS(TEST(tells_whose_answer_it_is), TEST(takes_every_type_that_an_answer_may_hold),
 	TEST(refuses_a_message_cut_at_any_length), TEST(refuses_bytes_behind_the_end),
+	TEST(of_what_it_refuses_it_tells_whose_answer_it_would_be_and_what_is_wrong),
 	TEST(refuses_bytes_behind_the_value_inside_a_varbind), TEST(refuses_the_indefinite_length),
 	TEST(refuses_other_versions_and_the_v1_trap), TEST(refuses_numbers_that_do_not_fit_their_type),
 	TEST(refuses_oids_too_long_or_cut_inside_an_arc),

@@ -339,6 +339,68 @@ forged_answers_are_dropped_and_the_request_stays_open(void)
 	}
 }
 
+/* The last object's value becomes of a type that SNMP has not. */
+static size_t
+spoil_last(uint8_t *bytes, size_t size, size_t room)
+{
+	(void)room;
+	bytes[size - 2] = 0x99;
+	return size;
+}
+
+static size_t
+cut_last(uint8_t *bytes, size_t size, size_t room)
+{
+	(void)bytes, (void)room;
+	return size - 1;
+}
+
+static void
+answers_that_cannot_be_read_are_a_bad_reply_once_the_time_is_over(void)
+{
+	static const char *const few[] = { "in=" IN_1 " counter", "gone=" NOWHERE, NULL };
+
+	for (int engine = 0; engine < 2; engine++) {
+		open_bed(few, 2);
+		bed.access.netsnmp = engine == 1;
+		attach();
+		bed_spoil(bed.agent, spoil_last);
+		poll_once(false);
+		CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+		CHECK_INT(bed.task->asked, 2); /* each waited for its time */
+		CHECK_INT(bed.task->answered, 0);
+		CHECK_STR(bed.task->error, "what came cannot be read: object 3 in it (" NOWHERE ") is malformed");
+		/* As after any silence it is asked for little first, which can be read. */
+		bed_spoil(bed.agent, cut_last);
+		poll_once(false);
+		CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+		CHECK_INT(bed.task->asked, 1);
+		CHECK_STR(bed.task->error,
+			"what came cannot be read: it was cut short, or lengths in it are wrong");
+		bed_spoil(bed.agent, NULL);
+		poll_once(false);
+		CHECK_INT(reason_of("in"), REASON_GOOD);
+		close_bed();
+	}
+}
+
+static void
+who_cannot_name_the_request_does_not_make_a_time_out_a_bad_reply(void)
+{
+	static const char *const faults[] = { "truncate=1 wrong_id=1", "truncate=1 wrong_community=1",
+		"truncate=1 wrong_address=1", "truncate=1 wrong_port=1", "garbage=1" };
+
+	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+		open_bed(points, 2);
+		attach();
+		bed_faults(bed.agent, faults[i]);
+		poll_once(false);
+		CHECK_INT(bed.task->rest, REASON_TIMEOUT);
+		CHECK_INT(snmp_counters(bed.snmp).malformed, 2);
+		close_bed();
+	}
+}
+
 static void
 an_answer_from_another_address_or_port_is_refused_and_named(void)
 {
@@ -824,6 +886,8 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(a_try_is_given_up_by_the_round_trip_time_and_the_last_one_by_the_timeout),
 	BOTH(an_answer_to_a_former_try_is_not_taken),
 	BOTH(forged_answers_are_dropped_and_the_request_stays_open),
+	BOTH(answers_that_cannot_be_read_are_a_bad_reply_once_the_time_is_over),
+	BOTH(who_cannot_name_the_request_does_not_make_a_time_out_a_bad_reply),
 	BOTH(an_answer_from_another_address_or_port_is_refused_and_named),
 	BOTH(a_device_with_own_metrics_counts_its_tries_strays_and_strangers),
 	BOTH(any_source_takes_answers_from_another_address),
