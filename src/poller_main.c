@@ -134,6 +134,7 @@ replay(struct main *m, struct fail *why)
 	struct reader_position from = { reader_newest_snapshot(dir, why), 0 };
 	struct reader *reader = reader_open(dir, &from, why);
 	struct record record;
+	uint64_t newest;
 	int got;
 
 	if (reader == NULL)
@@ -141,8 +142,9 @@ replay(struct main *m, struct fail *why)
 	while ((got = reader_next(reader, &record, why)) == 1)
 		replay_record(&record, m);
 	reader_close(reader);
-	aside_read(dir, m->inventory->poller.run_dir, m->sequence, replay_record, m);
-	return got;
+	newest = m->sequence;
+	return got == -1 ? -1 :
+		aside_read(dir, m->inventory->poller.run_dir, &newest, replay_record, m, why);
 }
 
 /* ---- journal ---- */

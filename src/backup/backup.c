@@ -341,6 +341,10 @@ copy_journal(struct backup *backup, struct fail *why)
 		size_t count = segment_list(state_dir(backup), &numbers);
 
 		more = false;
+		if (count == 0 && errno != 0) {
+			fail_set(why, "%s/journal: %s", state_dir(backup), strerror(errno));
+			result = -1;
+		}
 		for (size_t i = 0; i < count && result == 0; i++) {
 			char from[SEGMENT_PATH], to[SEGMENT_PATH], root[SEGMENT_PATH];
 

@@ -3,6 +3,12 @@
 #include <errno.h>
 #include <unistd.h>
 
+bool
+file_is_unknown(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 int
 file_write(int fd, const void *bytes, size_t size, uint64_t at)
 {

@@ -1,6 +1,7 @@
 #include "base/folder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,11 +37,15 @@ folder_numbers(const char *path, const char *prefix, const char *suffix, uint64_
 	size_t count = 0, room = 0;
 	struct dirent *entry;
 	uint64_t number;
+	int error;
 
 	*numbers = NULL;
-	if (directory == NULL)
+	if (directory == NULL) {
+		if (errno == ENOENT)
+			errno = 0;
 		return 0;
-	while ((entry = readdir(directory)) != NULL) {
+	}
+	while (errno = 0, (entry = readdir(directory)) != NULL) {
 		if (!parse_name(entry->d_name, prefix, suffix, &number))
 			continue;
 		if (count == room) {
@@ -49,8 +54,15 @@ folder_numbers(const char *path, const char *prefix, const char *suffix, uint64_
 		}
 		(*numbers)[count++] = number;
 	}
+	error = errno;
 	closedir(directory);
+	if (error != 0) {
+		free(*numbers);
+		*numbers = NULL;
+		count = 0;
+	}
 	if (count > 0)
 		qsort(*numbers, count, sizeof **numbers, compare_numbers);
+	errno = error;
 	return count;
 }

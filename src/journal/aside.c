@@ -204,9 +204,9 @@ aside_done(struct aside *aside, uint64_t sequence)
 
 /* ---- reading ---- */
 
-uint64_t
-aside_read(const char *state_dir, const char *run_dir, uint64_t after,
-	void (*take)(const struct record *record, void *arg), void *arg)
+int
+aside_read(const char *state_dir, const char *run_dir, uint64_t *newest,
+	void (*take)(const struct record *record, void *arg), void *arg, struct fail *why)
 {
 	char paths[PLACES][SEGMENT_PATH];
 	uint8_t *bytes[PLACES] = { NULL };
@@ -219,6 +219,11 @@ aside_read(const char *state_dir, const char *run_dir, uint64_t after,
 	for (int i = 0; i < PLACES; i++) {
 		int fd = paths[i][0] == '\0' ? -1 : open(paths[i], O_RDONLY | O_CLOEXEC);
 
+		if (fd == -1 && paths[i][0] != '\0' && file_is_unknown(errno)) {
+			fail_set(why, "%s: %s", paths[i], strerror(errno));
+			free(bytes[0]);
+			return -1;
+		}
 		if (fd == -1)
 			continue;
 		bytes[i] = read_file(fd, &sizes[i]);
@@ -229,13 +234,13 @@ aside_read(const char *state_dir, const char *run_dir, uint64_t after,
 		int i = has[0] && (!has[1] || next[0].sequence <= next[1].sequence) ? 0 : 1;
 
 		seen[i] = next[i].sequence;
-		if (next[i].sequence > after) {
+		if (next[i].sequence > *newest) {
 			take(&next[i], arg);
-			after = next[i].sequence;
+			*newest = next[i].sequence;
 		}
 		has[i] = next_frame(bytes[i], sizes[i], &at[i], seen[i], &next[i]);
 	}
 	free(bytes[0]);
 	free(bytes[1]);
-	return after;
+	return 0;
 }

@@ -32,8 +32,9 @@ int aside_write(struct aside *aside, const uint8_t *frames, size_t size, uint64_
 /* The journal holds all records up to this sequence: what stands here may go. */
 void aside_done(struct aside *aside, uint64_t sequence);
 
-/* Calls take for each record with a sequence above `after`, in order; the highest sequence
- * of all, or `after`. */
-uint64_t aside_read(const char *state_dir, const char *run_dir, uint64_t after,
-	void (*take)(const struct record *record, void *arg), void *arg);
+/* Calls take for each record with a sequence above *newest, in order, which is then the highest of
+ * all. -1 and why: whether there is anything cannot be told just now. A file that cannot be read
+ * is as none. */
+int aside_read(const char *state_dir, const char *run_dir, uint64_t *newest,
+	void (*take)(const struct record *record, void *arg), void *arg, struct fail *why);
 #endif

@@ -47,14 +47,16 @@ numbers_read(const char *state_dir, const char *run_dir, struct numbers *numbers
 	struct reader_position from = { reader_newest_snapshot(state_dir, why), 0 };
 	struct reader *reader = reader_open(state_dir, &from, why);
 	struct record record;
+	uint64_t newest;
 	int got = -1;
 
 	*numbers = (struct numbers){ .next_sequence = 1, .next_id = 1 };
 	while (reader != NULL && (got = reader_next(reader, &record, why)) == 1)
 		take(&record, numbers);
 	reader_close(reader);
-	if (run_dir != NULL)
-		aside_read(state_dir, run_dir, numbers->record, take, numbers);
+	newest = numbers->record;
+	if (got == 0 && run_dir != NULL)
+		got = aside_read(state_dir, run_dir, &newest, take, numbers, why);
 	return got == 0 ? 0 : -1;
 }
 
@@ -83,6 +85,10 @@ numbers_raise(const char *state_dir, const struct numbers *numbers, struct fail 
 	int fd, result = -1;
 
 	segment_directory(directory, sizeof directory, state_dir);
+	if (next == 1 && errno != 0) {
+		fail_set(why, "%s: %s", directory, strerror(errno));
+		return -1;
+	}
 	segment_path(path, sizeof path, state_dir, next);
 	build(&buffer, next, numbers);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);

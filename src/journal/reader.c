@@ -70,6 +70,13 @@ reader_at(const struct reader *reader)
 	return (struct reader_position){ reader->returned_segment, reader->returned_offset };
 }
 
+static int
+fail_folder(const struct reader *reader, struct fail *why)
+{
+	fail_set(why, "%s/journal: %s", reader->state_dir, strerror(errno));
+	return -1;
+}
+
 /* 1 opened, 0 there is none yet, -1 error. */
 static int
 open_next_segment(struct reader *reader, struct fail *why)
@@ -81,6 +88,8 @@ open_next_segment(struct reader *reader, struct fail *why)
 	for (size_t i = 0; i < count && next == 0; i++)
 		if (numbers[i] > reader->segment)
 			next = numbers[i];
+	if (count == 0 && errno != 0)
+		return fail_folder(reader, why);
 	free(numbers);
 	if (next == 0)
 		return 0;
@@ -105,21 +114,25 @@ open_next_segment(struct reader *reader, struct fail *why)
 }
 
 /* The store looks twice a second: mostly for the next number only. One that is not there,
- * with others behind it, is found by listing them now and then. */
-static bool
-has_successor(struct reader *reader)
+ * with others behind it, is found by listing them now and then. 1, 0, -1 error. */
+static int
+has_successor(struct reader *reader, struct fail *why)
 {
 	char path[SEGMENT_PATH];
 	uint64_t *numbers;
 	size_t count;
-	bool found;
+	int found = 0;
 
 	segment_path(path, sizeof path, reader->state_dir, reader->segment + 1);
-	if (access(path, F_OK) == 0 && segment_is_begun(reader->state_dir, reader->segment + 1))
-		return true;
+	if (access(path, F_OK) == 0)
+		found = segment_is_begun(reader->state_dir, reader->segment + 1);
+	if (found != 0)
+		return found == 1 ? 1 : fail_folder(reader, why);
 	if (reader->looks++ % LIST_EACH != 0)
-		return false;
+		return 0;
 	count = segment_list(reader->state_dir, &numbers);
+	if (count == 0 && errno != 0)
+		return fail_folder(reader, why);
 	found = count > 0 && numbers[count - 1] > reader->segment;
 	free(numbers);
 	return found;
@@ -216,8 +229,7 @@ int
 reader_next(struct reader *reader, struct record *record, struct fail *why)
 {
 	for (;;) {
-		bool last_look;
-		int got;
+		int last_look, got;
 
 		if (reader->fd == -1 && (got = open_next_segment(reader, why)) != 1)
 			return got;
@@ -225,9 +237,9 @@ reader_next(struct reader *reader, struct record *record, struct fail *why)
 		if (got == 0) {
 			/* The successor is made after the last write to this one: seen first,
 			 * what a second look does not find will never come. */
-			last_look = has_successor(reader);
-			if (!last_look)
-				return 0;
+			last_look = has_successor(reader, why);
+			if (last_look != 1)
+				return last_look;
 			got = next_in_segment(reader, record, why);
 			if (got == 0) {
 				close(reader->fd);

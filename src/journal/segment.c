@@ -39,9 +39,11 @@ segment_newest(const char *state_dir)
 {
 	uint64_t *numbers, newest;
 	size_t count = list_all(state_dir, &numbers);
+	int error = errno;
 
 	newest = count > 0 ? numbers[count - 1] : 0;
 	free(numbers);
+	errno = error;
 	return newest;
 }
 
@@ -73,7 +75,7 @@ nonzero_end(const uint8_t *bytes, size_t size)
 	return size;
 }
 
-bool
+int
 segment_is_begun(const char *state_dir, uint64_t number)
 {
 	uint8_t frame[RECORD_FRAME_HEADER];
@@ -83,6 +85,8 @@ segment_is_begun(const char *state_dir, uint64_t number)
 
 	segment_path(path, sizeof path, state_dir, number);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 && file_is_unknown(errno))
+		return -1;
 	if (fd == -1)
 		return errno != ENOENT;
 	got = read_at(fd, frame, sizeof frame, RECORD_SEGMENT_HEADER);
@@ -95,13 +99,19 @@ size_t
 segment_list(const char *state_dir, uint64_t **numbers)
 {
 	size_t count = list_all(state_dir, numbers);
+	int error = errno, begun = 0;
 
-	while (count > 0 && !segment_is_begun(state_dir, (*numbers)[count - 1]))
+	while (count > 0 && (begun = segment_is_begun(state_dir, (*numbers)[count - 1])) == 0)
 		count--;
+	if (begun == -1) {
+		error = errno;
+		count = 0;
+	}
 	if (count == 0) {
 		free(*numbers);
 		*numbers = NULL;
 	}
+	errno = error;
 	return count;
 }
 

@@ -11,12 +11,15 @@
 
 void segment_directory(char *to, size_t size, const char *state_dir);
 void segment_path(char *to, size_t size, const char *state_dir, uint64_t number);
-/* Numbers in order, malloc'ed; 0 and NULL when there are none. Segments behind the newest one
- * that was begun are not among them: they only stand ready. */
+/* Numbers in order, malloc'ed; 0 and NULL when there are none, with errno 0, or when that cannot be
+ * told, with errno. Segments behind the newest one that was begun are not among them: they only
+ * stand ready. */
 size_t segment_list(const char *state_dir, uint64_t **numbers);
-uint64_t segment_newest(const char *state_dir); /* of all, begun or not; 0: there is none */
-/* Something stands where its first frame belongs, committed or not. */
-bool segment_is_begun(const char *state_dir, uint64_t number);
+/* Of all, begun or not; 0: there is none, or errno. */
+uint64_t segment_newest(const char *state_dir);
+/* 1: something stands where its first frame belongs, committed or not; or it cannot be read. 0: not.
+ * -1: descriptors or memory are short, so nobody knows; errno. */
+int segment_is_begun(const char *state_dir, uint64_t number);
 uint64_t segment_bytes(const char *state_dir); /* of all segments together */
 /* Of what stands in segments, one behind the other; begins as all 0. */
 struct segment_digest {

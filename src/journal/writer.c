@@ -178,6 +178,10 @@ each_of_predecessor(struct writer *writer, int (*step)(struct writer *writer, in
 	size_t count = segment_list(writer->state_dir, &numbers);
 	int result = 0;
 
+	if (count == 0 && errno != 0) {
+		segment_directory(path, sizeof path, writer->state_dir);
+		return fail_path(writer, path);
+	}
 	if (count > 0)
 		begun = numbers[count - 1];
 	free(numbers);
@@ -1000,11 +1004,15 @@ writer_open(struct loop *loop, const struct writer_options *options,
 	writer->told = 0;
 	writer->fd = writer->ready.fd = writer->given.fd = writer->left.fd = -1;
 	writer->preparation.fd = writer->retiring.fd = -1;
-	writer->segment = segment_newest(options->state_dir);
 	writer->first_batch = true;
 	whereabouts_begin(WHERE_JOURNAL);
 	loop_timer_init(&writer->commit, commit, writer);
 	loop_timer_init(&writer->look, look, writer);
+	writer->segment = segment_newest(options->state_dir);
+	if (writer->segment == 0 && errno != 0) {
+		fail_set(why, "%s/journal: %s", options->state_dir, strerror(errno));
+		goto fail;
+	}
 	writer->worker = loop_worker_new(loop, work, batch_done, writer, why);
 	if (writer->worker == NULL)
 		goto fail;

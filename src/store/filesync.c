@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 struct filesync {
@@ -99,7 +100,7 @@ filesync_add(struct filesync *sync, const char *file)
 	path = mem_format("%s/%s", sync->rrd_dir, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	free(path);
-	if (fd == -1 && (errno == EMFILE || errno == ENFILE))
+	if (fd == -1 && file_is_unknown(errno))
 		take_whole(sync);
 	else if (fd == -1 && errno != ENOENT)
 		note_failure(sync, file);

@@ -2,9 +2,9 @@
  *
  * Made and ended where the files are written, run beside it: a sync takes as long as the
  * disk takes, and FLUSH shall not wait for that. Few files are synced one by one, many as
- * a file system; so are they where descriptors are short. Files are opened before and
- * closed after the run, both on the writer's side: POSIX drops librrd's lock when any
- * descriptor of its file is closed. */
+ * a file system; so are they where descriptors are short. Files are opened before the run and
+ * closed after it, or as soon as the file system is to be synced as a whole; both on the
+ * writer's side: POSIX drops librrd's lock when any descriptor of its file is closed. */
 #ifndef PW_FILESYNC_H
 #define PW_FILESYNC_H
 

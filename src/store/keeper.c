@@ -220,8 +220,8 @@ keeper_open(const struct store_options *options, struct fail *why)
 	keeper->append = append_new();
 	keeper->missing_end = &keeper->missing;
 	keeper->at_hand = -1;
-	keeper->quarantine = quarantine_open(options->state_dir, options->rrd_dir);
-	if (restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
+	keeper->quarantine = quarantine_open(options->state_dir, options->rrd_dir, why);
+	if (keeper->quarantine == NULL || restore(keeper, why) == -1 || take_files_back(keeper, why) == -1) {
 		keeper_close(keeper);
 		return NULL;
 	}

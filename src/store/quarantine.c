@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "journal/segment.h"
@@ -117,13 +119,18 @@ load_line(struct quarantine *quarantine, const char *line)
 	inmate->hold = hold;
 }
 
-static void
-load(struct quarantine *quarantine)
+/* One that cannot be read is as none; when nobody knows whether there is one: -1 and why. */
+static int
+load(struct quarantine *quarantine, struct fail *why)
 {
 	FILE *list = fopen(quarantine->path, "re");
 	char *line = NULL;
 	size_t room = 0;
 
+	if (list == NULL && file_is_unknown(errno)) {
+		fail_set(why, "%s: %s", quarantine->path, strerror(errno));
+		return -1;
+	}
 	if (list == NULL && errno != ENOENT)
 		log_error("%s: %s", quarantine->path, strerror(errno));
 	while (list != NULL && getline(&line, &room, list) > 0) {
@@ -133,6 +140,7 @@ load(struct quarantine *quarantine)
 	free(line);
 	if (list != NULL)
 		fclose(list);
+	return 0;
 }
 
 static void
@@ -175,15 +183,17 @@ save(const struct quarantine *quarantine)
 }
 
 struct quarantine *
-quarantine_open(const char *state_dir, const char *rrd_dir)
+quarantine_open(const char *state_dir, const char *rrd_dir, struct fail *why)
 {
 	struct quarantine *quarantine = mem_zero(sizeof *quarantine);
 
 	quarantine->state_dir = mem_text(state_dir);
 	quarantine->rrd_dir = mem_text(rrd_dir);
 	quarantine->path = mem_format("%s/quarantine", state_dir);
-	load(quarantine);
-	return quarantine;
+	if (load(quarantine, why) == 0)
+		return quarantine;
+	quarantine_close(quarantine);
+	return NULL;
 }
 
 void

@@ -9,10 +9,12 @@
 #define PW_QUARANTINE_H
 
 #include <stdbool.h>
+struct fail;
 struct quarantine;
 
-/* A list that cannot be read is logged and taken as empty. */
-struct quarantine *quarantine_open(const char *state_dir, const char *rrd_dir);
+/* A list that cannot be read is logged and taken as empty. NULL and why: descriptors are short, and
+ * nobody knows whether there is one. */
+struct quarantine *quarantine_open(const char *state_dir, const char *rrd_dir, struct fail *why);
 void quarantine_close(struct quarantine *quarantine);
 /* file is below rrd_dir. A list that cannot be saved is logged; it holds until the end. */
 void quarantine_add(struct quarantine *quarantine, const char *file);

@@ -651,7 +651,8 @@ static uint64_t
 read_aside(uint64_t after)
 {
 	aside_alarms = 0;
-	return aside_read(scratch, NULL, after, note_aside, NULL);
+	CHECK(aside_read(scratch, NULL, &after, note_aside, NULL, NULL) == 0);
+	return after;
 }
 
 static void
@@ -1151,6 +1152,89 @@ ready_beyond(uint64_t number)
 	return access(path, F_OK) == 0;
 }
 
+/* As when all descriptors are in use. */
+static void
+limit_descriptors(rlim_t most)
+{
+	struct rlimit limit;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = most;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+static void
+a_reader_without_a_descriptor_does_not_leave_a_segment_that_grows(void)
+{
+	struct reader *reader;
+	struct record record;
+	struct rlimit before;
+	unsigned seen = 0, refused = 0;
+	struct fail why;
+	int got;
+
+	if (!begin_ready())
+		return;
+	CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	reader = reader_open(scratch, NULL, NULL);
+	for (unsigned i = 0; i < 3000; i++) {
+		put_alarm(i);
+		if (i % 30 != 29)
+			continue;
+		loop_sim_for(loop, 150 * LOOP_MS);
+		limit_descriptors(0);
+		while ((got = reader_next(reader, &record, &why)) == 1)
+			if (record.kind == KIND_ALARM)
+				CHECK(record.body[0] == (uint8_t)seen++);
+		limit_descriptors(before.rlim_cur);
+		if (got == -1) {
+			CHECK(strstr(why.text, "/journal: Too many open files") != NULL);
+			refused++;
+		}
+		while (reader_next(reader, &record, NULL) == 1)
+			if (record.kind == KIND_ALARM)
+				CHECK(record.body[0] == (uint8_t)seen++);
+		CHECK_INT(seen, i + 1);
+	}
+	CHECK(refused > 3);
+	reader_close(reader);
+	CHECK(writer_close(writer));
+	end();
+}
+
+static void
+a_folder_that_cannot_be_read_is_not_an_empty_journal(void)
+{
+	struct writer_options options = { .state_dir = scratch };
+	struct reader *reader;
+	uint64_t newest_aside = 0;
+	struct rlimit before;
+	struct record record;
+	char path[512];
+	struct fail why;
+
+	scratch_make();
+	loop = loop_new(&why);
+	snprintf(path, sizeof path, "%s/journal", scratch);
+	CHECK(close(open(path, O_CREAT | O_WRONLY, 0600)) == 0);
+	CHECK(writer_open(loop, &options, &events, 1, &why) == NULL);
+	CHECK(strstr(why.text, "/journal: Not a directory") != NULL);
+	reader = reader_open(scratch, NULL, NULL);
+	CHECK(reader_next(reader, &record, &why) == -1);
+	CHECK(strstr(why.text, "/journal: Not a directory") != NULL);
+	CHECK(unlink(path) == 0 && mkdir(path, 0700) == 0);
+	CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	limit_descriptors(0);
+	CHECK(aside_read(scratch, NULL, &newest_aside, note_aside, NULL, &why) == -1);
+	CHECK(strstr(why.text, "/journal/transitions: Too many open files") != NULL);
+	CHECK(reader_next(reader, &record, &why) == -1);
+	limit_descriptors(before.rlim_cur);
+	CHECK(strstr(why.text, "/journal: Too many open files") != NULL);
+	CHECK(reader_next(reader, &record, &why) == 0);
+	reader_close(reader);
+	end();
+}
+
 static void
 a_number_that_only_stood_ready_is_not_used_by_the_next_poller(void)
 {
@@ -1365,6 +1449,8 @@ RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_
 	TEST(a_new_segment_is_a_spare_and_spares_are_made_again),
 	TEST(a_commit_changes_no_metadata_of_its_segment_and_closing_cuts_it_to_what_is_in_it),
 	TEST(a_reader_follows_over_segments_that_stood_ready),
+	TEST(a_reader_without_a_descriptor_does_not_leave_a_segment_that_grows),
+	TEST(a_folder_that_cannot_be_read_is_not_an_empty_journal),
 	TEST(a_number_that_only_stood_ready_is_not_used_by_the_next_poller),
 	TEST(a_number_that_stands_ready_alone_is_followed_at_once_however_high_it_is),
 	TEST(a_record_that_ends_in_zeros_survives_a_kill_and_the_trimming_after_it),
