@@ -32,7 +32,7 @@ struct header {
 };
 
 /* BASE_MILLI: the base counts thousandths; RAW_BELOW: and is rounded up from the reading.
- * RAW_BEYOND: the reading is not negative but above INT64_MAX. */
+ * RAW_BEYOND: the reading is not negative but above INT64_MAX; not of counters: none is negative. */
 enum { KNOWN = 1, HAS_RAW = 2, HAS_BASE = 4, HAS_TEXT = 8, BASE_MILLI = 16, RAW_BELOW = 32,
 	RAW_BEYOND = 64 };
 
@@ -471,7 +471,7 @@ set_raw(struct row *row, const struct sample_item *item)
 		row->flags |= RAW_BELOW;
 	else if (item->raw != raw)
 		return; /* not told rather than told wrong */
-	row->flags |= item->beyond ? HAS_RAW | RAW_BEYOND : HAS_RAW;
+	row->flags |= item->beyond && item->kind != POINT_COUNTER ? HAS_RAW | RAW_BEYOND : HAS_RAW;
 }
 
 /* The usual: a counter whose reading is its base already. False, and nothing done, for others. */

@@ -18,7 +18,7 @@ struct feed_listener;
 struct latest_row {
 	bool known;       /* something was ever told about this series */
 	uint8_t reason;   /* of the newest closed slot */
-	bool has_raw, beyond; /* as in struct sample */
+	bool has_raw, beyond; /* as in struct sample; beyond not of counters, which have no sign */
 	int64_t slot;
 	int64_t received; /* wall ns of the newest closed slot, in whole 100 us */
 	int64_t good_at;  /* of the newest good sample, 0 if never */

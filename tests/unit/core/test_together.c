@@ -42,11 +42,12 @@ say(struct reading *reading, uint64_t *count, uint32_t row, uint32_t point, int6
 	if (!one_in(row == 3 ? 2 : 50))
 		*count += (uint64_t)(rand() % 5000000);
 	if (one_in(60))
-		*count = one_in(2) ? 0 : (uint64_t)rand() << (rand() % 33);
+		*count = one_in(2) ? 0 : (uint64_t)rand() << (rand() % 34);
 	*reading = (struct reading){ .row = row, .point = point, .reason = REASON_GOOD,
 		.received = now, .bits = point == 2 ? 32 : 64, .raw = *count };
 	if (reading->bits == 32)
 		reading->raw &= UINT32_MAX;
+	reading->beyond = reading->raw > INT64_MAX;
 	reading->discontinuity = one_in(70);
 	if (one_in(70))
 		reading->since = now - INTERVAL / 2;
