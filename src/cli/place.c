@@ -18,6 +18,7 @@
 
 #define LATEST INT64_C(9000000000) /* in 2255: later ones are too many ns */
 #define TOLD 5 /* files that were not flushed */
+#define NOT_FLUSHED "not flushed, the newest rows may be missing: "
 
 int
 place_open(struct place *place, const struct cmd_context *context, bool with_latest)
@@ -166,25 +167,33 @@ place_take_time(const struct cmd *cmd, const char *option, const char *text, int
 	return cmd_usage(cmd, "%s: \"%s\" is no time: expected " PLACE_TIMES, option, text);
 }
 
+static void
+tell_refusal(const char *why, void *arg)
+{
+	size_t *said = arg;
+
+	if ((*said)++ < TOLD)
+		cmd_error(NOT_FLUSHED "store: %s", why);
+}
+
 int
 place_flush(const struct place *place, const struct series *const *list, size_t count)
 {
-	const char *last = "";
-	size_t said = 0;
+	const char **files = mem_array(count + 1, sizeof *files);
+	size_t file_count = 0, said = 0;
 	struct fail why;
 	int result;
 
-	for (size_t i = 0; i < count; i++) {
-		if (*list[i]->file == '\0' || strcmp(list[i]->file, last) == 0)
-			continue;
-		last = list[i]->file;
-		result = store_flush_client(place->dirs.run_dir, last, 5 * LOOP_S, &why);
-		if (result != 0 && said++ < TOLD)
-			cmd_error("not flushed, the newest rows may be missing: %s", why.text);
-		if (result == -1)
-			return -1;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (*list[i]->file != '\0' && (file_count == 0 ||
+			strcmp(list[i]->file, files[file_count - 1]) != 0))
+			files[file_count++] = list[i]->file;
+	result = store_flush_files(place->dirs.run_dir, files, file_count, 5 * LOOP_S,
+		tell_refusal, &said, &why);
+	free(files);
+	if (result == -1)
+		cmd_error(NOT_FLUSHED "%s", why.text);
 	if (said > TOLD)
 		cmd_error("%zu other files were not, either", said - TOLD);
-	return 0;
+	return result == -1 ? -1 : 0;
 }

@@ -6,6 +6,7 @@
 #ifndef PW_FLUSH_H
 #define PW_FLUSH_H
 
+#include <stddef.h>
 #include <stdint.h>
 struct fail;
 
@@ -16,4 +17,8 @@ struct fail;
  * write it. -1 and why it was not asked: "...: no answer from the store within 5s", "...: Connection
  * refused". */
 int store_flush_client(const char *run_dir, const char *file, int64_t timeout, struct fail *why);
+/* The same for many, over one connection and a few ahead; timeout: of each answer. For a file that
+ * the store did not write, refuse is told what it said; 1 when there was one. */
+int store_flush_files(const char *run_dir, const char *const *files, size_t count, int64_t timeout,
+	void (*refuse)(const char *why, void *arg), void *arg, struct fail *why);
 #endif

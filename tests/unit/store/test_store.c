@@ -53,6 +53,45 @@ a_flush_writes_what_the_journal_holds_at_that_moment(void)
 	end();
 }
 
+static unsigned refusals;
+
+static void
+count_refusal(const char *why, void *arg)
+{
+	(void)arg;
+	CHECK(strstr(why, "not below ") != NULL);
+	refusals++;
+}
+
+static void
+many_files_are_flushed_over_one_connection_and_each_refusal_is_told(void)
+{
+	static char names[40][40];
+	const char *files[44], broken[] = "d1/points.rrd\nFLUSHALL";
+	struct fail why = { "" };
+	size_t count = 0;
+
+	begin();
+	poll_slots(50);
+	start_store();
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(names[i], sizeof names[i], "/elsewhere/%u.rrd", i);
+		files[count++] = names[i];
+		if (i % 10 == 9)
+			files[count++] = i == 19 ? "d1/points.rrd" : "d2/points.rrd";
+	}
+	CHECK(store_flush_files(scratch, files, count, 10 * LOOP_S, count_refusal, NULL, &why) == 1);
+	CHECK_INT(refusals, 40);
+	CHECK(wrong_rows(1, next_slot) == 0 && wrong_rows(2, next_slot) == 0);
+	CHECK(fetch(3, 1) == -2);
+	CHECK(store_flush_files(scratch, files, 0, LOOP_S, count_refusal, NULL, &why) == 0);
+	files[3] = broken;
+	CHECK(store_flush_files(scratch, files, count, LOOP_S, count_refusal, NULL, &why) == -1);
+	kill(child, SIGTERM);
+	CHECK_INT(wait_for_end(), 0);
+	end();
+}
+
 static void
 a_store_that_does_not_answer_is_given_up_in_time(void)
 {
@@ -306,6 +345,7 @@ while_the_journal_is_read_others_are_answered_and_a_flush_when_it_is_read(void)
 
 RUN_TESTS(TEST(while_the_journal_is_read_others_are_answered_and_a_flush_when_it_is_read),
 	TEST(a_flush_writes_what_the_journal_holds_at_that_moment),
+	TEST(many_files_are_flushed_over_one_connection_and_each_refusal_is_told),
 	TEST(a_store_that_does_not_answer_is_given_up_in_time),
 	TEST(sigterm_writes_everything_and_makes_a_checkpoint),
 	TEST(it_ends_with_its_supervisor_and_writes_everything_before),
