@@ -53,7 +53,7 @@
 /* What came and went in a burst, such as the first round of polls, leaves holes in the heap. So
  * often it is looked whether there is more of them, and if so they are given back. */
 #define TRIM_INTERVAL (4 * LOOP_S)
-#define TRIM_WORTH (512L << 10)
+#define TRIM_WORTH (128L << 10)
 
 struct main {
 	const struct role_poller *given;
