@@ -54,6 +54,7 @@ free_more(struct unit_more *more)
 	free(more->infos.texts);
 	free(more->trouble);
 	free(more->parents);
+	free(more->health);
 	free(more);
 }
 
@@ -99,6 +100,12 @@ give_device_back(struct poller *poller, const struct device *device)
 }
 
 static void
+forget_track(const struct track *track, void *arg)
+{
+	track_forget(arg, track);
+}
+
+static void
 free_unit(struct unit *unit)
 {
 	struct poller *poller = unit->poller;
@@ -111,8 +118,7 @@ free_unit(struct unit *unit)
 		if (state != NULL && poller->parts.drivers[i].driver->detach != NULL)
 			poller->parts.drivers[i].driver->detach(state);
 	}
-	for (int i = 0; i < UNIT_TRACKS; i++)
-		track_forget(poller, &unit->tracks[i]);
+	unit_each_track(unit, forget_track, poller);
 	free_more(unit->more);
 	give_device_back(poller, unit->device);
 	free(unit);
@@ -241,6 +247,8 @@ unit_new(struct poller *poller, struct inventory *inventory, const struct device
 	unit->last_rtt = unit->last_loss = UNIT_UNKNOWN;
 	for (size_t i = 0; i < device->group_count; i++)
 		task_init(&unit->tasks[unit->task_count++], unit, &device->groups[i], gap, rank);
+	if (device->own)
+		unit_more(unit)->watched = true;
 	unit_number_health(unit);
 	return unit;
 }
@@ -436,9 +444,7 @@ poller_next_slots(const struct poller *poller, void (*each)(uint32_t, int64_t, v
 
 		for (size_t i = 0; i < unit->task_count; i++)
 			task_each_track(&unit->tasks[i], tell_next, &wanted);
-		for (int i = 0; i < UNIT_TRACKS; i++)
-			if (unit->tracks[i].id != 0)
-				tell_next(&unit->tracks[i], &wanted);
+		unit_each_track(unit, tell_next, &wanted);
 	}
 }
 

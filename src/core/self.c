@@ -75,8 +75,8 @@ tell_device(struct self_work *work)
 	told[SELF_STRAYS] = counts.strays;
 	told[SELF_WRONG_SOURCE] = counts.wrong_source;
 	for (uint32_t i = 0; i < work->task->group->point_count; i++)
-		tell(work, i, (double)unit->lateness / 1e6, told[i]);
-	unit->lateness = 0;
+		tell(work, i, (double)unit_more(unit)->lateness / 1e6, told[i]);
+	unit_more(unit)->lateness = 0;
 }
 
 static void

@@ -19,7 +19,7 @@
 #include "core/self.h"
 #include "core/series.h"
 
-#define LATENESS 1000 /* ns: unit of unit->lateness */
+#define LATENESS 1000 /* ns: unit of unit_more.lateness */
 
 /* ---- tracks ---- */
 
@@ -645,7 +645,7 @@ ahead_listeners(const struct task *task, unsigned step)
 	if (!has_rows(task) && task->scalars.list == NULL)
 		feed_ahead(feed, task->scalars.id, (uint32_t)task->group->point_count, step);
 	if (task->base)
-		feed_ahead(feed, task_unit(task)->tracks[0].id, UNIT_TRACKS, step);
+		feed_ahead(feed, task_unit(task)->health.id, UNIT_TRACKS, step);
 }
 
 void
@@ -664,7 +664,7 @@ task_ahead(const struct task *task, unsigned step)
 			latest_expect(poller_of(task)->parts.latest, task->scalars.id,
 				(uint32_t)task->group->point_count);
 		if (task->base)
-			latest_expect(poller_of(task)->parts.latest, task_unit(task)->tracks[0].id,
+			latest_expect(poller_of(task)->parts.latest, task_unit(task)->health.id,
 				UNIT_TRACKS);
 		ahead_fetch(&task_unit(task)->device->interval, sizeof(int64_t));
 	} else if (step == 3 && has_rows(task)) {
@@ -925,12 +925,13 @@ static void
 note_lateness(struct task *task, int64_t late)
 {
 	struct poller_counters *counters = &poller_of(task)->counters;
+	struct unit_more *more = task_unit(task)->more;
 
 	if (late > counters->worst_start)
 		counters->worst_start = late;
-	if (late / LATENESS > task_unit(task)->lateness)
-		task_unit(task)->lateness = late / LATENESS < UINT32_MAX ?
-			(uint32_t)(late / LATENESS) : UINT32_MAX;
+	if (more != NULL && more->watched && late / LATENESS > more->lateness)
+		more->lateness = late / LATENESS < UINT32_MAX ? (uint32_t)(late / LATENESS) :
+			UINT32_MAX;
 	if (late > task->group->interval / 2)
 		counters->late++;
 }

@@ -83,6 +83,9 @@ struct unit_more {
 	struct trouble *trouble;     /* NULL: none */
 	struct unit **parents;       /* NULL-ended; NULL: none, or not all are polled */
 	struct unit_infos infos;
+	struct track *health;        /* see struct unit */
+	bool watched;                /* its own metrics are points as well: see self.h */
+	uint32_t lateness;           /* us: latest start of a poll since self was read; if watched */
 };
 struct unit {
 	struct poller *poller;
@@ -101,8 +104,9 @@ struct unit {
 	bool degraded : 1;           /* as the last slot whose polls are over */
 	bool ailing : 1;             /* so far in this one */
 	bool paused : 1;             /* nothing was asked, on purpose */
-	uint32_t lateness;           /* us: latest start of a poll since self was read */
-	struct track tracks[UNIT_TRACKS];
+	/* Of up, rtt and loss: nearly always their ids follow this one, and all wait for the same slot.
+	 * Else each stands in more->health, and this is 0. */
+	struct track health;
 	uint32_t last_rtt;           /* 100 ns; UNIT_UNKNOWN */
 	uint32_t last_loss;          /* millionths of a percent; UNIT_UNKNOWN */
 	struct unit_more *more;      /* NULL: nothing of it */
@@ -183,6 +187,8 @@ bool unit_behind(const struct unit *unit);
 /* The ids of up, rtt and loss next to those of its scalars: they are told one after the other. */
 void unit_number_health(const struct unit *unit);
 void unit_open_health(struct unit *unit);
+void unit_each_track(const struct unit *unit,
+	void (*each)(const struct track *track, void *arg), void *arg);
 void unit_begin(struct unit *unit, int64_t slot);
 void unit_end(struct unit *unit, struct task *task, uint8_t rest);
 void unit_view(const struct unit *unit, int64_t wall, struct device_view *view);

@@ -61,11 +61,69 @@ unit_number_health(const struct unit *unit)
 	}
 }
 
+static void
+list_health(const struct unit *unit, struct track tracks[UNIT_TRACKS])
+{
+	const struct track *list = unit->more != NULL ? unit->more->health : NULL;
+
+	for (uint32_t i = 0; i < UNIT_TRACKS; i++)
+		tracks[i] = unit->health.id != 0 ?
+			(struct track){ unit->health.id + i, unit->health.next } :
+			list != NULL ? list[i] : (struct track){ 0 };
+}
+
+static void
+keep_health(struct unit *unit, const struct track tracks[UNIT_TRACKS])
+{
+	struct unit_more *more;
+
+	unit->health = tracks[0];
+	for (uint32_t i = 0; i < UNIT_TRACKS; i++)
+		if (tracks[i].id == 0 || tracks[i].id != tracks[0].id + i ||
+			tracks[i].next != tracks[0].next)
+			unit->health.id = 0;
+	if (unit->health.id == 0) {
+		more = unit_more(unit);
+		if (more->health == NULL)
+			more->health = mem_array(UNIT_TRACKS, sizeof *more->health);
+		memcpy(more->health, tracks, UNIT_TRACKS * sizeof *more->health);
+	} else if (unit->more != NULL) {
+		free(unit->more->health);
+		unit->more->health = NULL;
+	}
+}
+
+/* Slots up to end - 1. */
+static void
+close_health_until(struct unit *unit, int64_t end)
+{
+	struct track tracks[UNIT_TRACKS];
+
+	if (unit->health.id != 0 && unit->health.next >= end)
+		return;
+	list_health(unit, tracks);
+	for (int i = 0; i < UNIT_TRACKS; i++)
+		track_close_until(unit->poller, &tracks[i], end, unit->gap);
+	keep_health(unit, tracks);
+}
+
+void
+unit_each_track(const struct unit *unit, void (*each)(const struct track *, void *), void *arg)
+{
+	struct track tracks[UNIT_TRACKS];
+
+	list_health(unit, tracks);
+	for (int i = 0; i < UNIT_TRACKS; i++)
+		if (tracks[i].id != 0)
+			each(&tracks[i], arg);
+}
+
 void
 unit_open_health(struct unit *unit)
 {
 	const struct device *device = unit->device;
 	char path[HEALTH_TEXT], file[HEALTH_TEXT];
+	struct track tracks[UNIT_TRACKS];
 	int64_t first = 0;
 
 	for (size_t i = 0; i < unit->task_count; i++)
@@ -76,35 +134,22 @@ unit_open_health(struct unit *unit)
 	for (int i = 0; i < UNIT_TRACKS; i++) {
 		struct series wanted = health_series(device, i, path, file);
 
-		track_init(unit->poller, &unit->tracks[i], &wanted, first);
-		track_close_until(unit->poller, &unit->tracks[i], first, unit->gap);
+		track_init(unit->poller, &tracks[i], &wanted, first);
 	}
+	keep_health(unit, tracks);
+	close_health_until(unit, first);
 	unit->gap = REASON_OVERRUN;
 }
 
 static void
-close_one(struct unit *unit, int which, uint8_t reason, double value)
+close_one(struct unit *unit, struct track *track, uint8_t reason, double value)
 {
-	struct track *track = &unit->tracks[which];
-	struct sample sample = { .series = track_series(unit->poller, track), .slot = unit->slot, .reason = reason,
-		.received = loop_wall(unit->poller->parts.loop), .value = value };
+	struct sample sample = { .series = track_series(unit->poller, track), .slot = unit->slot,
+		.reason = reason, .received = loop_wall(unit->poller->parts.loop), .value = value };
 
 	if (track->id == 0 || track->next > unit->slot)
 		return;
 	track_close(unit->poller, track, &sample);
-}
-
-/* Do all of them wait for the slot, and follow one another? */
-static bool
-tracks_are_alike(const struct unit *unit)
-{
-	const struct track *tracks = unit->tracks;
-
-	for (uint32_t i = 0; i < UNIT_TRACKS; i++)
-		if (tracks[i].id == 0 || tracks[i].id != tracks[0].id + i ||
-			tracks[i].next > unit->slot)
-			return false;
-	return true;
 }
 
 /* reasons and values: by UNIT_UP, UNIT_RTT, UNIT_LOSS. */
@@ -112,23 +157,28 @@ static void
 close_all(struct unit *unit, const uint8_t reasons[], const double values[])
 {
 	struct poller *poller = unit->poller;
+	struct track tracks[UNIT_TRACKS];
 	struct sample_item items[UNIT_TRACKS];
 	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
-		.first = unit->tracks[0].id, .count = UNIT_TRACKS, .slot = unit->slot,
+		.first = unit->health.id, .count = UNIT_TRACKS, .slot = unit->slot,
 		.step = unit->device->interval, .received = loop_wall(poller->parts.loop),
 		.good = true, .items = items };
 
-	if (!tracks_are_alike(unit)) {
+	if (unit->health.id == 0) {
+		list_health(unit, tracks);
 		for (int i = 0; i < UNIT_TRACKS; i++)
-			close_one(unit, i, reasons[i], values[i]);
+			close_one(unit, &tracks[i], reasons[i], values[i]);
+		keep_health(unit, tracks);
 		return;
 	}
+	if (unit->health.next > unit->slot)
+		return;
 	for (int i = 0; i < UNIT_TRACKS; i++) {
 		items[i] = (struct sample_item){ .value = values[i], .reason = reasons[i],
 			.kind = (uint8_t)health_points[i].kind };
 		batch.good &= reason_counts_as_good(reasons[i]);
-		unit->tracks[i].next = (uint32_t)(unit->slot + 1);
 	}
+	unit->health.next = (uint32_t)(unit->slot + 1);
 	poller->counters.samples += UNIT_TRACKS;
 	feed_batch(poller->parts.feed, &batch);
 }
@@ -171,7 +221,7 @@ unit_well(struct unit *unit)
 		return;
 	free(more->trouble);
 	more->trouble = NULL;
-	if (more->parents != NULL || more->infos.count > 0)
+	if (more->parents != NULL || more->infos.count > 0 || more->health != NULL || more->watched)
 		return;
 	free(more);
 	unit->more = NULL;
@@ -352,8 +402,7 @@ unit_begin(struct unit *unit, int64_t slot)
 		judge(unit);
 		/* Now and not at the end of this poll: what is set until then (a clock step) is
 		 * about slots behind it. */
-		for (int i = 0; i < UNIT_TRACKS; i++)
-			track_close_until(unit->poller, &unit->tracks[i], slot, unit->gap);
+		close_health_until(unit, slot);
 		unit->gap = REASON_OVERRUN;
 		unit->slot = (uint32_t)slot;
 		unit->excuse = REASON_CONFIG;

@@ -837,6 +837,39 @@ slots_without_a_poller_are_closed_as_poller_down_at_the_next_start(void)
 	finish();
 }
 
+/* As a journal that a power cut has ended may have it. */
+static void
+up_rtt_and_loss_that_wait_for_different_slots_leave_none_out_and_tell_none_twice(void)
+{
+	uint32_t up, rtt, loss;
+
+	begin("press-3", 1);
+	configure(0, 1);
+	loop_sim_for(loop, 100 * LOOP_S);
+	up = id_of("press-3/up");
+	rtt = id_of("press-3/rtt");
+	loss = id_of("press-3/loss");
+	end_process();
+	memset(seen.first, 0, sizeof seen.first);
+	seen.last[up] += 13; /* was told ahead of its time, by a clock that has been set back */
+	seen.last[rtt] -= 2;
+	loop_sim_begin(loop_sim_now() + 95 * LOOP_S, loop_sim_real() + 95 * LOOP_S);
+	start_process();
+	for (uint32_t id = 1; id <= series_last_id(catalogue); id++)
+		poller_recover(poller, id, seen.last[id] + 1);
+	configure(1, 1);
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(count_reason(loss, REASON_POLLER_DOWN), 9.5, 0.5);
+	CHECK_INT(count_reason(rtt, REASON_POLLER_DOWN), count_reason(loss, REASON_POLLER_DOWN) + 2);
+	CHECK_INT(seen.first[up], 0);
+	loop_sim_for(loop, 190 * LOOP_S);
+	CHECK_INT(seen.last[up], seen.last[loss]);
+	CHECK_INT(seen.last[rtt], seen.last[loss]);
+	CHECK_NEAR(count_reason(loss, REASON_GOOD), 20, 1);
+	CHECK_NEAR(count_reason(up, REASON_GOOD), 16, 1);
+	finish();
+}
+
 static void
 a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one(void)
 {
@@ -1208,6 +1241,7 @@ RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on
 	TEST(a_device_that_is_left_alone_on_purpose_is_paused_and_not_down),
 	TEST(a_poll_that_outlasts_its_slot_costs_the_next_ones_as_overrun),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
+	TEST(up_rtt_and_loss_that_wait_for_different_slots_leave_none_out_and_tell_none_twice),
 	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),
 	TEST(a_counter_that_may_be_another_one_gives_no_rate_with_the_former_ones_count),
 	TEST(a_vanished_row_is_no_such_row_until_it_retires),
