@@ -16,12 +16,20 @@
 
 static void say_rest_of_burst(void *arg);
 
+static size_t
+unit_size(size_t tasks)
+{
+	return sizeof(struct unit) + tasks * sizeof(struct task);
+}
+
 struct poller *
 poller_new(const struct poller_parts *parts)
 {
 	struct poller *poller = mem_zero(sizeof *poller);
 
 	poller->parts = *parts;
+	for (size_t i = 0; i < UNIT_SHELVES; i++)
+		poller->shelves[i].size = unit_size(i + 1);
 	poller->missed = REASON_POLLER_DOWN;
 	loop_timer_init(&poller->quiet, say_rest_of_burst, poller);
 	task_prepare(poller);
@@ -99,6 +107,13 @@ give_device_back(struct poller *poller, const struct device *device)
 	*lender = poller->lenders[--poller->lender_count];
 }
 
+/* NULL: such a unit is a block of the heap. */
+static struct shelf *
+shelf_for(struct poller *poller, size_t tasks)
+{
+	return tasks >= 1 && tasks <= UNIT_SHELVES ? &poller->shelves[tasks - 1] : NULL;
+}
+
 static void
 forget_track(const struct track *track, void *arg)
 {
@@ -109,6 +124,7 @@ static void
 free_unit(struct unit *unit)
 {
 	struct poller *poller = unit->poller;
+	struct shelf *shelf = shelf_for(poller, unit->task_count);
 
 	for (size_t i = 0; i < unit->task_count; i++)
 		task_close(&unit->tasks[i]);
@@ -121,7 +137,10 @@ free_unit(struct unit *unit)
 	unit_each_track(unit, forget_track, poller);
 	free_more(unit->more);
 	give_device_back(poller, unit->device);
-	free(unit);
+	if (shelf != NULL)
+		shelf_give(shelf, unit);
+	else
+		free(unit);
 }
 
 void
@@ -237,7 +256,8 @@ static struct unit *
 unit_new(struct poller *poller, struct inventory *inventory, const struct device *device,
 	uint8_t gap, struct kin_rank rank)
 {
-	struct unit *unit = mem_zero(sizeof *unit + device->group_count * sizeof *unit->tasks);
+	struct shelf *shelf = shelf_for(poller, device->group_count);
+	struct unit *unit = shelf != NULL ? shelf_take(shelf) : mem_zero(unit_size(device->group_count));
 
 	borrow_device(poller, inventory, device);
 	unit->poller = poller;

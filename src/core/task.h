@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/loop.h"
+#include "base/shelf.h"
 #include "core/driver.h"
 #include "core/kin.h"
 #include "core/poller.h"
@@ -113,6 +114,7 @@ struct unit {
 	struct task tasks[];
 };
 #define UNIT_UNKNOWN UINT32_MAX
+#define UNIT_SHELVES 4 /* by the number of tasks, from 1: those with more are few */
 _Static_assert(POLLER_DRIVERS <= 8, "unit->silent has a bit for each");
 
 static inline struct unit *
@@ -148,6 +150,7 @@ struct burst {
 struct poller {
 	struct poller_parts parts;
 	struct inventory *inventory;
+	struct shelf shelves[UNIT_SHELVES];
 	struct unit **units;         /* in the order of the inventory that brought them */
 	uint32_t unit_count, lender_count;
 	struct lender *lenders;      /* few, in no order: a reload leaves the one before it in use */

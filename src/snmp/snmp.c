@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/shelf.h"
 #include "base/str.h"
 #include "core/device.h"
 #include "core/driver.h"
@@ -63,6 +64,7 @@ struct snmp {
 	struct plan_shared plans;
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
+	struct shelf shelf; /* of devices */
 	struct snmp_device **devices; /* in no order */
 	uint32_t device_count, device_room;
 };
@@ -960,25 +962,27 @@ static void
 driver_detach(void *state)
 {
 	struct snmp_device *device = state;
+	struct snmp *snmp;
 
 	if (device == NULL)
 		return;
+	snmp = snmp_of(device);
 	epoch_keep(device);
 	leave(device);
 	session_close(&device->session);
 	question_release(device);
-	free(device);
+	shelf_give(&snmp->shelf, device);
 }
 
 static void *
 driver_attach(void *env, const struct device *configured, struct fail *why)
 {
 	struct snmp *snmp = env;
-	struct snmp_device *device = mem_zero(sizeof *device);
+	struct snmp_device *device = shelf_take(&snmp->shelf);
 
 	device->bulk = device->saved_bulk = BULK_MOST;
 	if (session_open(&device->session, &snmp->user, configured->name, configured->snmp, why) == -1) {
-		free(device);
+		shelf_give(&snmp->shelf, device);
 		return NULL;
 	}
 	enlist(device);
@@ -1144,6 +1148,7 @@ snmp_new(struct loop *loop, const char *state_dir, struct fail *why)
 	struct snmp *snmp = mem_zero(sizeof *snmp);
 
 	snmp->loop = loop;
+	snmp->shelf.size = sizeof(struct snmp_device);
 	snmp->mux = mux_new(loop);
 	snmp->user = (struct session_user){ sessions_new(loop, snmp->mux), &session_events,
 		offsetof(struct snmp_device, session) };
