@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,16 @@ usage(FILE *to)
 		"  -v             log more\n"
 		"  -h, --help     this text\n"
 		"  -V, --version  the version\n", to);
+}
+
+/* The exit status. */
+static int
+written(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "pollwerkd: cannot write the output: %s\n", strerror(errno));
+	return 1;
 }
 
 int
@@ -38,10 +49,10 @@ main(int argc, char **argv)
 			log_verbose(1);
 		} else if (option == 'V') {
 			printf("pollwerkd %s\n", PW_VERSION);
-			return 0;
+			return written();
 		} else {
 			usage(option == 'h' ? stdout : stderr);
-			return option == 'h' ? 0 : 2;
+			return option == 'h' ? written() : 2;
 		}
 	}
 	if (optind < argc) {

@@ -85,27 +85,31 @@ take_common(struct cmd_context *context, int argc, char **argv, bool *help)
 	return kept;
 }
 
+/* A report that did not fit on the disk must not look like one. */
+static int
+written(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	cmd_error("cannot write the output: %s", strerror(errno));
+	return status == CMD_OK ? CMD_NEGATIVE : status;
+}
+
 static int
 run(struct cmd_context *context, int argc, char **argv)
 {
 	const struct cmd *cmd = find_command(argv[0]);
 	bool help = false;
-	int status;
 
 	if (cmd == NULL)
 		return unknown_command(argv[0]);
 	argc = take_common(context, argc, argv, &help);
 	if (help) {
 		printf("usage: pollwerk %s %s\n%s\n", cmd->name, cmd->usage, cmd->help);
-		return CMD_OK;
+		return written(CMD_OK);
 	}
 	optind = 0; /* the command reads its own options */
-	status = cmd->run(context, argc, argv);
-	/* A report that did not fit on the disk must not look like one. */
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	cmd_error("cannot write the output: %s", strerror(errno));
-	return status == CMD_OK ? CMD_NEGATIVE : status;
+	return written(cmd->run(context, argc, argv));
 }
 
 int
@@ -128,10 +132,10 @@ main(int argc, char **argv)
 			context.json = true;
 		} else if (option == 'V') {
 			printf("pollwerk %s\n", PW_VERSION);
-			return CMD_OK;
+			return written(CMD_OK);
 		} else {
 			usage(option == 'h' ? stdout : stderr);
-			return option == 'h' ? CMD_OK : CMD_USAGE;
+			return option == 'h' ? written(CMD_OK) : CMD_USAGE;
 		}
 	}
 	if (optind == argc) {

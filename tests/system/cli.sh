@@ -89,6 +89,14 @@ for command in status devices alarms paths reload "pause press" clock; do
 	exits 3 "$command: exit 3 without a daemon" $pollwerk $command
 	says "$command: says that it is not reachable" 'not reachable: .*ctl.sock: '
 done
+for words in --help --version "check --help" plan "--json plan"; do
+	exits 1 "$words: exit 1 where the output cannot be written" sh -c "$pollwerk $words >/dev/full"
+	says "$words: says so" '^pollwerk: cannot write the output: No space left on device$'
+done
+for words in --help --version; do
+	exits 1 "pollwerkd $words: exit 1 where it cannot be written" sh -c "./pollwerkd $words >/dev/full"
+	says "pollwerkd $words: says so" '^pollwerkd: cannot write the output: No space left on device$'
+done
 exits 2 "no command is wrong usage" ./pollwerk
 exits 2 "an unknown command is wrong usage" $pollwerk valeus
 says "and the nearest one is named" 'did you mean "values"'
