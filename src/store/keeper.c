@@ -1637,6 +1637,7 @@ checkpoint_when_due(struct keeper *keeper)
 	keeper->checkpoint_at = keeper->mono + CHECKPOINT_INTERVAL;
 	give_up_rows(keeper);
 	release_files(keeper);
+	quarantine_save_again(keeper->quarantine);
 	return keeper->dirty && all_is_put_back(keeper) ? begin_checkpoint(keeper) : NULL;
 }
 

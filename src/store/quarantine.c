@@ -42,6 +42,7 @@ struct inmate {
 struct quarantine {
 	char *state_dir, *rrd_dir, *path;
 	struct inmate *inmates;
+	bool unsaved; /* the list on disk is not this one */
 };
 
 static struct stamp
@@ -167,19 +168,31 @@ write_list(const struct quarantine *quarantine, const char *path)
 		return -1;
 	for (struct inmate *inmate = quarantine->inmates; inmate != NULL; inmate = inmate->hh.next)
 		write_line(list, inmate);
-	failed = fflush(list) == EOF || fsync(fileno(list)) == -1;
+	failed = fflush(list) == EOF || ferror(list) || fsync(fileno(list)) == -1;
 	return fclose(list) == EOF || failed ? -1 : 0;
 }
 
 static void
-save(const struct quarantine *quarantine)
+save(struct quarantine *quarantine)
 {
 	char *fresh = mem_format("%s.new", quarantine->path);
+	bool failed = write_list(quarantine, fresh) == -1 || rename(fresh, quarantine->path) == -1 ||
+		segment_sync_path(quarantine->state_dir) == -1;
 
-	if (write_list(quarantine, fresh) == -1 || rename(fresh, quarantine->path) == -1 ||
-		segment_sync_path(quarantine->state_dir) == -1)
-		log_error("%s: %s", quarantine->path, strerror(errno));
+	if (failed && !quarantine->unsaved)
+		log_error("%s: not saved, tried again each minute: %s", quarantine->path,
+			strerror(errno));
+	else if (!failed && quarantine->unsaved)
+		log_info("%s: saved now", quarantine->path);
+	quarantine->unsaved = failed;
 	free(fresh);
+}
+
+void
+quarantine_save_again(struct quarantine *quarantine)
+{
+	if (quarantine->unsaved)
+		save(quarantine);
 }
 
 struct quarantine *

@@ -18,6 +18,8 @@ struct quarantine *quarantine_open(const char *state_dir, const char *rrd_dir, s
 void quarantine_close(struct quarantine *quarantine);
 /* file is below rrd_dir. A list that cannot be saved is logged; it holds until the end. */
 void quarantine_add(struct quarantine *quarantine, const char *file);
+/* The list, where it could not be saved: called each minute. */
+void quarantine_save_again(struct quarantine *quarantine);
 /* A killer that is free by now is no longer held. */
 bool quarantine_holds(struct quarantine *quarantine, const char *file);
 

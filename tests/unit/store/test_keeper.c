@@ -1699,6 +1699,50 @@ said_of(const struct series *series, int64_t slot)
 }
 
 static void
+a_list_of_killers_that_cannot_be_saved_is_saved_once_it_can_be(void)
+{
+	static const char *const files[] = { "d/x.rrd", "d/y.rrd" };
+	const struct series *series[2];
+	struct store_health health;
+	struct fail why;
+	unsigned before;
+
+	begin();
+	whereabouts_open(scratch);
+	whereabouts_begin(WHERE_STORE);
+	for (int i = 0; i < 2; i++) {
+		series[i] = add_series(files[i], files[i], "v", STEP);
+		put(series[i], 1, i);
+		flush(files[i]);
+	}
+	CHECK(keeper_finish(keeper) == 0);
+	CHECK(mkdir(scratch_path("quarantine.new"), 0700) == 0); /* in its way */
+	for (int death = 0; death < 3; death++)
+		die_in(files[0]);
+	CHECK(access(scratch_path("quarantine"), F_OK) == -1);
+	before = lines;
+	for (int minute = 0; minute < 3; minute++) {
+		advance(61 * LOOP_S);
+		go_round();
+	}
+	CHECK_INT(lines, before); /* told once */
+	CHECK(rmdir(scratch_path("quarantine.new")) == 0);
+	advance(61 * LOOP_S);
+	go_round();
+	CHECK(access(scratch_path("quarantine"), F_OK) == 0);
+	kill_keeper();
+	for (int i = 0; i < 2; i++)
+		put(series[i], 2, i);
+	commit();
+	CHECK(keeper_flush(keeper, files[0], &why) == -1);
+	flush(files[1]);
+	keeper_health(keeper, &health);
+	CHECK(health.degraded && health.quarantined == 1);
+	whereabouts_close();
+	end();
+}
+
+static void
 two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files(void)
 {
 	static const char *const files[] = { "d/x.rrd", "d/y.rrd", "d/z.rrd" };
@@ -2559,6 +2603,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(a_hold_for_a_backup_keeps_the_checkpoint_then_the_segments),
 	TEST(a_read_only_disk_keeps_everything_until_it_takes_again),
 	TEST(a_full_disk_makes_a_new_file_wait_and_the_others_go_on),
+	TEST(a_list_of_killers_that_cannot_be_saved_is_saved_once_it_can_be),
 	TEST(two_files_that_kill_in_turn_are_both_left_alone_until_they_are_other_files),
 	TEST(a_journal_of_the_versions_before_rows_is_stored_octet_by_octet),
 	TEST(what_a_newer_version_wrote_is_left_out_and_said_once),
