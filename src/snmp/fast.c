@@ -84,10 +84,11 @@ fast_put_pdu(struct pen *pen, int32_t id, const struct session_request *request)
 		[SESSION_GETBULK] = BER_GETBULK };
 	const uint8_t *end = pen->at;
 	bool bulk = request->op == SESSION_GETBULK;
+	size_t listed = request->list != NULL ? request->listed : 0;
 
-	if (request->list != NULL)
+	if (listed > 0)
 		put_bytes(pen, request->list, request->list_size);
-	for (size_t i = request->list != NULL ? 0 : request->count; i > 0; i--)
+	for (size_t i = request->count - listed; i > 0; i--)
 		put_varbind(pen, &request->oids[i - 1]);
 	put_head(pen, end, TAG_SEQUENCE);
 	put_integer(pen, bulk ? request->max_repetitions : 0);
@@ -546,7 +547,7 @@ int
 fast_read_answer(const struct ber_peek *peek, struct fast_room *room,
 	const struct session_request *request, size_t *count)
 {
-	if (request->list != NULL)
+	if (request->list != NULL && request->op == SESSION_GET)
 		return read_all_asked(peek, room, request, count);
 	return read_names(peek, room, request->names ? request->whole : SIZE_MAX, request, count);
 }

@@ -201,6 +201,7 @@ plan_next(struct plan *plan, const struct ask_context *context, const struct ask
 	ask->max_repetitions = 0;
 	ask->count = 0;
 	ask->usual = NULL;
+	ask->list_size = 0;
 	if (plan->items->pending == 0)
 		return false;
 	ask->usual = usual_question(plan, limit);

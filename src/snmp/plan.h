@@ -23,6 +23,9 @@ struct ask {
 	size_t count;
 	/* Not NULL: all of it but sysUpTime is asked for, and nothing stands in what follows. */
 	const struct form_text *usual;
+	/* Not 0: instead of OIDs the question's varbinds stand at oids + 1, in so many octets, as
+	 * struct session_request has them. Only where context->written. */
+	uint16_t list_size;
 	uint16_t what[ASK_MAX];         /* the asker's own */
 	/* Of `what` i that at i + 1: the first place is snmp.c's. Last, for who has few. */
 	struct snmp_oid oids[1 + ASK_MAX];
@@ -55,6 +58,7 @@ struct ask_context {
 	int64_t since;             /* mono of the last one, as its sysUpTime has it; 0: not known */
 	const struct counter_epoch *epoch; /* its sysUpTime; NULL: not known */
 	uint8_t version;
+	bool written;              /* it may write the question's varbinds itself */
 	struct plan_shared *shared; /* a plan's only */
 };
 

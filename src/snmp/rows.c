@@ -256,8 +256,8 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 	rows->taken = 0;
 }
 
-static uint64_t
-wire_of(const uint32_t *index, size_t count)
+uint64_t
+row_wire_of(const uint32_t *index, size_t count)
 {
 	uint8_t bytes[8 + ROW_WIRE] = { 0 };
 	size_t size = oid_tail_to_wire(bytes + 8, ROW_WIRE, index, count);
@@ -278,7 +278,7 @@ row_new(struct rows *rows, const uint32_t *index, size_t count)
 	row->index_count = (uint16_t)count;
 	row->key = row->known = no_name;
 	row->place = str_hash((const char *)row->index, count * sizeof *index);
-	row->wire = wire_of(index, count);
+	row->wire = row_wire_of(index, count);
 	recall(rows, row);
 	HASH_ADD_KEYPTR(hh, rows->by_index, row->index, count * sizeof *index, row);
 	return row;

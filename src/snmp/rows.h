@@ -55,7 +55,7 @@ struct row_history {
  * first. */
 struct row {
 	uint32_t *index; /* behind the column's OID */
-	uint64_t wire;   /* row_wire of the index, 0 when it is longer */
+	uint64_t wire;   /* row_wire_of the index */
 	uint32_t few[2]; /* rows.c's: an index of so many arcs */
 	uint32_t slot;   /* number among the present ones, in order of sight */
 	unsigned poll;   /* rows.c's: the last in which it was present */
@@ -87,6 +87,9 @@ row_wire(const uint8_t *end, size_t size)
 	memcpy(&octets, end - 8, 8);
 	return le64toh(octets) >> (64 - 8 * size) | (uint64_t)size << 56;
 }
+
+/* The same, of an index in arcs; 0 when it is longer. */
+uint64_t row_wire_of(const uint32_t *index, size_t count);
 
 /* Is it the one with this index? */
 static inline bool

@@ -38,10 +38,11 @@ struct session_request {
 	enum session_op op; /* GETBULK not with version 1 */
 	const struct snmp_oid *oids;
 	size_t count;
-	/* The varbinds of a question for these objects, as fast_write_list makes them, if all their
-	 * lengths take one octet; NULL: not written yet. The caller's as well. */
+	/* The varbinds of a question for the last `listed` of them, as fast_write_list makes them, if
+	 * all their lengths take one octet; NULL: not written yet. The caller's as well. Of a GET it
+	 * has all; of others the OIDs need not be there then, if it is not for Net-SNMP. */
 	const uint8_t *list;
-	size_t list_size;
+	size_t list_size, listed;
 	uint16_t non_repeaters, max_repetitions; /* GETBULK */
 	uint8_t tries;    /* 0: as configured */
 	/* GETNEXT, GETBULK: the arcs of `whole` varbinds only are wanted, of the others the name

@@ -206,6 +206,7 @@ context_of(const struct snmp_work *work)
 		.since = work->device->since,
 		.epoch = &work->device->epoch,
 		.version = work->device->session.options->access->version,
+		.written = !work->device->session.options->access->netsnmp,
 		.shared = &snmp_of(work->device)->plans,
 	};
 }
@@ -426,9 +427,13 @@ put_objects(struct snmp_device *device, bool with_uptime, struct session_request
 		request->oids = usual->objects + !with_uptime;
 		request->list = usual->list + (with_uptime ? 0 : usual->first_size);
 		request->list_size = usual->list_size - (with_uptime ? 0 : usual->first_size);
+		request->listed = with_uptime + ask->count;
 	} else {
 		request->count = with_uptime ? put_uptime(device, ask->op) : 0;
 		request->oids = ask->oids + 1 - request->count;
+		request->list = ask->list_size > 0 ? (const uint8_t *)(ask->oids + 1) : NULL;
+		request->list_size = ask->list_size;
+		request->listed = ask->list_size > 0 ? ask->count : 0;
 	}
 }
 
@@ -451,6 +456,14 @@ read_table(const uint8_t **at, const uint8_t *end, void *arg)
 }
 
 static void
+ask_nothing(struct ask *ask)
+{
+	ask->count = 0;
+	ask->usual = NULL;
+	ask->list_size = 0;
+}
+
+static void
 device_ask(struct snmp_device *device, struct snmp_work *work)
 {
 	struct question *question = question_hold(device, work);
@@ -465,13 +478,11 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 		(device->silence != REASON_GOOD && work->poll->answered == 0);
 	if (question->probe) {
 		ask->op = SESSION_GET;
-		ask->count = 0;
-		ask->usual = NULL;
+		ask_nothing(ask);
 		request.tries = work->poll->cautious || device->silence != REASON_GOOD ? 1 : 0;
 	} else if (question->prepared != work && !work_next(work, &context, ask)) {
 		/* Not queued when there is nothing to ask, but see device_turn. */
-		ask->count = 0;
-		ask->usual = NULL;
+		ask_nothing(ask);
 	}
 	question->prepared = NULL;
 	put_objects(device, question->probe || wants_uptime(device, work, context.now), &request);

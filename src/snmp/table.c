@@ -489,6 +489,53 @@ table_begin(struct table *table, const struct ask_context *context)
 
 /* ---- questions ---- */
 
+/* What is asked of a column: its OID, with an index behind (row_wire, 0: none). What lies behind
+ * the index until the rest is written is of no matter. */
+static uint8_t *
+write_varbind(uint8_t *at, const struct column *column, uint64_t index)
+{
+	size_t size = column->name_size + (index >> 56);
+	uint32_t head = htole32(cell_head(size + 4, size));
+	uint64_t before = htole64(column->name.before), wire = htole64(column->name.wire);
+
+	index = htole64(index);
+	memcpy(at, &head, 4);
+	memcpy(at + 4, &before, 8);
+	memcpy(at + 4 + column->name_size - 8, &wire, 8);
+	memcpy(at + 4 + column->name_size, &index, 8);
+	at[4 + size] = TAG_NULL;
+	at[5 + size] = 0;
+	return at + 6 + size;
+}
+#define VARBIND_MOST (6 + 16 + ROW_WIRE)
+
+/* The question in BER, in the place of its OIDs. False: some of it is too long, or there is too
+ * much of it. */
+static bool
+write_list(const struct table *table, struct ask *ask)
+{
+	uint8_t *list = (uint8_t *)(ask->oids + 1), *at = list;
+	const uint32_t *last = NULL;
+	uint64_t index = 0;
+
+	if (ask->count > ASK_MAX * sizeof ask->oids[0] / VARBIND_MOST)
+		return false;
+	for (size_t i = 0; i < ask->count; i++) {
+		const struct column *column = &table->columns[ask->what[i]];
+
+		/* Mostly all are at the same row. */
+		if (column->last != last) {
+			last = column->last;
+			index = last != NULL ? row_wire_of(last, column->last_count) : 0;
+		}
+		if (column->name_size == 0 || (last != NULL && index == 0))
+			return false;
+		at = write_varbind(at, column, index);
+	}
+	ask->list_size = (uint16_t)(at - list);
+	return true;
+}
+
 /* The columns' OIDs, with the index of the last cell behind. */
 static void
 put_oids(struct table *table, struct ask *ask)
@@ -553,7 +600,9 @@ table_next(struct table *table, const struct ask_context *context,
 	while (ask->count == 0 && next_alternatives(table));
 	if (ask->count == 0)
 		return false;
-	put_oids(table, ask);
+	ask->list_size = 0;
+	if (!context->written || !write_list(table, ask))
+		put_oids(table, ask);
 	ask->op = context->version == 1 ? SESSION_GETNEXT : SESSION_GETBULK;
 	if (repetitions > limit->varbinds / ask->count)
 		repetitions = limit->varbinds / ask->count;

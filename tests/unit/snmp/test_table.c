@@ -670,6 +670,38 @@ answer_from(struct table *table, const struct line *lines, const struct ask *ask
 static const char *const simple[] = { "oper=" IF_TABLE "8 state", "alt=" IF_TABLE "9,"
 	IF_TABLE "10", NULL };
 
+static size_t written, by_arcs; /* questions */
+
+/* The next question in OIDs. What the table makes of it when it may write varbinds is the same. */
+static bool
+next_ask(struct table *table, const struct ask_limit *most, struct ask *ask)
+{
+	static struct ask itself;
+	struct ask_context other = context;
+	bool more = table_next(table, &context, most, ask);
+	size_t size;
+	uint8_t *list;
+
+	other.written = true;
+	CHECK(table_next(table, &other, most, &itself) == more);
+	if (!more)
+		return false;
+	CHECK_INT(ask->list_size, 0);
+	CHECK_INT(itself.op, ask->op);
+	CHECK_INT(itself.max_repetitions, ask->max_repetitions);
+	CHECK_INT(itself.count, ask->count);
+	CHECK(memcmp(itself.what, ask->what, ask->count * sizeof ask->what[0]) == 0);
+	by_arcs += itself.list_size == 0;
+	if (itself.list_size == 0)
+		return true;
+	list = fast_write_list(ask->oids + 1, ask->count, &size);
+	CHECK_INT(itself.list_size, size);
+	CHECK(memcmp(itself.oids + 1, list, size) == 0);
+	free(list);
+	written++;
+	return true;
+}
+
 static struct table *
 walk_lines(struct table *table, const struct line *lines)
 {
@@ -688,7 +720,7 @@ walk_lines(struct table *table, const struct line *lines)
 	}
 	bed_task_begin(bed.task);
 	table_begin(table, &context);
-	while (table_next(table, &context, &limit, &ask)) {
+	while (next_ask(table, &limit, &ask)) {
 		CHECK(++requests < 50);
 		answer_from(table, lines, &ask);
 	}
@@ -720,6 +752,33 @@ an_empty_cell_costs_only_that_cell(void)
 	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
 	CHECK_NEAR(reading_of("c", "oper").number, 2, 0);
 	CHECK_INT(reading_of("c", "alt").reason, REASON_NO_SUCH_OBJECT);
+	end_lines(table);
+}
+
+static void
+a_question_is_written_in_ber_as_far_as_its_names_are_short(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.127", NULL, 2 },
+		{ IF_TABLE "8.128", NULL, 2 }, { IF_TABLE "8.16384", NULL, 2 },
+		{ IF_TABLE "8.2147483648", NULL, 2 }, { IF_TABLE "8.4294967295.1.127", NULL, 2 },
+		{ NULL, NULL, 0 } };
+	static const struct line longer[] = {
+		{ IF_TABLE "8.4294967295.1.127.5", NULL, 1 }, { NULL, NULL, 0 } };
+	struct ask_limit one = { .varbinds = 1 };
+	struct ask ask;
+	struct table *table = walk_lines(NULL, lines);
+
+	written = by_arcs = 0;
+	table_begin(table, &context);
+	while (next_ask(table, &one, &ask))
+		answer_from(table, lines, &ask);
+	CHECK(written > 6);
+	CHECK_INT(by_arcs, 0);
+	table_begin(table, &context);
+	while (next_ask(table, &one, &ask))
+		answer_from(table, longer, &ask);
+	CHECK_INT(by_arcs, 1);
 	end_lines(table);
 }
 
@@ -1331,7 +1390,7 @@ poll_twice(struct table *tables[2], struct task *tasks[2], uint64_t *seed, unsig
 		table_begin(tables[t], &context);
 	}
 	for (int requests = 0; requests < 40; requests++) {
-		bool more = table_next(tables[0], &context, &limit, &asks[0]);
+		bool more = next_ask(tables[0], &limit, &asks[0]);
 
 		CHECK(table_next(tables[1], &context, &limit, &asks[1]) == more);
 		if (!more)
@@ -1480,7 +1539,7 @@ poll_seeing(struct table *tables[2], struct task *tasks[2], uint64_t *seed, unsi
 	}
 	for (int requests = 0; requests < 40; requests++) {
 		struct ask_limit few = { .varbinds = (uint16_t)(3 + throw(seed, 47)) };
-		bool more = table_next(tables[0], &context, &few, &asks[0]);
+		bool more = next_ask(tables[0], &few, &asks[0]);
 		struct ber_peek peek;
 
 		CHECK(table_next(tables[1], &context, &few, &asks[1]) == more);
@@ -1565,6 +1624,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(varbinds_out_of_order_give_no_row_another_name),
 	TEST(a_noisy_network_yields_right_values_or_none),
 	TEST(an_empty_cell_costs_only_that_cell),
+	TEST(a_question_is_written_in_ber_as_far_as_its_names_are_short),
 	TEST(a_text_that_is_the_name_as_well_is_told_of_a_row_that_gets_another_name),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
 	TEST(a_speed_that_ifHighSpeed_rounds_to_nothing_or_tells_in_bits_is_right),
