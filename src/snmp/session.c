@@ -75,7 +75,7 @@ struct exchange {
 };
 /* Exchanges kept for the next: more are under way at once only when all is asked at once, or
  * nobody answers. */
-#define SPARE 64
+#define SPARE 256
 
 /* What most sessions never have. */
 struct session_more {
@@ -505,7 +505,7 @@ exchange_hold(struct sessions *sessions)
 	struct exchange *exchange = sessions->exchanges;
 
 	if (exchange == NULL)
-		return mem_zero(sizeof *exchange);
+		return mem_grow(NULL, 1, sizeof *exchange);
 	sessions->exchanges = exchange->next;
 	sessions->spare--;
 	/* Another device's turn comes soon. */
@@ -809,10 +809,10 @@ patience(const struct session *session)
 }
 
 static void
-send_try(struct session *session)
+send_try(struct session *session, int64_t now)
 {
 	struct loop *loop = all_of(session)->loop;
-	int64_t now = loop_mono(loop), until;
+	int64_t until;
 
 	if (session->more != NULL && now < session->more->next_send) {
 		int64_t next = session->more->next_send, last = session->now->request.deadline;
@@ -852,6 +852,8 @@ send_try(struct session *session)
 static void
 try_failed(struct session *session)
 {
+	int64_t now = loop_mono(all_of(session)->loop);
+
 	session->now->wrong_source |= session->now->out.wrong_source;
 	if (session->now->out.damaged) {
 		session->now->damaged = true;
@@ -863,28 +865,28 @@ try_failed(struct session *session)
 		session->now->kept++;
 	else
 		session->user->events->exchange(false, 0, owner_of(session));
-	if (session->now->tries_left <= 0 ||
-		loop_mono(all_of(session)->loop) >= session->now->request.deadline) {
+	if (session->now->tries_left <= 0 || now >= session->now->request.deadline) {
 		give_up(session);
 		return;
 	}
 	all_of(session)->retried++;
 	session->retried++;
 	rest(session);
-	send_try(session);
+	send_try(session, now);
 }
 
 static void
 timer_ran(void *arg)
 {
 	struct session *session = arg;
+	int64_t now = loop_mono(all_of(session)->loop);
 
 	if (session->state == SESSION_SENT)
 		try_failed(session);
-	else if (loop_mono(all_of(session)->loop) >= session->now->request.deadline)
+	else if (now >= session->now->request.deadline)
 		give_up(session);
 	else
-		send_try(session);
+		send_try(session, now);
 }
 
 /* Hands the datagram to Net-SNMP, which calls back. */
@@ -986,7 +988,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 		mux_close(all_of(session)->mux, &session->now->out);
 		session->now->tries--;
 		session->now->tries_left++;
-		send_try(session);
+		send_try(session, loop_mono(all_of(session)->loop));
 		return;
 	}
 	if (said == V3_AGAIN)
@@ -1167,7 +1169,7 @@ session_send(struct session *session, const struct session_request *request)
 	session->now = now;
 	if (v3_of(session) != NULL)
 		v3_begin(v3_of(session));
-	send_try(session);
+	send_try(session, request->now > 0 ? request->now : loop_mono(all_of(session)->loop));
 }
 
 void

@@ -55,6 +55,7 @@ struct session_request {
 	 * they count when done is told of them. 16 octets can be read before *at. May be NULL. */
 	size_t (*read)(const uint8_t **at, const uint8_t *end, void *arg);
 	void *read_arg;
+	int64_t now;      /* mono, of this call; 0: not looked at */
 	int64_t deadline; /* mono; no try waits beyond it */
 };
 

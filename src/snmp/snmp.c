@@ -71,7 +71,7 @@ struct snmp {
 
 /* Questions and polls kept for the next: more are under way at once only when all is asked at
  * once, or nobody answers. */
-#define SPARE 64
+#define SPARE 256
 
 /* One group of a device: a table, or scalars. */
 struct snmp_work {
@@ -135,7 +135,7 @@ struct poll {
 static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
 #define UPTIME_COUNT (sizeof uptime_ids / sizeof uptime_ids[0])
 
-static void device_turn(struct snmp_device *device);
+static void device_turn(struct snmp_device *device, int64_t now);
 static void work_timer_ran(void *arg);
 static void work_turn_over(struct snmp_work *work, const struct session_answer *answer);
 
@@ -196,12 +196,12 @@ learned_save(struct snmp_device *device)
 /* ---- what one poll knows ---- */
 
 static struct ask_context
-context_of(const struct snmp_work *work)
+context_at(const struct snmp_work *work, int64_t now)
 {
 	return (struct ask_context){
 		.task = work->task,
 		.group = task_group(work->task),
-		.now = loop_mono(snmp_of(work->device)->loop),
+		.now = now,
 		.generation = work->device->generation,
 		.since = work->device->since,
 		.epoch = &work->device->epoch,
@@ -209,6 +209,12 @@ context_of(const struct snmp_work *work)
 		.written = !work->device->session.options->access->netsnmp,
 		.shared = &snmp_of(work->device)->plans,
 	};
+}
+
+static struct ask_context
+context_of(const struct snmp_work *work)
+{
+	return context_at(work, loop_mono(snmp_of(work->device)->loop));
 }
 
 /* Varbinds in one request or, for a table, in its answer; sysUpTime included. */
@@ -323,7 +329,7 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 	else if (complete)
 		plan_end(&work->plan, &context);
 	poll_end(work);
-	device_turn(work->device);
+	device_turn(work->device, context.now);
 	task_done(work->task, complete ? verdict : rest);
 }
 
@@ -337,8 +343,9 @@ question_take(struct snmp *snmp, bool large)
 		(1 + (large ? ASK_MAX : SMALL)) * sizeof question->ask.oids[0];
 
 	if (question == NULL) {
-		question = mem_zero(size);
+		question = mem_grow(NULL, 1, size); /* its ask is not worth zeroing */
 		question->large = large;
+		question->lost = 0;
 	} else {
 		snmp->questions[large] = question->next;
 		snmp->spare[large]--;
@@ -464,12 +471,12 @@ ask_nothing(struct ask *ask)
 }
 
 static void
-device_ask(struct snmp_device *device, struct snmp_work *work)
+device_ask(struct snmp_device *device, struct snmp_work *work, int64_t now)
 {
 	struct question *question = question_hold(device, work);
 	struct ask *ask = &question->ask;
-	struct ask_context context = context_of(work);
-	struct session_request request = { .deadline = work->poll->deadline,
+	struct ask_context context = context_at(work, now);
+	struct session_request request = { .now = now, .deadline = work->poll->deadline,
 		.patient = is_early(&context, work->poll) };
 
 	question->current = work;
@@ -485,7 +492,7 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 		ask_nothing(ask);
 	}
 	question->prepared = NULL;
-	put_objects(device, question->probe || wants_uptime(device, work, context.now), &request);
+	put_objects(device, question->probe || wants_uptime(device, work, now), &request);
 	request.names = work->table != NULL && !question->probe;
 	request.whole = (uint16_t)request.count;
 	request.read = request.names ? read_table : NULL;
@@ -499,7 +506,7 @@ device_ask(struct snmp_device *device, struct snmp_work *work)
 }
 
 static void
-device_turn(struct snmp_device *device)
+device_turn(struct snmp_device *device, int64_t now)
 {
 	struct question *question = device->question;
 	struct poll *poll;
@@ -512,15 +519,15 @@ device_turn(struct snmp_device *device)
 		return;
 	}
 	TAILQ_REMOVE(&question->queue, poll, entry);
-	device_ask(device, poll->work);
+	device_ask(device, poll->work, now);
 }
 
 static void
-work_queue(struct snmp_work *work)
+work_queue(struct snmp_work *work, int64_t now)
 {
 	work->poll->state = WORK_QUEUED;
 	TAILQ_INSERT_TAIL(&work->device->question->queue, work->poll, entry);
-	device_turn(work->device);
+	device_turn(work->device, now);
 }
 
 /* It is neither waiting for its turn nor asking any more. */
@@ -864,7 +871,7 @@ work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 	if (context.now >= work->poll->deadline)
 		give_up_overdue(work);
 	else
-		work_queue(work);
+		work_queue(work, context.now);
 }
 
 static void
@@ -1075,7 +1082,7 @@ driver_cancel(void *arg)
 		return;
 	work_withdraw(work);
 	poll_end(work);
-	device_turn(work->device);
+	device_turn(work->device, loop_mono(snmp_of(work->device)->loop));
 }
 
 static void
@@ -1120,7 +1127,7 @@ driver_start(void *arg, bool cautious)
 	else if (next)
 		device->question->prepared = work;
 	loop_timer_at(loop, &work->poll->timer, work->poll->deadline + 2 * LOOP_TICK);
-	work_queue(work);
+	work_queue(work, context.now);
 }
 
 static void
