@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "core/sample.h"
+#include "core/reading.h"
 struct device;
 struct fail;
 struct group;
@@ -58,32 +58,10 @@ void task_row_again(struct task *task, uint32_t number);
  * Unknown rows are none either. */
 void task_row_end(struct task *task, const char *key);
 
-#define TASK_SCALAR UINT32_MAX /* the row of a scalar */
-
-struct reading {
-	uint32_t row;       /* task_row, or TASK_SCALAR */
-	uint32_t point;     /* index into group->points */
-	uint8_t reason;     /* REASON_GOOD, or why there is no value */
-	uint8_t bits;       /* counters: 32 or 64 */
-	bool discontinuity; /* counters: the device restarted or reset since the last reading */
-	int64_t since;      /* counters: mono ns at which it began to count, as far as is known: a
-	                     * reading before that is another run's, whoever read it; or 0 */
-	bool whole;         /* gauges and states: raw holds the reading (two's complement) */
-	bool beyond;        /* and that is not negative but above INT64_MAX */
-	uint64_t wrap;      /* counters that begin again after so many counts; 0: 2^bits */
-	int64_t received;   /* mono ns of the answer */
-	uint64_t raw;       /* counters: the count; else, where whole, the raw reading before scale */
-	uint64_t milli;     /* counters that arrive as a float ("12.75 kWh"): the count in
-	                     * thousandths, for the rate; 0 = the count is whole */
-	double number;      /* gauges and states: scaled value; ignored for counters */
-	const char *text;   /* text points */
-	double max_rate;    /* counters: per second, more is impossible; 0 = not known */
-};
 /* At most once per point and slot; a second reading of the same is a bug and is ignored. */
 void task_reading(struct task *task, const struct reading *reading);
-/* Several of one row, in the order of their points: cheaper than each by itself where they came
- * in one answer. */
-void task_readings(struct task *task, const struct reading *readings, size_t count);
+/* Several of one answer: much cheaper than each by itself. */
+void task_readings(struct task *task, const struct readings *readings);
 /* All of the group's series without a reading in this slot are closed with `rest`. For a
  * complete walk that is REASON_NO_SUCH_ROW, for a failed poll the failure's reason. */
 void task_done(struct task *task, uint8_t rest);

@@ -391,10 +391,9 @@ count_rate(const struct task *task, const struct reading *reading, const struct 
 }
 
 static struct tracks *
-tracks_of(struct task *task, const struct reading *reading)
+tracks_of(struct task *task, uint32_t row)
 {
-	return reading->row == TASK_SCALAR ? &task->scalars :
-		&task->rows->list[reading->row]->tracks;
+	return row == TASK_SCALAR ? &task->scalars : &task->rows->list[row]->tracks;
 }
 
 /* No answer from behind parents that are down is the parents' fault. */
@@ -442,7 +441,7 @@ read_item(const struct task *task, const struct reading *reading, const struct l
 void
 task_reading(struct task *task, const struct reading *reading)
 {
-	struct tracks *tracks = tracks_of(task, reading);
+	struct tracks *tracks = tracks_of(task, reading->row);
 	struct track track = tracks_at(tracks, reading->point);
 	struct latest_base now = base_of(reading), former = { 0 };
 	struct sample_item item;
@@ -466,21 +465,6 @@ task_reading(struct task *task, const struct reading *reading)
 	tracks_advance(tracks, task->group->point_count, reading->point, track.next);
 }
 
-/* How many of them, from the first on, go on together. */
-static size_t
-together(const struct task *task, const struct reading *readings, size_t count)
-{
-	const struct point *points = task->group->points;
-	const struct reading *first = &readings[0];
-	size_t some = 0;
-
-	while (some < count && some < SAMPLE_BATCH && readings[some].point == first->point + some &&
-		readings[some].received == first->received && readings[some].row == first->row &&
-		points[first->point + some].kind != POINT_TEXT)
-		some++;
-	return some;
-}
-
 /* Where a rule asks about one of them it is judged by itself, as always. */
 static void
 judge_batch(struct frozen *frozen, struct sample_batch *batch, struct sample_item *items)
@@ -501,20 +485,20 @@ judge_batch(struct frozen *frozen, struct sample_batch *batch, struct sample_ite
 	}
 }
 
-/* What read_item makes of it, where that is a value. former: NULL where none is known that was
- * read at `from`, and is whole. */
+/* What read_item makes of it, where that is a value. former: NULL where none is known that is
+ * whole, and whose rate would be of this run. */
 static inline bool
-read_plain(const struct point *point, const struct reading *reading, const uint64_t *former,
-	int64_t from, const struct rate_span *span, struct sample_item *item)
+read_plain(const struct point *point, const struct reading_item *reading, double max_rate,
+	const uint64_t *former, const struct rate_span *span, struct sample_item *item)
 {
 	double value = reading->number;
 
 	if (reading->reason != REASON_GOOD)
 		return false;
 	if (point->kind == POINT_COUNTER) {
-		if (former == NULL || reading->discontinuity || reading->milli > 0 ||
-			from < reading->since || !rate_is_plain(span, *former, reading->raw,
-				reading->bits, reading->max_rate))
+		if (former == NULL || reading->discontinuity ||
+			!rate_is_plain(span, *former, reading->raw, reading->bits,
+				reading->limited ? max_rate : 0))
 			return false;
 		value = rate_over(reading->raw - *former, span->seconds) * point->scale;
 	}
@@ -527,22 +511,25 @@ read_plain(const struct point *point, const struct reading *reading, const uint6
 /* Nearly always all of them went on since the last poll, and then what they have in common is
  * looked at once. False, and nothing done, where one is anything else. */
 static bool
-read_alike(const struct task *task, const struct reading *readings, uint32_t count,
+read_alike(const struct task *task, const struct readings *readings, uint32_t begin,
 	struct sample_batch *batch, struct sample_item *items)
 {
-	const struct point *points = &task->group->points[readings[0].point];
+	const struct point *points = &task->group->points[readings->first + begin];
+	const struct reading_item *list = &readings->items[begin];
 	uint64_t former[SAMPLE_BATCH], known;
 	struct rate_span span;
 	int64_t from;
 
-	batch->mono = readings[0].received - readings[0].received % LATEST_BASE_UNIT;
-	known = latest_bases_alike(poller_of(task)->parts.latest, batch->first, count, former,
-		&from);
+	batch->mono = readings->received - readings->received % LATEST_BASE_UNIT;
+	known = latest_bases_alike(poller_of(task)->parts.latest, batch->first, batch->count,
+		former, &from);
+	if (from < readings->since)
+		known = 0;
 	span = rate_span(batch->mono - from, task->group->interval);
 	batch->plain = true;
-	for (uint32_t i = 0; i < count; i++) {
-		if (!read_plain(&points[i], &readings[i], known >> i & 1 ? &former[i] : NULL, from,
-			&span, &items[i]))
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (!read_plain(&points[i], &list[i], readings->max_rate,
+			known >> i & 1 ? &former[i] : NULL, &span, &items[i]))
 			return false;
 		batch->plain &= items[i].has_raw;
 	}
@@ -552,61 +539,66 @@ read_alike(const struct task *task, const struct reading *readings, uint32_t cou
 }
 
 static void
-read_together(const struct task *task, const struct reading *readings, uint32_t count,
+read_together(const struct task *task, const struct readings *readings, uint32_t begin,
 	struct sample_batch *batch, struct sample_item *items)
 {
 	struct latest_base bases[SAMPLE_BATCH];
-	int64_t mono = readings[0].received;
+	int64_t mono = readings->received;
 
 	batch->plain = false;
-	for (uint32_t i = 0; i < count; i++) {
-		bases[i] = base_of(&readings[i]);
-		bases[i].known = is_count(task, &readings[i]);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct reading reading = readings_at(readings, begin + i);
+
+		bases[i] = base_of(&reading);
+		bases[i].known = is_count(task, &reading);
 	}
-	latest_bases_swap(poller_of(task)->parts.latest, batch->first, count, bases, &mono);
+	latest_bases_swap(poller_of(task)->parts.latest, batch->first, batch->count, bases, &mono);
 	batch->good = true;
-	for (uint32_t i = 0; i < count; i++) {
-		read_item(task, &readings[i], &bases[i], mono, &items[i]);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct reading reading = readings_at(readings, begin + i);
+
+		read_item(task, &reading, &bases[i], mono, &items[i]);
 		batch->good &= reason_counts_as_good(items[i].reason);
 	}
 }
 
+/* All of them from `begin` on. */
 static void
-tell_together(struct task *task, struct tracks *tracks, const struct reading *readings,
-	uint32_t count)
+tell_together(struct task *task, struct tracks *tracks, const struct readings *readings,
+	uint32_t begin)
 {
 	struct poller *poller = poller_of(task);
+	uint32_t first = readings->first + begin, count = readings->count - begin;
 	struct sample_item items[SAMPLE_BATCH];
 	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
-		.first = tracks->id + readings[0].point, .count = count,
+		.first = tracks->id + first, .count = count,
 		.slot = task->slot, .step = task->group->interval, .items = items,
-		.received = loop_wall_at(poller->parts.loop, readings[0].received) };
+		.received = loop_wall_at(poller->parts.loop, readings->received) };
 
-	if (!read_alike(task, readings, count, &batch, items))
-		read_together(task, readings, count, &batch, items);
+	if (!read_alike(task, readings, begin, &batch, items))
+		read_together(task, readings, begin, &batch, items);
 	judge_batch(poller->parts.frozen, &batch, items);
 	poller->counters.samples += count;
 	feed_batch(poller->parts.feed, &batch);
-	tracks_advance_some(tracks, task->group->point_count, readings[0].point, count,
+	tracks_advance_some(tracks, task->group->point_count, first, count,
 		(uint32_t)(task->slot + 1));
 }
 
 void
-task_readings(struct task *task, const struct reading *readings, size_t count)
+task_readings(struct task *task, const struct readings *readings)
 {
-	const struct reading *end = readings + count;
+	struct tracks *tracks = tracks_of(task, readings->row);
 
-	while (readings < end) {
-		struct tracks *tracks = tracks_of(task, readings);
-		size_t some = together(task, readings, (size_t)(end - readings));
+	for (uint32_t i = 0; i < readings->count; i++) {
+		struct reading reading;
 
-		if (some > 1 && task->busy &&
-			tracks_wait(tracks, readings->point, some, task->slot)) {
-			tell_together(task, tracks, readings, (uint32_t)some);
-			readings += some;
-		} else {
-			task_reading(task, readings++);
+		if (i + 1 < readings->count && task->busy && tracks_wait(tracks,
+			readings->first + i, readings->count - i, task->slot)) {
+			tell_together(task, tracks, readings, i);
+			return;
 		}
+		reading = readings_at(readings, i);
+		task_reading(task, &reading);
 	}
 }
 

@@ -243,41 +243,25 @@ tell_reason(const struct ask_context *context, size_t point, uint8_t reason, int
 	task_reading(context->task, &reading);
 }
 
-/* Values of one answer, until they are told together. */
-struct values {
-	size_t count;
-	struct reading list[ASK_MAX];
-};
-
-static void
-tell_values(const struct ask_context *context, struct values *values)
-{
-	task_readings(context->task, values->list, values->count);
-	values->count = 0;
-}
-
 static void
 take_value(struct plan *plan, const struct ask_context *context, size_t i,
-	const struct value *value, int64_t received, struct values *values)
+	const struct value *value, int64_t received, struct readings *values)
 {
 	const struct point *point = &context->group->points[i];
 	const struct snmp_point *wire = point->wire;
 	struct item *item = &plan->items->list[i];
-	struct reading *reading = &values->list[values->count++];
+	struct reading reading = { .row = TASK_SCALAR, .point = (uint32_t)i,
+		.received = received, .since = context->since };
 	static char line[256]; /* not cleared for each value */
 
-	*reading = (struct reading){ .row = TASK_SCALAR, .point = (uint32_t)i,
-		.received = received, .since = context->since };
-	value_read(value, point, wire->scales != NULL ? wire->scales[item->used] : 1, reading,
+	value_read(value, point, wire->scales != NULL ? wire->scales[item->used] : 1, &reading,
 		line, sizeof line);
-	if (reading->reason == REASON_GOOD && item->generation != context->generation) {
-		reading->discontinuity = true;
+	if (reading.reason == REASON_GOOD && item->generation != context->generation) {
+		reading.discontinuity = true;
 		item->generation = context->generation;
 		plan->items->unlike = true;
 	}
-	/* The next value may be a text as well, and has the same line. */
-	if (point->kind == POINT_TEXT)
-		tell_values(context, values);
+	readings_put(values, context->task, &reading);
 }
 
 /* The agent lacks this alternative: the next one, and after the last the verdict. */
@@ -311,7 +295,7 @@ item_failed(struct plan *plan, const struct ask_context *context, size_t i, uint
 
 static void
 item_answered(struct plan *plan, const struct ask_context *context, size_t i,
-	const struct varbind *varbind, int64_t received, struct values *values)
+	const struct varbind *varbind, int64_t received, struct readings *values)
 {
 	const struct snmp_group *wire = context->group->wire;
 	static char line[256];
@@ -338,7 +322,7 @@ void
 plan_feed(struct plan *plan, const struct ask_context *context, const struct ask *ask,
 	const struct session_answer *answer)
 {
-	static struct values values; /* not cleared for each answer */
+	static struct readings values; /* not cleared for each answer */
 	size_t at = (size_t)answer->error_index;
 
 	plan->items->usual = false;
@@ -347,10 +331,12 @@ plan_feed(struct plan *plan, const struct ask_context *context, const struct ask
 		return;
 	}
 	if (answer->error_status == 0) {
+		values.row = TASK_SCALAR;
+		values.since = context->since;
 		for (size_t i = 0; i < ask->count; i++)
 			item_answered(plan, context, what_of(ask, i), &answer->varbinds[i],
 				answer->received, &values);
-		tell_values(context, &values);
+		readings_tell(&values, context->task);
 		return;
 	}
 	/* An error concerns one object; the rest is asked for again without it. */

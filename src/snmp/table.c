@@ -1195,63 +1195,36 @@ octets_limit(const struct table *table, const struct row *row)
 	return speed.reason == REASON_GOOD && speed.number > 0 ? speed.number / 8 * 1.1 : 0;
 }
 
-/* Of one row, until they are told together. */
-struct values {
-	uint32_t row;
-	int64_t since; /* as struct ask_context has it */
-	size_t count;
-	struct reading list[SAMPLE_BATCH];
-};
-
-static void
-tell_values(const struct ask_context *context, struct values *values)
-{
-	task_readings(context->task, values->list, values->count);
-	values->count = 0;
-}
-
-static struct reading *
-next_value(const struct ask_context *context, struct values *values)
-{
-	if (values->count == SAMPLE_BATCH)
-		tell_values(context, values);
-	return &values->list[values->count++];
-}
-
 static void
 take_point(const struct table *table, const struct ask_context *context, const struct row *row,
-	struct values *values, size_t i, double limit)
+	struct readings *values, size_t i)
 {
 	const struct point *point = &table->group->points[i];
-	struct reading *reading = next_value(context, values);
 	uint8_t reason = REASON_GOOD;
 	double scale;
 	const struct cell *cell = pick(table, row, i, &scale, &reason);
+	struct reading reading = { .row = values->row, .point = (uint32_t)i, .reason = reason,
+		.received = context->now, .since = context->since };
 	struct value value;
 	static char line[TEXT_MAX + 1]; /* not cleared for each value */
 
-	*reading = (struct reading){ .row = values->row, .point = (uint32_t)i, .reason = reason,
-		.received = context->now, .since = context->since };
 	if (cell != NULL) {
 		const struct answer *answer = &table->answers[cell->answer];
 		uint16_t generation = (uint16_t)(answer->generation + row->history->resets);
 
 		value = cell_value(cell);
-		reading->received = answer->received;
-		value_read(&value, point, scale, reading, line, sizeof line);
-		if (reading->reason == REASON_GOOD) {
-			reading->discontinuity = row->history->generations[i] != generation;
+		reading.received = answer->received;
+		value_read(&value, point, scale, &reading, line, sizeof line);
+		if (reading.reason == REASON_GOOD) {
+			reading.discontinuity = row->history->generations[i] != generation;
 			row->history->generations[i] = generation;
 		}
 		if (table->chains[1 + i].carries)
-			reading->max_rate = limit;
+			reading.max_rate = values->max_rate;
 	} else if (reason == REASON_GOOD) {
-		values->count--;
 		return;
 	}
-	/* The next one may be a text as well, and has the same line. */
-	if (point->kind == POINT_TEXT)
-		tell_values(context, values);
+	readings_put(values, context->task, &reading);
 }
 
 static void
@@ -1294,40 +1267,34 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 }
 
 /* What take_point does, for the points from i on that are counters which arrived as such in the
- * first of their columns. Returns the first that is not, or for which there is no room.
- *
- * Only what counts of a counter's reading is set, as there are ten to a row: not its number, its
- * text, whether it is whole. */
+ * first of their columns, with one answer, and go on from the last poll. Returns the first that
+ * is not, or for which there is no room. */
 static size_t
-take_counts(const struct table *table, struct row_history *history, const struct cell *cells,
-	struct values *values, size_t i, double limit)
+take_counts(const struct table *table, const struct row_history *history,
+	const struct cell *cells, struct readings *values, size_t i)
 {
-	size_t end = table->group->point_count, count = values->count;
+	const struct chain *chains = &table->chains[1];
+	uint32_t from = cells[chains[i].first].answer, count = values->count;
+	const struct answer *answer = &table->answers[from];
+	uint16_t generation = (uint16_t)(answer->generation + history->resets);
+	size_t end = table->group->point_count;
 
+	if (count == 0) {
+		values->first = (uint32_t)i;
+		values->received = answer->received;
+	} else if (values->received != answer->received || values->first + count != i) {
+		return i;
+	}
 	for (; i < end && count < SAMPLE_BATCH; i++) {
-		const struct chain *chain = &table->chains[1 + i];
+		const struct chain *chain = &chains[i];
 		const struct cell *cell = &cells[chain->first];
-		const struct answer *answer;
-		struct reading *reading;
-		uint16_t generation;
+		bool wide = cell->type == VALUE_COUNTER64;
 
-		if (!chain->plain ||
-			(cell->type != VALUE_COUNTER64 && cell->type != VALUE_COUNTER32))
+		if (!chain->plain || (!wide && cell->type != VALUE_COUNTER32) ||
+			cell->answer != from || history->generations[i] != generation)
 			break;
-		answer = &table->answers[cell->answer];
-		generation = (uint16_t)(answer->generation + history->resets);
-		reading = &values->list[count++];
-		reading->row = values->row;
-		reading->point = (uint32_t)i;
-		reading->reason = REASON_GOOD;
-		reading->bits = cell->type == VALUE_COUNTER64 ? 64 : 32;
-		reading->discontinuity = history->generations[i] != generation;
-		reading->since = values->since;
-		reading->wrap = reading->milli = 0;
-		reading->received = answer->received;
-		reading->raw = cell->bits;
-		reading->max_rate = chain->carries ? limit : 0;
-		history->generations[i] = generation;
+		values->items[count++] = (struct reading_item){ .raw = cell->bits,
+			.bits = wide ? 64 : 32, .limited = chain->carries };
 	}
 	values->count = count;
 	return i;
@@ -1348,20 +1315,20 @@ number_of(struct task *task, const struct row *row)
 static void
 tell_row(const struct table *table, const struct ask_context *context, struct row *row)
 {
-	static struct values values; /* not cleared for each row */
+	static struct readings values; /* not cleared for each row */
 	const struct cell *cells = cell_at(table, row, 0);
-	double limit = octets_limit(table, row);
 	size_t points = table->group->point_count, i = 0;
 
 	values.row = number_of(context->task, row);
 	values.since = context->since;
+	values.max_rate = octets_limit(table, row);
 	judge_mark(table, context, row);
 	while (i < points) {
-		i = take_counts(table, row->history, cells, &values, i, limit);
+		i = take_counts(table, row->history, cells, &values, i);
 		if (i < points)
-			take_point(table, context, row, &values, i++, limit);
+			take_point(table, context, row, &values, i++);
 	}
-	tell_values(context, &values);
+	readings_tell(&values, context->task);
 	tell_infos(table, context, row, values.row);
 }
 

@@ -102,10 +102,15 @@ task_reading(struct task *task, const struct reading *reading)
 }
 
 void
-task_readings(struct task *task, const struct reading *readings, size_t count)
+task_readings(struct task *task, const struct readings *readings)
 {
-	for (size_t i = 0; i < count; i++)
-		task_reading(task, &readings[i]);
+	struct bench *bench = task->bench;
+
+	for (uint32_t i = 0; i < readings->count && bench->counting; i++)
+		if (readings->items[i].reason == REASON_GOOD)
+			bench->values++;
+		else
+			bench->lost++;
 }
 
 static void

@@ -64,19 +64,21 @@ static const struct driver driver = { .name = "bench", .open = open_work, .close
 static void
 tell(struct task *task)
 {
-	static struct reading readings[POINTS_MOST];
+	static struct readings readings = { .row = TASK_SCALAR };
 	size_t count = task_group(task)->point_count;
+	struct reading reading = { .row = TASK_SCALAR, .reason = REASON_GOOD, .bits = 64,
+		.received = loop_mono(bench.loop) };
 
 	task_exchange(task, true, LOOP_MS);
-	for (size_t i = 0; i < count; i++)
-		readings[i] = (struct reading){ .row = TASK_SCALAR, .point = (uint32_t)i,
-			.reason = REASON_GOOD, .bits = 64, .received = loop_mono(bench.loop),
-			.raw = bench.count + i };
-	if (bench.together)
-		task_readings(task, readings, count);
-	else
-		for (size_t i = 0; i < count; i++)
-			task_reading(task, &readings[i]);
+	for (size_t i = 0; i < count; i++) {
+		reading.point = (uint32_t)i;
+		reading.raw = bench.count + i;
+		if (bench.together)
+			readings_put(&readings, task, &reading);
+		else
+			task_reading(task, &reading);
+	}
+	readings_tell(&readings, task);
 	task_done(task, REASON_GOOD);
 }
 

@@ -83,10 +83,13 @@ task_reading(struct task *task, const struct reading *reading)
 }
 
 void
-task_readings(struct task *task, const struct reading *readings, size_t count)
+task_readings(struct task *task, const struct readings *readings)
 {
-	for (size_t i = 0; i < count; i++)
-		task_reading(task, &readings[i]);
+	for (uint32_t i = 0; i < readings->count; i++) {
+		struct reading reading = readings_at(readings, i);
+
+		task_reading(task, &reading);
+	}
 }
 
 void

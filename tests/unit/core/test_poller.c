@@ -65,7 +65,8 @@ script_answer(void *arg)
 	struct script_work *work = arg;
 	struct task *task = work->task;
 	bool table = task_group(task)->table != NULL;
-	struct reading readings[8], reading = { .reason = REASON_GOOD, .received = loop_mono(task_loop(task)),
+	struct readings readings = { .row = TASK_SCALAR, .since = script.since };
+	struct reading reading = { .reason = REASON_GOOD, .received = loop_mono(task_loop(task)),
 		.number = script.value, .raw = script.count, .milli = script.milli,
 		.bits = 64, .since = script.since, .row = TASK_SCALAR, .whole = script.whole };
 
@@ -94,15 +95,15 @@ script_answer(void *arg)
 			return;
 		}
 		if (table)
-			reading.row = task_row(task, "ge-1/5");
+			readings.row = reading.row = task_row(task, "ge-1/5");
 		for (uint32_t i = 0; i < task_group(task)->point_count; i++) {
 			reading.point = i;
-			readings[i] = reading;
 			if (script.starts % 2 == 0)
 				task_reading(task, &reading);
+			else
+				readings_put(&readings, task, &reading);
 		}
-		if (script.starts % 2 != 0)
-			task_readings(task, readings, task_group(task)->point_count);
+		readings_tell(&readings, task);
 	}
 	task_done(task, script.rest);
 }

@@ -37,20 +37,19 @@ one_in(int chances)
 }
 
 static void
-say(struct reading *reading, uint64_t *count, uint32_t row, uint32_t point, int64_t now)
+say(struct reading *reading, uint64_t *count, uint32_t row, uint32_t point, int64_t now,
+	int64_t since)
 {
 	if (!one_in(row == 3 ? 2 : 50))
 		*count += (uint64_t)(rand() % 5000000);
 	if (one_in(60))
 		*count = one_in(2) ? 0 : (uint64_t)rand() << (rand() % 34);
 	*reading = (struct reading){ .row = row, .point = point, .reason = REASON_GOOD,
-		.received = now, .bits = point == 2 ? 32 : 64, .raw = *count };
+		.received = now, .since = since, .bits = point == 2 ? 32 : 64, .raw = *count };
 	if (reading->bits == 32)
 		reading->raw &= UINT32_MAX;
 	reading->beyond = reading->raw > INT64_MAX;
 	reading->discontinuity = one_in(70);
-	if (one_in(70))
-		reading->since = now - INTERVAL / 2;
 	if (one_in(70))
 		reading->milli = *count * 1000 + 250;
 	if (row % 3 == 0)
@@ -70,11 +69,14 @@ next_poll(int64_t now)
 	if (one_in(100))
 		quiet = 1 + rand() % 14;
 	silent = quiet > 0 && quiet-- > 0;
-	for (uint32_t row = 0; row < ROWS; row++)
+	for (uint32_t row = 0; row < ROWS; row++) {
+		int64_t since = one_in(30) ? now - INTERVAL / 2 : 0;
+
 		for (uint32_t i = 0; i < POINTS; i++) {
-			say(&said[row][i], &counts[row][i], row, i, now);
+			say(&said[row][i], &counts[row][i], row, i, now, since);
 			left_out[row][i] = row == 5 && one_in(3);
 		}
+	}
 }
 
 /* ---- the driver ---- */
@@ -89,8 +91,12 @@ struct work {
 static void
 tell_row(struct work *work, uint32_t row)
 {
+	static struct readings readings;
 	char key[8];
 
+	readings.row = row;
+	readings.since = said[row][0].since;
+	readings.max_rate = said[row][0].max_rate;
 	snprintf(key, sizeof key, "p%u", row);
 	if (work->together && work->rows > row)
 		task_row_again(work->task, row);
@@ -99,18 +105,14 @@ tell_row(struct work *work, uint32_t row)
 	if (row == work->rows)
 		work->rows++;
 	for (uint32_t i = 0; i < POINTS; i++) {
-		uint32_t count = 1;
-
 		if (left_out[row][i])
 			continue;
-		while (work->together && i + count < POINTS && !left_out[row][i + count])
-			count++;
 		if (work->together)
-			task_readings(work->task, &said[row][i], count);
+			readings_put(&readings, work->task, &said[row][i]);
 		else
 			task_reading(work->task, &said[row][i]);
-		i += count - 1;
 	}
+	readings_tell(&readings, work->task);
 }
 
 static void
