@@ -44,17 +44,35 @@ cell_column(const uint8_t *name, size_t size)
 	return column;
 }
 
+/* A row, and its index as it stands at a name's end: in the last `size` of eight octets, in
+ * memory's order, those before as 0. */
+struct cell_row {
+	const struct row *row;
+	uint64_t octets;
+	unsigned size, before; /* `before`: bits of the eight that are not the index's */
+};
+
+/* row->wire is not 0. */
+static inline struct cell_row
+cell_row(const struct row *row)
+{
+	unsigned size = (unsigned)(row->wire >> 56), before = 64 - 8 * size;
+
+	return (struct cell_row){ row, row->wire << before, size, before };
+}
+
 /* Is it the name of that column's cell of that row? size: of the column's OID; the name's own is
  * known to be what both come to. */
 static inline bool
 cell_is_named(const uint8_t *name, const struct cell_column *column, size_t size,
-	const struct row *row)
+	const struct cell_row *row)
 {
 	struct cell_column is = cell_column(name, size);
-	size_t index = row->wire >> 56;
+	uint64_t end;
 
+	memcpy(&end, name + size + row->size - 8, 8);
 	return is.wire == column->wire && is.before == column->before &&
-		row_wire(name + size + index, index) == row->wire;
+		(le64toh(end) ^ row->octets) >> row->before == 0;
 }
 
 /* A number of 1 to 8 octets, of which eight are read, up to its end. False: it may be one all the
@@ -98,34 +116,43 @@ cell_head(size_t size, size_t name_size)
 	return TAG_SEQUENCE | (uint32_t)size << 8 | TAG_OID << 16 | (uint32_t)name_size << 24;
 }
 
-/* Reads the varbind at p as that column's cell of that row: a number, or the text that the row is
- * known by, which lies in the row then. All lengths take one octet. Returns where the next varbind
- * begins, or NULL: it is something else, or nothing sound. Nothing before p is read. */
+/* The text that the row is known by, which lies in the row then. */
+static inline bool
+cell_text(const uint8_t *value, size_t size, size_t varbind_size, const struct row *row,
+	struct cell *cell)
+{
+	cell->type = VALUE_OCTETS;
+	cell->size = (uint16_t)size;
+	cell->bits = (uintptr_t)row->known;
+	/* 0x80 as a length would begin a longer one; two that are shorter may come to it. */
+	return size > 0 && varbind_size < 0x80 && size == row->known_size &&
+		memcmp(row->known, value, size) == 0;
+}
+
+/* Reads the varbind at p as that column's cell of that row: a number, or the row's text. All
+ * lengths take one octet. Returns where the next varbind begins, or NULL: it is something else, or
+ * nothing sound. Nothing before p is read. */
 static inline const uint8_t *
 cell_read(const uint8_t *p, const uint8_t *end, const struct cell_column *column,
-	size_t column_size, const struct row *row, struct cell *cell)
+	size_t column_size, const struct cell_row *row, struct cell *cell)
 {
-	size_t name_size = column_size + (row->wire >> 56), size;
+	size_t name_size = column_size + row->size, size, varbind_size;
 	const uint8_t *name = p + 4, *value = name + name_size + 2;
 	uint32_t head;
 
 	if ((size_t)(end - p) < 4 + name_size + 2)
 		return NULL;
 	size = value[-1];
+	varbind_size = name_size + size + 4;
 	memcpy(&head, p, 4);
-	/* 0x80 as a length would begin a longer one; two that are shorter may come to it. */
-	if (size == 0 || name_size + size + 4 >= 0x80 || (size_t)(end - value) < size ||
-		le32toh(head) != cell_head(name_size + size + 4, name_size) ||
+	if ((size_t)(end - value) < size ||
+		le32toh(head) != cell_head(varbind_size, name_size) ||
 		!cell_is_named(name, column, column_size, row))
 		return NULL;
+	if (value[-2] == TAG_OCTETS)
+		return cell_text(value, size, varbind_size, row->row, cell) ? value + size : NULL;
 	cell->size = 0;
-	if (value[-2] == TAG_OCTETS) {
-		cell->type = VALUE_OCTETS;
-		cell->size = (uint16_t)size;
-		cell->bits = (uintptr_t)row->known;
-		return size == row->known_size && memcmp(row->known, value, size) == 0 ?
-			value + size : NULL;
-	}
-	return size <= 8 && cell_number(value[-2], value, size, cell) ? value + size : NULL;
+	/* Of so few octets no length can come to 0x80. */
+	return size - 1 < 8 && cell_number(value[-2], value, size, cell) ? value + size : NULL;
 }
 #endif

@@ -789,8 +789,12 @@ is_cell(const struct column *column, const struct row *row, const struct varbind
 {
 	size_t size = column->name_size;
 
-	return size != 0 && row->wire != 0 && varbind->name_size == size + (row->wire >> 56) &&
-		cell_is_named(varbind->name, &column->name, size, row);
+	struct cell_row known;
+
+	if (size == 0 || row->wire == 0 || varbind->name_size != size + (row->wire >> 56))
+		return false;
+	known = cell_row(row);
+	return cell_is_named(varbind->name, &column->name, size, &known);
 }
 
 /* Takes what the columns from `which` on say of one row, up to `count` of them and as far as all
@@ -888,6 +892,7 @@ table_read(const struct table *table, const struct ask *ask, const uint8_t **at,
 	size_t count = ask->count, taken = 0, present = rows_present(table->rows);
 	const uint32_t *last = columns->last;
 	size_t last_count = columns->last_count;
+	uint32_t answer = (uint32_t)table->answer_count;
 
 	if (!are_side_by_side(table, ask))
 		return 0;
@@ -895,13 +900,15 @@ table_read(const struct table *table, const struct ask *ask, const uint8_t **at,
 	for (size_t after = 0; taken + count <= SEEN && present + after < TABLE_ROWS_MAX; after++) {
 		const struct row *row = rows_expected(table->rows, after);
 		const uint8_t *p = *at;
+		struct cell_row known;
 
 		if (row == NULL || row->wire == 0 || !is_behind(row, last, last_count))
 			break;
+		known = cell_row(row);
 		for (size_t i = 0; i < count && p != NULL; i++) {
-			seen[taken + i].answer = (uint32_t)table->answer_count;
-			p = cell_read(p, end, &columns[i].name, columns[i].name_size, row,
-				&seen[taken + i]);
+			seen[taken + i].answer = answer;
+			p = cell_read(p, end, &columns[i].name, columns[i].name_size,
+				&known, &seen[taken + i]);
 			/* Who is told after rows_name needs a text of its own. */
 			if (seen[taken + i].type == VALUE_OCTETS && columns[i].role != ROLE_KEY)
 				p = NULL;
@@ -1176,7 +1183,7 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 /* More octets per second than the interface can carry prove that a counter was reset and
  * did not go round; a tenth on top for what agents round off. */
 static double
-octets_limit(const struct table *table, const struct row *row)
+octets_of(const struct table *table, const struct row *row)
 {
 	struct reading speed = { .reason = REASON_GOOD };
 	const struct cell *cell;
@@ -1185,14 +1192,18 @@ octets_limit(const struct table *table, const struct row *row)
 	struct value value;
 	char line[32];
 
-	if (table->speed == table->group->point_count)
-		return 0;
 	cell = pick(table, row, table->speed, &scale, &reason);
 	if (cell == NULL)
 		return 0;
 	value = cell_value(cell);
 	value_read(&value, &table->group->points[table->speed], scale, &speed, line, sizeof line);
 	return speed.reason == REASON_GOOD && speed.number > 0 ? speed.number / 8 * 1.1 : 0;
+}
+
+static inline double
+octets_limit(const struct table *table, const struct row *row)
+{
+	return table->speed < table->group->point_count ? octets_of(table, row) : 0;
 }
 
 static void
@@ -1266,6 +1277,12 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 		row->history->resets++;
 }
 
+/* Of 32 or 64 bits; with a limit or without. */
+static const struct reading_item counts[2][2] = {
+	{ { .bits = 32 }, { .bits = 32, .limited = true } },
+	{ { .bits = 64 }, { .bits = 64, .limited = true } },
+};
+
 /* What take_point does, for the points from i on that are counters which arrived as such in the
  * first of their columns, with one answer, and go on from the last poll. Returns the first that
  * is not, or for which there is no room. */
@@ -1293,8 +1310,8 @@ take_counts(const struct table *table, const struct row_history *history,
 		if (!chain->plain || (!wide && cell->type != VALUE_COUNTER32) ||
 			cell->answer != from || history->generations[i] != generation)
 			break;
-		values->items[count++] = (struct reading_item){ .raw = cell->bits,
-			.bits = wide ? 64 : 32, .limited = chain->carries };
+		values->items[count] = counts[wide][chain->carries];
+		values->items[count++].raw = cell->bits;
 	}
 	values->count = count;
 	return i;
@@ -1329,7 +1346,8 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 			take_point(table, context, row, &values, i++);
 	}
 	readings_tell(&values, context->task);
-	tell_infos(table, context, row, values.row);
+	if (table->infos < table->column_count)
+		tell_infos(table, context, row, values.row);
 }
 
 /* An alternative that nobody has is not asked for again and again. */

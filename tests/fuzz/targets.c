@@ -127,13 +127,14 @@ read_at_sight(const uint8_t **at, const uint8_t *end, void *arg)
 		size_t size = p[3] > 16 ? 16 : p[3] - 1u, index = p[3] - size;
 		struct row row = { .wire = row_wire(name + p[3], index),
 			.known = (const char *)sight->texts[sight->count], .known_size = value[1] };
+		struct cell_row known = cell_row(&row);
 		struct cell_column column = cell_column(name, size);
 
 		if (!are_arcs(name, size) || !are_arcs(name + size, index) ||
 			value[1] > end - value - 2)
 			break;
 		memcpy(sight->texts[sight->count], value + 2, value[1]);
-		p = cell_read(p, end, &column, size, &row, &sight->cells[sight->count]);
+		p = cell_read(p, end, &column, size, &known, &sight->cells[sight->count]);
 		if (p == NULL)
 			break;
 		sight->count++;
