@@ -30,8 +30,6 @@
 #define AWAITED 4
 /* Answers for which room is made at a time. */
 #define ANSWERS 8
-/* Cells of one answer that are read at sight. */
-#define SEEN 256
 /* Names of an agent's usual number of rows; in max_align_t. */
 #define CHUNK 120
 
@@ -866,9 +864,6 @@ note_answer(struct table *table, int64_t received, uint16_t generation)
 
 /* ---- what is expected, read at sight ---- */
 
-/* Cells of the answer that is being read, row by row, until table_feed is told that it counts. */
-static struct cell seen[SEEN];
-
 /* Columns that stand side by side and are all at the same row: of these it can be told what
  * comes next. */
 static bool
@@ -884,43 +879,67 @@ are_side_by_side(const struct table *table, const struct ask *ask)
 	return true;
 }
 
-size_t
-table_read(const struct table *table, const struct ask *ask, const uint8_t **at,
-	const uint8_t *end)
+/* Reads what these columns say of a row; returns where the next one begins, or NULL. */
+static const uint8_t *
+read_row(const struct table *table, const struct ask *ask, const struct row *row,
+	const uint8_t *p, const uint8_t *end, struct cell *cells)
 {
 	const struct column *columns = &table->columns[ask->what[0]];
-	size_t count = ask->count, taken = 0, present = rows_present(table->rows);
-	const uint32_t *last = columns->last;
-	size_t last_count = columns->last_count;
+	const struct cell_row known = cell_row(row);
 	uint32_t answer = (uint32_t)table->answer_count;
 
-	if (!are_side_by_side(table, ask))
+	for (size_t i = 0; i < ask->count && p != NULL; i++) {
+		cells[i].answer = answer;
+		p = cell_read(p, end, &columns[i].name, columns[i].name_size, &known, &cells[i]);
+		/* Who is told after rows_name needs a text of its own. */
+		if (cells[i].type == VALUE_OCTETS && columns[i].role != ROLE_KEY)
+			p = NULL;
+	}
+	return p;
+}
+
+/* The cells go where they will belong, behind those that hold something: they are not cleared
+ * yet, and will be for whoever is met there if these do not count. */
+size_t
+table_read(struct table *table, const struct ask *ask, const uint8_t **at, const uint8_t *end)
+{
+	const struct column *columns = &table->columns[ask->what[0]];
+	size_t slot = rows_present(table->rows), first = slot, last_count = columns->last_count;
+	const uint32_t *last = columns->last;
+
+	if (slot != table->cells_made || !are_side_by_side(table, ask))
 		return 0;
 	/* The last row of all is for take_any to stop at. */
-	for (size_t after = 0; taken + count <= SEEN && present + after < TABLE_ROWS_MAX; after++) {
-		const struct row *row = rows_expected(table->rows, after);
-		const uint8_t *p = *at;
-		struct cell_row known;
+	for (; slot < TABLE_ROWS_MAX; slot++) {
+		const struct row *row = rows_expected(table->rows, slot - first);
+		const uint8_t *p;
 
 		if (row == NULL || row->wire == 0 || !is_behind(row, last, last_count))
 			break;
-		known = cell_row(row);
-		for (size_t i = 0; i < count && p != NULL; i++) {
-			seen[taken + i].answer = answer;
-			p = cell_read(p, end, &columns[i].name, columns[i].name_size,
-				&known, &seen[taken + i]);
-			/* Who is told after rows_name needs a text of its own. */
-			if (seen[taken + i].type == VALUE_OCTETS && columns[i].role != ROLE_KEY)
-				p = NULL;
-		}
+		if (slot >= table->cells_room)
+			grow_cells(table, slot);
+		p = read_row(table, ask, row, *at, end,
+			&table->cells[slot * table->column_count + ask->what[0]]);
 		if (p == NULL)
 			break;
 		*at = p;
-		taken += count;
 		last = row->index;
 		last_count = row->index_count;
 	}
-	return taken;
+	return (slot - first) * ask->count;
+}
+
+/* The row's cells are there, those of [first, end) filled: the others hold nothing. */
+static void
+claim_cells(struct table *table, const struct row *row, size_t first, size_t end)
+{
+	struct cell *cells = cell_at(table, row, 0);
+
+	for (size_t i = 0; i < first; i++)
+		cells[i] = (struct cell){ .type = VALUE_NONE };
+	for (size_t i = end; i < table->column_count; i++)
+		cells[i] = (struct cell){ .type = VALUE_NONE };
+	table->cells_made = row->slot + 1;
 }
 
 /* What table_read took of the answer that is being fed. */
@@ -933,11 +952,12 @@ take_seen(struct table *table, const struct ask *ask, size_t taken)
 	for (size_t i = 0; i < taken; i += ask->count) {
 		row = rows_next(table->rows);
 		rows_sight_row(table->rows, row);
-		memcpy(cell_for(table, row, ask->what[0]), &seen[i], ask->count * sizeof seen[0]);
+		claim_cells(table, row, ask->what[0], ask->what[0] + ask->count);
 	}
 	for (size_t i = 0; i < ask->count && row != NULL; i++) {
 		columns[i].cells += (uint32_t)(taken / ask->count - 1);
-		note_cell(&columns[i], row->index, row->index_count, seen[i].type);
+		note_cell(&columns[i], row->index, row->index_count,
+			cell_at(table, row, ask->what[0] + i)->type);
 	}
 	return row;
 }

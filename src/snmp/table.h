@@ -34,7 +34,7 @@ bool table_next(struct table *table, const struct ask_context *context,
  * after the last poll; returns how many, whole rows of them, and moves *at behind. Of the message
  * 16 octets can be read before it. They count as soon as table_feed is told, by answer->known, and
  * not if another answer is read first: nothing else has changed. */
-size_t table_read(const struct table *table, const struct ask *ask, const uint8_t **at,
+size_t table_read(struct table *table, const struct ask *ask, const uint8_t **at,
 	const uint8_t *end);
 /* answer->reason is good, or REASON_TOO_BIG for a question of one row of one column. */
 void table_feed(struct table *table, const struct ask_context *context, const struct ask *ask,

@@ -601,7 +601,7 @@ line_after(const struct line *lines, const struct snmp_oid *oid, uint32_t *ids, 
 /* As they stand in a message: texts and whole numbers, up to the first varbind without a value.
  * What the table takes of them is taken off the answer. */
 static void
-read_at_sight(const struct table *table, const struct ask *ask, struct session_answer *answer)
+read_at_sight(struct table *table, const struct ask *ask, struct session_answer *answer)
 {
 	static uint8_t bytes[64 * 1024];
 	uint8_t *end = bytes + sizeof bytes;
