@@ -799,15 +799,17 @@ take_line(struct series_catalogue *catalogue, char *line)
 	return true;
 }
 
-/* Whole, valid lines of one piece of the file. True when there may be more behind it. */
-static bool
+/* Whole, valid lines of one piece of the file. 1: there may be more behind it. -1 and errno. */
+static int
 read_piece(struct series_catalogue *catalogue, char *bytes, size_t piece, bool *any)
 {
 	ssize_t size = pread(catalogue->fd, bytes, piece, catalogue->read);
 	bool some = false;
 	char *line = bytes, *end;
 
-	bytes[size > 0 ? size : 0] = '\0';
+	if (size == -1)
+		return -1;
+	bytes[size] = '\0';
 	while ((end = strchr(line, '\n')) != NULL) {
 		*end = '\0';
 		if (!take_line(catalogue, line))
@@ -820,36 +822,42 @@ read_piece(struct series_catalogue *catalogue, char *bytes, size_t piece, bool *
 	return some && size == (ssize_t)piece;
 }
 
-/* Takes up whole, valid lines from where reading stopped; true when there were any. */
-static bool
-read_lines(struct series_catalogue *catalogue)
+/* Takes up whole, valid lines from where reading stopped; whether there were any. 0, -1 and errno. */
+static int
+read_lines(struct series_catalogue *catalogue, bool *any)
 {
 	static const size_t piece = 1 << 20;
 	char *bytes = mem_zero(piece + 1);
-	bool any = false;
+	int more;
 
-	while (read_piece(catalogue, bytes, piece, &any))
+	*any = false;
+	while ((more = read_piece(catalogue, bytes, piece, any)) == 1)
 		;
 	free(bytes);
-	return any;
+	return more;
 }
 
-bool
-series_read_on(struct series_catalogue *catalogue)
+int
+series_read_on(struct series_catalogue *catalogue, struct fail *why)
 {
 	static const size_t piece = 1 << 18;
 	struct stat status;
-	bool any = false, more;
+	bool any = false;
 	char *bytes;
+	int more = fstat(catalogue->fd, &status);
 
 	/* What stands there and is no line will be none before it grows. */
-	if (fstat(catalogue->fd, &status) == -1 || status.st_size == catalogue->end)
-		return false;
-	bytes = mem_grow(NULL, piece + 1, 1);
-	more = read_piece(catalogue, bytes, piece, &any);
-	free(bytes);
-	if (!more)
+	if (more == 0 && status.st_size == catalogue->end)
+		return 0;
+	if (more == 0) {
+		bytes = mem_grow(NULL, piece + 1, 1);
+		more = read_piece(catalogue, bytes, piece, &any);
+		free(bytes);
+	}
+	if (more == 0)
 		catalogue->end = status.st_size;
+	if (more == -1)
+		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
 	return more;
 }
 
@@ -891,6 +899,7 @@ static struct series_catalogue *
 open_file(const char *state_dir, bool writer, struct fail *why)
 {
 	struct series_catalogue *catalogue = mem_zero(sizeof *catalogue);
+	int error;
 
 	catalogue->kept = mem_zero(sizeof *catalogue->kept);
 	catalogue->path = mem_format("%s/series", state_dir);
@@ -899,8 +908,10 @@ open_file(const char *state_dir, bool writer, struct fail *why)
 		O_CLOEXEC | (writer ? O_RDWR | O_CREAT | O_APPEND : O_RDONLY), 0640);
 	if (catalogue->fd != -1)
 		return catalogue;
-	fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+	error = errno;
+	fail_set(why, "%s: %s", catalogue->path, strerror(error));
 	series_close(catalogue);
+	errno = error;
 	return NULL;
 }
 
@@ -909,9 +920,16 @@ series_open(const char *state_dir, bool writer, struct fail *why)
 {
 	struct series_catalogue *catalogue = open_file(state_dir, writer, why);
 
+	bool any;
+
 	if (catalogue == NULL)
 		return NULL;
-	read_lines(catalogue);
+	/* What cannot be read is not what is not there, and shall not be cut off. */
+	if (read_lines(catalogue, &any) == -1) {
+		fail_set(why, "%s: %s", catalogue->path, strerror(errno));
+		series_close(catalogue);
+		return NULL;
+	}
 	if (!writer)
 		return catalogue;
 	if (cut_torn_end(catalogue, why) == 0) {
@@ -1265,7 +1283,10 @@ series_synced(const struct series_catalogue *catalogue)
 bool
 series_refresh(struct series_catalogue *catalogue)
 {
-	return read_lines(catalogue);
+	bool any;
+
+	read_lines(catalogue, &any);
+	return any;
 }
 
 void

@@ -69,9 +69,10 @@ uint32_t series_synced(const struct series_catalogue *catalogue);
 /* Reader: takes up lines written since; true when there were any. */
 bool series_refresh(struct series_catalogue *catalogue);
 /* The same in steps, for who has others to serve meanwhile: opened without any of its lines; a
- * step takes up some thousands. False when all that stands there now has been taken up. */
+ * step takes up some thousands: 1, or 0 when all that stands there now has been taken up. Where there
+ * is none, or it cannot be read: NULL or -1, errno and why. */
 struct series_catalogue *series_open_unread(const char *state_dir, struct fail *why);
-bool series_read_on(struct series_catalogue *catalogue);
+int series_read_on(struct series_catalogue *catalogue, struct fail *why);
 
 /* How long its data may stay, ns: what stands behind a ':' in the profile ("short:720h"), as
  * config puts it there for a point with `retain`; 0 for as long as usual. */

@@ -1252,28 +1252,31 @@ register_one(struct keeper *keeper, uint32_t id)
 
 /* Takes up what stands in the catalogue now; a million files are ten million lines. All lines
  * come before the first registration: a later one may say that an id has no file any more.
- * False when it ended early, as `in_slices` lets it. */
-static bool
-register_series(struct keeper *keeper, bool in_slices)
+ * 1; 0 when it ended early, as `in_slices` lets it; -1 and why. */
+static int
+register_series(struct keeper *keeper, bool in_slices, struct fail *why)
 {
 	uint32_t last;
+	int more;
 
 	/* At the very first start the poller makes it, after us. */
 	if (keeper->catalogue == NULL)
-		keeper->catalogue = series_open_unread(keeper->state_dir, NULL);
+		keeper->catalogue = series_open_unread(keeper->state_dir, why);
 	if (keeper->catalogue == NULL)
-		return true;
-	while (series_read_on(keeper->catalogue))
+		return errno == ENOENT ? 1 : -1;
+	while ((more = series_read_on(keeper->catalogue, why)) == 1)
 		if (in_slices && slice_is_over(keeper))
-			return false;
+			return 0;
+	if (more == -1)
+		return -1;
 	last = series_last_id(keeper->catalogue);
 	while (keeper->registered < last) {
 		register_one(keeper, ++keeper->registered);
 		if (keeper->registered % REGISTER_ONCE == 0 && in_slices && slice_is_over(keeper))
-			return false;
+			return 0;
 	}
 	keeper->catalogue_taken = true;
-	return true;
+	return 1;
 }
 
 static bool
@@ -1282,7 +1285,7 @@ is_registered(struct keeper *keeper, uint32_t series)
 	if (pending_knows(keeper->pending, series))
 		return true;
 	if (series > keeper->registered)
-		register_series(keeper, false);
+		register_series(keeper, false, NULL);
 	if (pending_knows(keeper->pending, series))
 		return true;
 	if (keeper->strangers++ == 0) {
@@ -1450,16 +1453,32 @@ make_room(struct keeper *keeper)
 			break;
 }
 
+/* got: as of a reader. */
+static bool
+note_reading(struct keeper *keeper, int got, const struct fail *why)
+{
+	if (got == -1 && !keeper->reader_failing)
+		log_error("%s", why->text);
+	if (got == -1)
+		keeper->reason = *why;
+	keeper->reader_failing = got == -1;
+	return keeper->caught_up = got == 0;
+}
+
 bool
 keeper_read(struct keeper *keeper, unsigned records)
 {
 	struct record record;
 	struct fail why;
-	int got = 0;
+	int got = 0, all;
 
 	begin_slice(keeper);
-	if (!register_series(keeper, true))
+	all = register_series(keeper, true, &why);
+	if (all == 0)
 		return keeper->caught_up = false;
+	/* Records of series that are not known here would pass unwritten. */
+	if (all == -1)
+		return note_reading(keeper, -1, &why);
 	while (records-- > 0) {
 		struct reader_position before = reader_at(keeper->reader);
 
@@ -1475,12 +1494,7 @@ keeper_read(struct keeper *keeper, unsigned records)
 		if (slice_is_over(keeper))
 			return keeper->caught_up = false;
 	}
-	if (got == -1 && !keeper->reader_failing)
-		log_error("%s", why.text);
-	if (got == -1)
-		keeper->reason = why;
-	keeper->reader_failing = got == -1;
-	return keeper->caught_up = got == 0;
+	return note_reading(keeper, got, &why);
 }
 
 /* ---- checkpoint ---- */

@@ -183,6 +183,43 @@ pwrite(int fd, const void *bytes, size_t size, off_t at)
 	return syscall(SYS_pwrite64, fd, bytes, size, at);
 }
 
+static bool unreadable;
+
+ssize_t
+pread(int fd, void *bytes, size_t size, off_t at)
+{
+	errno = EIO;
+	return unreadable ? -1 : syscall(SYS_pread64, fd, bytes, size, at);
+}
+
+static void
+what_cannot_be_read_is_not_cut_off_and_not_passed_by(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x");
+	struct series_catalogue *catalogue;
+	off_t whole;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	series_add(catalogue, &b, &why);
+	series_close(catalogue);
+	whole = file_size();
+	unreadable = true;
+	CHECK(series_open(dir, true, &why) == NULL);
+	CHECK(strstr(why.text, "/series: Input/output error") != NULL);
+	catalogue = series_open_unread(dir, &why);
+	why.text[0] = '\0';
+	CHECK(series_read_on(catalogue, &why) == -1);
+	CHECK(strstr(why.text, "/series: Input/output error") != NULL);
+	unreadable = false;
+	CHECK_INT(file_size(), whole);
+	CHECK(series_read_on(catalogue, &why) == 0);
+	CHECK_INT(series_last_id(catalogue), 2);
+	series_close(catalogue);
+	finish();
+}
+
 static void
 what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one(void)
 {
@@ -651,6 +688,7 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(a_torn_last_line_is_cut_and_its_number_used_again),
 	TEST(entries_that_the_disk_refuses_have_their_ids_and_wait_until_there_is_room),
 	TEST(what_was_never_written_is_as_if_it_had_not_been_entered),
+	TEST(what_cannot_be_read_is_not_cut_off_and_not_passed_by),
 	TEST(what_a_writer_that_was_killed_had_not_synced_is_synced_by_the_next_one),
 	TEST(what_a_failed_sync_was_about_is_written_again_before_the_next_one_is_believed),
 	TEST(what_a_former_writer_left_is_written_again_after_a_failed_sync),

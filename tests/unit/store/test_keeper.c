@@ -443,6 +443,150 @@ with_few_descriptors_checkpoints_are_made_and_nothing_is_lost(void)
 	end();
 }
 
+struct said {
+	int64_t slot;
+	int reason;
+};
+
+static void
+note_said(const struct ledger_span *span, void *arg)
+{
+	struct said *said = arg;
+
+	if (span->run.first <= said->slot && span->run.last >= said->slot)
+		said->reason = span->run.reason;
+}
+
+/* What the ledger says of a slot. */
+static int
+said_of(const struct series *series, int64_t slot)
+{
+	struct ledger_view *view = ledger_open_reader(scratch, NULL);
+	struct said said = { FIRST + slot, -1 };
+
+	ledger_spans(view, series, 0, INT64_MAX / 2, note_said, &said);
+	ledger_close_reader(view);
+	return said.reason;
+}
+
+/* One open of so many fails for want of a descriptor; 0: none does. As others take and give back the
+ * last ones. */
+static unsigned scarce, dice;
+
+static bool
+is_refused(void)
+{
+	dice = dice * 1103515245 + 12345;
+	if (scarce == 0 || (dice >> 16) % scarce != 0)
+		return false;
+	errno = EMFILE;
+	return true;
+}
+
+/* These two stand before the library's, for librrd as well. */
+int
+open(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	return is_refused() ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int
+open64(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	return open(path, flags, mode);
+}
+
+/* As the store does it; a failure is somebody else's to tell. */
+static void
+work_on(void)
+{
+	struct filesync *sync;
+	struct fail why;
+
+	keeper_flush_all(keeper, &why);
+	keeper_checkpoint_soon(keeper);
+	sync = keeper_round(keeper);
+	if (sync != NULL)
+		keeper_checkpoint(keeper, sync);
+	if (!keeper_is_void(keeper, &why))
+		return;
+	keeper_close(keeper);
+	keeper = keeper_open(&options, &why);
+	if (keeper != NULL)
+		keeper_now(keeper, mono, (FIRST + 1000000) * STEP);
+}
+
+/* Those are librrd's to write, all else is not. */
+static bool
+is_gap(int series, int slot)
+{
+	return slot > series && (3 * series + slot) % 7 == 0;
+}
+
+static void
+let_descriptors_run_out(unsigned seed)
+{
+	const struct series *series[24];
+	struct store_health health;
+	struct fail why;
+	char name[40], file[40];
+
+	begin();
+	dice = seed;
+	for (int i = 0; i < 24; i++) {
+		snprintf(name, sizeof name, "d/s%d", i);
+		snprintf(file, sizeof file, "d%d/f.rrd", i);
+		series[i] = add_series(name, file, "v", STEP);
+		for (int k = 0; k <= i; k++)
+			if (is_gap(k, i))
+				put_run(series[k], i, i);
+			else
+				put(series[k], i, 1000 * k + i);
+		commit();
+		scarce = 2 + (unsigned)i % 5 * 4;
+		work_on();
+		scarce = 0;
+		if (keeper == NULL)
+			open_keeper();
+		/* Now and then all is well between two of them. */
+		if (i % 5 == 4)
+			work_on();
+		advance(10 * LOOP_S);
+	}
+	CHECK(keeper_flush_all(keeper, &why) != -1);
+	keeper_health(keeper, &health);
+	CHECK_INT(health.quarantined, 0);
+	CHECK(keeper_finish(keeper) == 0);
+	for (int i = 0; i < 24; i++)
+		for (int slot = i; slot < 24; slot++) {
+			snprintf(file, sizeof file, "d%d/f.rrd", i);
+			CHECK(is_gap(i, slot) ? isnan(fetch(file, "v", slot)) :
+				fetch(file, "v", slot) == 1000 * i + slot);
+			CHECK_INT(said_of(series[i], slot),
+				is_gap(i, slot) ? REASON_POLLER_DOWN : REASON_GOOD);
+		}
+	end();
+}
+
+static void
+descriptors_that_run_out_at_any_moment_lose_nothing(void)
+{
+	for (unsigned seed = 1; seed <= 10; seed++)
+		let_descriptors_run_out(seed);
+}
+
 /* All that are left; gives their number. */
 static size_t
 take_descriptors(int fds[64])
@@ -1672,32 +1816,6 @@ die_in(const char *file)
 	open_keeper();
 }
 
-struct said {
-	int64_t slot;
-	int reason;
-};
-
-static void
-note_said(const struct ledger_span *span, void *arg)
-{
-	struct said *said = arg;
-
-	if (span->run.first <= said->slot && span->run.last >= said->slot)
-		said->reason = span->run.reason;
-}
-
-/* What the ledger says of a slot. */
-static int
-said_of(const struct series *series, int64_t slot)
-{
-	struct ledger_view *view = ledger_open_reader(scratch, NULL);
-	struct said said = { FIRST + slot, -1 };
-
-	ledger_spans(view, series, 0, INT64_MAX / 2, note_said, &said);
-	ledger_close_reader(view);
-	return said.reason;
-}
-
 static void
 a_list_of_killers_that_cannot_be_saved_is_saved_once_it_can_be(void)
 {
@@ -2574,6 +2692,7 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(files_are_written_within_flush_without_being_asked),
 	TEST(short_memory_writes_early_and_loses_nothing),
 	TEST(with_few_descriptors_checkpoints_are_made_and_nothing_is_lost),
+	TEST(descriptors_that_run_out_at_any_moment_lose_nothing),
 	TEST(a_sync_without_a_descriptor_is_one_of_the_file_system_or_says_so),
 	TEST(a_write_that_fails_halfway_is_made_good),
 	TEST(many_new_files_are_made_in_turn_and_a_flush_does_not_wait_for_them),
