@@ -13,32 +13,30 @@
 #define PAGE ((size_t)16 * 1024)
 #endif
 
-/* A block that is free has the next one that is in its first octets. */
+#define WORD 64 /* blocks */
+
 struct shelf_page {
 	struct shelf_page *next;
-	void *given;     /* back, the newest */
-	size_t used;     /* octets up to which blocks were ever taken */
-	size_t taken;    /* blocks that are */
-	size_t room;     /* octets */
-	_Alignas(8) char bytes[];
+	char *blocks;      /* behind the bits */
+	size_t room;       /* octets */
+	size_t left;       /* blocks that are not taken */
+	uint64_t taken[];  /* a bit for each block */
 };
 
 static struct shelf_page *
 page_new(struct shelf *shelf)
 {
 	size_t blocks = PAGE / shelf->size > 0 ? PAGE / shelf->size : 1;
-	struct shelf_page *page = mem_zero(sizeof *page + blocks * shelf->size);
+	size_t words = (blocks + WORD - 1) / WORD;
+	struct shelf_page *page = mem_zero(sizeof *page + words * sizeof page->taken[0] +
+		blocks * shelf->size);
 
+	page->blocks = (char *)(page->taken + words);
 	page->room = blocks * shelf->size;
+	page->left = blocks;
 	page->next = shelf->pages;
 	shelf->pages = page;
 	return page;
-}
-
-static bool
-has_room(const struct shelf_page *page)
-{
-	return page->given != NULL || page->used < page->room;
 }
 
 /* It stands first from then on: the pages behind are mostly full. */
@@ -47,7 +45,7 @@ page_with_room(struct shelf *shelf)
 {
 	struct shelf_page **link = &shelf->pages, *page;
 
-	while (*link != NULL && !has_room(*link))
+	while (*link != NULL && (*link)->left == 0)
 		link = &(*link)->next;
 	page = *link;
 	if (page == NULL)
@@ -57,18 +55,18 @@ page_with_room(struct shelf *shelf)
 	return shelf->pages = page;
 }
 
-static void *
-take(struct shelf *shelf, struct shelf_page *page)
+void *
+shelf_take(struct shelf *shelf)
 {
-	void *block = page->given;
+	struct shelf_page *page = page_with_room(shelf);
+	size_t word = 0, number;
 
-	page->taken++;
-	if (block == NULL) {
-		page->used += shelf->size;
-		return page->bytes + page->used - shelf->size;
-	}
-	memcpy(&page->given, block, sizeof page->given);
-	return memset(block, 0, shelf->size);
+	while (page->taken[word] == UINT64_MAX)
+		word++;
+	number = word * WORD + (size_t)__builtin_ctzll(~page->taken[word]);
+	page->taken[word] |= UINT64_C(1) << number % WORD;
+	page->left--;
+	return memset(page->blocks + number * shelf->size, 0, shelf->size);
 }
 
 static struct shelf_page **
@@ -76,26 +74,29 @@ page_of(struct shelf *shelf, const void *block)
 {
 	struct shelf_page **link = &shelf->pages;
 
-	while ((uintptr_t)block - (uintptr_t)(*link)->bytes >= (*link)->room)
+	while ((uintptr_t)block - (uintptr_t)(*link)->blocks >= (*link)->room)
 		link = &(*link)->next;
 	return link;
-}
-
-void *
-shelf_take(struct shelf *shelf)
-{
-	return take(shelf, page_with_room(shelf));
 }
 
 void
 shelf_give(struct shelf *shelf, void *block)
 {
 	struct shelf_page **link = page_of(shelf, block), *page = *link;
+	size_t number = (size_t)((char *)block - page->blocks) / shelf->size;
 
-	memcpy(block, &page->given, sizeof page->given);
-	page->given = block;
-	if (--page->taken > 0)
+	page->taken[number / WORD] &= ~(UINT64_C(1) << number % WORD);
+	if (++page->left * shelf->size < page->room)
 		return;
 	*link = page->next;
 	free(page);
+}
+
+void
+shelf_each(const struct shelf *shelf, void (*visit)(void *block, void *arg), void *arg)
+{
+	for (const struct shelf_page *page = shelf->pages; page != NULL; page = page->next)
+		for (size_t i = 0; i < page->room / shelf->size; i++)
+			if ((page->taken[i / WORD] >> i % WORD & 1) != 0)
+				visit(page->blocks + i * shelf->size, arg);
 }

@@ -8,10 +8,12 @@
 #include <stddef.h>
 
 struct shelf { /* zeroed but for size; done with when all blocks were given back */
-	size_t size; /* of a block: at least that of a pointer, and a multiple of 8 */
+	size_t size; /* of a block: a multiple of 8 */
 	struct shelf_page *pages;
 };
 
 void *shelf_take(struct shelf *shelf); /* zeroed */
 void shelf_give(struct shelf *shelf, void *block);
+/* Those that are taken, in no order; visit takes and gives none. */
+void shelf_each(const struct shelf *shelf, void (*visit)(void *block, void *arg), void *arg);
 #endif

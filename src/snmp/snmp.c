@@ -64,9 +64,7 @@ struct snmp {
 	struct plan_shared plans;
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
-	struct shelf shelf; /* of devices */
-	struct snmp_device **devices; /* in no order */
-	uint32_t device_count, device_room;
+	struct shelf devices; /* struct snmp_device */
 };
 
 /* Questions and polls kept for the next: more are under way at once only when all is asked at
@@ -93,7 +91,6 @@ struct snmp_device {
 	struct counter_epoch epoch;
 	int64_t since;             /* see struct ask_context */
 	uint32_t no_uptime_until;  /* mono, whole seconds */
-	uint32_t number;           /* its place in snmp->devices */
 	uint16_t generation;       /* counts restarts */
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
 	bool has_uptime;           /* it has told sysUpTime */
@@ -587,24 +584,35 @@ epoch_text(const struct snmp_device *device, const char *boot, char *text, size_
 		(long long)device->epoch.at, boot);
 }
 
+struct telling {
+	struct state_file *file;
+	char boot[BOOT_ID];
+};
+
+static void
+epoch_tell(void *block, void *arg)
+{
+	const struct snmp_device *device = block;
+	const struct telling *telling = arg;
+	char key[80], text[120];
+
+	if (!device->epoch.known)
+		return;
+	epoch_key(key, sizeof key, device);
+	epoch_text(device, telling->boot, text, sizeof text);
+	state_put(telling->file, key, text);
+}
+
 /* The state is being saved. There are as many of these as devices, so they are not kept there
  * as texts as well. */
 static void
 epochs_tell(struct state_file *file, void *arg)
 {
 	struct snmp *snmp = arg;
-	char key[80], text[120], boot[BOOT_ID];
+	struct telling telling = { .file = file };
 
-	boot_id(boot, sizeof boot);
-	for (uint32_t i = 0; i < snmp->device_count; i++) {
-		const struct snmp_device *device = snmp->devices[i];
-
-		if (!device->epoch.known)
-			continue;
-		epoch_key(key, sizeof key, device);
-		epoch_text(device, boot, text, sizeof text);
-		state_put(file, key, text);
-	}
+	boot_id(telling.boot, sizeof telling.boot);
+	shelf_each(&snmp->devices, epoch_tell, &telling);
 }
 
 /* The device goes, but may come back with a reload. */
@@ -949,31 +957,6 @@ static const struct session_events session_events = {
 	.ahead = session_ahead,
 };
 
-/* ---- all devices ---- */
-
-static void
-enlist(struct snmp_device *device)
-{
-	struct snmp *snmp = snmp_of(device);
-
-	if (snmp->device_count == snmp->device_room) {
-		snmp->device_room += snmp->device_room / 8 + 16;
-		snmp->devices = mem_grow(snmp->devices, snmp->device_room, sizeof *snmp->devices);
-	}
-	device->number = snmp->device_count++;
-	snmp->devices[device->number] = device;
-}
-
-static void
-leave(struct snmp_device *device)
-{
-	struct snmp *snmp = snmp_of(device);
-	struct snmp_device *last = snmp->devices[--snmp->device_count];
-
-	last->number = device->number;
-	snmp->devices[last->number] = last;
-}
-
 /* ---- the driver ---- */
 
 static void
@@ -986,24 +969,22 @@ driver_detach(void *state)
 		return;
 	snmp = snmp_of(device);
 	epoch_keep(device);
-	leave(device);
 	session_close(&device->session);
 	question_release(device);
-	shelf_give(&snmp->shelf, device);
+	shelf_give(&snmp->devices, device);
 }
 
 static void *
 driver_attach(void *env, const struct device *configured, struct fail *why)
 {
 	struct snmp *snmp = env;
-	struct snmp_device *device = shelf_take(&snmp->shelf);
+	struct snmp_device *device = shelf_take(&snmp->devices);
 
 	device->bulk = device->saved_bulk = BULK_MOST;
 	if (session_open(&device->session, &snmp->user, configured->name, configured->snmp, why) == -1) {
-		shelf_give(&snmp->shelf, device);
+		shelf_give(&snmp->devices, device);
 		return NULL;
 	}
-	enlist(device);
 	if (configured->own)
 		session_watch(&device->session);
 	if (device->session.options->access->from != NULL)
@@ -1166,7 +1147,7 @@ snmp_new(struct loop *loop, const char *state_dir, struct fail *why)
 	struct snmp *snmp = mem_zero(sizeof *snmp);
 
 	snmp->loop = loop;
-	snmp->shelf.size = sizeof(struct snmp_device);
+	snmp->devices.size = sizeof(struct snmp_device);
 	snmp->mux = mux_new(loop);
 	snmp->user = (struct session_user){ sessions_new(loop, snmp->mux), &session_events,
 		offsetof(struct snmp_device, session) };
@@ -1206,7 +1187,6 @@ snmp_free(struct snmp *snmp)
 	mux_free(snmp->mux);
 	if (snmp->state != NULL)
 		state_close(snmp->state);
-	free(snmp->devices);
 	free(snmp);
 }
 
@@ -1218,17 +1198,27 @@ snmp_tap(struct snmp *snmp,
 	mux_tap(snmp->mux, tap, arg);
 }
 
+struct asked_from {
+	const struct net_addr *from;
+	size_t count;
+};
+
+static void
+count_asked_from(void *block, void *arg)
+{
+	const struct net_addr *own = ((struct snmp_device *)block)->session.options->access->from;
+	struct asked_from *asked = arg;
+
+	asked->count += own != NULL && net_addr_equal(own, asked->from);
+}
+
 static size_t
 asked_from(const struct snmp *snmp, const struct net_addr *from)
 {
-	size_t count = 0;
+	struct asked_from asked = { .from = from };
 
-	for (size_t i = 0; i < snmp->device_count; i++) {
-		const struct net_addr *own = snmp->devices[i]->session.options->access->from;
-
-		count += own != NULL && net_addr_equal(own, from);
-	}
-	return count;
+	shelf_each(&snmp->devices, count_asked_from, &asked);
+	return asked.count;
 }
 
 bool

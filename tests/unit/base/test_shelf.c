@@ -53,6 +53,36 @@ a_block_that_was_used_before_is_zeroed_when_it_is_taken_again(void)
 }
 
 static void
+count(void *block, void *arg)
+{
+	size_t *visited = arg;
+
+	visited[((unsigned char *)block)[0]]++;
+}
+
+static void
+each_visits_those_that_are_taken(void)
+{
+	struct shelf shelf = { .size = SIZE };
+	size_t visited[256] = { 0 };
+
+	take_all(&shelf);
+	for (size_t i = 0; i < BLOCKS; i++) {
+		blocks[i][0] = i % 5 != 0;
+		if (i % 5 == 1)
+			shelf_give(&shelf, blocks[i]);
+	}
+	shelf_each(&shelf, count, visited);
+	CHECK_INT(visited[0], BLOCKS / 5);
+	CHECK_INT(visited[1], BLOCKS / 5 * 3);
+	for (size_t i = 0; i < BLOCKS; i++)
+		if (i % 5 != 1)
+			shelf_give(&shelf, blocks[i]);
+	shelf_each(&shelf, count, visited);
+	CHECK_INT(visited[0], BLOCKS / 5);
+}
+
+static void
 what_all_were_given_back_of_is_given_back_to_the_heap(void)
 {
 	struct shelf shelf = { .size = SIZE };
@@ -80,5 +110,6 @@ a_block_may_be_larger_than_a_page(void)
 
 RUN_TESTS(TEST(a_block_that_was_taken_is_nobody_elses),
 	TEST(a_block_that_was_used_before_is_zeroed_when_it_is_taken_again),
+	TEST(each_visits_those_that_are_taken),
 	TEST(what_all_were_given_back_of_is_given_back_to_the_heap),
 	TEST(a_block_may_be_larger_than_a_page))
