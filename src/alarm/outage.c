@@ -170,12 +170,12 @@ enum parents { PARENTS_ALIVE, PARENTS_DOWN, PARENTS_UNDECIDED };
 static enum parents
 look_at_parents(const struct outages *outages, const struct host *host, const char **root)
 {
-	const char *const *names = outages_device(outages, host)->parents;
+	const char *const *names = device_parents(outages_device(outages, host));
 	int64_t last_down = 0;
 	bool undecided = false;
 
 	*root = NULL;
-	if (names == NULL || names[0] == NULL)
+	if (names[0] == NULL)
 		return PARENTS_ALIVE;
 	for (; *names != NULL; names++) {
 		const struct host *parent = outages_find(outages, *names);
@@ -204,7 +204,7 @@ look_at_parents(const struct outages *outages, const struct host *host, const ch
 static int64_t
 patience(const struct outages *outages, const struct host *host)
 {
-	const char *const *name = outages_device(outages, host)->parents;
+	const char *const *name = device_parents(outages_device(outages, host));
 	int64_t longest = 0;
 
 	for (; *name != NULL; name++) {
@@ -286,9 +286,9 @@ release_children(struct outages *outages, const struct host *parent)
 
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
-		const char *const *name = outages_device(outages, host)->parents;
+		const char *const *name = device_parents(outages_device(outages, host));
 
-		if (host_alarm(host) == NULL || !host_alarm(host)->last.suppressed || name == NULL)
+		if (host_alarm(host) == NULL || !host_alarm(host)->last.suppressed)
 			continue;
 		for (; *name != NULL; name++)
 			if (strcmp(*name, gone) == 0)

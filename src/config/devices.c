@@ -250,7 +250,8 @@ build_about(struct build *build, const struct device_about *about)
 		sizeof *about);
 }
 
-/* A device's own words; those of rows of text are the same for all. */
+/* A device's own words; those of rows of text are the same for all. In scratch until its parents are
+ * known as well. */
 static void
 describe(struct build *build, struct device *device, const struct scope *scope)
 {
@@ -270,7 +271,7 @@ describe(struct build *build, struct device *device, const struct scope *scope)
 	device->name = build_text(build, scope, "name");
 	device->address = shown_address(build, node);
 	device->line = node_line(node);
-	device->about = build_about(build, &about);
+	device->about = arena_copy(build->scratch, &about, sizeof about);
 }
 
 /* What it is asked by is known last. */
@@ -284,7 +285,7 @@ put_protocol(struct build *build, struct device *device)
 		device->modbus == NULL ? "" : "modbus",
 		device->reach != NULL && (device->snmp != NULL || device->modbus != NULL) ? "+" : "",
 		device->reach == NULL ? "" : "reach");
-	device->about = build_about(build, &about);
+	device->about = arena_copy(build->scratch, &about, sizeof about);
 }
 
 const char *
@@ -380,6 +381,7 @@ build_parents(struct build *build, size_t at, const struct node_list *all)
 	const char **names = arena_zero(build->arena,
 		((size_t)node_count(list) + 2) * sizeof *names);
 	const struct modbus_options *modbus = build->devices[at].modbus;
+	struct device_about about = *build->devices[at].about;
 	size_t count = 0;
 
 	/* A unit is reached through its line, unless somebody knows better. */
@@ -397,8 +399,9 @@ build_parents(struct build *build, size_t at, const struct node_list *all)
 			build_find(build, all, "parent", node_at(list, i)) != NULL)
 			names[count++] = arena_text(build->arena, name);
 	}
-	build->devices[at].parents = arena_same(build->arena, names,
+	about.parents = arena_same(build->arena, names,
 		((size_t)node_count(list) + 2) * sizeof *names);
+	build->devices[at].about = build_about(build, &about);
 }
 
 /* Marks: 0 not seen, 1 on the way, 2 done. */
@@ -406,7 +409,7 @@ static void
 check_ancestors(struct build *build, size_t at, unsigned char *marks, int depth)
 {
 	marks[at] = 1;
-	for (const char *const *name = build->devices[at].parents; *name != NULL; name++) {
+	for (const char *const *name = device_parents(&build->devices[at]); *name != NULL; name++) {
 		size_t parent = device_index(build, *name);
 
 		if (parent == build->device_count || marks[parent] == 2 || depth > 1000)
@@ -425,7 +428,6 @@ check_ancestors(struct build *build, size_t at, unsigned char *marks, int depth)
 static void
 build_itself(struct build *build, struct device *device, const struct node_list *others)
 {
-	static const char *const no_parents[] = { NULL };
 	const struct config_setting_t *node = scope_find(&build->poller, "own");
 	struct device_about about = { .protocol = SELF_GROUP, .place = "", .owner = "",
 		.asset = "", .text = "pollwerk itself", .profile = build_retention(build),
@@ -434,7 +436,7 @@ build_itself(struct build *build, struct device *device, const struct node_list 
 		.points = self_daemon_points, .point_count = SELF_DAEMON_POINTS };
 
 	*device = (struct device){ .name = build->inventory->poller.name, .address = "-",
-		.about = build_about(build, &about), .parents = no_parents, .own = true,
+		.about = build_about(build, &about), .own = true,
 		.interval = scope_duration(&build->poller, "interval"),
 		.group_count = 1, .line = node_line(node) };
 	device->align = scope_bool(&build->poller, "align") &&

@@ -199,7 +199,7 @@ diff_fingerprint(const struct device *device)
 	put(to, device->about->text);
 	put(to, device->about->profile);
 	fprintf(to, "%lld %d %d", (long long)device->interval, device->align, device->own);
-	for (const char *const *parent = device->parents; *parent != NULL; parent++)
+	for (const char *const *parent = device_parents(device); *parent != NULL; parent++)
 		put(to, *parent);
 	if (device->snmp != NULL)
 		put_snmp(to, device->snmp);

@@ -578,7 +578,8 @@ build_line_device(struct build *build, const struct config_setting_t *line, stru
 		.owner = build_text(build, &scope, "owner"), .asset = "", .text = "",
 		.profile = build_retention(build), .file = arena_text(build->arena, node_path(line)) };
 	*device = (struct device){ .name = build_text(build, &scope, "name"),
-		.address = shown_place(build, line), .about = build_about(build, &about),
+		.address = shown_place(build, line),
+		.about = arena_copy(build->scratch, &about, sizeof about),
 		.interval = group.interval, .group_count = 1, .line = node_line(line) };
 	group.profile = about.profile;
 	device->groups = arena_copy(build->arena, &group, sizeof group);

@@ -16,6 +16,15 @@ inventory_unref(struct inventory *inventory)
 		inventory->free(inventory);
 }
 
+const char *const *
+device_parents(const struct device *device)
+{
+	static const char *const none[] = { NULL };
+
+	return device->about == NULL || device->about->parents == NULL ? none :
+		device->about->parents;
+}
+
 const struct device *
 inventory_find(const struct inventory *inventory, const char *name)
 {

@@ -34,19 +34,19 @@ struct group {
 #define CONNECTION_CLOSED 1
 #define CONNECTION_ESTABLISHED 5
 
-/* Words of which many devices have the same. */
+/* What many devices have in common, most of it words. */
 struct device_about {
 	const char *protocol;  /* "snmp", "modbus", "snmp+reach", ... for people */
 	const char *place, *owner, *asset, *text; /* "" when not given */
 	const char *profile;   /* retention of up, rtt, loss */
 	const char *file;      /* in which it stands in the configuration */
+	const char *const *parents; /* device names, NULL-ended; NULL: none */
 };
 
 struct device {
 	const char *name;
 	const char *address;   /* as the user wrote it, with port or line: for messages */
 	const struct device_about *about;
-	const char *const *parents; /* device names, NULL-ended */
 	int64_t interval;      /* the shortest of its groups; of up, rtt, loss */
 	uint32_t line : 30;    /* where it stands in about->file */
 	bool align : 1;
@@ -58,6 +58,9 @@ struct device {
 	const struct group *groups; /* without the device's own up, rtt, loss */
 	uint64_t fingerprint;  /* equal in two inventories: nothing about it changed */
 };
+
+/* NULL-ended: the names of the devices that it is reached through. */
+const char *const *device_parents(const struct device *device);
 
 struct poller_options {
 	const char *name;      /* poller.name: who speaks in traps and status */

@@ -23,12 +23,8 @@ count_parents(const struct inventory *inventory)
 	size_t count = 0;
 
 	for (size_t i = 0; i < inventory->device_count; i++) {
-		const char *const *name = inventory->devices[i].parents;
-
-		while (name != NULL && *name != NULL) {
+		for (const char *const *name = device_parents(&inventory->devices[i]); *name != NULL; name++)
 			count++;
-			name++;
-		}
 	}
 	return count;
 }
@@ -47,9 +43,9 @@ static void
 find_edges(const struct inventory *inventory, struct edges *edges)
 {
 	for (uint32_t i = 0; i < inventory->device_count; i++) {
-		const char *const *name = inventory->devices[i].parents;
+		const char *const *name = device_parents(&inventory->devices[i]);
 
-		for (; name != NULL && *name != NULL; name++) {
+		for (; *name != NULL; name++) {
 			const struct device *parent = inventory_find(inventory, *name);
 
 			if (parent != NULL && !only_gathers(parent))

@@ -330,14 +330,14 @@ drop_changed(struct poller *poller, const struct inventory *inventory, bool *sta
 static bool
 has_parents(const struct unit *unit)
 {
-	return unit->device->parents != NULL && unit->device->parents[0] != NULL;
+	return device_parents(unit->device)[0] != NULL;
 }
 
 /* One that is not polled is never known to be down, so then none needs to be looked at. */
 static struct unit **
 find_parents(const struct unit *unit, const struct inventory *inventory, struct unit **by_index)
 {
-	const char *const *names = unit->device->parents;
+	const char *const *names = device_parents(unit->device);
 	struct unit **parents;
 	size_t count = 0;
 

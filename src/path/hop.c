@@ -75,10 +75,12 @@ member_explained(const struct member *member,
 {
 	const struct device *device = member->node->device;
 
-	if (device == NULL || device->parents == NULL || device->parents[0] == NULL)
+	const char *const *parents = device == NULL ? NULL : device_parents(device);
+
+	if (parents == NULL || parents[0] == NULL)
 		return false;
-	for (size_t i = 0; device->parents[i] != NULL; i++) {
-		const struct node *parent = find(arg, device->parents[i]);
+	for (; *parents != NULL; parents++) {
+		const struct node *parent = find(arg, *parents);
 
 		if (parent == NULL || parent->up.bad == 0)
 			return false;

@@ -108,7 +108,6 @@ tell_all(void)
 
 /* ---- the plant ---- */
 
-static const char *const no_parents[] = { NULL };
 static const struct device_about about = { .protocol = "bench", .place = "", .owner = "",
 	.asset = "", .text = "", .profile = "standard" };
 
@@ -127,7 +126,7 @@ make_plant(struct inventory *inventory, size_t device_count, size_t point_count)
 			.profile = "standard", .driver = &driver, .points = points,
 			.point_count = point_count };
 		devices[i] = (struct device){ .name = mem_format("sw-%zu", i),
-			.address = "10.0.0.1", .about = &about, .parents = no_parents,
+			.address = "10.0.0.1", .about = &about,
 			.interval = INTERVAL, .groups = &groups[i], .group_count = 1 };
 	}
 	*inventory = (struct inventory){ .devices = devices, .device_count = device_count,

@@ -95,7 +95,6 @@ __wrap_task_done(struct task *task, uint8_t rest)
 
 /* ---- the devices ---- */
 
-static const char *const no_parents[] = { NULL };
 static const struct device_about about = { .protocol = "snmp", .place = "", .owner = "",
 	.asset = "", .text = "", .profile = "standard" };
 static struct snmp_access access_of_all = { .version = 2, .community = "public",
@@ -119,7 +118,7 @@ make_plant(struct inventory *inventory)
 			.point_count = AGENTS_COLUMNS, .wire = &agents_table,
 			.retire = 86400 * LOOP_S };
 		devices[i] = (struct device){ .name = mem_format("sw-%zu", i), .address = "",
-			.about = &about, .parents = no_parents, .interval = INTERVAL,
+			.about = &about, .interval = INTERVAL,
 			.snmp = &options[i], .groups = &groups[i], .group_count = 1 };
 	}
 	*inventory = (struct inventory){ .devices = devices, .device_count = bench.agents,

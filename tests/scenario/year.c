@@ -201,7 +201,6 @@ configure_ping(struct plant_device *device)
 static void
 configure_device(struct plant_device *device, int64_t step)
 {
-	static const char *const no_parents[] = { NULL };
 static const struct device_about about = { .protocol = "", .place = "", .owner = "", .asset = "",
 	.text = "", .profile = "standard" };
 
@@ -215,7 +214,7 @@ static const struct device_about about = { .protocol = "", .place = "", .owner =
 	net_addr_text(device->address, sizeof device->address,
 		device->host != NULL ? &device->host->at : &device->at, true);
 	device->config = (struct device){ .name = device->name, .address = device->address,
-		.about = &about, .parents = no_parents, .interval = step,
+		.about = &about, .interval = step,
 		.groups = &device->group, .group_count = 1 };
 	device->version = 1;
 	if (device->host != NULL)

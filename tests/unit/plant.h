@@ -30,6 +30,12 @@ static const struct device_about plant_about = { .protocol = "modbus", .place = 
 #define PLANT_DEVICE(device_name, step, ...)                                           \
 	{ .name = device_name, .address = "10.1.0.1:502/1", .about = &plant_about,     \
 		.interval = (step), __VA_ARGS__ }
+/* At file scope. */
+#define PLANT_CHILD(device_name, step, its_parents)                                    \
+	{ .name = device_name, .address = "10.1.0.1:502/1", .interval = (step),        \
+		.about = &(const struct device_about){ .protocol = "modbus",           \
+			.place = "werk1/hall3", .owner = "OT", .asset = "", .text = "", \
+			.parents = its_parents } }
 
 #define PLANT_SERIES 128
 static struct series plant_series[PLANT_SERIES];

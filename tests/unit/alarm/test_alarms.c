@@ -9,7 +9,7 @@
 
 static const char *const press_parents[] = { "sw-hall3", NULL };
 static const struct device devices[] = {
-	PLANT_DEVICE("press-3", S5, .parents = press_parents),
+	PLANT_CHILD("press-3", S5, press_parents),
 	PLANT_DEVICE("sw-hall3", S5),
 };
 static const struct rule_options rules[] = {
@@ -344,7 +344,7 @@ a_device_that_answered_since_its_parent_went_down_is_told(void)
 
 static const char *const both_parents[] = { "sw-hall3", "sw-hall4", NULL };
 static const struct device redundant[] = {
-	PLANT_DEVICE("press-3", S5, .parents = both_parents),
+	PLANT_CHILD("press-3", S5, both_parents),
 	PLANT_DEVICE("sw-hall3", S5),
 	PLANT_DEVICE("sw-hall4", S5),
 };

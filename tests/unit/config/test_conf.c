@@ -334,8 +334,8 @@ prefers_the_devices_snmp_settings_to_its_profiles(void)
 	CHECK_INT(snmp->access->retries, 0);
 	CHECK_INT(snmp->address.port, 1161);
 	CHECK_INT(snmp->access->timeout, INT64_C(2000000000));
-	CHECK_STR(sw->parents[0], "mes-db");
-	CHECK(sw->parents[1] == NULL);
+	CHECK_STR(device_parents(sw)[0], "mes-db");
+	CHECK(device_parents(sw)[1] == NULL);
 	inventory_free(inventory);
 }
 

@@ -6,18 +6,20 @@
 #include "core/driver.h"
 #include "core/kin.h"
 
-static const char *const behind_cores[] = { "core-a", "core-b", NULL };
-static const char *const behind_switch[] = { "sw-hall3", NULL };
-static const char *const behind_nobody[] = { "gone", NULL };
-static const char *const behind_itself[] = { "x", NULL };
+#define BEHIND(...) { .parents = (const char *const[]){ __VA_ARGS__, NULL } }
+static const struct device_about behind_cores = BEHIND("core-a", "core-b");
+static const struct device_about behind_switch = BEHIND("sw-hall3");
+static const struct device_about behind_nobody = BEHIND("gone");
+static const struct device_about behind_itself = BEHIND("x");
+static const struct device_about behind_line = BEHIND("gw-7");
 
 static const struct device plant[] = {
-	{ .name = "press-3", .parents = behind_switch },
-	{ .name = "sw-hall3", .parents = behind_cores },
+	{ .name = "press-3", .about = &behind_switch },
+	{ .name = "sw-hall3", .about = &behind_cores },
 	{ .name = "core-a" },
 	{ .name = "core-b" },
 	{ .name = "mes-db" },
-	{ .name = "stray", .parents = behind_nobody },
+	{ .name = "stray", .about = &behind_nobody },
 };
 #define DEVICES 6
 
@@ -48,8 +50,7 @@ units_of_a_line_keep_the_whole_interval(void)
 {
 	static const struct driver gathers = { .name = "line", .gathers = true };
 	static const struct group group = { .driver = &gathers };
-	static const char *const behind_line[] = { "gw-7", NULL };
-	static const struct device bus[] = { { .name = "meter-31", .parents = behind_line },
+	static const struct device bus[] = { { .name = "meter-31", .about = &behind_line },
 		{ .name = "gw-7", .groups = &group, .group_count = 1 } };
 	struct inventory inventory = { .devices = bus, .device_count = 2 };
 	struct kin_rank *ranks = kin_ranks(&inventory);
@@ -70,7 +71,7 @@ where_nobody_has_parents_there_are_no_ranks(void)
 static void
 a_circle_ends_though_config_refuses_it(void)
 {
-	struct device loop = { .name = "x", .parents = behind_itself };
+	struct device loop = { .name = "x", .about = &behind_itself };
 	struct inventory inventory = { .devices = &loop, .device_count = 1 };
 	struct kin_rank *ranks = kin_ranks(&inventory);
 

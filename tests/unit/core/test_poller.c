@@ -241,7 +241,7 @@ static const char *const no_parents[] = { NULL };
 static const struct device_about about = { .protocol = "script", .place = "", .owner = "",
 	.asset = "", .text = "", .profile = "standard" };
 static struct device device = { .address = "10.0.4.17:502", .about = &about,
-	.parents = no_parents, .interval = 10 * LOOP_S, .groups = groups };
+	.interval = 10 * LOOP_S, .groups = groups };
 static struct device devices[4];
 static struct inventory inventories[4];
 static char dir[64];
@@ -576,13 +576,17 @@ configure_family(int which, uint64_t fingerprint, const char *second,
 	const char *const *second_parents, const char *const *parents)
 {
 	static struct device families[2][3];
+	static struct device_about abouts[2][2];
 	struct device *family = families[which];
 
 	family[0] = family[1] = family[2] = device;
 	family[0].name = "press-3";
-	family[0].parents = parents;
+	abouts[which][0] = abouts[which][1] = about;
+	abouts[which][0].parents = parents;
+	abouts[which][1].parents = second_parents;
+	family[0].about = &abouts[which][0];
 	family[1].name = second;
-	family[1].parents = second_parents;
+	family[1].about = &abouts[which][1];
 	if (second_parents != no_parents)
 		family[1].groups = &line_group;
 	family[2].name = "sw-hall3";

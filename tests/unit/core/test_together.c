@@ -287,7 +287,6 @@ check_all(void)
 
 /* ---- the plant ---- */
 
-static const char *const no_parents[] = { NULL };
 static const struct device_about about = { .protocol = "both", .place = "", .owner = "",
 	.asset = "", .text = "", .profile = "standard" };
 static const char *const marked[] = { "*/if[p3]/c5" };
@@ -309,7 +308,7 @@ make_plant(struct inventory *inventory)
 		.point_count = POINTS, .retire = 86400 * LOOP_S };
 	for (int i = 0; i < 2; i++)
 		devices[i] = (struct device){ .name = names[i], .address = "", .about = &about,
-			.parents = no_parents, .interval = INTERVAL, .groups = &group,
+			.interval = INTERVAL, .groups = &group,
 			.group_count = 1 };
 	*inventory = (struct inventory){ .devices = devices, .device_count = 2, .references = 1 };
 }

@@ -7,7 +7,7 @@
 
 static const char *const press_parents[] = { "sw-hall3", NULL };
 static const struct device devices[] = {
-	PLANT_DEVICE("press-3", S5, .parents = press_parents),
+	PLANT_CHILD("press-3", S5, press_parents),
 	PLANT_DEVICE("sw-hall3", S5, .groups = if_groups, .group_count = 1),
 	PLANT_DEVICE("core-a", S5), PLANT_DEVICE("core-b", S5), PLANT_DEVICE("mes-db", S5),
 };
