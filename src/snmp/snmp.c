@@ -35,6 +35,8 @@
 /* What an agent is asked for at least when answers get lost, and at most. */
 #define BULK_LEAST 8
 #define BULK_MOST 128
+/* After so many answers that were not too big larger ones are tried. */
+#define FITS 100
 /* How long a device without sysUpTime is not asked for it again. */
 #define NO_UPTIME (10 * 60 * LOOP_S)
 
@@ -93,7 +95,8 @@ struct snmp_device {
 	uint32_t no_uptime_until;  /* mono, whole seconds */
 	uint16_t generation;       /* counts restarts */
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
-	bool has_uptime;           /* it has told sysUpTime */
+	unsigned fits : 7;         /* answers since varbinds has changed */
+	unsigned has_uptime : 1;   /* it has told sysUpTime */
 	uint8_t varbinds;          /* learned from tooBig; 0 = no limit known */
 	uint8_t bulk;              /* varbinds of a GETBULK's answer that come through */
 	uint8_t saved_varbinds, saved_bulk; /* as they stand in the state */
@@ -754,6 +757,18 @@ learn_loss(const struct snmp_work *work)
 	learned_save(device);
 }
 
+/* A device that was short of room once is not asked for little for ever. What has held is saved,
+ * and is what it goes back to. */
+static void
+learn_fit(struct snmp_device *device)
+{
+	if (device->varbinds == 0 || ++device->fits < FITS)
+		return;
+	learned_save(device);
+	device->fits = 0;
+	device->varbinds = (uint8_t)(device->varbinds < BULK_MOST / 2 ? device->varbinds * 2 : 0);
+}
+
 /* True when the question is to be put again, smaller. */
 static bool
 shrink(struct snmp_device *device, struct session_answer *answer)
@@ -761,9 +776,11 @@ shrink(struct snmp_device *device, struct session_answer *answer)
 	const struct ask *ask = &device->question->ask;
 	size_t asked = device->question->with_uptime + ask->count *
 		(ask->op == SESSION_GETBULK ? ask->max_repetitions : 1);
+	size_t held = device->saved_varbinds, less = held > 0 && held < asked ? held : asked / 2;
 
 	if (asked > 1) {
-		device->varbinds = (uint8_t)(asked / 2 < BULK_MOST ? asked / 2 : BULK_MOST);
+		device->varbinds = (uint8_t)(less < BULK_MOST ? less : BULK_MOST);
+		device->fits = 0;
 		learned_save(device);
 		return true;
 	}
@@ -847,6 +864,8 @@ session_done(const struct session_answer *told, void *arg)
 	if (answer.reason == REASON_GOOD) {
 		work->poll->answered++;
 		learn_size(work, &answer);
+		if (answer.error_status == 0)
+			learn_fit(device);
 		strip_uptime(device, &answer, work->poll->deadline);
 	}
 	if (answer.error_status == SESSION_ERROR_AUTHORIZATION) {

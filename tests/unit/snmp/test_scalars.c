@@ -584,6 +584,36 @@ toobig_halves_the_request_and_is_remembered(void)
 	close_bed();
 }
 
+static unsigned
+requests_of_a_poll(void)
+{
+	unsigned before = bed_requests(bed.agent);
+
+	poll_once(false);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	return bed_requests(bed.agent) - before;
+}
+
+static void
+what_was_too_big_once_is_tried_again_later_and_seldom(void)
+{
+	unsigned requests = 0;
+
+	open_bed(points, 2);
+	attach();
+	bed_faults(bed.agent, "toobig=2 count=20");
+	poll_once(false);
+	for (int i = 0; i < 200; i++)
+		requests_of_a_poll();
+	CHECK_INT(requests_of_a_poll(), 1);
+	bed_faults(bed.agent, "toobig=2");
+	requests_of_a_poll();
+	for (int i = 0; i < 100; i++)
+		requests += requests_of_a_poll();
+	CHECK_INT(requests, 100 * 4 + 4); /* four would be too big: seen once in a hundred answers */
+	close_bed();
+}
+
 static void
 an_agent_with_room_for_one_object_gets_them_one_by_one(void)
 {
@@ -896,6 +926,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(from_an_address_that_this_machine_lacks_nobody_is_asked_until_it_is_there),
 	BOTH(tries_that_went_out_before_the_address_was_lost_are_no_answer),
 	BOTH(toobig_halves_the_request_and_is_remembered),
+	BOTH(what_was_too_big_once_is_tried_again_later_and_seldom),
 	BOTH(an_agent_with_room_for_one_object_gets_them_one_by_one),
 	BOTH(an_object_too_big_for_any_answer_is_told_as_such),
 	BOTH(generr_for_one_object_costs_only_that_one),
