@@ -164,7 +164,6 @@ static void
 start_row(struct task *task, struct row *row)
 {
 	start_tracks(task, &row->tracks, row->key);
-	task->rows->closed = 0;
 	row->ended = false;
 	row->gone_since = 0;
 }

@@ -29,7 +29,8 @@ struct rows {
 	uint32_t count, room;
 	uint32_t next;               /* which one is probably told next */
 	uint32_t closed;             /* slots before this one are closed, of all that have not ended;
-	                              * 0: not known */
+	                              * 0: not known. A row that comes or comes back does so in a
+	                              * poll, whose slot is its first, and that is no earlier one */
 	uint32_t key_room;           /* 2^n, or 0 */
 	uint32_t *by_key;            /* number + 1, 0: free; open addressing */
 	struct row *list[];
