@@ -68,9 +68,21 @@ printer hp-jetdirect-m130nw printer
 END
 mkdir "$work/data" "$work/cache"
 cp "$recordings"/*.snmprec "$work/data"
-# One more, with a supply that is no longer there.
-sed 's/^\(1.3.6.1.4.1.248.14.1.2.1.3.1.2|2|\)1$/\12/' \
+# One more, with a supply that is no longer there, and a fan that stands still.
+sed 's/^\(1.3.6.1.4.1.248.14.1.2.1.3.1.2|2|\)1$/\12/
+	s/^1.3.6.1.4.1.248.14.1.10.1.0|/1.3.6.1.4.1.248.14.1.3.1.3.1.1|2|2\n&/' \
 	"$recordings/hirschmann-powermice-ms4128.snmprec" >"$work/data/broken.snmprec"
+# A large APC: volts of the battery in whole numbers, a word of the newer firmware.
+cat >"$work/data/galaxy.snmprec" <<'END'
+1.3.6.1.4.1.318.1.1.1.2.2.8.0|2|542
+1.3.6.1.4.1.318.1.1.1.4.1.1.0|2|25
+END
+# ROS by RUGGEDCOM-SYS-INFO-MIB: a fan that failed, one that runs.
+cat >"$work/data/ros.snmprec" <<'END'
+1.3.6.1.4.1.15004.4.2.2.1.0|2|123
+1.3.6.1.4.1.15004.4.2.2.10.0|2|2
+1.3.6.1.4.1.15004.4.2.2.11.0|2|5
+END
 # And a ring that is open, by the standard's MIB: a value of type BITS.
 cat >"$work/data/ring.snmprec" <<'END'
 1.0.62439.1.1.1.1.7.1|2|3
@@ -114,6 +126,10 @@ parameters = { $parameters }; $rows }"
 community = \"broken\"; }; templates = [ \"hirschmann-classic\" ]; alarms = \"standard\"; },
 { name = \"ring\"; address = \"127.0.0.1\"; snmp = { version = \"2c\"; port = $port;
 community = \"ring\"; }; templates = [ \"iec-mrp\" ]; }"
+	for pair in galaxy,apc ros,ruggedcom-ros; do
+		echo ",{ name = \"${pair%,*}\"; address = \"127.0.0.1\"; snmp = { version = \"2c\";
+port = $port; community = \"${pair%,*}\"; }; templates = [ \"${pair#*,}\" ]; alarms = \"standard\"; }"
+	done
 	echo ');'
 } >"$work/pollwerk.conf"
 check "the configuration of all recorded devices is right" $pollwerk check
@@ -204,14 +220,20 @@ printer/supply[Black~Cartridge~HP~CF217A]/level 28
 printer/tray[Tray~1]/level invalid-value
 ring/mrp[1]/ring 2
 ring/mrp[1]/port_2 4
+galaxy/battery_voltage 542
+galaxy/output 25
+ros/cpu 12.3
+ros/fan2 5
 END
 none "$(wc -l <"$work/known") numbers are what a person reads off the recordings" \
 	"$(python3 "$judge" known "$work/values" <"$work/known")"
 # The thresholds of the templates are on: devices that are well raise nothing.
 $pollwerk --json alarms >"$work/alarms"
-check "of all thresholds only that of the broken supply is breached" python3 -c "
+check "of all thresholds only those of the broken supply and fans are breached" python3 -c "
 import json
-found = [a['text'] for a in json.load(open('$work/alarms'))]
-assert found == ['MAJOR psu-lost broken/psu[1.2]/state: failed, power supply lost'], found"
+found = sorted(a['text'] for a in json.load(open('$work/alarms')))
+assert found == ['MAJOR psu-lost broken/psu[1.2]/state: failed, power supply lost',
+    'MINOR fan-failed broken/fan[1.1]/state: failed, fan failed',
+    'MINOR fan-failed ros/fan1: failed, fan failed'], found"
 end_daemon
 finish
