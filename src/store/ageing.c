@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -64,13 +65,19 @@ ageing_list(const char *state_dir, struct archive_head **heads, uint64_t *damage
 	char directory[ARCHIVE_PATH];
 	uint64_t *numbers;
 	size_t all, count = 0;
+	int error;
 
 	snprintf(directory, sizeof directory, "%s/ledger", state_dir);
 	all = folder_numbers(directory, "spans-", "", &numbers);
+	error = all == 0 ? errno : 0;
 	*heads = all > 0 ? mem_grow(NULL, all, sizeof **heads) : NULL;
 	for (size_t i = 0; i < all; i++) {
 		struct archive *archive = archive_open(state_dir, numbers[i], NULL);
 
+		if (archive == NULL && file_is_unknown(errno)) {
+			error = errno;
+			break;
+		}
 		if (archive == NULL) {
 			*damaged += errno != ENOENT;
 			continue;
@@ -79,7 +86,8 @@ ageing_list(const char *state_dir, struct archive_head **heads, uint64_t *damage
 		archive_close(archive);
 	}
 	free(numbers);
-	return count;
+	errno = error;
+	return error == 0 ? count : 0;
 }
 
 /* A runlog whose archive is in its place had only to be deleted. */
@@ -103,7 +111,7 @@ sweep(struct ageing *ageing)
 }
 
 struct ageing *
-ageing_open(const char *state_dir)
+ageing_open(const char *state_dir, struct fail *why)
 {
 	struct ageing *ageing = mem_zero(sizeof *ageing);
 	uint64_t damaged = 0;
@@ -111,6 +119,11 @@ ageing_open(const char *state_dir)
 	ageing->state_dir = mem_text(state_dir);
 	ageing->end = 1;
 	ageing->count = ageing_list(state_dir, &ageing->heads, &damaged);
+	if (ageing->count == 0 && errno != 0) {
+		fail_set(why, "%s/ledger: %s", state_dir, strerror(errno));
+		ageing_close(ageing);
+		return NULL;
+	}
 	ageing->left_alone = mem_array(ageing->count + 1, sizeof *ageing->left_alone);
 	if (ageing->count > 0)
 		ageing->end = ageing->heads[ageing->count - 1].end;

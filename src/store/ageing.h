@@ -34,8 +34,8 @@ struct ageing_now {
 };
 
 struct ageing;
-/* Sweeps what an interrupted step has left. */
-struct ageing *ageing_open(const char *state_dir);
+/* Sweeps what an interrupted step has left. NULL and why: what there is cannot be told just now. */
+struct ageing *ageing_open(const char *state_dir, struct fail *why);
 void ageing_close(struct ageing *ageing);
 uint64_t ageing_end(const struct ageing *ageing); /* behind the last number archived; 1 at first */
 /* The archives there are, in order. */
@@ -43,6 +43,7 @@ const struct archive_head *ageing_heads(const struct ageing *ageing, size_t *cou
 /* One step; false when there was nothing to do. */
 bool ageing_step(struct ageing *ageing, const struct ageing_now *now);
 
-/* In order; free() it. Damaged heads are counted and left out. For readers too. */
+/* In order; free() it. Damaged heads are counted and left out. 0 with an errno that is not 0: what
+ * there is cannot be told just now. For readers too. */
 size_t ageing_list(const char *state_dir, struct archive_head **heads, uint64_t *damaged);
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/series.h"
@@ -293,7 +294,7 @@ note_logs(struct ledger *ledger, uint64_t from, struct fail *why)
 	struct runlog_file *files;
 	uint64_t damaged = 0;
 	size_t count = runlog_list(ledger->state_dir, &files, &damaged);
-	int result = 0;
+	int result = count == 0 && errno != 0 ? fail_errno(why, ledger->state_dir) : 0;
 
 	for (size_t i = 0; i < count && result == 0; i++)
 		if (files[i].end > from)
@@ -304,17 +305,20 @@ note_logs(struct ledger *ledger, uint64_t from, struct fail *why)
 }
 
 /* Without a checkpoint's word everything on disk is looked through. Hours are too old to be in
- * any journal. */
-static void
-note_archives(struct ledger *ledger)
+ * any journal. -1 and why: descriptors are short. */
+static int
+note_archives(struct ledger *ledger, struct fail *why)
 {
 	struct fold_list spans = { 0 };
 	size_t count;
+	int result = 0;
 	const struct archive_head *heads = ageing_heads(ledger->ageing, &count);
 
-	for (size_t i = 0; i < count; i++) {
-		struct archive *archive = archive_open(ledger->state_dir, heads[i].first, NULL);
+	for (size_t i = 0; i < count && result == 0; i++) {
+		struct archive *archive = archive_open(ledger->state_dir, heads[i].first, why);
 
+		if (archive == NULL && file_is_unknown(errno))
+			result = -1;
 		for (uint32_t block = 0; archive != NULL && block < heads[i].blocks; block++) {
 			spans.count = 0;
 			archive_block(archive, block, &spans, NULL);
@@ -325,6 +329,7 @@ note_archives(struct ledger *ledger)
 		archive_close(archive);
 	}
 	free(spans.spans);
+	return result;
 }
 
 static int
@@ -343,7 +348,9 @@ open_files(struct ledger *ledger, uint64_t length, struct fail *why)
 	}
 	if (length != UINT64_MAX)
 		runlog_sweep(ledger->state_dir, end);
-	ledger->ageing = ageing_open(ledger->state_dir);
+	ledger->ageing = ageing_open(ledger->state_dir, why);
+	if (ledger->ageing == NULL)
+		return -1;
 	/* A checkpoint older than the archives, as from a backup, knows too little. */
 	if (ageing_end(ledger->ageing) > end)
 		length = UINT64_MAX;
@@ -353,8 +360,8 @@ open_files(struct ledger *ledger, uint64_t length, struct fail *why)
 		end == UINT64_MAX ? ageing_end(ledger->ageing) : end, why);
 	if (ledger->log == NULL)
 		return -1;
-	if (end == UINT64_MAX)
-		note_archives(ledger);
+	if (end == UINT64_MAX && note_archives(ledger, why) == -1)
+		return -1;
 	ledger->safe = end == UINT64_MAX ? runlog_next(ledger->log) : end;
 	if (note_logs(ledger, end == UINT64_MAX ? 0 : end, why) == -1)
 		return -1;

@@ -65,13 +65,20 @@ take_logged(void *arg, const struct ledger_run *run, uint64_t number)
 		fold_push(&view->recent, &span);
 }
 
+static int
+fail_folder(const struct ledger_view *view, struct fail *why)
+{
+	fail_set(why, "%s/ledger: %s", view->state_dir, strerror(errno));
+	return -1;
+}
+
 /* 1 read, 0 the store moved something meanwhile, -1 and why. */
 static int
 read_logs(struct ledger_view *view, struct ledger *ledger, uint64_t from, struct fail *why)
 {
 	struct runlog_file *files;
 	size_t count = runlog_list(view->state_dir, &files, &view->damaged);
-	int result = 1;
+	int result = count == 0 && errno != 0 ? fail_folder(view, why) : 1;
 
 	view->first_logged = count > 0 && files[0].first > from ? files[0].first : from;
 	for (size_t i = 0; i < count && result == 1; i++) {
@@ -171,6 +178,10 @@ attempt(struct ledger_view *view, struct ledger *ledger, struct fail *why)
 		return -1;
 	view->checkpointed = checkpoint.ledger_length / LEDGER_RUN_SIZE + 1;
 	view->head_count = ageing_list(view->state_dir, &view->heads, &view->damaged);
+	if (view->head_count == 0 && errno != 0) {
+		free(checkpoint.open);
+		return fail_folder(view, why);
+	}
 	end = archived_end(view->heads, view->head_count);
 	view->newest = end - 1;
 	/* Nothing is archived before a checkpoint knows it: this one is out of date by now. */

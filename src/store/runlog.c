@@ -95,7 +95,7 @@ take_head(struct runlog_file *file, const uint8_t bytes[HEAD])
 }
 
 /* What the file says of itself. False when it has gone or its head is wrong. */
-static bool
+static int
 look_at(const char *state_dir, struct runlog_file *file)
 {
 	char path[SEGMENT_PATH];
@@ -108,7 +108,7 @@ look_at(const char *state_dir, struct runlog_file *file)
 	file_path(path, sizeof path, state_dir, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
-		return false;
+		return file_is_unknown(errno) ? -1 : 0;
 	if (fstat(fd, &info) == 0 && info.st_size >= begin) {
 		file->end = file->first + (uint64_t)(info.st_size - begin) / LEDGER_RUN_SIZE;
 		file->synced = file->first;
@@ -125,22 +125,28 @@ runlog_list(const char *state_dir, struct runlog_file **files, uint64_t *damaged
 	char directory[SEGMENT_PATH];
 	uint64_t *numbers;
 	size_t all, count = 0;
+	int error, good;
 
 	snprintf(directory, sizeof directory, "%s/ledger", state_dir);
 	all = folder_numbers(directory, "runs-", "", &numbers);
+	error = all == 0 ? errno : 0;
 	*files = mem_grow(NULL, all + 1, sizeof **files);
-	if (look_at(state_dir, &headless))
+	good = look_at(state_dir, &headless);
+	if (good == 1)
 		(*files)[count++] = headless;
-	for (size_t i = 0; i < all; i++) {
+	for (size_t i = 0; i < all && good != -1; i++) {
 		struct runlog_file file = { .first = numbers[i] };
 
-		if (look_at(state_dir, &file))
+		good = look_at(state_dir, &file);
+		if (good == 1)
 			(*files)[count++] = file;
-		else
-			++*damaged;
+		*damaged += good == 0;
 	}
+	if (good == -1)
+		error = errno;
 	free(numbers);
-	return count;
+	errno = error;
+	return error == 0 ? count : 0;
 }
 
 int
@@ -332,7 +338,8 @@ runlog_open(const char *state_dir, uint64_t end, uint64_t next, struct fail *why
 	log->state_dir = mem_text(state_dir);
 	log->fd = -1;
 	log->next = 1;
-	result = take_up(log, files, count, end, why);
+	result = count == 0 && errno != 0 ? fail_errno(why, state_dir) :
+		take_up(log, files, count, end, why);
 	free(files);
 	if (result == -1) {
 		runlog_close(log);

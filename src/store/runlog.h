@@ -23,7 +23,8 @@ struct runlog_file {
 	bool headless;       /* `runs` */
 };
 
-/* In order; free() it. Files whose head is damaged are left out and counted. */
+/* In order; free() it. Files whose head is damaged are left out and counted. 0 with an errno that is
+ * not 0: what there is cannot be told just now. */
 size_t runlog_list(const char *state_dir, struct runlog_file **files, uint64_t *damaged);
 /* Calls for each run with a number in from..end-1 that is in the file; damaged ones are
  * counted. -1 and why; errno ENOENT when the file has gone. */

@@ -2,9 +2,13 @@
  * kills between any two steps and at any instant. */
 #include "../check.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../scratch.h"
 #include "base/fail.h"
@@ -43,13 +47,35 @@ random_below(unsigned limit)
 	return (unsigned)(seed >> 33) % limit;
 }
 
+/* While `scarce` one open of so many fails for want of a descriptor; 0: none does. */
+static unsigned scarcity, scarce;
+
+/* Stands before the library's. */
+int
+open(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	errno = EMFILE;
+	return scarce > 0 && random_below(scarce) == 0 ? -1 :
+		(int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
 static void
 open_ledger(void)
 {
 	struct checkpoint checkpoint;
 
 	CHECK(checkpoint_read(scratch, &checkpoint, NULL) >= 0);
+	scarce = scarcity;
 	ledger = ledger_open(scratch, checkpoint.ledger_length, NULL);
+	scarce = 0;
+	if (ledger == NULL && scarcity > 0)
+		ledger = ledger_open(scratch, checkpoint.ledger_length, NULL);
 	CHECK(ledger != NULL);
 	for (size_t i = 0; i < checkpoint.open_count; i++)
 		ledger_restore(ledger, &checkpoint.open[i]);
@@ -133,8 +159,10 @@ close_slots(void)
 static void
 age(unsigned steps_at_most)
 {
+	scarce = scarcity;
 	while (steps_at_most-- > 0 && ledger_age(ledger, catalogue, mono, wall))
 		mono += LOOP_S;
+	scarce = 0;
 }
 
 /* Files begin at what is still there. */
@@ -231,6 +259,16 @@ sums_stay_exact_while_a_ledger_ages_and_its_store_dies(void)
 {
 	for (uint64_t with = 1; with <= 8; with++)
 		live(with);
+}
+
+static void
+descriptors_that_run_out_while_it_ages_cost_it_nothing(void)
+{
+	log_open(LOG_TARGET_NONE, "");
+	scarcity = 6;
+	for (uint64_t with = 1; with <= 8; with++)
+		live(with);
+	scarcity = 0;
 }
 
 static void
@@ -490,6 +528,7 @@ the_file_of_the_former_version_is_read_and_becomes_archives(void)
 }
 
 RUN_TESTS(TEST(sums_stay_exact_while_a_ledger_ages_and_its_store_dies),
+	TEST(descriptors_that_run_out_while_it_ages_cost_it_nothing),
 	TEST(old_hours_are_folded_and_young_ones_are_not),
 	TEST(what_a_point_may_not_keep_longer_goes_and_the_others_stay),
 	TEST(what_is_older_than_400_days_goes_one_archive_an_hour),
