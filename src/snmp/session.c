@@ -641,7 +641,8 @@ explain_damaged(struct session *session)
 		snprintf(text, ANSWER_TEXT, "what came cannot be read: it was cut short, or lengths in it are wrong");
 		return;
 	}
-	if (request->op != SESSION_GETBULK && number <= request->count)
+	/* Of another question the OIDs need not be there. */
+	if (request->op == SESSION_GET && number <= request->count)
 		snmp_oid_text(name, sizeof name, request->oids[number - 1].ids,
 			request->oids[number - 1].count);
 	snprintf(text, ANSWER_TEXT, "what came cannot be read: object %u in it%s%s%s is malformed", number,

@@ -169,6 +169,36 @@ an_old_agent_is_walked_row_by_row_with_32_bit_counters(void)
 	close_bed();
 }
 
+/* The last object is named by something that is no OID. */
+static size_t
+spoil_last_name(uint8_t *bytes, size_t size, size_t room)
+{
+	size_t at = size - 3;
+
+	(void)room;
+	while (bytes[at] != 0x06 || bytes[at + 2] != 0x2b)
+		at--;
+	bytes[at] = 0x07;
+	return size;
+}
+
+/* Of its questions the names were written at once, as octets. */
+static void
+a_walk_whose_answers_cannot_be_read_ends_as_a_bad_reply(void)
+{
+	for (uint8_t version = 1; version <= 2; version++) {
+		open_bed(5, version);
+		attach();
+		poll_once();
+		bed_spoil(bed.agent, spoil_last_name);
+		poll_once();
+		CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+		CHECK_INT(bed.task->told_count, 0);
+		CHECK(strncmp(bed.task->error, "what came cannot be read: object ", 33) == 0);
+		close_bed();
+	}
+}
+
 static void
 a_renumbered_switch_keeps_its_names_and_values(void)
 {
@@ -1605,6 +1635,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(joins_the_columns_of_both_interface_tables_by_row),
 	TEST(a_second_walk_asks_no_more_than_it_needs),
 	TEST(an_old_agent_is_walked_row_by_row_with_32_bit_counters),
+	TEST(a_walk_whose_answers_cannot_be_read_ends_as_a_bad_reply),
 	TEST(a_renumbered_switch_keeps_its_names_and_values),
 	TEST(a_vanished_row_is_told_by_nobody_and_closed_as_no_such_row),
 	TEST(a_reset_of_counters_is_a_discontinuity_of_those_rows),
