@@ -169,6 +169,7 @@ snapshot(struct writer *writer, void *arg)
 	struct main *m = arg;
 	struct slots_bundle bundle = { .writer = writer };
 
+	slots_expect(writer, series_last_id(m->catalogue));
 	if (m->configured)
 		poller_next_slots(m->poller, slots_put, &bundle);
 	else

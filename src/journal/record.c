@@ -54,6 +54,13 @@ record_put(struct record_buffer *buffer, const void *bytes, size_t size)
 	buffer->used += size;
 }
 
+void
+record_expect(struct record_buffer *buffer, size_t size)
+{
+	if (buffer->room - buffer->used < size)
+		make_room(buffer, size);
+}
+
 uint8_t *
 record_extend(struct record_buffer *buffer, size_t size)
 {

@@ -79,6 +79,8 @@ void record_buffer_free(struct record_buffer *buffer);
 size_t record_begin(struct record_buffer *buffer, enum record_kind kind, uint64_t sequence);
 void record_end(struct record_buffer *buffer, size_t frame);
 void record_put(struct record_buffer *buffer, const void *bytes, size_t size);
+/* So much is put next: it takes no other memory meanwhile than it has afterwards. */
+void record_expect(struct record_buffer *buffer, size_t size);
 /* Room for so many octets at the end, for the caller to fill. */
 uint8_t *record_extend(struct record_buffer *buffer, size_t size);
 void record_put_u8(struct record_buffer *buffer, uint8_t value);

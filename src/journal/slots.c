@@ -96,6 +96,14 @@ slots_newest(const struct slots *slots)
 }
 
 void
+slots_expect(struct writer *writer, size_t series)
+{
+	size_t records = series / SERIES_A_RECORD + 1;
+
+	writer_expect(writer, series * SERIES_SIZE + records * RECORD_FRAME_HEADER);
+}
+
+void
 slots_put(uint32_t series, int64_t next, void *arg)
 {
 	struct slots_bundle *bundle = arg;

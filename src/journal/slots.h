@@ -35,6 +35,7 @@ struct slots_bundle {
 	struct writer *writer;
 	struct record_buffer body;
 };
+void slots_expect(struct writer *writer, size_t series); /* so many at most are put next */
 void slots_put(uint32_t series, int64_t next, void *bundle);
 void slots_flush(struct slots_bundle *bundle);
 /* The series has ended: a replay forgets it; what comes for it later makes it known again. */

@@ -1187,6 +1187,12 @@ put_body(struct writer *writer, enum record_kind kind, const void *body, size_t 
 		record_put(records, body, size);
 }
 
+void
+writer_expect(struct writer *writer, size_t size)
+{
+	record_expect(&writer->front->records, size);
+}
+
 uint64_t
 writer_record(struct writer *writer, enum record_kind kind, const void *body, size_t size)
 {

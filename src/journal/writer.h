@@ -71,6 +71,8 @@ bool writer_close(struct writer *writer);
 /* For tests: ends as kill -9 would, what was not committed is gone. */
 void writer_abandon(struct writer *writer);
 
+/* Records of so many octets come next, as in a snapshot: room for them is made once. */
+void writer_expect(struct writer *writer, size_t size);
 /* Returns the record's sequence number, or 0 when the memory budget is used up. */
 uint64_t writer_record(struct writer *writer, enum record_kind kind, const void *body, size_t size);
 /* Consecutive samples of one slot and step share one frame until writer_flush, another

@@ -70,6 +70,24 @@ no_flipped_bit_in_any_byte_goes_unnoticed(void)
 }
 
 static void
+what_was_expected_is_put_without_moving_what_stands_there(void)
+{
+	static const uint8_t slot[16];
+	struct record_buffer buffer = { 0 };
+	const uint8_t *bytes;
+	size_t size = 300000 * sizeof slot;
+
+	put_samples(&buffer);
+	record_expect(&buffer, size);
+	bytes = buffer.bytes;
+	for (size_t put = 0; put < size; put += sizeof slot) {
+		record_put(&buffer, slot, sizeof slot);
+		CHECK(buffer.bytes == bytes);
+	}
+	record_buffer_free(&buffer);
+}
+
+static void
 a_frame_cut_at_any_length_is_not_there_yet(void)
 {
 	struct record_buffer buffer = { 0 };
@@ -221,6 +239,7 @@ a_run_comes_back_and_one_that_ends_before_it_begins_is_damaged(void)
 
 RUN_TESTS(TEST(a_frame_of_samples_comes_back_as_it_was_put),
 	TEST(no_flipped_bit_in_any_byte_goes_unnoticed),
+	TEST(what_was_expected_is_put_without_moving_what_stands_there),
 	TEST(a_frame_cut_at_any_length_is_not_there_yet),
 	TEST(a_cursor_never_reads_behind_its_end),
 	TEST(a_body_that_promises_more_samples_than_it_holds_ends_the_walk),
