@@ -32,6 +32,7 @@ struct rows {
 	unsigned poll;
 	int64_t now;
 	unsigned said; /* the poll in which a shared name was logged */
+	unsigned lost; /* the poll in which a row's text was missing */
 	bool changed; /* the state has to be saved */
 };
 
@@ -501,7 +502,7 @@ suffix_of(char *to, size_t size, const char *index, unsigned attempt)
 		snprintf(to, size, "#%016llx", (unsigned long long)(hash + attempt));
 }
 
-/* Not seen as a second one in the last poll. */
+/* Not so in the last poll. */
 static bool
 is_sudden(struct rows *rows, struct row *row)
 {
@@ -518,6 +519,11 @@ give_key(struct rows *rows, struct row *row)
 	char index[INDEX_TEXT], key[ROW_KEY + 1], suffix[ROW_KEY / 2 + 2];
 	size_t length;
 
+	if (row->text[0] == '\0' && row->known[0] != '\0' && is_sudden(rows, row)) {
+		row->hidden = true;
+		rows->lost = rows->poll;
+		return;
+	}
 	snmp_oid_text(index, sizeof index, row->index, row->index_count);
 	snprintf(key, sizeof key, "%.*s", ROW_KEY, row->text[0] != '\0' ? row->text : index);
 	length = strlen(key);
@@ -586,7 +592,7 @@ are_in_order(struct row *const *list, size_t count)
 	return true;
 }
 
-void
+bool
 rows_name(struct rows *rows)
 {
 	size_t count = rows->present_count;
@@ -606,6 +612,7 @@ rows_name(struct rows *rows)
 			give_key(rows, list[i]);
 	free(sorted);
 	doubt_moved(rows);
+	return rows->lost != rows->poll;
 }
 
 /* ---- which ones are kept ---- */

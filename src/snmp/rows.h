@@ -5,7 +5,8 @@
  * over restarts. A row without a text is named by its index.
  *
  * A second row with a text is believed in the second poll: a switch that numbers anew while it
- * is read shows the same row twice.
+ * is read shows the same row twice. So is a row without a text whose index had one: an agent may
+ * leave its names away for once, and nobody knows then whose index that is.
  *
  * Names may have been given to other interfaces since the last poll: where that cannot be told
  * from a renumbering, the row's counters count as begun anew (row_history.resets). */
@@ -67,7 +68,8 @@ struct row {
 	/* rows.c's */
 	bool renamed : 1; /* in this poll: the index had another name before */
 	bool same : 1;    /* text is what it is known by */
-	unsigned doubted; /* the poll in which it came up with a text that another row had */
+	unsigned doubted; /* the poll in which it came up with a text that another row had, or with
+	                   * none where it had one */
 	const char *key, *known; /* its name, and the text that is for, in one piece of memory */
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	uint64_t place;   /* hash of the index */
@@ -128,8 +130,9 @@ void rows_await_next(const struct rows *rows, size_t count);
 void rows_ahead(const struct rows *rows, unsigned step);
 /* The end of a poll comes to the row in this slot soon. */
 void rows_await(const struct rows *rows, size_t slot);
-/* Gives each present row its history by its text. */
-void rows_name(struct rows *rows);
+/* Gives each present row its history by its text. False when one has none whose index had one in
+ * the last poll; that one is hidden. */
+bool rows_name(struct rows *rows);
 
 enum row_status { ROW_DOWN, ROW_UP, ROW_STATUS_UNREAD };
 /* Takes up what a named row is at the moment. Is it one that is to be kept: up, or was up,

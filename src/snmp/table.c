@@ -1423,6 +1423,17 @@ longest_column(const struct table *table)
 	return most;
 }
 
+/* They are asked for again, and nobody is gone just because nobody knows its name. */
+static void
+lose_names(struct table *table, const struct ask_context *context)
+{
+	const struct chain *keys = &table->chains[0];
+
+	for (size_t i = keys->first; i < keys->first + keys->count; i++)
+		if (table->columns[i].wanted)
+			break_column(table, context, i, REASON_BAD_REPLY, "a row has lost its name");
+}
+
 uint8_t
 table_end(struct table *table, const struct ask_context *context, bool complete)
 {
@@ -1440,7 +1451,8 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 		read_name(table, context, row);
 		row->hidden |= !is_certain(table, row);
 	}
-	rows_name(table->rows);
+	if (!rows_name(table->rows))
+		lose_names(table, context);
 	for (size_t slot = 0; slot < rows; slot++) {
 		struct row *row = rows_at(table->rows, slot);
 

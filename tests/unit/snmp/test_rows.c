@@ -136,6 +136,35 @@ a_hidden_row_gets_no_name(void)
 }
 
 static void
+a_row_whose_text_is_missing_is_named_by_its_index_when_it_is_missing_again(void)
+{
+	struct row_history *history;
+
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=ge-1/1", "2=ge-1/2");
+	history = rows_at(rows, 0)->history;
+	for (int i = 0; i < 2; i++) {
+		POLL("1=", "2=ge-1/2");
+		CHECK_STR(key_of(1), "hidden");
+		CHECK_STR(key_of(2), "ge-1/2");
+		POLL("1=ge-1/1", "2=ge-1/2");
+		CHECK(rows_at(rows, 0)->history == history);
+		CHECK_INT(history->resets, 0);
+	}
+	/* Meanwhile the index was given to another one. */
+	POLL("1=", "2=");
+	POLL("1=ge-1/2", "2=ge-1/1");
+	CHECK_STR(key_of(1), "ge-1/2");
+	CHECK_STR(key_of(2), "ge-1/1");
+	POLL("1=ge-1/2", "2=");
+	POLL("1=ge-1/2", "2=");
+	CHECK_STR(key_of(2), "2");
+	POLL("1=ge-1/2", "2=");
+	CHECK_STR(key_of(2), "2");
+	rows_free(rows);
+}
+
+static void
 long_texts_stay_apart(void)
 {
 	char a[128], b[128];
@@ -341,6 +370,7 @@ RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_b
 	TEST(the_first_of_several_with_one_text_keeps_it_whatever_the_order_of_sight),
 	TEST(a_text_that_looks_like_a_duplicate_stays_apart),
 	TEST(renumbering_moves_the_history_with_the_name), TEST(a_hidden_row_gets_no_name),
+	TEST(a_row_whose_text_is_missing_is_named_by_its_index_when_it_is_missing_again),
 	TEST(long_texts_stay_apart), TEST(names_of_duplicates_outlive_the_poller),
 	TEST(a_name_that_takes_the_place_of_another_may_be_another_interface),
 	TEST(of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering),
