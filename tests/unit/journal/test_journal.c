@@ -1235,6 +1235,87 @@ a_folder_that_cannot_be_read_is_not_an_empty_journal(void)
 	end();
 }
 
+/* One open of so many fails for want of a descriptor; 0: none does. */
+static unsigned scarce, dice;
+
+/* Stands before the library's. */
+int
+open(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list args;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	dice = dice * 1103515245 + 12345;
+	errno = EMFILE;
+	return scarce > 0 && (dice >> 16) % scarce == 0 ? -1 :
+		(int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+/* The alarms that were committed have to be there, in order, whoever was killed. The newest. */
+static uint32_t
+check_alarms(uint32_t committed_ones)
+{
+	struct reader *reader = reader_open(scratch, NULL, NULL);
+	struct record record;
+	uint32_t number, seen = 0;
+
+	while (reader_next(reader, &record, NULL) == 1) {
+		if (record.kind != KIND_ALARM)
+			continue;
+		memcpy(&number, record.body, sizeof number);
+		CHECK(number == seen || number == seen + 1);
+		seen = number;
+	}
+	reader_close(reader);
+	CHECK(seen >= committed_ones);
+	return seen;
+}
+
+static void
+let_descriptors_run_out(unsigned with)
+{
+	struct writer_options options = { .state_dir = scratch, .segment_size = 8 << 10,
+		.reserve = 2, .look_interval = LOOP_S };
+	uint32_t number = 0, safe = 0;
+	uint64_t last;
+	struct fail why;
+
+	dice = with;
+	begin(0);
+	writer_abandon(writer);
+	writer = writer_open(loop, &options, &events, 1, &why);
+	for (int life = 0; life < 12; life++) {
+		CHECK(writer != NULL);
+		for (int i = 0; i < 40; i++) {
+			scarce = 2 + (unsigned)life % 4;
+			number++;
+			CHECK(writer_record(writer, KIND_ALARM, &number, sizeof number) > 0);
+			loop_sim_for(loop, 700 * LOOP_MS);
+			if (writer_committed(writer) == writer_last_sequence(writer))
+				safe = number;
+			scarce = 0;
+		}
+		writer_abandon(writer);
+		number = safe = check_alarms(safe);
+		count_records(KIND_ALARM, &last);
+		committed = last;
+		writer = writer_open(loop, &options, &events, last + 1, &why);
+	}
+	CHECK(complaints > 3 && recoveries > 3);
+	CHECK(writer_close(writer));
+	end();
+}
+
+static void
+descriptors_that_run_out_at_any_moment_cost_no_committed_record(void)
+{
+	for (unsigned with = 1; with <= 20; with++)
+		let_descriptors_run_out(with);
+}
+
 static void
 a_number_that_only_stood_ready_is_not_used_by_the_next_poller(void)
 {
@@ -1451,6 +1532,7 @@ RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_
 	TEST(a_reader_follows_over_segments_that_stood_ready),
 	TEST(a_reader_without_a_descriptor_does_not_leave_a_segment_that_grows),
 	TEST(a_folder_that_cannot_be_read_is_not_an_empty_journal),
+	TEST(descriptors_that_run_out_at_any_moment_cost_no_committed_record),
 	TEST(a_number_that_only_stood_ready_is_not_used_by_the_next_poller),
 	TEST(a_number_that_stands_ready_alone_is_followed_at_once_however_high_it_is),
 	TEST(a_record_that_ends_in_zeros_survives_a_kill_and_the_trimming_after_it),

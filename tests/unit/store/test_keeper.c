@@ -483,7 +483,8 @@ is_refused(void)
 	return true;
 }
 
-/* These two stand before the library's, for librrd as well. */
+/* Stands before the library's, and to be seen by librrd. */
+int open(const char *path, int flags, ...) __attribute__((visibility("default")));
 int
 open(const char *path, int flags, ...)
 {
@@ -494,18 +495,6 @@ open(const char *path, int flags, ...)
 	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
 	va_end(args);
 	return is_refused() ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-}
-
-int
-open64(const char *path, int flags, ...)
-{
-	mode_t mode;
-	va_list args;
-
-	va_start(args, flags);
-	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-	va_end(args);
-	return open(path, flags, mode);
 }
 
 /* As the store does it; a failure is somebody else's to tell. */
