@@ -37,6 +37,21 @@ for name in $names; do
 	echo "127.0.0.$number $name" >>"$work/list"
 	endpoints="$endpoints --agent-udpv4-endpoint=127.0.0.$number:$port"
 done
+# A router with the firmware of before RutOS 7; lines as in LibreNMS's recording rutos-2xx.
+cat >"$work/data/rut240.snmprec" <<'END'
+1.3.6.1.2.1.1.1.0|4|Linux Teltonika-RUT240.com 3.18.44
+1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.8072.3.2.10
+1.3.6.1.2.1.1.3.0|67|96174
+1.3.6.1.4.1.2021.10.1.5.1|2|34
+1.3.6.1.4.1.48690.1.7.0|4|RUT240
+1.3.6.1.4.1.48690.2.2.0|4|READY
+1.3.6.1.4.1.48690.2.3.0|4|registered (home)
+1.3.6.1.4.1.48690.2.4.0|4|-97
+1.3.6.1.4.1.48690.2.9.0|2|390
+END
+number=$((number + 1))
+echo "127.0.0.$number rut240" >>"$work/list"
+endpoints="$endpoints --agent-udpv4-endpoint=127.0.0.$number:$port"
 chmod 755 "$work" "$work/data"
 chmod 644 "$work"/data/*
 chmod 777 "$work/cache"
@@ -119,6 +134,8 @@ for line in open(sys.argv[1]):
     given = ''.join(',%s=%s' % pair for pair in found['parameters'].items())
     print(found['name'], name, *[template + given for template in found['templates']])
 END
+none "an old router of Teltonika's gets what fits its firmware, and no other" \
+	"$(sed -n 's/^[^ ]* rut240 //p' "$work/devices" | grep -vx 'system teltonika-rut9 ucd')"
 mv "$work/whole.conf" "$work/pollwerk.conf"
 check "the configuration with all proposals is right" $pollwerk check
 begin_daemon
@@ -131,7 +148,7 @@ all_right()
 	$pollwerk --json values >"$work/values" || return 1
 	while read -r device name uses; do
 		# shellcheck disable=SC2086
-		python3 "$judge" judge "$src/conf/templates" "$recordings/$name.snmprec" \
+		python3 "$judge" judge "$src/conf/templates" "$work/data/$name.snmprec" \
 			"$work/values" "$device" $uses >"$work/$name.judged" || status=1
 	done <"$work/devices"
 	return $status
