@@ -93,14 +93,24 @@ build_pass(struct build *build, const struct scope *scope, const char *key, cons
 	return pass;
 }
 
+/* Who says `choice` nearer leaves behind what a profile has for another choice. */
+static bool
+is_left_behind(const struct scope *scope, const struct config_setting_t *node, const char *choice)
+{
+	const struct config_setting_t *chosen = scope_find(scope, choice);
+
+	return chosen != NULL && chosen->parent == scope->levels[0] &&
+		node->parent != scope->levels[0];
+}
+
 static void
 refuse_keys(struct build *build, const struct scope *scope, const char *const *keys,
-	const char *because)
+	const char *choice, const char *because)
 {
 	for (; *keys != NULL; keys++) {
 		const struct config_setting_t *node = scope_find(scope, *keys);
 
-		if (node != NULL)
+		if (node != NULL && !is_left_behind(scope, node, choice))
 			node_error(node, build->errors, "%s: %s", *keys, because);
 	}
 }
@@ -127,13 +137,13 @@ build_user(struct build *build, const struct scope *scope,
 		user->auth = auth_number(scope_text(scope, "auth"));
 		user->auth_pass = build_pass(build, scope, "auth", "auth_pass", "MD5", device);
 	} else {
-		refuse_keys(build, scope, auth_keys, "not with level \"noAuthNoPriv\"");
+		refuse_keys(build, scope, auth_keys, "level", "not with level \"noAuthNoPriv\"");
 	}
 	if (with_priv) {
 		user->priv = priv_number(scope_text(scope, "priv"));
 		user->priv_pass = build_pass(build, scope, "priv", "priv_pass", "DES", device);
 	} else {
-		refuse_keys(build, scope, priv_keys, "only with level \"authPriv\"");
+		refuse_keys(build, scope, priv_keys, "level", "only with level \"authPriv\"");
 	}
 }
 
@@ -150,11 +160,11 @@ build_access(struct build *build, const struct scope *scope,
 	*community = "";
 	*version = (uint8_t)atoi(scope_text(scope, "version")); /* "2c" is 2 */
 	if (*version == 3) {
-		refuse_keys(build, scope, v2_keys, "belongs to version \"1\" and \"2c\"");
+		refuse_keys(build, scope, v2_keys, "version", "belongs to version \"1\" and \"2c\"");
 		build_user(build, scope, owner, user);
 	} else {
 		*community = build_secret(build, scope, "community");
-		refuse_keys(build, scope, v3_keys, "belongs to version \"3\"");
+		refuse_keys(build, scope, v3_keys, "version", "belongs to version \"3\"");
 	}
 }
 
