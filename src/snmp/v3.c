@@ -128,7 +128,8 @@ owner_enter(struct v3 *v3)
 	if (other == NULL) {
 		HASH_ADD_KEYPTR(hh, v3->world->owners, v3->engine, v3->engine_size, v3);
 		v3->owner = true;
-	} else if (!net_addr_equal(other->address, v3->address)) {
+	} else if (!v3->twin && !net_addr_equal(other->address, v3->address)) {
+		v3->twin = true;
 		log_warn("%s (%s): has the same SNMP engine ID as %s (%s), as after copying a "
 			"configuration: give each device its own, what is sent to one can be played to "
 			"the other",

@@ -51,6 +51,7 @@ struct v3 {
 	bool heard, answered;    /* anything in this request; anything good, ever */
 	unsigned silent;         /* requests in a row */
 	bool owner;
+	bool twin;               /* that another has this engine ID was told */
 	UT_hash_handle hh;
 };
 

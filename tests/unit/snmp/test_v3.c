@@ -4,6 +4,7 @@
 #include <net-snmp/library/lcd_time.h>
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/net.h"
@@ -507,10 +508,37 @@ tells_silence_of_a_dead_device_from_refusal(void)
 	end(&ends);
 }
 
+static void
+count_twins(char level, const char *line, void *arg)
+{
+	*(unsigned *)arg += level == 'W' && strstr(line, "same SNMP engine ID") != NULL;
+}
+
+/* An engine that was silent is asked anew who it is: with losses that is every few seconds. */
+static void
+names_a_device_with_the_engine_id_of_another_once(void)
+{
+	struct ends ends = open_ends(&secure, &secure);
+	unsigned told = 0;
+	struct v3 *twin;
+
+	log_catch(count_twins, &told);
+	twin = open_end(&secure, &there, ENGINE, false);
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(told, 1);
+		v3_engine_set(twin, ENGINE);
+	}
+	CHECK_INT(told, 1);
+	log_catch(NULL, NULL);
+	v3_close(twin);
+	end(&ends);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	TEST(names_a_device_with_the_engine_id_of_another_once),
 	TEST(reads_the_answer_of_the_same_user_by_every_algorithm),
 	TEST(takes_no_answer_with_a_flipped_bit), TEST(takes_no_answer_cut_at_any_length),
 	TEST(takes_no_answer_to_another_request),
