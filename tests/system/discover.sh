@@ -49,9 +49,27 @@ cat >"$work/data/rut240.snmprec" <<'END'
 1.3.6.1.4.1.48690.2.4.0|4|-97
 1.3.6.1.4.1.48690.2.9.0|2|390
 END
-number=$((number + 1))
-echo "127.0.0.$number rut240" >>"$work/list"
-endpoints="$endpoints --agent-udpv4-endpoint=127.0.0.$number:$port"
+# Thermometers of W&T's: one whose second sensor is missing, one whose second sensor is humidity; lines
+# and what stands for a missing one as in LibreNMS's recording wut_57613.
+cat >"$work/data/wut-8x.snmprec" <<'END'
+1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.5040.1.2.6
+1.3.6.1.4.1.5040.1.2.6.1.3.1.1.1|4|21,0
+1.3.6.1.4.1.5040.1.2.6.1.3.1.1.2|4|------
+1.3.6.1.4.1.5040.1.2.6.1.4.1.1.1|2|210
+1.3.6.1.4.1.5040.1.2.6.1.4.1.1.2|2|327670
+END
+cat >"$work/data/wut-hygro.snmprec" <<'END'
+1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.5040.1.2.9
+1.3.6.1.2.1.1.3.0|67|3919670816
+1.3.6.1.4.1.5040.1.2.9.1.1.0|2|3
+1.3.6.1.4.1.5040.1.2.9.1.4.1.1.1|2|210
+1.3.6.1.4.1.5040.1.2.9.1.4.1.1.2|2|356
+END
+for name in rut240 wut-8x wut-hygro; do
+	number=$((number + 1))
+	echo "127.0.0.$number $name" >>"$work/list"
+	endpoints="$endpoints --agent-udpv4-endpoint=127.0.0.$number:$port"
+done
 chmod 755 "$work" "$work/data"
 chmod 644 "$work"/data/*
 chmod 777 "$work/cache"
@@ -136,6 +154,8 @@ for line in open(sys.argv[1]):
 END
 none "an old router of Teltonika's gets what fits its firmware, and no other" \
 	"$(sed -n 's/^[^ ]* rut240 //p' "$work/devices" | grep -vx 'system teltonika-rut9 ucd')"
+none "humidity is not proposed as a temperature" \
+	"$(sed -n 's/^[^ ]* wut-hygro //p' "$work/devices" | grep -vx system)"
 mv "$work/whole.conf" "$work/pollwerk.conf"
 check "the configuration with all proposals is right" $pollwerk check
 begin_daemon
@@ -166,6 +186,12 @@ while read -r device name uses; do
 done <"$work/devices"
 none "of $((good + rest)) points $good have the recording's value, $rest a reason" \
 	"$([ $good -gt 0 ] || echo 'no point at all')"
+device=$(awk '$2 == "wut-8x" { print $1 }' "$work/devices")
+check "a sensor that is not there has no temperature" python3 -c "
+import json
+found = {v['path']: v for v in json.load(open('$work/values'))}
+assert found['$device/sensor[2]/temperature']['reason'] == 'invalid-value', found
+assert found['$device/sensor[1]/temperature']['value'] == 21"
 check "a point by its MIB name is polled, without a MIB" python3 -c "
 import json
 found, = [v for v in json.load(open('$work/values')) if v['path'] == 'by-name/interfaces']
