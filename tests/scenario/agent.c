@@ -440,8 +440,9 @@ serve(struct net_sim_client *client, struct plant_device *device, const struct q
 	send(client, device, e, &from, packer.bytes + packer.at, sizeof packer.bytes - packer.at,
 		delay);
 	if (community[1] == 'r' || (chance > 0.988 && chance <= 0.990)) {
+		/* What was lost on the way, or came from elsewhere, says nothing. */
+		e->reason = e->answered ? silence : REASON_TIMEOUT;
 		e->answered = false;
-		e->reason = silence;
 		e->ended = e->sent + device->timeout;
 	}
 	if (!e->answered)
