@@ -786,7 +786,6 @@ static inline bool
 is_cell(const struct column *column, const struct row *row, const struct varbind *varbind)
 {
 	size_t size = column->name_size;
-
 	struct cell_row known;
 
 	if (size == 0 || row->wire == 0 || varbind->name_size != size + (row->wire >> 56))
@@ -892,7 +891,7 @@ read_row(const struct table *table, const struct ask *ask, const struct row *row
 		cells[i].answer = answer;
 		p = cell_read(p, end, &columns[i].name, columns[i].name_size, &known, &cells[i]);
 		/* Who is told after rows_name needs a text of its own. */
-		if (cells[i].type == VALUE_OCTETS && columns[i].role != ROLE_KEY)
+		if (p != NULL && cells[i].type == VALUE_OCTETS && columns[i].role != ROLE_KEY)
 			p = NULL;
 	}
 	return p;
