@@ -7,6 +7,7 @@
 #include "base/ahead.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/portion.h"
 #include "base/str.h"
 #include "journal/state.h"
 #include "snmp/oid.h"
@@ -29,6 +30,10 @@ struct rows {
 	size_t present_count, present_room, before_count, before_room;
 	struct row *sighted; /* the newest; NULL at first */
 	size_t taken; /* histories that have a row in this poll */
+	/* While names are given: */
+	struct row **sorted; /* those present by index; NULL: they came in that order */
+	enum naming { NAMES_SORT, NAMES_OWN, NAMES_GIVE } naming;
+	size_t named; /* so many were dealt with in that step */
 	unsigned poll;
 	int64_t now;
 	unsigned said; /* the poll in which a shared name was logged */
@@ -87,6 +92,7 @@ rows_free(struct rows *rows)
 		forget_history(rows, history);
 	free(rows->present);
 	free(rows->before);
+	free(rows->sorted);
 	free(rows->prefix);
 	free(rows);
 }
@@ -234,6 +240,15 @@ forget_histories(struct rows *rows, int64_t now, int64_t retire)
 		}
 }
 
+static void
+end_naming(struct rows *rows)
+{
+	free(rows->sorted);
+	rows->sorted = NULL;
+	rows->naming = NAMES_SORT;
+	rows->named = 0;
+}
+
 /* In the last poll all that are known were there, with all names that are known. */
 static bool
 all_were_there(const struct rows *rows)
@@ -255,6 +270,7 @@ rows_begin(struct rows *rows, int64_t now, int64_t retire)
 	}
 	rows->now = now;
 	rows->taken = 0;
+	end_naming(rows);
 }
 
 uint64_t
@@ -592,27 +608,71 @@ are_in_order(struct row *const *list, size_t count)
 	return true;
 }
 
-bool
-rows_name(struct rows *rows)
+static void
+sort(struct rows *rows)
 {
 	size_t count = rows->present_count;
-	struct row **list = rows->present, **sorted = NULL;
 
-	if (!are_in_order(list, count)) {
-		list = sorted = mem_copy(list, count * sizeof(struct row *));
-		qsort(sorted, count, sizeof(struct row *), by_index);
+	if (are_in_order(rows->present, count))
+		return;
+	rows->sorted = mem_copy(rows->present, count * sizeof(struct row *));
+	qsort(rows->sorted, count, sizeof(struct row *), by_index);
+}
+
+/* Who has a name for the same text already keeps it. */
+static void
+keep_key(struct rows *rows, struct row *row)
+{
+	if (!row->hidden && row->key[0] != '\0' &&
+		(row->same || strcmp(row->known, row->text) == 0))
+		take_own(rows, row);
+}
+
+static void
+find_key(struct rows *rows, struct row *row)
+{
+	if (!row->hidden && row->history == NULL)
+		give_key(rows, row);
+}
+
+static bool
+each_by_index(struct rows *rows, void (*each)(struct rows *rows, struct row *row),
+	struct portion *portion)
+{
+	struct row *const *list = rows->sorted != NULL ? rows->sorted : rows->present;
+
+	for (; rows->named < rows->present_count; rows->named++) {
+		if (portion_is_over(portion))
+			return false;
+		each(rows, list[rows->named]);
 	}
-	/* Who has a name for the same text already keeps it. */
-	for (size_t i = 0; i < count; i++)
-		if (!list[i]->hidden && list[i]->key[0] != '\0' &&
-			(list[i]->same || strcmp(list[i]->known, list[i]->text) == 0))
-			take_own(rows, list[i]);
-	for (size_t i = 0; i < count; i++)
-		if (!list[i]->hidden && list[i]->history == NULL)
-			give_key(rows, list[i]);
-	free(sorted);
+	rows->named = 0;
+	return true;
+}
+
+bool
+rows_name(struct rows *rows, struct portion *portion)
+{
+	if (rows->naming == NAMES_SORT) {
+		sort(rows);
+		rows->naming = NAMES_OWN;
+	}
+	if (rows->naming == NAMES_OWN) {
+		if (!each_by_index(rows, keep_key, portion))
+			return false;
+		rows->naming = NAMES_GIVE;
+	}
+	if (!each_by_index(rows, find_key, portion))
+		return false;
+	end_naming(rows);
 	doubt_moved(rows);
-	return rows->lost != rows->poll;
+	return true;
+}
+
+bool
+rows_lack_text(const struct rows *rows)
+{
+	return rows->lost == rows->poll;
 }
 
 /* ---- which ones are kept ---- */

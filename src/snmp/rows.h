@@ -20,6 +20,7 @@
 #include <string.h>
 #include <uthash.h>
 #include "snmp/counter.h"
+struct portion;
 struct state;
 
 #define ROW_KEY 80
@@ -130,9 +131,11 @@ void rows_await_next(const struct rows *rows, size_t count);
 void rows_ahead(const struct rows *rows, unsigned step);
 /* The end of a poll comes to the row in this slot soon. */
 void rows_await(const struct rows *rows, size_t slot);
-/* Gives each present row its history by its text. False when one has none whose index had one in
- * the last poll; that one is hidden. */
-bool rows_name(struct rows *rows);
+/* Gives each present row its history by its text. False: there is more to do, and nothing else may
+ * be done before. */
+bool rows_name(struct rows *rows, struct portion *portion);
+/* After that: has one no text whose index had one in the last poll? It is hidden. */
+bool rows_lack_text(const struct rows *rows);
 
 enum row_status { ROW_DOWN, ROW_UP, ROW_STATUS_UNREAD };
 /* Takes up what a named row is at the moment. Is it one that is to be kept: up, or was up,

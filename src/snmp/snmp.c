@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/portion.h"
 #include "base/shelf.h"
 #include "base/str.h"
 #include "core/device.h"
@@ -63,6 +64,8 @@ struct snmp {
 	struct question *questions[2]; /* free ones, small and large, at most SPARE */
 	struct poll *polls;         /* the same */
 	unsigned spare[2], spare_polls; /* so many */
+	TAILQ_HEAD(, poll) ending;  /* of tables with more rows than are told at once */
+	struct loop_timer more;     /* goes on with them */
 	struct plan_shared plans;
 	struct ask later;           /* only to see whether there is something to ask */
 	struct state *state; /* row names and restarts; NULL without a state_dir */
@@ -115,7 +118,7 @@ snmp_of(const struct snmp_device *device)
  * time for that. */
 #define PATIENCE(interval) ((interval) / 8 < LOOP_S ? (interval) / 8 : LOOP_S)
 
-enum work_state { WORK_BEGUN, WORK_QUEUED, WORK_ASKING };
+enum work_state { WORK_BEGUN, WORK_QUEUED, WORK_ASKING, WORK_ENDING };
 
 /* One that is under way. */
 struct poll {
@@ -125,6 +128,8 @@ struct poll {
 	enum work_state state;
 	bool probe;    /* sysUpTime alone comes first in this poll */
 	bool cautious; /* and is tried once only */
+	bool complete; /* how it ended, as work_finish was told */
+	uint8_t rest;
 	unsigned answered; /* requests */
 	int64_t deadline;
 	unsigned lost_before; /* question->lost when it began */
@@ -313,24 +318,84 @@ grown(uint8_t bulk)
 	return (uint8_t)(more < BULK_MOST ? more : BULK_MOST);
 }
 
-/* Tells what is left to tell; the last thing that happens to a poll. */
+/* The last thing that happens to a poll. */
+static void
+work_done(struct snmp_work *work, uint8_t rest)
+{
+	struct snmp_device *device = work->device;
+
+	poll_end(work);
+	device_turn(device, loop_mono(snmp_of(device)->loop));
+	task_done(work->task, rest);
+}
+
+/* False: there is more to tell. */
+static bool
+tell_table(struct snmp_work *work, struct portion *portion)
+{
+	struct ask_context context = context_of(work);
+	const struct poll *poll = work->poll;
+	uint8_t verdict;
+
+	if (!table_end(work->table, &context, poll->complete, portion, &verdict))
+		return false;
+	work_done(work, poll->complete ? verdict : poll->rest);
+	return true;
+}
+
+/* One portion for all of them, so that several large devices take no more of a turn than one. */
+static void
+tell_more(void *arg)
+{
+	struct snmp *snmp = arg;
+	struct portion portion = portion_begin(snmp->loop);
+	struct poll *poll;
+
+	while ((poll = TAILQ_FIRST(&snmp->ending)) != NULL) {
+		TAILQ_REMOVE(&snmp->ending, poll, entry);
+		if (tell_table(poll->work, &portion))
+			continue;
+		TAILQ_INSERT_TAIL(&snmp->ending, poll, entry);
+		portion_go_on(snmp->loop, &snmp->more);
+		return;
+	}
+}
+
+/* What is left goes on by and by; nothing of it is asked any more, and others may ask. */
+static void
+tell_later(struct snmp_work *work)
+{
+	struct snmp *snmp = snmp_of(work->device);
+
+	work->poll->state = WORK_ENDING;
+	loop_timer_stop(snmp->loop, &work->poll->timer);
+	TAILQ_INSERT_TAIL(&snmp->ending, work->poll, entry);
+	if (!loop_timer_armed(&snmp->more))
+		portion_go_on(snmp->loop, &snmp->more);
+	device_turn(work->device, loop_mono(snmp->loop));
+}
+
+/* Nothing more is asked: tells what is left to tell. */
 static void
 work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 {
 	struct ask_context context = context_of(work);
-	uint8_t verdict = REASON_BAD_REPLY;
+	struct portion portion = portion_begin(snmp_of(work->device)->loop);
 
 	if (complete && work->device->bulk < BULK_MOST) {
 		work->device->bulk = grown(work->device->bulk);
 		learned_save(work->device);
 	}
-	if (work->table != NULL)
-		verdict = table_end(work->table, &context, complete);
-	else if (complete)
+	work->poll->complete = complete;
+	work->poll->rest = rest;
+	if (work->table != NULL) {
+		if (!tell_table(work, &portion))
+			tell_later(work);
+		return;
+	}
+	if (complete)
 		plan_end(&work->plan, &context);
-	poll_end(work);
-	device_turn(work->device, context.now);
-	task_done(work->task, complete ? verdict : rest);
+	work_done(work, complete ? REASON_BAD_REPLY : rest);
 }
 
 /* ---- the device's turn ---- */
@@ -542,6 +607,8 @@ work_withdraw(struct snmp_work *work)
 		session_cancel(&device->session);
 		device->question->current = NULL;
 	}
+	if (work->poll->state == WORK_ENDING)
+		TAILQ_REMOVE(&snmp_of(device)->ending, work->poll, entry);
 }
 
 /* ---- sysUpTime ---- */
@@ -1166,6 +1233,8 @@ snmp_new(struct loop *loop, const char *state_dir, struct fail *why)
 	struct snmp *snmp = mem_zero(sizeof *snmp);
 
 	snmp->loop = loop;
+	TAILQ_INIT(&snmp->ending);
+	loop_timer_init(&snmp->more, tell_more, snmp);
 	snmp->devices.size = sizeof(struct snmp_device);
 	snmp->mux = mux_new(loop);
 	snmp->user = (struct session_user){ sessions_new(loop, snmp->mux), &session_events,
@@ -1192,6 +1261,7 @@ snmp_free(struct snmp *snmp)
 
 	if (snmp == NULL)
 		return;
+	loop_timer_stop(snmp->loop, &snmp->more);
 	for (int large = 0; large < 2; large++)
 		while ((question = snmp->questions[large]) != NULL) {
 			snmp->questions[large] = question->next;

@@ -7,6 +7,7 @@
 #include "base/ahead.h"
 #include "base/fail.h"
 #include "base/mem.h"
+#include "base/portion.h"
 #include "core/device.h"
 #include "core/driver.h"
 #include "core/point.h"
@@ -92,6 +93,8 @@ struct table {
 	bool infos_due;
 	bool broken;          /* something was wrong in this poll */
 	/* Of this poll only. */
+	unsigned step;        /* of its end, see table_end */
+	size_t at;            /* rows before this one are through it */
 	uint32_t *asked;      /* the arcs of the question's OIDs, one behind the other */
 	size_t asked_room;
 	uint32_t *places;     /* SNMP_OID_MAX for each column of a table of connections */
@@ -461,6 +464,8 @@ table_begin(struct table *table, const struct ask_context *context)
 	table->polls++;
 	table->broken = false;
 	table->infos_due = false;
+	table->step = 0;
+	table->at = 0;
 	rows_begin(table->rows, context->now, context->group->retire);
 	/* Read up to last_count only: not worth zeroing. */
 	if (table->wire->peer_count > 0)
@@ -1433,28 +1438,48 @@ lose_names(struct table *table, const struct ask_context *context)
 			break_column(table, context, i, REASON_BAD_REPLY, "a row has lost its name");
 }
 
-uint8_t
-table_end(struct table *table, const struct ask_context *context, bool complete)
+static bool
+read_names(struct table *table, const struct ask_context *context, struct portion *portion)
 {
 	size_t rows;
 
-	if (table->wire->peer_count > 0)
+	if (table->at == 0 && table->wire->peer_count > 0)
 		add_closed(table);
 	rows = rows_present(table->rows);
-	for (size_t slot = 0; slot < AWAITED; slot++)
+	for (size_t slot = 0; table->at == 0 && slot < AWAITED; slot++)
 		rows_await(table->rows, slot);
-	for (size_t slot = 0; slot < rows; slot++) {
-		struct row *row = rows_at(table->rows, slot);
+	for (; table->at < rows; table->at++) {
+		struct row *row = rows_at(table->rows, table->at);
 
-		rows_await(table->rows, slot + AWAITED);
+		if (portion_is_over(portion))
+			return false;
+		rows_await(table->rows, table->at + AWAITED);
 		read_name(table, context, row);
 		row->hidden |= !is_certain(table, row);
 	}
-	if (!rows_name(table->rows))
-		lose_names(table, context);
-	for (size_t slot = 0; slot < rows; slot++) {
-		struct row *row = rows_at(table->rows, slot);
+	return true;
+}
 
+static bool
+name_rows(struct table *table, const struct ask_context *context, struct portion *portion)
+{
+	if (!rows_name(table->rows, portion))
+		return false;
+	if (rows_lack_text(table->rows))
+		lose_names(table, context);
+	return true;
+}
+
+static bool
+tell_rows(struct table *table, const struct ask_context *context, struct portion *portion)
+{
+	size_t rows = rows_present(table->rows);
+
+	for (; table->at < rows; table->at++) {
+		struct row *row = rows_at(table->rows, table->at);
+
+		if (portion_is_over(portion))
+			return false;
 		if (row->history == NULL)
 			continue;
 		switch (choose(table, context, row)) {
@@ -1468,17 +1493,40 @@ table_end(struct table *table, const struct ask_context *context, bool complete)
 			break;
 		}
 	}
-	rows_end(table->rows);
-	if (complete) {
-		table->infos_due |= rows != table->expected;
-		table->expected = table->wire->peer_count > 0 ? longest_column(table) : rows;
-		learn_columns(table);
-		if (rows == 0 && !table->broken)
-			task_error(context->task, "table \"%s\": the agent has no rows",
-				table->group->table);
+	return true;
+}
+
+static bool (*const end_steps[])(struct table *table, const struct ask_context *context,
+	struct portion *portion) = { read_names, name_rows, tell_rows };
+
+static void
+note_complete(struct table *table, const struct ask_context *context)
+{
+	size_t rows = rows_present(table->rows);
+
+	table->infos_due |= rows != table->expected;
+	table->expected = table->wire->peer_count > 0 ? longest_column(table) : rows;
+	learn_columns(table);
+	if (rows == 0 && !table->broken)
+		task_error(context->task, "table \"%s\": the agent has no rows",
+			table->group->table);
+}
+
+bool
+table_end(struct table *table, const struct ask_context *context, bool complete,
+	struct portion *portion, uint8_t *rest)
+{
+	for (; table->step < sizeof end_steps / sizeof end_steps[0]; table->step++) {
+		if (!end_steps[table->step](table, context, portion))
+			return false;
+		table->at = 0;
 	}
+	rows_end(table->rows);
+	if (complete)
+		note_complete(table, context);
 	drop_poll(table);
-	return table->broken ? REASON_BAD_REPLY : REASON_NO_SUCH_ROW;
+	*rest = table->broken ? REASON_BAD_REPLY : REASON_NO_SUCH_ROW;
+	return true;
 }
 
 size_t

@@ -12,6 +12,7 @@
 #include "snmp/plan.h"
 struct fail;
 struct group;
+struct portion;
 struct state;
 
 #define TABLE_ROWS_MAX 20000
@@ -39,8 +40,10 @@ size_t table_read(struct table *table, const struct ask *ask, const uint8_t **at
 /* answer->reason is good, or REASON_TOO_BIG for a question of one row of one column. */
 void table_feed(struct table *table, const struct ask_context *context, const struct ask *ask,
 	const struct session_answer *answer);
-/* Names the rows and tells them; complete: nothing is left to ask. Returns the reason for
+/* Names the rows and tells them; complete: nothing is left to ask. False: there is more to do, and
+ * the next call goes on with it; table_begin and table_free may come before. rest: the reason for
  * what was not told. */
-uint8_t table_end(struct table *table, const struct ask_context *context, bool complete);
+bool table_end(struct table *table, const struct ask_context *context, bool complete,
+	struct portion *portion, uint8_t *rest);
 size_t table_rows(const struct table *table); /* found in this poll */
 #endif

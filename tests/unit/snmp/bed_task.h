@@ -9,7 +9,7 @@
 #include "snmp/snmp.h"
 
 #define BED_TOLD 8192
-#define BED_ROWS 1024
+#define BED_ROWS 4096
 
 struct told {
 	struct reading reading;

@@ -4,12 +4,24 @@
 
 #include "base/fail.h"
 #include "base/loop.h"
+#include "base/portion.h"
 #include "fake/loop_sim.h"
 #include "journal/state.h"
 #include "snmp/rows.h"
 #include "../check.h"
 
 static struct rows *rows;
+
+/* By and by, a row at a time. */
+static void
+name_rows(void)
+{
+	struct portion portion;
+
+	do
+		portion = (struct portion){ .left = 1 };
+	while (!rows_name(rows, &portion));
+}
 
 /* One poll: "INDEX=TEXT" for each row. */
 static void
@@ -32,7 +44,7 @@ poll_rows(const char *const *told)
 		row = rows_sight(rows, &id, 1);
 		row->text = text;
 	}
-	rows_name(rows);
+	name_rows();
 	rows_end(rows);
 }
 #define POLL(...) poll_rows((const char *const[]){ __VA_ARGS__, NULL })
@@ -130,7 +142,7 @@ a_hidden_row_gets_no_name(void)
 	POLL("1=ge-1/1");
 	rows_begin(rows, 2, 0);
 	rows_sight(rows, &one, 1)->hidden = true;
-	rows_name(rows);
+	name_rows();
 	CHECK_STR(key_of(1), "hidden");
 	rows_free(rows);
 }
@@ -326,7 +338,7 @@ a_row_that_was_switched_off_is_let_go_after_its_grace(void)
 	for (int64_t now = 1; now < 400; now += 100) {
 		rows_begin(rows, now, 0);
 		rows_sight(rows, &index, 1)->text = "a";
-		rows_name(rows);
+		name_rows();
 		CHECK(rows_keep(rows, row_of(1), now == 1 ? ROW_UP : ROW_DOWN, 200) ==
 			(now <= 201));
 	}

@@ -1,11 +1,13 @@
 /* The driver against simulated agents, in virtual time: tables. What the simulator cannot
  * do (empty cells, columns of different rows) is fed to the walk directly. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fail.h"
 #include "base/loop.h"
+#include "base/portion.h"
 #include "bed_agent.h"
 #include "bed_task.h"
 #include "core/sample.h"
@@ -600,6 +602,30 @@ a_noisy_network_yields_right_values_or_none(void)
 /* ---- fed directly ---- */
 
 static struct ask_context context;
+
+static uint8_t
+end_table(struct table *table, bool complete)
+{
+	struct portion all = { .end = INT64_MAX, .left = UINT_MAX };
+	uint8_t rest;
+
+	CHECK(table_end(table, &context, complete, &all, &rest));
+	return rest;
+}
+
+/* A complete one. */
+static uint8_t
+end_by_and_by(struct table *table)
+{
+	uint8_t rest;
+	struct portion few;
+
+	do
+		few = (struct portion){ .left = 2 };
+	while (!table_end(table, &context, true, &few, &rest));
+	return rest;
+}
+
 static const struct ask_limit limit = { .varbinds = 50 };
 static size_t at_sight; /* cells */
 
@@ -754,7 +780,7 @@ walk_lines(struct table *table, const struct line *lines)
 		CHECK(++requests < 50);
 		answer_from(table, lines, &ask);
 	}
-	bed.task->rest = table_end(table, &context, true);
+	bed.task->rest = end_table(table, true);
 	return table;
 }
 
@@ -764,6 +790,79 @@ end_lines(struct table *table)
 	table_free(table);
 	bed_group_free(bed.group);
 	free(bed.task);
+}
+
+#define LARGE 3500
+
+static struct {
+	struct loop_timer timer;
+	size_t told, most; /* readings at once */
+	unsigned turns;    /* that told some */
+} watch;
+
+static void
+look(void *arg)
+{
+	size_t told = bed.task->told_count - watch.told;
+
+	watch.most = told > watch.most ? told : watch.most;
+	watch.turns += told > 0;
+	watch.told = bed.task->told_count;
+	loop_timer_in(arg, &watch.timer, 1);
+}
+
+static void
+open_large(void)
+{
+	static const char *const one[] = { "in_octets=" IF_X_TABLE "6 counter B/s", NULL };
+
+	open_bed(LARGE, 2);
+	bed_group_free(bed.group);
+	bed.group = bed_group("if", 600 * LOOP_S, one, IF_X_TABLE "1", NULL);
+	bed.task->group = bed.device.groups = bed.group;
+	attach();
+	memset(&watch, 0, sizeof watch);
+	loop_timer_init(&watch.timer, look, bed.loop);
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	look(bed.loop);
+}
+
+static void
+a_large_table_is_told_in_portions_and_others_have_their_turn_between(void)
+{
+	open_large();
+	loop_sim_for(bed.loop, 600 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	CHECK_INT(bed.task->told_count, LARGE);
+	CHECK(watch.turns > 1);
+	CHECK(watch.most < LARGE);
+	loop_timer_stop(bed.loop, &watch.timer);
+	close_bed();
+}
+
+static void
+a_large_table_that_is_being_told_can_be_cancelled_and_polled_again(void)
+{
+	open_large();
+	while (bed.task->told_count == 0)
+		loop_sim_for(bed.loop, LOOP_TICK);
+	CHECK(bed.task->told_count < LARGE);
+	CHECK_INT(bed.task->done, 0);
+	snmp_driver.cancel(bed.work);
+	watch.told = bed.task->told_count;
+	loop_sim_for(bed.loop, 600 * LOOP_S);
+	CHECK_INT(bed.task->told_count, watch.told);
+	CHECK_INT(bed.task->done, 0);
+	bed_task_begin(bed.task);
+	watch.told = 0;
+	snmp_driver.start(bed.work, false);
+	while (bed.task->told_count == 0)
+		loop_sim_for(bed.loop, LOOP_TICK);
+	CHECK(bed.task->told_count < LARGE);
+	loop_timer_stop(bed.loop, &watch.timer);
+	close_bed();
 }
 
 static void
@@ -953,7 +1052,7 @@ an_alternative_that_was_not_asked_for_is_no_missing_object(void)
 	table_begin(table, &context);
 	CHECK(table_next(table, &context, &limit, &ask));
 	answer_from(table, after, &ask);
-	table_end(table, &context, false);
+	end_table(table, false);
 	CHECK_NEAR(reading_of("a", "oper").number, 1, 0);
 	CHECK(bed_reading(bed.task, "a", "alt") == NULL);
 	end_lines(table);
@@ -985,7 +1084,7 @@ columns_that_nobody_has_are_not_asked_for_each_time(void)
 	table_begin(table, &context);
 	CHECK(table_next(table, &context, &limit, &ask));
 	CHECK_INT(ask.count, 3); /* ifName, oper and the alternative that is there */
-	table_end(table, &context, false);
+	end_table(table, false);
 	walk_lines(table, lines);
 	CHECK_NEAR(reading_of("a", "alt").number, 100, 0);
 	end_lines(table);
@@ -1009,7 +1108,7 @@ a_row_whose_name_could_not_be_read_is_not_told_under_another(void)
 	table_feed(table, &context, &ask, &broken); /* ifName: genErr */
 	while (table_next(table, &context, &limit, &ask))
 		answer_from(table, lines, &ask);
-	CHECK_INT(table_end(table, &context, true), REASON_BAD_REPLY);
+	CHECK_INT(end_table(table, true), REASON_BAD_REPLY);
 	CHECK_INT(bed.task->told_count, 0);
 	CHECK_STR(bed.task->error, "table \"if\": column 1.3.6.1.2.1.31.1.1.1.1: the agent "
 		"answered with an error");
@@ -1074,7 +1173,7 @@ an_endless_table_is_stopped_at_its_largest_number_of_rows(void)
 		CHECK(index < TABLE_ROWS_MAX + 100);
 	}
 	CHECK_INT(table_rows(table), TABLE_ROWS_MAX + 1);
-	CHECK_INT(table_end(table, &context, true), REASON_BAD_REPLY);
+	CHECK_INT(end_table(table, true), REASON_BAD_REPLY);
 	CHECK(strstr(bed.task->error, "the table does not end") != NULL);
 	end_lines(table);
 }
@@ -1211,7 +1310,7 @@ a_connection_without_a_state_takes_no_other_ones_place(void)
 	answer.count = 1;
 	while (table_next(table, &context, &limit, &ask))
 		table_feed(table, &context, &ask, &answer);
-	CHECK_INT(table_end(table, &context, true), REASON_NO_SUCH_ROW);
+	CHECK_INT(end_table(table, true), REASON_NO_SUCH_ROW);
 	CHECK_INT(reading_of("10.1.7.20:502", "state").reason, REASON_GOOD);
 	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 11, 0);
 	end_lines(table);
@@ -1290,7 +1389,7 @@ a_list_that_was_not_read_to_its_end_proves_no_absence(void)
 		table_feed(table, &context, &ask, &answer);
 	}
 	CHECK_INT(port, TABLE_ROWS_MAX);
-	CHECK_INT(table_end(table, &context, true), REASON_BAD_REPLY);
+	CHECK_INT(end_table(table, true), REASON_BAD_REPLY);
 	CHECK(strstr(bed.task->error, "stopped, the table does not end") != NULL);
 	CHECK_NEAR(reading_of("10.1.7.20:502", "state").number, 5, 0);
 	CHECK(bed_reading(bed.task, "10.1.7.21:502", "state") == NULL);
@@ -1460,7 +1559,7 @@ poll_twice(struct table *tables[2], struct task *tasks[2], uint64_t *seed, unsig
 	}
 	for (int t = 0; t < 2; t++) {
 		context.task = tasks[t];
-		tasks[t]->rest = table_end(tables[t], &context, true);
+		tasks[t]->rest = t == 0 ? end_table(tables[t], true) : end_by_and_by(tables[t]);
 	}
 	check_same_told(tasks[0], tasks[1]);
 }
@@ -1607,7 +1706,7 @@ poll_seeing(struct table *tables[2], struct task *tasks[2], uint64_t *seed, unsi
 	}
 	for (int t = 0; t < 2; t++) {
 		context.task = tasks[t];
-		tasks[t]->rest = table_end(tables[t], &context, true);
+		tasks[t]->rest = end_table(tables[t], true);
 	}
 	check_same_told(tasks[0], tasks[1]);
 	for (size_t i = 0; i < tasks[0]->told_count; i++)
@@ -1678,6 +1777,8 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_long_walk_does_not_keep_a_short_group_waiting),
 	TEST(varbinds_out_of_order_give_no_row_another_name),
 	TEST(a_noisy_network_yields_right_values_or_none),
+	TEST(a_large_table_is_told_in_portions_and_others_have_their_turn_between),
+	TEST(a_large_table_that_is_being_told_can_be_cancelled_and_polled_again),
 	TEST(an_empty_cell_costs_only_that_cell),
 	TEST(a_question_is_written_in_ber_as_far_as_its_names_are_short),
 	TEST(a_text_that_is_the_name_as_well_is_told_of_a_row_that_gets_another_name),
