@@ -1135,6 +1135,12 @@ session_busy(const struct session *session)
 	return session->state != SESSION_IDLE;
 }
 
+bool
+session_takes_lists(const struct session *session)
+{
+	return is_fast(session);
+}
+
 static struct mux_peer
 peer_of(const struct session *session)
 {

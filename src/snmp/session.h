@@ -143,6 +143,8 @@ const char *session_holds(const struct session *session);
 /* It is used soon: fetches what it points to, at each step from 0 on (base/ahead.h). */
 void session_fetch(const struct session *session, unsigned step);
 bool session_busy(const struct session *session);
+/* May a request's list stand in the place of its OIDs? Not where Net-SNMP writes the message. */
+bool session_takes_lists(const struct session *session);
 /* done comes later, never inside the call. The session must not be busy. */
 void session_send(struct session *session, const struct session_request *request);
 void session_cancel(struct session *session);

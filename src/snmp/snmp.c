@@ -211,7 +211,7 @@ context_at(const struct snmp_work *work, int64_t now)
 		.since = work->device->since,
 		.epoch = &work->device->epoch,
 		.version = work->device->session.options->access->version,
-		.written = !work->device->session.options->access->netsnmp,
+		.written = session_takes_lists(&work->device->session),
 		.shared = &snmp_of(work->device)->plans,
 	};
 }

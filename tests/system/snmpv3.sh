@@ -98,7 +98,7 @@ receiver()
 # device NAME PORT KEYS
 device()
 {
-	echo "  { name = \"$1\"; address = \"127.0.0.1\"; templates = [ \"system\" ];
+	echo "  { name = \"$1\"; address = \"127.0.0.1\"; templates = [ \"system\", \"lines\" ];
     snmp = { version = \"3\"; port = $2; timeout = \"300ms\"; $3 }; },"
 }
 user256='user = "good256"; auth = "SHA-256"; auth_pass = "@cred:auth"; priv = "AES"; priv_pass = "@cred:priv";'
@@ -109,6 +109,8 @@ chmod 400 "$work/secrets.conf"
 poller: { name = "test"; interval = "1s"; own = true; state_dir = "$work/state"; run_dir = "$work/run";
           rrd_dir = "$work/rrd"; templates = [ "$src/conf/templates" ]; secrets = "secrets.conf"; };
 store: { flush = "1s"; profile = "short"; };
+templates: ( { name = "lines"; protocol = "snmp"; tables = ( { name = "line"; key = [ "1.3.6.1.2.1.2.2.1.2" ];
+          points = ( { name = "mtu"; oid = "1.3.6.1.2.1.2.2.1.4"; kind = "gauge"; } ); } ); } );
 profiles: ( { name = "p256"; snmp = { version = "3"; port = $port1; $user256 }; } );
 devices: (
 END
@@ -176,6 +178,14 @@ auth()
 }
 for name in good256 good512 good192 signed signed224 weak open; do
 	check "$name is polled" wait_for 20 good $name
+done
+# table DEVICE: so is a row of its table.
+table()
+{
+	$pollwerk values "$1/line[lo]/mtu" | grep -q 'good$'
+}
+for name in good512 signed224 weak open; do
+	check "so is the table of $name" wait_for 20 table $name
 done
 check "a wrong auth_pass is no timeout, and named" wait_for 20 auth wrong-auth wrongDigests
 check "so is the wrong hash" wait_for 20 auth wrong-hash wrongDigests
