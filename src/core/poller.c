@@ -60,6 +60,7 @@ free_more(struct unit_more *more)
 	}
 	free(more->infos.names);
 	free(more->infos.texts);
+	free(more->infos.by_name);
 	free(more->trouble);
 	free(more->parents);
 	free(more->health);

@@ -699,27 +699,55 @@ task_error(struct task *task, const char *format, ...)
 	va_end(args);
 }
 
+static uint32_t *
+info_place(const struct unit_infos *infos, const char *name)
+{
+	size_t last = infos->room - 1, at = str_hash(name, strlen(name)) & last;
+
+	while (infos->by_name[at] != 0 && strcmp(infos->names[infos->by_name[at] - 1], name) != 0)
+		at = (at + 1) & last;
+	return &infos->by_name[at];
+}
+
+/* At most three of four places are taken. */
+static void
+make_room_for_info(struct unit_infos *infos)
+{
+	if (infos->count * 4 < infos->room * 3)
+		return;
+	infos->room = infos->room == 0 ? 4 : infos->room * 2;
+	infos->names = mem_grow(infos->names, infos->room, sizeof(char *));
+	infos->texts = mem_grow(infos->texts, infos->room, sizeof(char *));
+	free(infos->by_name);
+	infos->by_name = mem_array(infos->room, sizeof *infos->by_name);
+	for (size_t i = 0; i < infos->count; i++)
+		*info_place(infos, infos->names[i]) = (uint32_t)i + 1;
+}
+
+/* A large table has tens of thousands of them. */
 void
 task_info(struct task *task, uint32_t row, const char *name, const char *text)
 {
-	struct unit *unit = task_unit(task);
-	struct unit_infos *infos = &unit_more(unit)->infos;
+	struct unit_infos *infos = &unit_more(task_unit(task))->infos;
 	char *full = row == TASK_SCALAR ? mem_text(name) : mem_format("%s[%s]/%s",
 		task->group->table, task->rows->list[row]->key, name);
+	uint32_t *place;
+	char **known;
 
-	for (size_t i = 0; i < infos->count; i++)
-		if (strcmp(infos->names[i], full) == 0) {
-			free(full);
-			if (strcmp(infos->texts[i], text) != 0) {
-				free(infos->texts[i]);
-				infos->texts[i] = mem_text(text);
-			}
-			return;
-		}
-	infos->names = mem_grow(infos->names, infos->count + 1, sizeof(char *));
-	infos->texts = mem_grow(infos->texts, infos->count + 1, sizeof(char *));
-	infos->names[infos->count] = full;
-	infos->texts[infos->count++] = mem_text(text);
+	make_room_for_info(infos);
+	place = info_place(infos, full);
+	if (*place == 0) {
+		infos->names[infos->count] = full;
+		infos->texts[infos->count] = mem_text(text);
+		*place = (uint32_t)++infos->count;
+		return;
+	}
+	free(full);
+	known = &infos->texts[*place - 1];
+	if (strcmp(*known, text) != 0) {
+		free(*known);
+		*known = mem_text(text);
+	}
 }
 
 /* ---- the course of one poll ---- */

@@ -77,8 +77,9 @@ struct trouble {
 	char last_error[UNIT_ERROR]; /* "": none yet */
 };
 struct unit_infos {
-	char **names, **texts;
-	size_t count;
+	char **names, **texts;       /* in the order in which they were first told */
+	uint32_t *by_name;           /* place there and 1, 0: free; open addressing */
+	size_t count, room;          /* 2^n, or 0: of all three */
 };
 /* What few devices have, or only for a time. */
 struct unit_more {
