@@ -154,6 +154,7 @@ poller_free(struct poller *poller)
 	free(poller->units);
 	free(poller->lenders);
 	loop_timer_stop(poller->parts.loop, &poller->quiet);
+	loop_timer_stop(poller->parts.loop, &poller->more);
 	inventory_unref(poller->inventory);
 	free(poller->recovered);
 	free(poller);

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/portion.h"
 #include "base/str.h"
 #include "core/device.h"
 #include "core/feed.h"
@@ -303,6 +304,27 @@ end_row(struct task *task, struct row *row)
 	}
 }
 
+/* Of many rows that are given up at once some are named. */
+#define ROW_LINES 10
+
+static bool
+may_name(struct rows *rows)
+{
+	return rows->ending++ < ROW_LINES;
+}
+
+static void
+say_rest_of_rows(const struct task *task)
+{
+	struct rows *rows = task->rows;
+
+	if (rows->ending > ROW_LINES)
+		log_info("%s: and %u more rows of %s, no longer expected",
+			task_unit(task)->device->name, rows->ending - ROW_LINES,
+			task->group->table);
+	rows->ending = 0;
+}
+
 void
 task_row_end(struct task *task, const char *key)
 {
@@ -313,8 +335,10 @@ task_row_end(struct task *task, const char *key)
 	row = find_row(task->rows, clean);
 	if (row == NULL || row->ended)
 		return;
-	log_info("%s: row %s[%s] is not chosen by rows.%s, no longer expected",
-		task_unit(task)->device->name, task->group->table, row->key, task->group->table);
+	if (may_name(task->rows))
+		log_info("%s: row %s[%s] is not chosen by rows.%s, no longer expected",
+			task_unit(task)->device->name, task->group->table, row->key,
+			task->group->table);
 	end_row(task, row);
 }
 
@@ -816,9 +840,10 @@ miss_row(struct task *task, struct row *row)
 	if (row->gone_since == 0) {
 		row->gone_since = mono;
 	} else if (mono - row->gone_since >= task->group->retire) {
-		log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
-			task_unit(task)->device->name, task->group->table, row->key,
-			(long long)((mono - row->gone_since) / LOOP_S));
+		if (may_name(task->rows))
+			log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
+				task_unit(task)->device->name, task->group->table, row->key,
+				(long long)((mono - row->gone_since) / LOOP_S));
 		end_row(task, row);
 	}
 }
@@ -833,39 +858,18 @@ close_unread_row(struct task *task, struct row *row, uint8_t rest, int64_t wall)
 		miss_row(task, row);
 }
 
-static void
-close_unread(struct task *task, uint8_t rest, int64_t wall)
-{
-	if (!has_rows(task)) {
-		close_unread_tracks(task, &task->scalars, rest, wall);
-		return;
-	}
-	for (uint32_t i = 0; i < task->rows->count; i++)
-		close_unread_row(task, task->rows->list[i], rest, wall);
-	task->rows->closed = task->slot + 1;
-}
-
 static uint8_t
 driver_bit(const struct task *task)
 {
 	return (uint8_t)(1u << task->driver);
 }
 
-void
-task_done(struct task *task, uint8_t rest)
+/* All slots of the poll are closed. */
+static void
+poll_over(struct task *task, uint8_t rest)
 {
 	struct poller *poller = poller_of(task);
-	int64_t wall;
-	uint8_t unread;
 
-	if (!task->busy)
-		return;
-	wall = loop_wall(poller->parts.loop);
-	rest = lost_as(task, rest);
-	task->unanswered = lost_as(task, task->unanswered);
-	/* A driver that says "good" for what it has not read would hide a gap. */
-	unread = rest == REASON_GOOD ? REASON_BAD_REPLY : rest;
-	close_unread(task, unread, wall);
 	task->busy = false;
 	poller->counters.finished++;
 	if (task->asked > 0 && task->answered == 0)
@@ -873,11 +877,132 @@ task_done(struct task *task, uint8_t rest)
 	else if (task->asked > 0)
 		task_unit(task)->silent &= (uint8_t)~driver_bit(task);
 	unit_end(task_unit(task), task, rest);
+	feed_flush(poller->parts.feed);
+}
+
+/* Nearly always the poll has read all of it. */
+static bool
+needs_closing(const struct row *row, const struct closing *closing)
+{
+	uint32_t slot = closing->task->slot;
+
+	return !row->ended && (closing->until > 0 || row->seen != slot ||
+		!tracks_all_reach(&row->tracks, (int64_t)slot + 1));
+}
+
+static bool
+close_rows_until(struct closing *closing, struct portion *portion)
+{
+	struct task *task = closing->task;
+	int64_t wall = loop_wall(poller_of(task)->parts.loop);
+
+	for (; closing->at < task->rows->count; closing->at++) {
+		struct row *row = task->rows->list[closing->at];
+
+		if (!needs_closing(row, closing))
+			continue;
+		if (portion_is_over(portion))
+			return false;
+		if (closing->until == 0)
+			close_unread_row(task, row, closing->unread, wall);
+		else
+			close_tracks_until(task, &row->tracks, closing->until, REASON_OVERRUN);
+	}
+	closing->at = 0;
+	task->rows->closed = closing->until > 0 ? closing->until : task->slot + 1;
+	return true;
+}
+
+/* What was not read, then what came due meanwhile. False: there is more to close. */
+static bool
+close_rows(struct closing *closing, struct portion *portion)
+{
+	struct task *task = closing->task;
+
+	for (;;) {
+		if (!close_rows_until(closing, portion))
+			return false;
+		if (task->skipped == 0)
+			break;
+		closing->until = task->skipped + 1;
+		task->skipped = 0;
+	}
+	say_rest_of_rows(task);
+	return true;
+}
+
+static void
+drop_closing(struct task *task)
+{
+	struct closing *closing = task->rows->closing;
+
+	if (closing == NULL)
+		return;
+	TAILQ_REMOVE(&poller_of(task)->closings, closing, entry);
+	task->rows->closing = NULL;
+	free(closing);
+}
+
+/* One portion for all of them, so that several large tables take no more of a turn than one. */
+static void
+close_more(void *arg)
+{
+	struct poller *poller = arg;
+	struct portion portion = portion_begin(poller->parts.loop);
+	struct closing *closing;
+
+	while ((closing = TAILQ_FIRST(&poller->closings)) != NULL) {
+		struct task *task = closing->task;
+		uint8_t rest = closing->rest;
+
+		if (!close_rows(closing, &portion)) {
+			portion_go_on(poller->parts.loop, &poller->more);
+			return;
+		}
+		drop_closing(task);
+		poll_over(task, rest);
+	}
+}
+
+static void
+close_later(const struct closing *begun)
+{
+	struct poller *poller = poller_of(begun->task);
+	struct closing *closing = mem_copy(begun, sizeof *begun);
+
+	closing->task->rows->closing = closing;
+	TAILQ_INSERT_TAIL(&poller->closings, closing, entry);
+	if (!loop_timer_armed(&poller->more))
+		portion_go_on(poller->parts.loop, &poller->more);
+}
+
+void
+task_done(struct task *task, uint8_t rest)
+{
+	struct poller *poller = poller_of(task);
+	struct portion portion = portion_begin(poller->parts.loop);
+	struct closing closing = { .task = task };
+
+	if (!task->busy)
+		return;
+	closing.rest = lost_as(task, rest);
+	task->unanswered = lost_as(task, task->unanswered);
+	/* A driver that says "good" for what it has not read would hide a gap. */
+	closing.unread = closing.rest == REASON_GOOD ? REASON_BAD_REPLY : closing.rest;
+	if (has_rows(task)) {
+		if (close_rows(&closing, &portion))
+			poll_over(task, closing.rest);
+		else
+			close_later(&closing);
+		return;
+	}
+	close_unread_tracks(task, &task->scalars, closing.unread, loop_wall(poller->parts.loop));
+	poll_over(task, closing.rest);
 	if (task->skipped > 0) {
 		close_until(task, (int64_t)task->skipped + 1, REASON_OVERRUN);
 		task->skipped = 0;
+		feed_flush(poller->parts.feed);
 	}
-	feed_flush(poller->parts.feed);
 }
 
 static void
@@ -1003,6 +1128,8 @@ void
 task_prepare(struct poller *poller)
 {
 	loop_timer_ahead(poller->parts.loop, fire, fire_ahead, DRIVER_STEPS + 1);
+	TAILQ_INIT(&poller->closings);
+	loop_timer_init(&poller->more, close_more, poller);
 }
 
 /* ---- life ---- */
@@ -1085,7 +1212,7 @@ forget_tracks(struct task *task, struct tracks *tracks)
 }
 
 static void
-close_rows(struct task *task)
+free_rows(struct task *task)
 {
 	for (uint32_t i = 0; i < task->rows->count; i++) {
 		struct row *row = task->rows->list[i];
@@ -1112,7 +1239,8 @@ task_close(struct task *task)
 		free(task->refusal);
 	}
 	if (has_rows(task)) {
-		close_rows(task);
+		drop_closing(task);
+		free_rows(task);
 	} else {
 		forget_tracks(task, &task->scalars);
 		tracks_free(&task->scalars);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include "base/loop.h"
 #include "base/shelf.h"
 #include "core/driver.h"
@@ -24,8 +25,19 @@ struct row {
 	char key[];
 };
 
+/* A poll that is over, of a table with more rows to close than are closed at once. */
+struct closing {
+	TAILQ_ENTRY(closing) entry;
+	struct task *task;
+	uint32_t at;                 /* rows before this one are closed */
+	uint32_t until;              /* slots before this one as overrun; 0: what was not read */
+	uint8_t rest, unread;        /* as task_done was told, and what that is for a slot */
+};
+
 /* Of a table; moves when it grows. */
 struct rows {
+	struct closing *closing;     /* NULL: none is */
+	uint32_t ending;             /* rows that were given up in this poll */
 	uint32_t count, room;
 	uint32_t next;               /* which one is probably told next */
 	uint32_t closed;             /* slots before this one are closed, of all that have not ended;
@@ -162,6 +174,8 @@ struct poller {
 	struct poller_counters counters;
 	struct loop_timer quiet;     /* ends the bursts of lines */
 	struct burst down, back;     /* "no answer", "answers again" */
+	TAILQ_HEAD(, closing) closings;
+	struct loop_timer more;      /* goes on with them */
 };
 
 /* task.c */

@@ -34,6 +34,7 @@ static struct {
 	const char *idle;    /* of one that is not asked, on purpose */
 	const void *shown;
 	int starts, cancels, cautious;
+	uint32_t rows; /* of a table, in place of the one */
 } script;
 
 struct script_work {
@@ -57,6 +58,20 @@ script_is_dead(const struct task *task)
 		if (script.dead[i] != NULL && strcmp(script.dead[i], task_device(task)->name) == 0)
 			return true;
 	return false;
+}
+
+static void
+tell_many(struct task *task, uint32_t rows)
+{
+	for (uint32_t i = 0; i < rows; i++) {
+		struct reading reading = { .reason = REASON_GOOD,
+			.received = loop_mono(task_loop(task)), .number = i };
+		char key[20];
+
+		snprintf(key, sizeof key, "port %u", i);
+		reading.row = task_row(task, key);
+		task_reading(task, &reading);
+	}
 }
 
 static void
@@ -88,6 +103,11 @@ script_answer(void *arg)
 		task_exchange(task, script.answers, 3 * LOOP_MS);
 	if (script.unanswered != REASON_GOOD)
 		task_unanswered(task, script.unanswered);
+	if (table && script.rows > 0) {
+		tell_many(task, script.row_seen ? script.rows : 0);
+		task_done(task, script.rest);
+		return;
+	}
 	if (script.answers && (!table || script.row_seen)) {
 		if (table && script.row_unwanted) {
 			task_row_end(task, "ge-1/5");
@@ -184,6 +204,12 @@ static const struct driver gather_driver = { .name = "gather", .attach = script_
 /* ---- what came out ---- */
 
 #define SLOTS 100000
+#define MANY 9000 /* rows, of one series each */
+static struct {
+	int64_t last[MANY + 100]; /* slot, by series id */
+	uint32_t reasons[256];    /* how many slots of all but the first few */
+	uint32_t told;            /* so many slots in all */
+} ports;
 static struct {
 	int64_t first[16], last[16]; /* by series id */
 	uint8_t reason[16][SLOTS];
@@ -196,6 +222,14 @@ mark(const struct series *series, int64_t slot, uint8_t reason)
 {
 	uint32_t id = series->id;
 
+	ports.told++;
+	if (id >= 16) {
+		CHECK(id < sizeof ports.last / sizeof ports.last[0]);
+		CHECK(ports.last[id] == 0 || slot == ports.last[id] + 1);
+		ports.last[id] = slot;
+		ports.reasons[reason]++;
+		return;
+	}
 	if (seen.first[id] == 0)
 		seen.first[id] = slot;
 	/* in order, and exactly once */
@@ -211,6 +245,8 @@ see_sample(void *arg, const struct sample *sample)
 	(void)arg;
 	CHECK(isnan(sample->value) == (sample->reason != REASON_GOOD));
 	mark(sample->series, sample->slot, sample->reason);
+	if (sample->series->id >= 16)
+		return;
 	seen.value[sample->series->id] = sample->value;
 	seen.has_raw[sample->series->id] = sample->has_raw;
 }
@@ -321,6 +357,7 @@ begin(const char *name, size_t group_count)
 	strcpy(dir, "/tmp/pw-poller-XXXXXX");
 	CHECK(mkdtemp(dir) != NULL);
 	memset(&seen, 0, sizeof seen);
+	memset(&ports, 0, sizeof ports);
 	memset(&script, 0, sizeof script);
 	ended = 0;
 	script.delay = 20 * LOOP_MS;
@@ -1227,7 +1264,88 @@ counters_of_a_former_process_make_no_rate(void)
 	finish_own();
 }
 
-RUN_TESTS(TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on),
+static struct {
+	struct loop_timer timer;
+	uint32_t told, most; /* slots at once */
+} watch;
+
+static void
+look(void *arg)
+{
+	if (ports.told - watch.told > watch.most)
+		watch.most = ports.told - watch.told;
+	watch.told = ports.told;
+	loop_timer_in(arg, &watch.timer, 1);
+}
+
+/* A poll has told them all, and in the next they have vanished: until so long after its start. */
+static void
+begin_many(int64_t delay)
+{
+	begin("sw-1", 2);
+	script.rows = MANY;
+	script.rest = REASON_NO_SUCH_ROW;
+	configure(0, 1);
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK(ports.reasons[REASON_GOOD] >= MANY - 16);
+	script.row_seen = false;
+	script.delay = delay;
+	memset(&watch, 0, sizeof watch);
+	loop_timer_init(&watch.timer, look, loop);
+	watch.told = ports.told;
+	look(loop);
+}
+
+static void
+rows_that_vanish_all_at_once_are_closed_in_portions(void)
+{
+	begin_many(20 * LOOP_MS);
+	loop_sim_for(loop, 40 * LOOP_S);
+	CHECK(ports.reasons[REASON_NO_SUCH_ROW] >= 3 * (MANY - 16));
+	CHECK(watch.most > 0);
+	CHECK(watch.most < MANY * 3 / 4);
+	script.row_seen = true;
+	loop_sim_for(loop, 3600 * LOOP_S);
+	CHECK_INT(ports.reasons[REASON_OVERRUN], 0);
+	loop_timer_stop(loop, &watch.timer);
+	finish();
+}
+
+static void
+a_slot_that_comes_due_while_rows_are_being_closed_is_an_overrun(void)
+{
+	begin_many(10 * LOOP_S - LOOP_TICK);
+	loop_sim_for(loop, 60 * LOOP_S);
+	/* Each other one. */
+	CHECK(ports.reasons[REASON_OVERRUN] >= 2 * (MANY - 16));
+	CHECK(ports.reasons[REASON_NO_SUCH_ROW] >= 2 * (MANY - 16));
+	CHECK(watch.most < MANY * 3 / 4);
+	loop_timer_stop(loop, &watch.timer);
+	finish();
+}
+
+static void
+a_reload_while_rows_are_being_closed_leaves_no_slot_open_and_closes_none_twice(void)
+{
+	uint32_t closed;
+
+	begin_many(20 * LOOP_MS);
+	closed = ports.told;
+	while (ports.told < closed + 100)
+		loop_sim_for(loop, LOOP_TICK);
+	CHECK(ports.told < closed + MANY);
+	configure(1, 2);
+	loop_sim_for(loop, 40 * LOOP_S);
+	CHECK(ports.reasons[REASON_CONFIG] > 0);
+	CHECK(ports.reasons[REASON_NO_SUCH_ROW] >= 3 * (MANY - 16));
+	loop_timer_stop(loop, &watch.timer);
+	finish();
+}
+
+RUN_TESTS(TEST(rows_that_vanish_all_at_once_are_closed_in_portions),
+	TEST(a_slot_that_comes_due_while_rows_are_being_closed_is_an_overrun),
+	TEST(a_reload_while_rows_are_being_closed_leaves_no_slot_open_and_closes_none_twice),
+	TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on),
 	TEST(a_restart_of_the_poller_does_not_believe_a_plc_that_stood_still),
 	TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_count_that_began_after_its_base_was_read_is_no_rate),
