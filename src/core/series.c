@@ -94,6 +94,8 @@ struct series_catalogue {
 	char *path;
 	int fd;
 	bool writer;
+	bool gathers;        /* what is entered is owed until series_written */
+	bool gathered_change; /* a known entry's line is among that */
 	off_t read;          /* up to where lines have been taken up */
 	off_t end;           /* the file's, when nothing more was to be taken up */
 	bool have_retain;
@@ -1035,7 +1037,8 @@ owe(struct series_catalogue *catalogue, const char *bytes, size_t size)
 static void
 put(struct series_catalogue *catalogue, const char *line, size_t size)
 {
-	size_t written = catalogue->owed_size > 0 ? 0 : write_some(catalogue, line, size);
+	bool waits = catalogue->owed_size > 0 || catalogue->gathers;
+	size_t written = waits ? 0 : write_some(catalogue, line, size);
 
 	if (written < size)
 		owe(catalogue, line + written, size - written);
@@ -1059,8 +1062,26 @@ series_settle(struct series_catalogue *catalogue)
 	/* In this order: who sees no refusal any more syncs. */
 	atomic_store(&catalogue->filed, catalogue->count);
 	atomic_store(&catalogue->dirty, true);
-	atomic_store(&catalogue->refusal, 0);
-	log_info("%s: can be written again", catalogue->path);
+	if (catalogue->gathered_change)
+		atomic_fetch_add(&catalogue->changes, 1);
+	catalogue->gathered_change = false;
+	if (atomic_exchange(&catalogue->refusal, 0) != 0)
+		log_info("%s: can be written again", catalogue->path);
+}
+
+void
+series_gather(struct series_catalogue *catalogue)
+{
+	catalogue->gathers = true;
+}
+
+/* While the disk refuses, series_settle is for others to try. */
+void
+series_written(struct series_catalogue *catalogue)
+{
+	catalogue->gathers = false;
+	if (atomic_load(&catalogue->refusal) == 0)
+		series_settle(catalogue);
 }
 
 static int
@@ -1087,6 +1108,8 @@ append(struct series_catalogue *catalogue, const struct series *series, struct f
 	atomic_store(&catalogue->dirty, true);
 	if (changes)
 		atomic_fetch_add(&catalogue->changes, 1);
+	/* A sync that comes in between would take it for one that it has synced. */
+	catalogue->gathered_change |= changes && catalogue->gathers;
 	return 0;
 }
 

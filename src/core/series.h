@@ -48,6 +48,10 @@ const struct series *series_add(struct series_catalogue *catalogue,
 /* The same, and only its id; 0 for NULL. */
 uint32_t series_enter(struct series_catalogue *catalogue, const struct series *wanted,
 	struct fail *why);
+/* Entries from here to series_written go to the file together. Between the two the thread does nothing
+ * else, so that what names them cannot be committed before. */
+void series_gather(struct series_catalogue *catalogue);
+void series_written(struct series_catalogue *catalogue);
 /* After a migration, by its only owner while no daemon runs: the history of the path lies in
  * wanted->file from now on. Slots are counted in steps, so another step begins a new id; the
  * old one keeps its part of the ledger and has no file any more. */

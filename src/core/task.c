@@ -147,6 +147,7 @@ start_tracks(struct task *task, struct tracks *tracks, const char *key)
 
 	series_file(file, sizeof file, device->name, group->table, key, group->name,
 		group->suffix);
+	series_gather(poller_of(task)->parts.catalogue);
 	for (size_t i = 0; i < group->point_count; i++) {
 		const struct point *point = &group->points[i];
 		bool text = point->kind == POINT_TEXT;
@@ -158,6 +159,7 @@ start_tracks(struct task *task, struct tracks *tracks, const char *key)
 		series_ds(ds, sizeof ds, point->name);
 		track_init(poller_of(task), &list[i], &wanted, first);
 	}
+	series_written(poller_of(task)->parts.catalogue);
 	tracks_begin(tracks, list, group->point_count);
 }
 

@@ -183,6 +183,15 @@ pwrite(int fd, const void *bytes, size_t size, off_t at)
 	return syscall(SYS_pwrite64, fd, bytes, size, at);
 }
 
+static int writes;
+
+ssize_t
+write(int fd, const void *bytes, size_t size)
+{
+	writes++;
+	return syscall(SYS_write, fd, bytes, size);
+}
+
 static bool unreadable;
 
 ssize_t
@@ -372,6 +381,67 @@ while_a_change_of_an_entry_waits_none_is_called_known(void)
 	limit_files(RLIM_INFINITY);
 	series_settle(catalogue);
 	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 1);
+	series_close(catalogue);
+	finish();
+}
+
+static void
+entries_that_come_together_are_one_write(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	writes = 0;
+	series_gather(catalogue);
+	a.unit = "bar";
+	CHECK_INT(series_enter(catalogue, &b, &why), 2);
+	CHECK_INT(series_enter(catalogue, &c, &why), 3);
+	CHECK_INT(series_enter(catalogue, &a, &why), 1);
+	CHECK_INT(writes, 0);
+	/* A commit that was under way. */
+	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 1);
+	series_written(catalogue);
+	CHECK_INT(writes, 1);
+	CHECK_INT(series_synced(catalogue), 0);
+	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 3);
+	series_close(catalogue);
+	catalogue = series_open(dir, false, &why);
+	CHECK_INT(series_last_id(catalogue), 3);
+	CHECK_STR(series_get(catalogue, 1)->unit, "bar");
+	series_close(catalogue);
+	finish();
+}
+
+static void
+entries_that_come_together_wait_in_order_while_the_disk_refuses(void)
+{
+	struct series a = wanted("a/x"), b = wanted("b/x"), c = wanted("c/x"), d = wanted("d/x");
+	struct series_catalogue *catalogue;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	catalogue = series_open(dir, true, &why);
+	series_add(catalogue, &a, &why);
+	limit_files((rlim_t)file_size() + 10);
+	series_gather(catalogue);
+	series_add(catalogue, &b, &why);
+	series_add(catalogue, &c, &why);
+	series_written(catalogue);
+	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 1);
+	limit_files(RLIM_INFINITY);
+	series_gather(catalogue);
+	series_add(catalogue, &d, &why);
+	series_written(catalogue);
+	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 1);
+	series_settle(catalogue);
+	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 4);
+	series_close(catalogue);
+	catalogue = series_open(dir, false, &why);
+	CHECK_INT(series_last_id(catalogue), 4);
+	CHECK_STR(series_get(catalogue, 4)->path, "d/x");
 	series_close(catalogue);
 	finish();
 }
@@ -695,6 +765,8 @@ RUN_TESTS(TEST(numbers_count_from_1_and_stay_over_a_restart),
 	TEST(entries_before_one_that_waits_are_known_to_be_on_disk),
 	TEST(while_entries_wait_what_stands_before_them_is_synced),
 	TEST(while_a_change_of_an_entry_waits_none_is_called_known),
+	TEST(entries_that_come_together_are_one_write),
+	TEST(entries_that_come_together_wait_in_order_while_the_disk_refuses),
 	TEST(what_the_disk_lost_is_never_called_synced),
 	TEST(a_reader_takes_up_what_is_written_later),
 	TEST(another_step_for_a_stored_point_is_refused_and_another_unit_is_not),
