@@ -273,6 +273,10 @@ item_missing(struct plan *plan, const struct ask_context *context, size_t i, int
 
 	plan->items->unlike = true;
 	oids_of(plan, context->group, i, &count);
+	/* Another one counts from another beginning or to another end. Before the first one there may
+	 * be a reading of a former process, by the one that is found now. */
+	if (item->used > 0)
+		item->generation = (uint16_t)(context->generation - 1);
 	item->used = (uint8_t)((item->used + 1u) % count);
 	if (++item->tried < count)
 		return;

@@ -416,7 +416,7 @@ await_row(const struct row *row)
 	if (home == NULL)
 		return;
 	__builtin_prefetch(&home->seen, 1);
-	__builtin_prefetch(home->generations, 1);
+	__builtin_prefetch(home->runs, 1);
 }
 
 void
@@ -456,7 +456,7 @@ static struct row_history *
 history_new(struct rows *rows, const char *key, uint64_t place)
 {
 	struct row_history *history = mem_zero(sizeof *history +
-		rows->point_count * sizeof history->generations[0]);
+		rows->point_count * sizeof history->runs[0]);
 
 	memcpy(history->key, key, strlen(key));
 	history->place = place;

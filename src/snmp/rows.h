@@ -47,7 +47,7 @@ struct row_history {
 	struct counter_mark mark;
 	uint32_t told;   /* the task's number of the row, and 1; 0: has none yet. The owner's */
 	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
-	uint16_t generations[]; /* of each point: device's and row's when last told good */
+	uint16_t runs[]; /* of each point: what it counted in when last told good; the owner's */
 };
 
 /* A name up to so many octets, with its end, stands in the row itself: nearly all do, and each

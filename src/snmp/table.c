@@ -1230,6 +1230,25 @@ octets_limit(const struct table *table, const struct row *row)
 	return table->speed < table->group->point_count ? octets_of(table, row) : 0;
 }
 
+/* What a counter's reading goes on from: in another run of the device, and in another of the
+ * point's columns, it counts from another beginning or to another end. Never 0: none so far. */
+static inline uint16_t
+run_of(uint16_t generation, size_t alternative)
+{
+	return (uint16_t)(generation + ((alternative + 1) << 12));
+}
+
+/* Told good now. Has it nothing to go on from? Before the first one that was read by this process
+ * there may be another's, of the same run as far as anybody knows. */
+static bool
+run_begins(uint16_t *run, uint16_t generation, size_t alternative)
+{
+	uint16_t former = *run;
+
+	*run = run_of(generation, alternative);
+	return former == 0 ? generation != 0 : former != *run;
+}
+
 static void
 take_point(const struct table *table, const struct ask_context *context, const struct row *row,
 	struct readings *values, size_t i)
@@ -1250,10 +1269,9 @@ take_point(const struct table *table, const struct ask_context *context, const s
 		value = cell_value(cell);
 		reading.received = answer->received;
 		value_read(&value, point, scale, &reading, line, sizeof line);
-		if (reading.reason == REASON_GOOD) {
-			reading.discontinuity = row->history->generations[i] != generation;
-			row->history->generations[i] = generation;
-		}
+		if (reading.reason == REASON_GOOD)
+			reading.discontinuity = run_begins(&row->history->runs[i], generation,
+				(size_t)(cell - cell_at(table, row, table->chains[1 + i].first)));
 		if (table->chains[1 + i].carries)
 			reading.max_rate = values->max_rate;
 	} else if (reason == REASON_GOOD) {
@@ -1317,7 +1335,7 @@ take_counts(const struct table *table, const struct row_history *history,
 	const struct chain *chains = &table->chains[1];
 	uint32_t from = cells[chains[i].first].answer, count = values->count;
 	const struct answer *answer = &table->answers[from];
-	uint16_t generation = (uint16_t)(answer->generation + history->resets);
+	uint16_t run = run_of((uint16_t)(answer->generation + history->resets), 0);
 	size_t end = table->group->point_count;
 
 	if (count == 0) {
@@ -1332,7 +1350,7 @@ take_counts(const struct table *table, const struct row_history *history,
 		bool wide = cell->type == VALUE_COUNTER64;
 
 		if (!chain->plain || (!wide && cell->type != VALUE_COUNTER32) ||
-			cell->answer != from || history->generations[i] != generation)
+			cell->answer != from || history->runs[i] != run)
 			break;
 		values->items[count] = counts[wide][chain->carries];
 		values->items[count++].raw = cell->bits;

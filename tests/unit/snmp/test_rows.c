@@ -121,12 +121,12 @@ renumbering_moves_the_history_with_the_name(void)
 	rows = rows_new("sw if", 1, NULL);
 	POLL("1=ge-1/1", "2=ge-1/2", "3=ge-1/3");
 	history = rows_at(rows, 0)->history;
-	history->generations[0] = 77;
+	history->runs[0] = 77;
 	POLL("1=ge-1/3", "2=ge-1/1", "3=ge-1/2");
 	CHECK_STR(key_of(1), "ge-1/3");
 	CHECK_STR(key_of(2), "ge-1/1");
 	CHECK(rows_at(rows, 1)->history == history);
-	CHECK_INT(history->generations[0], 77);
+	CHECK_INT(history->runs[0], 77);
 	POLL("101=ge-1/1", "102=ge-1/2");
 	CHECK_STR(key_of(101), "ge-1/1");
 	CHECK(rows_at(rows, 0)->history == history);

@@ -16,6 +16,7 @@
 
 #define UPTIME "1.3.6.1.2.1.1.3.0"
 #define IN_1 "1.3.6.1.2.1.31.1.1.1.6.1"
+#define IN_2 "1.3.6.1.2.1.31.1.1.1.6.2"
 #define IN32_1 "1.3.6.1.2.1.2.2.1.10.1"
 #define OPER_1 "1.3.6.1.2.1.2.2.1.8.1"
 #define NOWHERE "1.3.6.1.4.1.99999.1.0"
@@ -206,6 +207,28 @@ an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered(void)
 	CHECK_INT(bed_requests(bed.agent), 4);
 	CHECK_INT(reason_of("in"), REASON_GOOD);
 	CHECK_INT(reason_of("gone"), REASON_NO_SUCH_OBJECT);
+	close_bed();
+}
+
+/* As that one may have gone round where the other has not, or begun elsewhere. */
+static void
+a_counter_does_not_go_on_from_what_another_object_said(void)
+{
+	static const char *const three[] = { "in=" NOWHERE "," IN32_1 "," IN_2 " counter", NULL };
+
+	open_bed(three, 2);
+	attach();
+	for (int poll = 0; poll < 3; poll++) {
+		poll_once(false);
+		CHECK_INT(bed_reading(bed.task, NULL, "in")->bits, 32);
+		CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	}
+	bed_remove(bed.agent, 1);
+	for (int poll = 0; poll < 3; poll++) {
+		poll_once(false);
+		CHECK_INT(bed_reading(bed.task, NULL, "in")->bits, 64);
+		CHECK(bed_reading(bed.task, NULL, "in")->discontinuity == (poll == 0));
+	}
 	close_bed();
 }
 
@@ -909,6 +932,7 @@ what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device(void
 RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(a_counter_reading_carries_its_own_time),
 	BOTH(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
+	BOTH(a_counter_does_not_go_on_from_what_another_object_said),
 	BOTH(an_old_agent_that_lacks_all_it_could_be_asked_is_asked_whether_it_is_there),
 	BOTH(a_dead_device_is_a_timeout_after_its_tries),
 	BOTH(a_cautious_poll_sends_one_request_and_goes_on_when_it_is_answered),

@@ -884,6 +884,33 @@ an_empty_cell_costs_only_that_cell(void)
 	end_lines(table);
 }
 
+/* The other column may have gone round where the first has not, or begun elsewhere. */
+static void
+a_counter_does_not_go_on_from_what_another_column_said(void)
+{
+	static const struct line all[] = {
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+		{ IF_TABLE "10.1", NULL, 3 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "b", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, all + 1); /* without the first of a's */
+
+	for (int poll = 0; poll < 3; poll++) {
+		CHECK_NEAR(reading_of("a", "alt").number, 3, 0);
+		CHECK(!reading_of("a", "alt").discontinuity);
+		walk_lines(table, all + 1);
+	}
+	for (int poll = 0; poll < 3; poll++) {
+		walk_lines(table, all);
+		CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+		CHECK(reading_of("a", "alt").discontinuity == (poll == 0));
+		CHECK(!reading_of("b", "alt").discontinuity);
+	}
+	walk_lines(table, all + 1);
+	CHECK_NEAR(reading_of("a", "alt").number, 3, 0);
+	CHECK(reading_of("a", "alt").discontinuity);
+	end_lines(table);
+}
+
 static void
 a_question_is_written_in_ber_as_far_as_its_names_are_short(void)
 {
@@ -1780,6 +1807,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_large_table_is_told_in_portions_and_others_have_their_turn_between),
 	TEST(a_large_table_that_is_being_told_can_be_cancelled_and_polled_again),
 	TEST(an_empty_cell_costs_only_that_cell),
+	TEST(a_counter_does_not_go_on_from_what_another_column_said),
 	TEST(a_question_is_written_in_ber_as_far_as_its_names_are_short),
 	TEST(a_text_that_is_the_name_as_well_is_told_of_a_row_that_gets_another_name),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
