@@ -1,9 +1,7 @@
 #include "../check.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +9,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "core/series.h"
+#include "fake/shortage.h"
 
 static char dir[64], file[128];
 static struct fail why;
@@ -80,17 +79,6 @@ a_torn_last_line_is_cut_and_its_number_used_again(void)
 	finish();
 }
 
-/* As on a disk that is full: more than that many octets the file does not get. */
-static void
-limit_files(rlim_t octets)
-{
-	struct rlimit limit;
-
-	CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
-	limit.rlim_cur = octets;
-	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-}
-
 static off_t
 file_size(void)
 {
@@ -107,11 +95,10 @@ entries_that_the_disk_refuses_have_their_ids_and_wait_until_there_is_room(void)
 	struct series_catalogue *catalogue, *reader;
 
 	begin();
-	signal(SIGXFSZ, SIG_IGN);
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
 	CHECK(series_sync(catalogue, &why) == 0);
-	limit_files((rlim_t)file_size() + 10); /* a part of the next entry */
+	shortage_octets(file_size() + 10); /* a part of the next entry */
 	CHECK_INT(series_add(catalogue, &b, &why)->id, 2);
 	CHECK_INT(series_add(catalogue, &c, &why)->id, 3);
 	/* No journal record may name them, and their paths are known all the same. */
@@ -122,7 +109,7 @@ entries_that_the_disk_refuses_have_their_ids_and_wait_until_there_is_room(void)
 	CHECK(series_sync(catalogue, &why) == -1);
 	reader = series_open(dir, false, &why);
 	CHECK_INT(series_last_id(reader), 1);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	CHECK_INT(series_add(catalogue, &d, &why)->id, 4);
 	series_settle(catalogue);
 	CHECK(series_sync(catalogue, &why) == 0);
@@ -142,13 +129,12 @@ what_was_never_written_is_as_if_it_had_not_been_entered(void)
 	struct series_catalogue *catalogue;
 
 	begin();
-	signal(SIGXFSZ, SIG_IGN);
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
-	limit_files((rlim_t)file_size() + 10);
+	shortage_octets(file_size() + 10);
 	CHECK_INT(series_add(catalogue, &b, &why)->id, 2);
 	series_close(catalogue);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	catalogue = series_open(dir, true, &why);
 	CHECK_INT(series_last_id(catalogue), 1);
 	CHECK_INT(series_add(catalogue, &c, &why)->id, 2);
@@ -321,20 +307,19 @@ entries_before_one_that_waits_are_known_to_be_on_disk(void)
 	struct series_catalogue *catalogue;
 
 	begin();
-	signal(SIGXFSZ, SIG_IGN);
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
 	series_close(catalogue);
 	catalogue = series_open(dir, true, &why);
 	CHECK_INT(series_synced(catalogue), 0);
 	series_add(catalogue, &b, &why);
-	limit_files((rlim_t)file_size() + 10);
+	shortage_octets(file_size() + 10);
 	series_add(catalogue, &c, &why);
 	syncs_to_fail = 1;
 	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 0);
 	/* That is in doubt until all that is in doubt can be looked at. */
 	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 0);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	series_settle(catalogue);
 	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 3);
 	series_close(catalogue);
@@ -348,15 +333,14 @@ while_entries_wait_what_stands_before_them_is_synced(void)
 	struct series_catalogue *catalogue;
 
 	begin();
-	signal(SIGXFSZ, SIG_IGN);
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
-	limit_files((rlim_t)file_size() + 10);
+	shortage_octets(file_size() + 10);
 	series_add(catalogue, &b, &why);
 	syncs = 0;
 	CHECK(series_sync(catalogue, &why) == -1);
 	CHECK(syncs == 1 && series_synced(catalogue) == 1);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	series_settle(catalogue);
 	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 2);
 	series_close(catalogue);
@@ -370,15 +354,14 @@ while_a_change_of_an_entry_waits_none_is_called_known(void)
 	struct series_catalogue *catalogue;
 
 	begin();
-	signal(SIGXFSZ, SIG_IGN);
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
 	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 1);
-	limit_files((rlim_t)file_size() + 10);
+	shortage_octets(file_size() + 10);
 	a.unit = "bar";
 	series_add(catalogue, &a, &why);
 	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 0);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	series_settle(catalogue);
 	CHECK(series_sync(catalogue, &why) == 0 && series_synced(catalogue) == 1);
 	series_close(catalogue);
@@ -422,16 +405,15 @@ entries_that_come_together_wait_in_order_while_the_disk_refuses(void)
 	struct series_catalogue *catalogue;
 
 	begin();
-	signal(SIGXFSZ, SIG_IGN);
 	catalogue = series_open(dir, true, &why);
 	series_add(catalogue, &a, &why);
-	limit_files((rlim_t)file_size() + 10);
+	shortage_octets(file_size() + 10);
 	series_gather(catalogue);
 	series_add(catalogue, &b, &why);
 	series_add(catalogue, &c, &why);
 	series_written(catalogue);
 	CHECK(series_sync(catalogue, &why) == -1 && series_synced(catalogue) == 1);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	series_gather(catalogue);
 	series_add(catalogue, &d, &why);
 	series_written(catalogue);

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include "core/sample.h"
 #include "core/series.h"
 #include "fake/loop_sim.h"
+#include "fake/shortage.h"
 #include "journal/aside.h"
 #include "journal/reader.h"
 #include "journal/segment.h"
@@ -571,25 +570,14 @@ a_reader_goes_on_exactly_where_another_one_stopped(void)
 }
 
 static void
-limit_files(rlim_t size)
-{
-	struct rlimit limit;
-
-	CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
-	limit.rlim_cur = size;
-	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-}
-
-static void
 a_disk_that_refuses_loses_nothing_inside_the_budget(void)
 {
 	uint64_t last;
 
-	signal(SIGXFSZ, SIG_IGN);
 	begin(0);
 	put_alarm(0);
 	loop_sim_for(loop, 200 * LOOP_MS);
-	limit_files(500);
+	shortage_octets(500);
 	for (unsigned i = 1; i < 20; i++) {
 		put_alarm(i);
 		loop_sim_for(loop, 300 * LOOP_MS);
@@ -597,7 +585,7 @@ a_disk_that_refuses_loses_nothing_inside_the_budget(void)
 	CHECK_INT(complaints, 1);
 	CHECK_INT(recoveries, 0);
 	CHECK(committed < writer_last_sequence(writer));
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	loop_sim_for(loop, 2 * LOOP_S);
 	CHECK_INT(recoveries, 1);
 	CHECK(committed == writer_last_sequence(writer));
@@ -615,7 +603,7 @@ beyond_the_budget_records_are_refused_and_then_taken_again(void)
 
 	begin(0);
 	loop_sim_for(loop, 200 * LOOP_MS);
-	limit_files(200);
+	shortage_octets(200);
 	while (taken < 1000 && writer_record(writer, KIND_ALARM, body, sizeof body) > 0)
 		taken++;
 	/* an eighth more than samples may use */
@@ -623,7 +611,7 @@ beyond_the_budget_records_are_refused_and_then_taken_again(void)
 	CHECK(writer_full(writer));
 	loop_sim_for(loop, 3 * LOOP_S);
 	CHECK(writer_record(writer, KIND_ALARM, body, 1) == 0);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	loop_sim_for(loop, 3 * LOOP_S);
 	CHECK(!writer_full(writer));
 	CHECK(writer_record(writer, KIND_ALARM, body, 1) > 0);
@@ -665,7 +653,7 @@ transitions_are_committed_while_the_disk_refuses_segments(void)
 	begin(0);
 	put_alarm(1);
 	loop_sim_for(loop, 200 * LOOP_MS);
-	limit_files(1000); /* the segment is as good as full, what stands aside is not */
+	shortage_octets(1000); /* the segment is as good as full, what stands aside is not */
 	for (; sample.slot < 150; sample.slot++)
 		CHECK(writer_sample(writer, &sample) > 0);
 	put_alarm(2);
@@ -690,7 +678,7 @@ transitions_are_committed_while_the_disk_refuses_segments(void)
 	CHECK(committed == writer_last_sequence(writer));
 	CHECK(read_aside(last) == committed && aside_alarms == 3);
 	/* the disk takes again: the journal has everything of this life, nothing stands aside */
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	read_only = false;
 	loop_sim_for(loop, 3 * LOOP_S);
 	CHECK(writer_committed(writer) == writer_last_sequence(writer));
@@ -930,7 +918,7 @@ what_neither_disk_nor_memory_holds_is_store_full_slot_for_slot(void)
 
 	begin(20000);
 	loop_sim_for(loop, 200 * LOOP_MS);
-	limit_files(200);
+	shortage_octets(200);
 	for (sample.slot = 1; sample.slot < 90000; sample.slot++)
 		for (int i = 0; i < 2; i++) {
 			sample.series = &series[i];
@@ -939,7 +927,7 @@ what_neither_disk_nor_memory_holds_is_store_full_slot_for_slot(void)
 	CHECK(writer_run(writer, &lost) == 0);
 	loop_sim_for(loop, 3 * LOOP_S);
 	CHECK(writer_full(writer) && writer_overflow(writer) > 100000);
-	limit_files(RLIM_INFINITY);
+	shortage_octets(SHORTAGE_NONE);
 	loop_sim_for(loop, 3 * LOOP_S);
 	CHECK(!writer_full(writer));
 	sample.series = &series[0];
@@ -1152,41 +1140,28 @@ ready_beyond(uint64_t number)
 	return access(path, F_OK) == 0;
 }
 
-/* As when all descriptors are in use. */
-static void
-limit_descriptors(rlim_t most)
-{
-	struct rlimit limit;
-
-	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-	limit.rlim_cur = most;
-	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-}
-
 static void
 a_reader_without_a_descriptor_does_not_leave_a_segment_that_grows(void)
 {
 	struct reader *reader;
 	struct record record;
-	struct rlimit before;
 	unsigned seen = 0, refused = 0;
 	struct fail why;
 	int got;
 
 	if (!begin_ready())
 		return;
-	CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
 	reader = reader_open(scratch, NULL, NULL);
 	for (unsigned i = 0; i < 3000; i++) {
 		put_alarm(i);
 		if (i % 30 != 29)
 			continue;
 		loop_sim_for(loop, 150 * LOOP_MS);
-		limit_descriptors(0);
+		shortage_descriptors(0);
 		while ((got = reader_next(reader, &record, &why)) == 1)
 			if (record.kind == KIND_ALARM)
 				CHECK(record.body[0] == (uint8_t)seen++);
-		limit_descriptors(before.rlim_cur);
+		shortage_descriptors(SHORTAGE_NONE);
 		if (got == -1) {
 			CHECK(strstr(why.text, "/journal: Too many open files") != NULL);
 			refused++;
@@ -1208,7 +1183,6 @@ a_folder_that_cannot_be_read_is_not_an_empty_journal(void)
 	struct writer_options options = { .state_dir = scratch };
 	struct reader *reader;
 	uint64_t newest_aside = 0;
-	struct rlimit before;
 	struct record record;
 	char path[512];
 	struct fail why;
@@ -1223,35 +1197,15 @@ a_folder_that_cannot_be_read_is_not_an_empty_journal(void)
 	CHECK(reader_next(reader, &record, &why) == -1);
 	CHECK(strstr(why.text, "/journal: Not a directory") != NULL);
 	CHECK(unlink(path) == 0 && mkdir(path, 0700) == 0);
-	CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
-	limit_descriptors(0);
+	shortage_descriptors(0);
 	CHECK(aside_read(scratch, NULL, &newest_aside, note_aside, NULL, &why) == -1);
 	CHECK(strstr(why.text, "/journal/transitions: Too many open files") != NULL);
 	CHECK(reader_next(reader, &record, &why) == -1);
-	limit_descriptors(before.rlim_cur);
+	shortage_descriptors(SHORTAGE_NONE);
 	CHECK(strstr(why.text, "/journal: Too many open files") != NULL);
 	CHECK(reader_next(reader, &record, &why) == 0);
 	reader_close(reader);
 	end();
-}
-
-/* One open of so many fails for want of a descriptor; 0: none does. */
-static unsigned scarce, dice;
-
-/* Stands before the library's. */
-int
-open(const char *path, int flags, ...)
-{
-	mode_t mode;
-	va_list args;
-
-	va_start(args, flags);
-	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-	va_end(args);
-	dice = dice * 1103515245 + 12345;
-	errno = EMFILE;
-	return scarce > 0 && (dice >> 16) % scarce == 0 ? -1 :
-		(int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 /* The alarms that were committed have to be there, in order, whoever was killed. The newest. */
@@ -1283,20 +1237,20 @@ let_descriptors_run_out(unsigned with)
 	uint64_t last;
 	struct fail why;
 
-	dice = with;
+	shortage_seed(with);
 	begin(0);
 	writer_abandon(writer);
 	writer = writer_open(loop, &options, &events, 1, &why);
 	for (int life = 0; life < 12; life++) {
 		CHECK(writer != NULL);
 		for (int i = 0; i < 40; i++) {
-			scarce = 2 + (unsigned)life % 4;
+			shortage_opens(2 + (unsigned)life % 4);
 			number++;
 			CHECK(writer_record(writer, KIND_ALARM, &number, sizeof number) > 0);
 			loop_sim_for(loop, 700 * LOOP_MS);
 			if (writer_committed(writer) == writer_last_sequence(writer))
 				safe = number;
-			scarce = 0;
+			shortage_opens(0);
 		}
 		writer_abandon(writer);
 		number = safe = check_alarms(safe);

@@ -2,11 +2,9 @@
  * kills between any two steps and at any instant. */
 #include "../check.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "core/sample.h"
 #include "core/series.h"
 #include "core/tally.h"
+#include "fake/shortage.h"
 #include "store/ageing.h"
 #include "store/archive.h"
 #include "store/checkpoint.h"
@@ -47,23 +46,7 @@ random_below(unsigned limit)
 	return (unsigned)(seed >> 33) % limit;
 }
 
-/* While `scarce` one open of so many fails for want of a descriptor; 0: none does. */
-static unsigned scarcity, scarce;
-
-/* Stands before the library's. */
-int
-open(const char *path, int flags, ...)
-{
-	mode_t mode;
-	va_list args;
-
-	va_start(args, flags);
-	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-	va_end(args);
-	errno = EMFILE;
-	return scarce > 0 && random_below(scarce) == 0 ? -1 :
-		(int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-}
+static unsigned scarcity; /* one open of so many fails; 0: none does */
 
 static void
 open_ledger(void)
@@ -71,9 +54,9 @@ open_ledger(void)
 	struct checkpoint checkpoint;
 
 	CHECK(checkpoint_read(scratch, &checkpoint, NULL) >= 0);
-	scarce = scarcity;
+	shortage_opens(scarcity);
 	ledger = ledger_open(scratch, checkpoint.ledger_length, NULL);
-	scarce = 0;
+	shortage_opens(0);
 	if (ledger == NULL && scarcity > 0)
 		ledger = ledger_open(scratch, checkpoint.ledger_length, NULL);
 	CHECK(ledger != NULL);
@@ -102,6 +85,7 @@ begin(uint64_t with)
 		"short" };
 
 	seed = with;
+	shortage_seed((unsigned)with);
 	scratch_make();
 	wall = BEGIN;
 	mono = LOOP_S;
@@ -159,10 +143,10 @@ close_slots(void)
 static void
 age(unsigned steps_at_most)
 {
-	scarce = scarcity;
+	shortage_opens(scarcity);
 	while (steps_at_most-- > 0 && ledger_age(ledger, catalogue, mono, wall))
 		mono += LOOP_S;
-	scarce = 0;
+	shortage_opens(0);
 }
 
 /* Files begin at what is still there. */

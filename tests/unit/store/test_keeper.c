@@ -7,7 +7,6 @@
 #include <rrd.h>
 #include <signal.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "core/series.h"
 #include "core/tally.h"
 #include "fake/loop_sim.h"
+#include "fake/shortage.h"
 #include "journal/reader.h"
 #include "journal/whereabouts.h"
 #include "journal/writer.h"
@@ -382,31 +382,6 @@ short_memory_writes_early_and_loses_nothing(void)
 	end();
 }
 
-/* No file may become larger; -1 lifts that. */
-static void
-limit_files(int64_t size)
-{
-	struct rlimit limit;
-
-	signal(SIGXFSZ, SIG_IGN);
-	CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
-	limit.rlim_cur = size < 0 ? limit.rlim_max : (rlim_t)size;
-	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-}
-
-static struct rlimit descriptors;
-
-static void
-limit_descriptors(rlim_t count)
-{
-	struct rlimit limit;
-
-	CHECK(getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
-	limit = descriptors;
-	limit.rlim_cur = count;
-	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-}
-
 static void
 with_few_descriptors_checkpoints_are_made_and_nothing_is_lost(void)
 {
@@ -416,7 +391,7 @@ with_few_descriptors_checkpoints_are_made_and_nothing_is_lost(void)
 	char name[40], file[40];
 
 	begin();
-	limit_descriptors(64);
+	shortage_descriptors(64);
 	for (int i = 0; i < 150; i++) {
 		snprintf(name, sizeof name, "d/s%d", i);
 		snprintf(file, sizeof file, "d/f%d.rrd", i);
@@ -434,7 +409,7 @@ with_few_descriptors_checkpoints_are_made_and_nothing_is_lost(void)
 	}
 	CHECK(!keeper_is_void(keeper, NULL));
 	CHECK(keeper_finish(keeper) == 0);
-	CHECK(setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+	shortage_descriptors(SHORTAGE_NONE);
 	for (int i = 0; i < 150; i++) {
 		snprintf(file, sizeof file, "d/f%d.rrd", i);
 		for (int slot = 1; slot <= 3; slot++)
@@ -467,34 +442,6 @@ said_of(const struct series *series, int64_t slot)
 	ledger_spans(view, series, 0, INT64_MAX / 2, note_said, &said);
 	ledger_close_reader(view);
 	return said.reason;
-}
-
-/* One open of so many fails for want of a descriptor; 0: none does. As others take and give back the
- * last ones. */
-static unsigned scarce, dice;
-
-static bool
-is_refused(void)
-{
-	dice = dice * 1103515245 + 12345;
-	if (scarce == 0 || (dice >> 16) % scarce != 0)
-		return false;
-	errno = EMFILE;
-	return true;
-}
-
-/* Stands before the library's, and to be seen by librrd. */
-int open(const char *path, int flags, ...) __attribute__((visibility("default")));
-int
-open(const char *path, int flags, ...)
-{
-	mode_t mode;
-	va_list args;
-
-	va_start(args, flags);
-	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-	va_end(args);
-	return is_refused() ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 /* As the store does it; a failure is somebody else's to tell. */
@@ -533,7 +480,7 @@ let_descriptors_run_out(unsigned seed)
 	char name[40], file[40];
 
 	begin();
-	dice = seed;
+	shortage_seed(seed);
 	for (int i = 0; i < 24; i++) {
 		snprintf(name, sizeof name, "d/s%d", i);
 		snprintf(file, sizeof file, "d%d/f.rrd", i);
@@ -544,9 +491,9 @@ let_descriptors_run_out(unsigned seed)
 			else
 				put(series[k], i, 1000 * k + i);
 		commit();
-		scarce = 2 + (unsigned)i % 5 * 4;
+		shortage_opens(2 + (unsigned)i % 5 * 4);
 		work_on();
-		scarce = 0;
+		shortage_opens(0);
 		if (keeper == NULL)
 			open_keeper();
 		/* Now and then all is well between two of them. */
@@ -601,7 +548,7 @@ a_sync_without_a_descriptor_is_one_of_the_file_system_or_says_so(void)
 	series = add_series("d/v", "d/points.rrd", "v", STEP);
 	put(series, 1, 1.5);
 	flush("d/points.rrd");
-	limit_descriptors(64);
+	shortage_descriptors(64);
 	sync = filesync_new(options.rrd_dir);
 	count = take_descriptors(fds);
 	filesync_add(sync, "d/points.rrd");
@@ -609,7 +556,7 @@ a_sync_without_a_descriptor_is_one_of_the_file_system_or_says_so(void)
 	filesync_add(none, "d/points.rrd");
 	while (count > 0)
 		close(fds[--count]);
-	CHECK(setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+	shortage_descriptors(SHORTAGE_NONE);
 	CHECK(filesync_end(sync, &why) == 0);
 	CHECK(filesync_end(none, &why) == -1);
 	CHECK(strstr(why.text, "too few file descriptors: the limit is 64") != NULL);
@@ -668,13 +615,13 @@ a_write_that_fails_halfway_is_made_good(void)
 	flush("d/points.rrd");
 	put(series, 2, 2.5);
 	commit();
-	limit_files(head_size("d/points.rrd"));
+	shortage_octets(head_size("d/points.rrd"));
 	CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
 	count_a_slot_too_many("d/points.rrd");
 	CHECK(keeper_flush(keeper, "d/points.rrd", &why) == -1);
 	keeper_health(keeper, &health);
 	CHECK(health.degraded);
-	limit_files(-1);
+	shortage_octets(SHORTAGE_NONE);
 	put(series, 3, 3.5);
 	advance(11 * LOOP_S);
 	flush("d/points.rrd");
@@ -2519,9 +2466,9 @@ a_write_that_fails_at_any_octet_leaves_the_same_file_in_the_end(void)
 		tear_rrd("d/points.rrd", older, older, size);
 		open_keeper();
 		keeper_catch_up(keeper);
-		limit_files((int64_t)random_below((unsigned)size));
+		shortage_octets((int64_t)random_below((unsigned)size));
 		failed += keeper_flush(keeper, "d/points.rrd", &why) == -1;
-		limit_files(-1);
+		shortage_octets(SHORTAGE_NONE);
 		if (round % 2 == 0)
 			kill_keeper();
 		advance(11 * LOOP_S);
