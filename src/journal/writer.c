@@ -1110,23 +1110,30 @@ write_here(struct writer *writer)
 	return writer->ok || !writer->has_batch;
 }
 
+static bool
+holds_records(const struct writer *writer)
+{
+	return writer->front->records.used > 0 || writer->back->records.used > 0;
+}
+
 /* Both batches, and behind them what has waited for the catalogue, which may become known as
- * waiting only now. */
+ * waiting only now. With nothing else left the catalogue is looked at once more. */
 static bool
 write_all_here(struct writer *writer)
 {
-	bool all = true;
+	bool all = true, looked = false;
 
-	for (int round = 0; round < 4 && all; round++) {
+	for (int round = 0; round < 8 && all; round++) {
 		uint32_t above = writer->held.above;
 
 		if (writer->back->records.used == 0)
 			change_places(writer);
-		if (writer->back->records.used == 0 && above == 0)
+		if (writer->back->records.used == 0 && (above == 0 || looked))
 			break;
+		looked |= writer->back->records.used == 0;
 		all = write_here(writer) || (above == 0 && writer->held.above > 0);
 	}
-	return all && writer->held.above == 0;
+	return all && writer->held.above == 0 && !holds_records(writer);
 }
 
 bool

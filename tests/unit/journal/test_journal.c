@@ -70,14 +70,19 @@ note_health(const char *why, void *arg)
 }
 
 static bool read_only;
+static unsigned refusals; /* after so many it is no more; 0: it stays */
 
 static int
 refuse_when_read_only(void *arg, struct fail *why)
 {
+	bool refused = read_only;
+
 	(void)arg;
-	if (read_only)
+	if (refused)
 		fail_set(why, "Read-only file system");
-	return read_only ? -1 : 0;
+	if (refused && refusals > 0 && --refusals == 0)
+		read_only = false;
+	return refused ? -1 : 0;
 }
 
 static uint32_t known;
@@ -830,6 +835,29 @@ what_waits_for_its_entry_is_asked_for_when_nothing_else_is_written(void)
 	end_waiting();
 }
 
+/* Of two batches the one that is refused has shown nothing so far but that it is. */
+static void
+who_is_closed_writes_what_waits_if_the_catalogue_comes_back_meanwhile(void)
+{
+	for (unsigned looks = 1; looks <= 8; looks++) {
+		struct found found;
+		bool all;
+
+		begin_waiting(0);
+		known = 0;
+		poll_both(3);
+		known = 5;
+		refusals = looks;
+		all = writer_close(writer);
+		found = find_both();
+		CHECK_INT(found.next[0], 4);
+		CHECK(all == (found.next[1] == 4));
+		CHECK(all || looks > 3);
+		refusals = 0;
+		end_waiting();
+	}
+}
+
 static void
 a_snapshot_says_nothing_of_slots_that_wait(void)
 {
@@ -1475,6 +1503,7 @@ RUN_TESTS(TEST(half_of_the_interval_is_for_gathering_and_the_other_half_for_the_
 	TEST(transitions_are_committed_while_the_disk_refuses_segments),
 	TEST(only_what_names_an_entry_that_is_not_on_disk_waits_for_it),
 	TEST(what_waits_for_its_entry_is_asked_for_when_nothing_else_is_written),
+	TEST(who_is_closed_writes_what_waits_if_the_catalogue_comes_back_meanwhile),
 	TEST(a_snapshot_says_nothing_of_slots_that_wait),
 	TEST(a_row_that_names_both_is_divided),
 	TEST(more_than_a_quarter_of_the_memory_is_not_held_back_and_the_rest_is_store_full),
