@@ -37,7 +37,7 @@ struct rows {
 	unsigned poll;
 	int64_t now;
 	unsigned said; /* the poll in which a shared name was logged */
-	unsigned lost; /* the poll in which a row's text was missing */
+	unsigned lost; /* the poll in which a row had lost its text */
 	bool changed; /* the state has to be saved */
 };
 
@@ -311,7 +311,7 @@ add_present(struct rows *rows, struct row *row)
 	}
 	row->poll = rows->poll;
 	row->text = no_name;
-	row->hidden = row->renamed = row->same = false;
+	row->hidden = row->second_best = row->renamed = row->same = false;
 	row->history = NULL;
 	row->slot = (uint32_t)rows->present_count;
 	rows->present[rows->present_count++] = row;
@@ -525,7 +525,15 @@ is_sudden(struct rows *rows, struct row *row)
 	unsigned doubted = row->doubted;
 
 	row->doubted = rows->poll;
-	return rows->poll > 1 && doubted + 1 != rows->poll;
+	return doubted == 0 || doubted + 1 != rows->poll;
+}
+
+/* Also in the first poll: the state knows what it was called before. */
+static bool
+has_lost_text(struct rows *rows, struct row *row)
+{
+	return (row->text[0] == '\0' || row->second_best) && row->known[0] != '\0' &&
+		is_sudden(rows, row);
 }
 
 /* The text itself if nobody has it; else with the index behind. */
@@ -535,7 +543,7 @@ give_key(struct rows *rows, struct row *row)
 	char index[INDEX_TEXT], key[ROW_KEY + 1], suffix[ROW_KEY / 2 + 2];
 	size_t length;
 
-	if (row->text[0] == '\0' && row->known[0] != '\0' && is_sudden(rows, row)) {
+	if (has_lost_text(rows, row)) {
 		row->hidden = true;
 		rows->lost = rows->poll;
 		return;
@@ -544,7 +552,7 @@ give_key(struct rows *rows, struct row *row)
 	snprintf(key, sizeof key, "%.*s", ROW_KEY, row->text[0] != '\0' ? row->text : index);
 	length = strlen(key);
 	for (unsigned attempt = 0; !take(rows, row, key); attempt++) {
-		if (attempt == 0 && row->text[0] != '\0' && is_sudden(rows, row)) {
+		if (attempt == 0 && row->text[0] != '\0' && rows->poll > 1 && is_sudden(rows, row)) {
 			row->hidden = true;
 			return;
 		}

@@ -5,8 +5,9 @@
  * over restarts. A row without a text is named by its index.
  *
  * A second row with a text is believed in the second poll: a switch that numbers anew while it
- * is read shows the same row twice. So is a row without a text whose index had one: an agent may
- * leave its names away for once, and nobody knows then whose index that is.
+ * is read shows the same row twice. So is a row whose index had a text, and that has none, or another
+ * from a column that is only asked for want of a better one: an agent may leave names away for once,
+ * and nobody knows then whose index that is.
  *
  * Names may have been given to other interfaces since the last poll: where that cannot be told
  * from a renumbering, the row's counters count as begun anew (row_history.resets). */
@@ -66,11 +67,12 @@ struct row {
 	const char *text; /* what the agent calls it in this poll, "" for nothing; the owner's */
 	uint16_t index_count;
 	bool hidden;      /* its text, or that it exists, is not certain: no name */
+	bool second_best; /* where its text might have stood was nothing; the owner's */
 	/* rows.c's */
 	bool renamed : 1; /* in this poll: the index had another name before */
 	bool same : 1;    /* text is what it is known by */
-	unsigned doubted; /* the poll in which it came up with a text that another row had, or with
-	                   * none where it had one */
+	unsigned doubted; /* the poll in which it came up with a text that another row had, or without
+	                   * the one it had; 0: none */
 	const char *key, *known; /* its name, and the text that is for, in one piece of memory */
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	uint64_t place;   /* hash of the index */
@@ -134,7 +136,7 @@ void rows_await(const struct rows *rows, size_t slot);
 /* Gives each present row its history by its text. False: there is more to do, and nothing else may
  * be done before. */
 bool rows_name(struct rows *rows, struct portion *portion);
-/* After that: has one no text whose index had one in the last poll? It is hidden. */
+/* After that: has one lost its text in this poll? It is hidden. */
 bool rows_lack_text(const struct rows *rows);
 
 enum row_status { ROW_DOWN, ROW_UP, ROW_STATUS_UNREAD };

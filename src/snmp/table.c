@@ -1078,6 +1078,7 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 			row->hidden = true;
 			return;
 		}
+		row->second_best |= column->skip == 0;
 	}
 }
 
@@ -1445,7 +1446,7 @@ longest_column(const struct table *table)
 	return most;
 }
 
-/* They are asked for again, and nobody is gone just because nobody knows its name. */
+/* They are asked for again, and nobody is gone just because nobody knows its name for certain. */
 static void
 lose_names(struct table *table, const struct ask_context *context)
 {

@@ -228,6 +228,39 @@ names_of_duplicates_outlive_the_poller(void)
 	CHECK(rmdir(path) == 0);
 }
 
+static void
+a_text_that_is_missing_when_the_poller_begins_is_missed_as_well(void)
+{
+	char path[] = "/tmp/pollwerk-rows-XXXXXX", file[64];
+	struct loop *loop;
+	struct state *state;
+	struct fail why;
+
+	CHECK(mkdtemp(path) != NULL);
+	snprintf(file, sizeof file, "%s/rows", path);
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	loop = loop_new(&why);
+	for (int run = 0; run < 2; run++) {
+		state = state_open(loop, file, &why);
+		CHECK(state != NULL);
+		rows = rows_new("sw if", 1, state);
+		if (run == 1) {
+			POLL("1=", "2=b", "3=");
+			CHECK_STR(key_of(1), "hidden");
+			CHECK_STR(key_of(2), "b");
+			CHECK_STR(key_of(3), "3");
+			CHECK(rows_lack_text(rows));
+		}
+		POLL("1=a", "2=b");
+		CHECK_STR(key_of(1), "a");
+		rows_free(rows);
+		CHECK(state_close(state));
+	}
+	unlink(file);
+	loop_free(loop);
+	CHECK(rmdir(path) == 0);
+}
+
 static const struct row_history *
 history_of(uint32_t index)
 {
@@ -384,6 +417,7 @@ RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_b
 	TEST(renumbering_moves_the_history_with_the_name), TEST(a_hidden_row_gets_no_name),
 	TEST(a_row_whose_text_is_missing_is_named_by_its_index_when_it_is_missing_again),
 	TEST(long_texts_stay_apart), TEST(names_of_duplicates_outlive_the_poller),
+	TEST(a_text_that_is_missing_when_the_poller_begins_is_missed_as_well),
 	TEST(a_name_that_takes_the_place_of_another_may_be_another_interface),
 	TEST(of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering),
 	TEST(a_switch_that_numbers_anew_while_it_is_read_makes_up_no_rows),

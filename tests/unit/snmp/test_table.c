@@ -1166,6 +1166,34 @@ a_row_that_an_agent_leaves_nameless_for_once_is_told_under_no_other_name(void)
 	end_lines(table);
 }
 
+static void
+a_row_whose_better_name_an_agent_leaves_away_for_once_is_not_told_by_the_other(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "8.1", NULL, 1 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	static const struct line worse[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "8.1", NULL, 2 }, { NULL, NULL, 0 } };
+	static const struct line other[] = {
+		{ IF_TABLE "2.1", "lan", 0 }, { IF_TABLE "8.1", NULL, 3 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+
+	walk_lines(table, worse);
+	CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+	CHECK_INT(bed.task->told_count, 0);
+	walk_lines(table, lines);
+	CHECK_NEAR(reading_of("a", "oper").number, 1, 0);
+	/* That is what it is called from now on. */
+	walk_lines(table, worse);
+	walk_lines(table, worse);
+	CHECK_NEAR(reading_of("eth", "oper").number, 2, 0);
+	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	/* And where a better one is not asked for, another name is a new name. */
+	walk_lines(table, other);
+	CHECK_NEAR(reading_of("lan", "oper").number, 3, 0);
+	end_lines(table);
+}
+
 /* An agent whose columns go on for ever, as fast as it is asked. */
 static void
 an_endless_table_is_stopped_at_its_largest_number_of_rows(void)
@@ -1818,6 +1846,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
 	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another),
 	TEST(a_row_that_an_agent_leaves_nameless_for_once_is_told_under_no_other_name),
+	TEST(a_row_whose_better_name_an_agent_leaves_away_for_once_is_not_told_by_the_other),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
 	TEST(the_length_of_answers_that_come_through_outlives_the_process))
