@@ -71,6 +71,17 @@ an_error_is_the_disks_own(void)
 	CHECK_INT(errno, EIO);
 }
 
+static void
+nothing_is_known_of_a_file_when_descriptors_or_memory_are_short(void)
+{
+	static const int of_the_file[] = { ENOENT, EACCES, EIO, ENOTDIR, EISDIR, ELOOP, 0 };
+
+	CHECK(file_is_unknown(EMFILE) && file_is_unknown(ENFILE) && file_is_unknown(ENOMEM));
+	for (size_t i = 0; i < sizeof of_the_file / sizeof of_the_file[0]; i++)
+		CHECK(!file_is_unknown(of_the_file[i]));
+}
+
 RUN_TESTS(TEST(all_of_it_is_written_however_little_a_call_takes),
 	TEST(a_disk_that_takes_no_more_and_says_nothing_is_full),
-	TEST(an_error_is_the_disks_own))
+	TEST(an_error_is_the_disks_own),
+	TEST(nothing_is_known_of_a_file_when_descriptors_or_memory_are_short))

@@ -25,7 +25,7 @@
 static struct {
 	int64_t delay; /* from start to done */
 	uint8_t rest, unanswered;
-	bool answers, unasked, row_seen, row_unwanted, whole;
+	bool answers, unasked, row_seen, row_unwanted, whole, repeats;
 	double value;
 	int64_t since;
 	uint64_t count, milli, retries, strays, drops;
@@ -75,6 +75,19 @@ tell_many(struct task *task, uint32_t rows)
 }
 
 static void
+tell_points(struct task *task, struct reading *reading, struct readings *together, bool singly)
+{
+	for (uint32_t i = 0; i < task_group(task)->point_count; i++) {
+		reading->point = i;
+		if (singly)
+			task_reading(task, reading);
+		else
+			readings_put(together, task, reading);
+	}
+	readings_tell(together, task);
+}
+
+static void
 script_answer(void *arg)
 {
 	struct script_work *work = arg;
@@ -116,14 +129,13 @@ script_answer(void *arg)
 		}
 		if (table)
 			readings.row = reading.row = task_row(task, "ge-1/5");
-		for (uint32_t i = 0; i < task_group(task)->point_count; i++) {
-			reading.point = i;
-			if (script.starts % 2 == 0)
-				task_reading(task, &reading);
-			else
-				readings_put(&readings, task, &reading);
+		tell_points(task, &reading, &readings, script.starts % 2 == 0);
+		reading.number++;
+		reading.raw += 1000;
+		if (script.repeats) {
+			tell_points(task, &reading, &readings, false);
+			tell_points(task, &reading, &readings, true);
 		}
-		readings_tell(&readings, task);
 	}
 	task_done(task, script.rest);
 }
@@ -509,6 +521,24 @@ a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate(void)
 	CHECK_NEAR(seen.value[id_of("press-3/pieces")], 7.0, 1e-6);
 	CHECK_NEAR(seen.value[id_of("press-3/up")], 1, 0);
 	CHECK_NEAR(seen.value[id_of("press-3/rtt")], 0.003, 1e-9);
+	finish();
+}
+
+static void
+a_second_reading_of_the_same_in_one_slot_is_ignored(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	script.value = 21.5;
+	script.repeats = true;
+	for (int i = 0; i < 10; i++) {
+		script.count += 70;
+		loop_sim_for(loop, 10 * LOOP_S);
+		CHECK_NEAR(seen.value[id_of("press-3/temp")], 21.5, 0);
+	}
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 10);
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_GOOD), 9);
+	CHECK_NEAR(seen.value[id_of("press-3/pieces")], 7.0, 1e-6);
 	finish();
 }
 
@@ -1348,6 +1378,7 @@ RUN_TESTS(TEST(rows_that_vanish_all_at_once_are_closed_in_portions),
 	TEST(what_a_plc_in_stop_says_is_frozen_from_the_slot_of_the_verdict_on),
 	TEST(a_restart_of_the_poller_does_not_believe_a_plc_that_stood_still),
 	TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
+	TEST(a_second_reading_of_the_same_in_one_slot_is_ignored),
 	TEST(a_count_that_began_after_its_base_was_read_is_no_rate),
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),

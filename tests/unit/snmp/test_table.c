@@ -628,6 +628,7 @@ end_by_and_by(struct table *table)
 
 static const struct ask_limit limit = { .varbinds = 50 };
 static size_t at_sight; /* cells */
+static bool lines_count; /* their numbers are 64-bit counters */
 
 /* Answers a GETBULK from "COLUMN.INDEX=TEXT" or "=number" lines in order of OIDs. */
 struct line {
@@ -677,6 +678,7 @@ read_at_sight(struct table *table, const struct ask *ask, struct session_answer 
 			put_head(&pen, behind, TAG_OCTETS);
 		} else {
 			put_integer(&pen, (int32_t)value->integer);
+			*pen.at = lines_count ? TAG_COUNTER64 : TAG_INTEGER;
 		}
 		put_name(&pen, &(struct snmp_oid){ varbind->ids, varbind->count });
 		put_head(&pen, behind, TAG_SEQUENCE);
@@ -715,8 +717,8 @@ answer_from(struct table *table, const struct line *lines, const struct ask *ask
 					.octets = (const uint8_t *)line->text,
 					.size = strlen(line->text) };
 			} else {
-				varbind->value = (struct value){ .type = VALUE_INTEGER,
-					.integer = line->number };
+				varbind->value = (struct value){ .type = lines_count ?
+					VALUE_COUNTER64 : VALUE_INTEGER, .integer = line->number };
 			}
 		}
 	read_at_sight(table, ask, &answer);
@@ -759,21 +761,24 @@ next_ask(struct table *table, const struct ask_limit *most, struct ask *ask)
 }
 
 static struct table *
+table_of(struct group *group)
+{
+	struct fail why;
+
+	bed.task = calloc(1, sizeof *bed.task);
+	bed.task->group = bed.group = group;
+	context = (struct ask_context){ .task = bed.task, .group = group, .now = 5, .version = 2 };
+	return table_new("sw-1", group, NULL, &why);
+}
+
+static struct table *
 walk_lines(struct table *table, const struct line *lines)
 {
 	struct ask ask;
 	int requests = 0;
 
-	if (table == NULL) {
-		struct fail why;
-
-		bed.task = calloc(1, sizeof *bed.task);
-		bed.group = bed_group("if", 60 * LOOP_S, simple, KEYS, NULL);
-		bed.task->group = bed.group;
-		context = (struct ask_context){ .task = bed.task, .group = bed.group, .now = 5,
-			.version = 2 };
-		table = table_new("sw-1", bed.group, NULL, &why);
-	}
+	if (table == NULL)
+		table = table_of(bed_group("if", 60 * LOOP_S, simple, KEYS, NULL));
 	bed_task_begin(bed.task);
 	table_begin(table, &context);
 	while (next_ask(table, &limit, &ask)) {
@@ -908,6 +913,68 @@ a_counter_does_not_go_on_from_what_another_column_said(void)
 	walk_lines(table, all + 1);
 	CHECK_NEAR(reading_of("a", "alt").number, 3, 0);
 	CHECK(reading_of("a", "alt").discontinuity);
+	end_lines(table);
+}
+
+/* What is told together is told by the number of its first point. */
+static void
+counters_around_one_that_was_not_read_are_told_as_their_own(void)
+{
+	static const char *const three[] = { "a=" IF_TABLE "10 counter", "b=" IF_TABLE "14 counter",
+		"c=" IF_TABLE "16 counter", NULL };
+	static const struct line lines[] = {
+		{ IF_TABLE "10.1", NULL, 11 }, { IF_TABLE "10.2", NULL, 12 },
+		{ IF_TABLE "10.3", NULL, 13 }, { IF_TABLE "14.1", NULL, 21 },
+		{ IF_TABLE "14.2", NULL, 22 }, { IF_TABLE "14.3", NULL, 23 },
+		{ IF_TABLE "16.1", NULL, 31 }, { IF_TABLE "16.2", NULL, 32 },
+		{ IF_TABLE "16.3", NULL, 33 }, { IF_X_TABLE "1.1", "x", 0 },
+		{ IF_X_TABLE "1.2", "y", 0 }, { IF_X_TABLE "1.3", "z", 0 }, { NULL, NULL, 0 } };
+	struct table *table = table_of(bed_group("if", 60 * LOOP_S, three, KEYS, NULL));
+	struct ask_limit two = { .varbinds = 50, .repetitions = 2 };
+	struct line hole[sizeof lines / sizeof lines[0]];
+	struct ask ask;
+
+	memcpy(hole, lines, sizeof lines);
+	hole[3].oid = IF_TABLE "14.2"; /* the first row lacks it */
+	hole[4].oid = IF_TABLE "14.3";
+	hole[5].oid = IF_TABLE "14.4";
+	lines_count = true;
+	for (int poll = 0; poll < 2; poll++)
+		walk_lines(table, lines);
+	CHECK(reading_of("x", "b").raw == 21);
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	CHECK(next_ask(table, &two, &ask));
+	answer_from(table, hole, &ask);
+	end_table(table, false); /* the rest was lost */
+	lines_count = false;
+	CHECK(reading_of("x", "a").raw == 11 && reading_of("x", "c").raw == 31);
+	CHECK(bed_reading(bed.task, "x", "b") == NULL);
+	CHECK(reading_of("y", "a").raw == 12 && reading_of("y", "c").raw == 32);
+	end_lines(table);
+}
+
+static void
+what_a_row_says_of_itself_is_told_where_it_says_it(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 1 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "1.2", "b", 0 },
+		{ IF_X_TABLE "18.2", "uplink", 0 }, { NULL, NULL, 0 } };
+	static const uint32_t alias[] = { 1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 18 };
+	struct snmp_info info = { "alias", { alias, sizeof alias / sizeof alias[0] } };
+	struct group *group = bed_group("if", 60 * LOOP_S, simple, KEYS, NULL);
+	struct table *table;
+
+	bed_wire(group)->infos = &info;
+	bed_wire(group)->info_count = 1;
+	table = table_of(group);
+	walk_lines(table, lines);
+	CHECK_STR(bed.task->info, "b: alias=uplink\n");
+	/* Seldom, as it changes seldom. */
+	walk_lines(table, lines);
+	walk_lines(table, lines);
+	CHECK_STR(bed.task->info, "");
 	end_lines(table);
 }
 
@@ -1836,6 +1903,8 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_large_table_that_is_being_told_can_be_cancelled_and_polled_again),
 	TEST(an_empty_cell_costs_only_that_cell),
 	TEST(a_counter_does_not_go_on_from_what_another_column_said),
+	TEST(counters_around_one_that_was_not_read_are_told_as_their_own),
+	TEST(what_a_row_says_of_itself_is_told_where_it_says_it),
 	TEST(a_question_is_written_in_ber_as_far_as_its_names_are_short),
 	TEST(a_text_that_is_the_name_as_well_is_told_of_a_row_that_gets_another_name),
 	TEST(each_row_uses_the_first_alternative_that_it_has),
