@@ -40,6 +40,8 @@
 #define FITS 100
 /* How long a device without sysUpTime is not asked for it again. */
 #define NO_UPTIME (10 * 60 * LOOP_S)
+/* And how long one that has it is not, if that comes before the end of the poll. */
+#define UPTIME_AGAIN (2 * LOOP_S)
 
 /* What a device is being asked: sysUpTime, then what the work asks; and who waits for his turn
  * behind that. Large, so only devices that have something to ask hold one. */
@@ -757,12 +759,14 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 }
 
 /* The agent answered sysUpTime with an error. Where that is not its habit, it is asked for
- * again soon: without it a restart would pass unseen. */
+ * again soon: without it a restart would pass unseen, and agents that are about to restart
+ * answer like that. */
 static void
 uptime_refused(struct snmp_device *device, int64_t deadline, int64_t received)
 {
-	device->no_uptime_until =
-		whole_seconds(device->has_uptime ? deadline : received + NO_UPTIME);
+	int64_t soon = received + UPTIME_AGAIN < deadline ? received + UPTIME_AGAIN : deadline;
+
+	device->no_uptime_until = whole_seconds(device->has_uptime ? soon : received + NO_UPTIME);
 }
 
 /* Takes sysUpTime off the answer, so that the rest fits what the work asked. */

@@ -813,6 +813,37 @@ groups_of_one_device_follow_one_another(void)
 	close_bed();
 }
 
+/* As one does that is about to restart; the poll in which it does may last for minutes. */
+static void
+an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll(void)
+{
+	struct task *second = calloc(1, sizeof *second);
+	struct group slow;
+	void *work;
+
+	open_bed(points, 2);
+	attach();
+	slow = *bed.group;
+	slow.interval = 300 * LOOP_S;
+	second->device = &bed.device;
+	second->group = &slow;
+	second->loop = bed.loop;
+	poll_once(false);
+	work = snmp_driver.open(bed.state, second);
+	bed_task_begin(second);
+	bed_faults(bed.agent, "generr=1 count=1");
+	snmp_driver.start(work, false);
+	loop_sim_for(bed.loop, LOOP_S);
+	CHECK_INT(second->done, 1);
+	bed_reboot(bed.agent);
+	loop_sim_for(bed.loop, 4 * LOOP_S);
+	poll_once(false);
+	CHECK(bed_reading(bed.task, NULL, "in")->discontinuity);
+	snmp_driver.close(work);
+	free(second);
+	close_bed();
+}
+
 static void
 a_poll_ends_before_its_interval(void)
 {
@@ -961,6 +992,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(a_gap_keeps_requests_from_following_an_answer_at_once),
 	BOTH(cancel_ends_a_poll_without_a_word),
 	BOTH(groups_of_one_device_follow_one_another),
+	BOTH(an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll),
 	BOTH(a_poll_ends_before_its_interval),
 	BOTH(the_tap_sees_each_datagram_with_its_time),
 	BOTH(a_restart_while_no_poller_ran_is_a_discontinuity),
