@@ -86,7 +86,10 @@ struct snmp_work {
 	struct table *table; /* NULL: scalars */
 	union {
 		struct plan plan;
-		uint32_t octets; /* of a table: what a varbind takes, as BULK_VARBIND */
+		struct { /* of a table */
+			uint32_t octets; /* what a varbind takes, as BULK_VARBIND */
+			bool too_long;   /* no poll has read all of it since it was said so */
+		};
 	};
 };
 
@@ -391,6 +394,7 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 	work->poll->complete = complete;
 	work->poll->rest = rest;
 	if (work->table != NULL) {
+		work->too_long &= !complete;
 		if (!tell_table(work, &portion))
 			tell_later(work);
 		return;
@@ -884,6 +888,22 @@ is_held_back(const struct snmp_work *work)
 	return held > TIME_OF_POLL(task_group(work->task)->interval) / 2;
 }
 
+/* Rows that were never read to their end have no names and no points: nothing else would tell. */
+static void
+say_too_long(struct snmp_work *work, const char *interval)
+{
+	const char *table = task_group(work->task)->table;
+	size_t rows = table_rows(work->table);
+
+	task_error(work->task, "table \"%s\": not read to its end within %s, %zu rows so far: "
+		"give it a longer interval or fewer points", table, interval, rows);
+	if (!work->too_long)
+		log_warn("%s: table \"%s\": not read to its end within %s, %zu rows so far: what was "
+			"not read has no values: give it a longer interval or fewer points",
+			device_name(work->device), table, interval, rows);
+	work->too_long = true;
+}
+
 /* The device answers, but so slowly, or so much, that the next poll is near; or it is asked too
  * slowly. */
 static void
@@ -899,7 +919,11 @@ give_up_overdue(struct snmp_work *work)
 		work_finish(work, false, REASON_OVERRUN);
 		return;
 	}
-	task_error(work->task, "asking for everything does not fit into %s: give it a longer interval", span);
+	if (work->table != NULL)
+		say_too_long(work, span);
+	else
+		task_error(work->task, "asking for everything does not fit into %s: "
+			"give it a longer interval", span);
 	/* Where nothing was lost on the way, it is the table that does not end. */
 	work_finish(work, false, work->table != NULL && !lost ? REASON_BAD_REPLY : REASON_TIMEOUT);
 }
