@@ -108,6 +108,9 @@ struct snmp_device {
 	uint8_t varbinds;          /* learned from tooBig; 0 = no limit known */
 	uint8_t bulk;              /* varbinds of a GETBULK's answer that come through */
 	uint8_t saved_varbinds, saved_bulk; /* as they stand in the state */
+	uint8_t lost_at;           /* so many got lost, and none as long has come since; 0: none */
+	uint8_t lost_again;        /* how often, after the first time */
+	uint16_t held;             /* complete polls since */
 	struct snmp_work first;    /* nearly always the only one */
 };
 
@@ -136,6 +139,7 @@ struct poll {
 	bool complete; /* how it ended, as work_finish was told */
 	uint8_t rest;
 	unsigned answered; /* requests */
+	size_t longest;    /* varbinds of an answer */
 	int64_t deadline;
 	unsigned lost_before; /* question->lost when it began */
 	int64_t held_before;  /* session_held, likewise */
@@ -315,12 +319,33 @@ poll_end(struct snmp_work *work)
 	snmp->spare_polls++;
 }
 
-static uint8_t
-grown(uint8_t bulk)
+/* So many are tried. What got lost by chance comes at the next try; what does so again and again
+ * is tried after a hundred polls, then after twice as many each time. */
+static unsigned
+bulk_limit(const struct snmp_device *device)
 {
-	unsigned more = bulk + bulk / 8u + 1;
+	bool tried_of_late = device->lost_again > 0 &&
+		device->held < FITS << (device->lost_again - 1);
 
-	return (uint8_t)(more < BULK_MOST ? more : BULK_MOST);
+	return device->lost_at > 0 && tried_of_late ? device->lost_at - device->lost_at / 8u - 1 :
+		BULK_MOST;
+}
+
+/* After a complete poll an eighth more is tried. */
+static void
+learn_complete(struct snmp_device *device, size_t longest)
+{
+	unsigned more = device->bulk + device->bulk / 8u + 1, limit;
+
+	if (device->lost_at > 0 && longest >= device->lost_at)
+		device->lost_at = device->lost_again = 0;
+	limit = bulk_limit(device);
+	if (device->lost_at > 0 && device->held < UINT16_MAX)
+		device->held++;
+	if (device->bulk >= limit)
+		return;
+	device->bulk = (uint8_t)(more < limit ? more : limit);
+	learned_save(device);
 }
 
 /* The last thing that happens to a poll. */
@@ -387,10 +412,8 @@ work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 	struct ask_context context = context_of(work);
 	struct portion portion = portion_begin(snmp_of(work->device)->loop);
 
-	if (complete && work->device->bulk < BULK_MOST) {
-		work->device->bulk = grown(work->device->bulk);
-		learned_save(work->device);
-	}
+	if (complete)
+		learn_complete(work->device, work->poll->longest);
 	work->poll->complete = complete;
 	work->poll->rest = rest;
 	if (work->table != NULL) {
@@ -818,16 +841,33 @@ learn_size(struct snmp_work *work, const struct session_answer *answer)
 	work->octets = octets;
 }
 
+#define LOST_AGAIN_MOST 5
+
+static void
+note_lost_at(struct snmp_device *device, size_t asked)
+{
+	bool again = device->lost_at > 0 && asked >= device->lost_at - device->lost_at / 8u - 1;
+
+	if (!again)
+		device->lost_again = 0;
+	else if (device->lost_again < LOST_AGAIN_MOST)
+		device->lost_again++;
+	if (!again || asked < device->lost_at)
+		device->lost_at = (uint8_t)asked;
+	device->held = 0;
+}
+
 /* The device answers, but not to this: somewhere on the way long answers are lost, or cut. */
 static void
 learn_loss(const struct snmp_work *work)
 {
 	struct snmp_device *device = work->device;
 	const struct question *question = device->question;
-	size_t half = question->ask.count * question->ask.max_repetitions / 2;
+	size_t asked = question->ask.count * question->ask.max_repetitions, half = asked / 2;
 
 	if (question->ask.op != SESSION_GETBULK || question->probe || work->poll->answered == 0)
 		return;
+	note_lost_at(device, asked < BULK_MOST ? asked : BULK_MOST);
 	device->bulk = (uint8_t)(half < BULK_LEAST ? BULK_LEAST : half < BULK_MOST ? half : BULK_MOST);
 	learned_save(device);
 }
@@ -958,6 +998,8 @@ session_done(const struct session_answer *told, void *arg)
 		learn_loss(work);
 	if (answer.reason == REASON_GOOD) {
 		work->poll->answered++;
+		if (answer.count > work->poll->longest)
+			work->poll->longest = answer.count;
 		learn_size(work, &answer);
 		if (answer.error_status == 0)
 			learn_fit(device);

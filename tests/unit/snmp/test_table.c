@@ -1353,6 +1353,26 @@ the_length_of_answers_that_come_through_outlives_the_process(void)
 	CHECK(rmdir(dir) == 0);
 }
 
+static void
+a_length_that_gets_lost_again_and_again_is_tried_seldom(void)
+{
+	unsigned polls = 0;
+
+	open_bed(60, 2);
+	attach();
+	bed_spoil(bed.agent, lose_long_answers);
+	for (int i = 0; i < 90; i++)
+		polls += lost_in_a_poll() > 0;
+	CHECK(polls > 0);
+	CHECK(polls <= 8);
+	bed_spoil(bed.agent, NULL);
+	polls = 0;
+	for (int i = 0; i < 900; i++)
+		polls += lost_in_a_poll() > 0;
+	CHECK_INT(polls, 0);
+	close_bed();
+}
+
 /* ---- connections ---- */
 
 #define NEW_TABLE "1.3.6.1.2.1.6.19.1.7"
@@ -1919,4 +1939,5 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_row_whose_better_name_an_agent_leaves_away_for_once_is_not_told_by_the_other),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
-	TEST(the_length_of_answers_that_come_through_outlives_the_process))
+	TEST(the_length_of_answers_that_come_through_outlives_the_process),
+	TEST(a_length_that_gets_lost_again_and_again_is_tried_seldom))
