@@ -46,7 +46,8 @@ readings_put(struct readings *readings, struct task *task, const struct reading 
 		readings->received = reading->received;
 	}
 	readings->items[readings->count++] = (struct reading_item){ .raw = reading->raw,
-		.number = reading->number, .reason = reading->reason, .bits = reading->bits,
-		.discontinuity = reading->discontinuity, .whole = reading->whole,
-		.beyond = reading->beyond, .limited = reading->max_rate > 0 };
+		.number = reading->number,
+		.mark = { .reason = reading->reason, .bits = reading->bits,
+			.discontinuity = reading->discontinuity, .whole = reading->whole,
+			.beyond = reading->beyond, .limited = reading->max_rate > 0 } };
 }

@@ -31,6 +31,14 @@ struct reading {
 	double max_rate;    /* counters: per second, more is impossible; 0 = not known */
 };
 
+/* What is said of a reading in a few bits each: eight octets, to be set as one. */
+struct reading_mark {
+	_Alignas(8) uint8_t reason; /* all as in struct reading */
+	uint8_t bits;
+	bool discontinuity, whole, beyond;
+	bool limited; /* max_rate is about it, too */
+};
+
 /* Points of one row that follow one another, from `first` on, none of them a text; the row and
  * what else they have in common stands once, as there may be ten to a row and millions of rows.
  * Who gathers them sets row, since and max_rate before the first. */
@@ -41,9 +49,7 @@ struct readings {
 	struct reading_item {
 		uint64_t raw; /* all as in struct reading; wrap and milli are 0 */
 		double number;
-		uint8_t reason, bits;
-		bool discontinuity, whole, beyond;
-		bool limited; /* max_rate is about it, too */
+		struct reading_mark mark;
 	} items[SAMPLE_BATCH];
 };
 
@@ -52,12 +58,13 @@ static inline struct reading
 readings_at(const struct readings *readings, uint32_t i)
 {
 	const struct reading_item *item = &readings->items[i];
+	const struct reading_mark *mark = &item->mark;
 
 	return (struct reading){ .row = readings->row, .point = readings->first + i,
-		.reason = item->reason, .bits = item->bits, .discontinuity = item->discontinuity,
-		.since = readings->since, .whole = item->whole, .beyond = item->beyond,
+		.reason = mark->reason, .bits = mark->bits, .discontinuity = mark->discontinuity,
+		.since = readings->since, .whole = mark->whole, .beyond = mark->beyond,
 		.received = readings->received, .raw = item->raw, .number = item->number,
-		.max_rate = item->limited ? readings->max_rate : 0 };
+		.max_rate = mark->limited ? readings->max_rate : 0 };
 }
 
 /* Tells the task those that are gathered, if any; none are then. */

@@ -516,20 +516,21 @@ static inline bool
 read_plain(const struct point *point, const struct reading_item *reading, double max_rate,
 	const uint64_t *former, const struct rate_span *span, struct sample_item *item)
 {
+	const struct reading_mark *mark = &reading->mark;
 	double value = reading->number;
 
-	if (reading->reason != REASON_GOOD)
+	if (mark->reason != REASON_GOOD)
 		return false;
 	if (point->kind == POINT_COUNTER) {
-		if (former == NULL || reading->discontinuity ||
-			!rate_is_plain(span, *former, reading->raw, reading->bits,
-				reading->limited ? max_rate : 0))
+		if (former == NULL || mark->discontinuity ||
+			!rate_is_plain(span, *former, reading->raw, mark->bits,
+				mark->limited ? max_rate : 0))
 			return false;
 		value = rate_over(reading->raw - *former, span->seconds) * point->scale;
 	}
 	*item = (struct sample_item){ .value = value, .raw = reading->raw,
-		.has_raw = point->kind == POINT_COUNTER || reading->whole,
-		.beyond = reading->beyond, .kind = (uint8_t)point->kind };
+		.has_raw = point->kind == POINT_COUNTER || mark->whole,
+		.beyond = mark->beyond, .kind = (uint8_t)point->kind };
 	return isfinite(value);
 }
 

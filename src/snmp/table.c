@@ -1321,7 +1321,7 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 }
 
 /* Of 32 or 64 bits; with a limit or without. */
-static const struct reading_item counts[2][2] = {
+static const struct reading_mark counts[2][2] = {
 	{ { .bits = 32 }, { .bits = 32, .limited = true } },
 	{ { .bits = 64 }, { .bits = 64, .limited = true } },
 };
@@ -1337,7 +1337,8 @@ take_counts(const struct table *table, const struct row_history *history,
 	uint32_t from = cells[chains[i].first].answer, count = values->count;
 	const struct answer *answer = &table->answers[from];
 	uint16_t run = run_of((uint16_t)(answer->generation + history->resets), 0);
-	size_t end = table->group->point_count;
+	struct reading_item *item = &values->items[count];
+	size_t end = table->group->point_count, first = i;
 
 	if (count == 0) {
 		values->first = (uint32_t)i;
@@ -1345,7 +1346,9 @@ take_counts(const struct table *table, const struct row_history *history,
 	} else if (values->received != answer->received || values->first + count != i) {
 		return i;
 	}
-	for (; i < end && count < SAMPLE_BATCH; i++) {
+	if (end - i > SAMPLE_BATCH - count)
+		end = i + SAMPLE_BATCH - count;
+	for (; i < end; i++, item++) {
 		const struct chain *chain = &chains[i];
 		const struct cell *cell = &cells[chain->first];
 		bool wide = cell->type == VALUE_COUNTER64;
@@ -1353,10 +1356,10 @@ take_counts(const struct table *table, const struct row_history *history,
 		if (!chain->plain || (!wide && cell->type != VALUE_COUNTER32) ||
 			cell->answer != from || history->runs[i] != run)
 			break;
-		values->items[count] = counts[wide][chain->carries];
-		values->items[count++].raw = cell->bits;
+		item->mark = counts[wide][chain->carries];
+		item->raw = cell->bits;
 	}
-	values->count = count;
+	values->count += (uint32_t)(i - first);
 	return i;
 }
 

@@ -107,7 +107,7 @@ task_readings(struct task *task, const struct readings *readings)
 	struct bench *bench = task->bench;
 
 	for (uint32_t i = 0; i < readings->count && bench->counting; i++)
-		if (readings->items[i].reason == REASON_GOOD)
+		if (readings->items[i].mark.reason == REASON_GOOD)
 			bench->values++;
 		else
 			bench->lost++;
