@@ -44,12 +44,20 @@ cell_column(const uint8_t *name, size_t size)
 	return column;
 }
 
-/* A row, and its index as it stands at a name's end: in the last `size` of eight octets, in
- * memory's order, those before as 0. */
+/* The head of a varbind up to its name, as the four octets are in memory: a SEQUENCE of `size`
+ * octets, an OID. Both sizes are below 0x80. */
+static inline uint32_t
+cell_head(size_t size, size_t name_size)
+{
+	return TAG_SEQUENCE + (TAG_OID << 16) + ((uint32_t)size << 8) + ((uint32_t)name_size << 24);
+}
+
+/* A row's index as it stands at a name's end: in the last `size` of eight octets, those before as
+ * 0; and a mask of these. */
 struct cell_row {
-	const struct row *row;
-	uint64_t octets;
-	unsigned size, before; /* `before`: bits of the eight that are not the index's */
+	uint64_t octets, mask;
+	unsigned size;
+	uint32_t head; /* of a varbind, where column and value have no octets */
 };
 
 /* row->wire is not 0. */
@@ -58,7 +66,8 @@ cell_row(const struct row *row)
 {
 	unsigned size = (unsigned)(row->wire >> 56), before = 64 - 8 * size;
 
-	return (struct cell_row){ row, row->wire << before, size, before };
+	return (struct cell_row){ row->wire << before, UINT64_MAX << before, size,
+		cell_head(size + 4, size) };
 }
 
 /* Is it the name of that column's cell of that row? size: of the column's OID; the name's own is
@@ -72,7 +81,7 @@ cell_is_named(const uint8_t *name, const struct cell_column *column, size_t size
 
 	memcpy(&end, name + size + row->size - 8, 8);
 	return is.wire == column->wire && is.before == column->before &&
-		(le64toh(end) ^ row->octets) >> row->before == 0;
+		(le64toh(end) & row->mask) == row->octets;
 }
 
 /* A number of 1 to 8 octets, of which eight are read, up to its end. False: it may be one all the
@@ -81,12 +90,14 @@ static inline bool
 cell_number(uint8_t tag, const uint8_t *value, size_t size, struct cell *cell)
 {
 	unsigned spare = 64 - 8 * (unsigned)size;
-	bool high = value[0] & 0x80;
 	uint64_t octets;
 	int64_t integer;
+	bool high;
 
 	memcpy(&octets, value + size - 8, 8);
 	octets = be64toh(octets) << spare;
+	integer = (int64_t)octets >> spare;
+	high = (int64_t)octets < 0;
 	cell->bits = octets >> spare;
 	/* Counters first, and not by a table of jumps: they are nearly all. */
 	if (tag == TAG_COUNTER64) {
@@ -100,7 +111,6 @@ cell_number(uint8_t tag, const uint8_t *value, size_t size, struct cell *cell)
 	} else if (tag == TAG_TICKS) {
 		cell->type = VALUE_TICKS;
 	} else {
-		integer = (int64_t)octets >> spare;
 		cell->type = VALUE_INTEGER;
 		cell->bits = (uint64_t)integer;
 		return tag == TAG_INTEGER && integer >= INT32_MIN && integer <= INT32_MAX;
@@ -108,51 +118,62 @@ cell_number(uint8_t tag, const uint8_t *value, size_t size, struct cell *cell)
 	return cell->bits <= UINT32_MAX && (!high || size >= 4);
 }
 
-/* The head of a varbind up to its name, as the four octets are in memory: a SEQUENCE of `size`
- * octets, an OID. Both sizes are below 0x80. */
-static inline uint32_t
-cell_head(size_t size, size_t name_size)
-{
-	return TAG_SEQUENCE | (uint32_t)size << 8 | TAG_OID << 16 | (uint32_t)name_size << 24;
-}
-
-/* The text that the row is known by, which lies in the row then. */
+/* Is the varbind at p that column's cell of that row, up to end at most? Then where its value
+ * begins, behind its tag and its length, size. All lengths take one octet: that of the varbind, of
+ * name and value and 4, must stay below 0x80, or it would begin a longer one. */
 static inline bool
-cell_text(const uint8_t *value, size_t size, size_t varbind_size, const struct row *row,
-	struct cell *cell)
+cell_find(const uint8_t *p, const uint8_t *end, const struct cell_column *column,
+	size_t column_size, const struct cell_row *row, const uint8_t **value, size_t *size)
 {
-	cell->type = VALUE_OCTETS;
-	cell->size = (uint16_t)size;
-	cell->bits = (uintptr_t)row->known;
-	/* 0x80 as a length would begin a longer one; two that are shorter may come to it. */
-	return size > 0 && varbind_size < 0x80 && size == row->known_size &&
-		memcmp(row->known, value, size) == 0;
-}
-
-/* Reads the varbind at p as that column's cell of that row: a number, or the row's text. All
- * lengths take one octet. Returns where the next varbind begins, or NULL: it is something else, or
- * nothing sound. Nothing before p is read. */
-static inline const uint8_t *
-cell_read(const uint8_t *p, const uint8_t *end, const struct cell_column *column,
-	size_t column_size, const struct cell_row *row, struct cell *cell)
-{
-	size_t name_size = column_size + row->size, size, varbind_size;
-	const uint8_t *name = p + 4, *value = name + name_size + 2;
+	size_t name_size = column_size + row->size;
 	uint32_t head;
 
-	if ((size_t)(end - p) < 4 + name_size + 2)
-		return NULL;
-	size = value[-1];
-	varbind_size = name_size + size + 4;
+	*value = p + 4 + name_size + 2;
+	if (end - *value < 0)
+		return false;
+	*size = (*value)[-1];
 	memcpy(&head, p, 4);
-	if ((size_t)(end - value) < size ||
-		le32toh(head) != cell_head(varbind_size, name_size) ||
-		!cell_is_named(name, column, column_size, row))
-		return NULL;
-	if (value[-2] == TAG_OCTETS)
-		return cell_text(value, size, varbind_size, row->row, cell) ? value + size : NULL;
-	cell->size = 0;
+	return (size_t)(end - *value) >= *size &&
+		le32toh(head) == row->head + (uint32_t)column_size * 0x01000100 +
+			((uint32_t)*size << 8) &&
+		cell_is_named(p + 4, column, column_size, row);
+}
+
+/* Reads the varbind at *at as that column's cell of that row: a number. Moves *at to the next one.
+ * False: it is something else, or nothing sound. Nothing before *at is read. */
+static inline bool
+cell_read(const uint8_t **at, const uint8_t *end, const struct cell_column *column,
+	size_t column_size, const struct cell_row *row, struct cell *cell)
+{
+	const uint8_t *value;
+	size_t size;
+
 	/* Of so few octets no length can come to 0x80. */
-	return size - 1 < 8 && cell_number(value[-2], value, size, cell) ? value + size : NULL;
+	if (!cell_find(*at, end, column, column_size, row, &value, &size) || size - 1 >= 8 ||
+		!cell_number(value[-2], value, size, cell))
+		return false;
+	cell->size = 0;
+	*at = value + size;
+	return true;
+}
+
+/* The same of a text: the one that the row is known by, which lies in the row then. */
+static inline bool
+cell_read_text(const uint8_t **at, const uint8_t *end, const struct cell_column *column,
+	size_t column_size, const struct cell_row *row, const struct row *named, struct cell *cell)
+{
+	const uint8_t *value;
+	size_t size;
+
+	if (!cell_find(*at, end, column, column_size, row, &value, &size) ||
+		value[-2] != TAG_OCTETS || size == 0 || size != named->known_size ||
+		column_size + row->size + size + 4 >= 0x80 ||
+		memcmp(named->known, value, size) != 0)
+		return false;
+	*at = value + size;
+	cell->type = VALUE_OCTETS;
+	cell->size = (uint16_t)size;
+	cell->bits = (uintptr_t)named->known;
+	return true;
 }
 #endif

@@ -886,18 +886,19 @@ are_side_by_side(const struct table *table, const struct ask *ask)
 /* Reads what these columns say of a row; returns where the next one begins, or NULL. */
 static const uint8_t *
 read_row(const struct table *table, const struct ask *ask, const struct row *row,
-	const uint8_t *p, const uint8_t *end, struct cell *cells)
+	const uint8_t *p, const uint8_t *end, struct cell *cell)
 {
-	const struct column *columns = &table->columns[ask->what[0]];
+	const struct column *column = &table->columns[ask->what[0]], *last = column + ask->count;
 	const struct cell_row known = cell_row(row);
 	uint32_t answer = (uint32_t)table->answer_count;
 
-	for (size_t i = 0; i < ask->count && p != NULL; i++) {
-		cells[i].answer = answer;
-		p = cell_read(p, end, &columns[i].name, columns[i].name_size, &known, &cells[i]);
+	for (; column < last; column++, cell++) {
+		cell->answer = answer;
 		/* Who is told after rows_name needs a text of its own. */
-		if (p != NULL && cells[i].type == VALUE_OCTETS && columns[i].role != ROLE_KEY)
-			p = NULL;
+		if ((column->role != ROLE_KEY || !cell_read_text(&p, end, &column->name,
+			column->name_size, &known, row, cell)) &&
+			!cell_read(&p, end, &column->name, column->name_size, &known, cell))
+			return NULL;
 	}
 	return p;
 }

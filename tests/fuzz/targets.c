@@ -129,13 +129,14 @@ read_at_sight(const uint8_t **at, const uint8_t *end, void *arg)
 			.known = (const char *)sight->texts[sight->count], .known_size = value[1] };
 		struct cell_row known = cell_row(&row);
 		struct cell_column column = cell_column(name, size);
+		struct cell *cell = &sight->cells[sight->count];
 
 		if (!are_arcs(name, size) || !are_arcs(name + size, index) ||
 			value[1] > end - value - 2)
 			break;
 		memcpy(sight->texts[sight->count], value + 2, value[1]);
-		p = cell_read(p, end, &column, size, &known, &sight->cells[sight->count]);
-		if (p == NULL)
+		if (!cell_read(&p, end, &column, size, &known, cell) &&
+			!cell_read_text(&p, end, &column, size, &known, &row, cell))
 			break;
 		sight->count++;
 		*at = p;
