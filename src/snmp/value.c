@@ -176,10 +176,48 @@ hex_text(char *to, size_t size, const uint8_t *octets, size_t count)
 		used += (size_t)snprintf(to + used, size - used, i ? ":%02x" : "%02x", octets[i]);
 }
 
+/* ISO 8859-1, as web pages of agents write it: there is what is no UTF-8, and nothing that only
+ * UTF-8 would have. */
+static bool
+is_latin(const uint8_t *octets, size_t count)
+{
+	bool strange = false;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t step = utf8_size(octets + i, count - i);
+
+		if (step > 1)
+			return false;
+		strange |= step == 0;
+	}
+	return strange;
+}
+
+/* The character at octets, as one of `step` octets of UTF-8 or as Latin-1 where step is 0. Returns
+ * how many octets it takes. */
+static size_t
+put_character(char to[4], const uint8_t *octets, size_t step, bool latin)
+{
+	uint8_t c = octets[0];
+
+	if (step > 1) {
+		memcpy(to, octets, step);
+		return step;
+	}
+	if (step == 0 && latin && c >= 0xa0) {
+		to[0] = (char)(0xc0 | c >> 6);
+		to[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	to[0] = c < 0x20 ? ' ' : step == 1 ? (char)c : '?';
+	return 1;
+}
+
 static void
 octets_text(char *to, size_t size, const uint8_t *octets, size_t count)
 {
 	size_t used = 0;
+	bool latin;
 
 	while (count > 0 && (octets[count - 1] == '\0' || octets[count - 1] == ' '))
 		count--;
@@ -191,18 +229,17 @@ octets_text(char *to, size_t size, const uint8_t *octets, size_t count)
 		hex_text(to, size, octets, count);
 		return;
 	}
+	latin = is_latin(octets, count);
 	while (count > 0) {
-		size_t step = utf8_size(octets, count);
-		bool blank = octets[0] < 0x20;
+		size_t step = utf8_size(octets, count), length;
+		char character[4];
 
-		if (used + (step ? step : 1) >= size)
+		length = put_character(character, octets, step, latin);
+		if (used + length >= size)
 			break;
-		if (step > 1)
-			memcpy(to + used, octets, step);
-		else
-			to[used] = blank ? ' ' : step ? (char)octets[0] : '?';
+		memcpy(to + used, character, length);
+		used += length;
 		step = step ? step : 1;
-		used += step;
 		octets += step;
 		count -= step;
 	}

@@ -57,7 +57,7 @@ value_type_is_there(enum value_type type)
 }
 bool value_is_there(const struct value *value);
 /* One printable line: control characters become blanks, blanks and NULs at the ends go,
- * bytes that are no UTF-8 become '?'. Octets without any readable text become hex
+ * text that is no UTF-8 is taken for ISO 8859-1, what is neither becomes '?'. Octets without any readable text become hex
  * ("00:1d:9c:.."). Cut at whole characters. */
 const char *value_text(char *to, size_t size, const struct value *value);
 /* Fills what `reading` says of the value (reason, bits, raw, number, text); row, point and

@@ -272,7 +272,9 @@ makes_one_printable_line_of_any_text(void)
 		{ "  Port 1 \r\n", 11, "Port 1" },
 		{ "line\r\nnext", 10, "line  next" },
 		{ "M\xc3\xbcller", 7, "M\xc3\xbcller" },
-		{ "M\xfcller", 6, "M?ller" },
+		{ "M\xfcller", 6, "M\xc3\xbcller" },
+		{ "21 \xb0" "C \x80", 7, "21 \xc2\xb0" "C ?" },
+		{ "M\xc3\xbcller \xfc", 9, "M\xc3\xbcller ?" },
 		{ "\x00\x1d\x9c\x01\x02\x03", 6, "00:1d:9c:01:02:03" },
 		{ "", 0, "" },
 		{ "\0\0", 2, "" },
@@ -293,6 +295,8 @@ cuts_a_long_text_at_a_whole_character(void)
 	struct value value = octets("abc\xc3\xa4\xc3\xb6");
 	char line[5];
 
+	CHECK_STR(value_text(line, sizeof line, &value), "abc");
+	value = octets("abc\xe4\xf6");
 	CHECK_STR(value_text(line, sizeof line, &value), "abc");
 }
 
