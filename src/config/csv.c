@@ -314,12 +314,21 @@ unknown_column(struct list *list, const char *name)
 		WRONG(list, "column \"%s\": unknown: expected %s", name, list->kind->expected);
 }
 
+/* Texts that were copied out of a spreadsheet have tabs. */
+static char
+separator_of(const char *headings)
+{
+	if (strchr(headings, ';') != NULL)
+		return ';';
+	return strchr(headings, ',') == NULL && strchr(headings, '\t') != NULL ? '\t' : ',';
+}
+
 static void
 take_header(struct list *list, const char *line)
 {
 	char cell[CELL_MAX];
 
-	list->separator = strchr(line, ';') != NULL ? ';' : ',';
+	list->separator = separator_of(line);
 	while (next_cell(list, &line, cell)) {
 		struct column *column = &list->columns[list->column_count];
 		const char *name = trim(cell);

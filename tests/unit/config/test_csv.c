@@ -57,11 +57,13 @@ makes_a_point_of_each_row_in_its_line(void)
 }
 
 static void
-takes_either_separator_and_either_end_of_line(void)
+takes_any_separator_and_either_end_of_line(void)
 {
 	gives("name,pdu,scale\r\na,1,0.5\r\n",
 		"points = (\n{ name = \"a\"; pdu = 1; scale = 0.5; }\n );");
 	gives("Name;PDU;Scale;\r\n\"a\" ; 0x10 ;-0,25;\r\n;;;\r\n",
+		"points = (\n{ name = \"a\"; pdu = 16; scale = -0.25; }\n\n );");
+	gives("name\tpdu\tunit\tscale\na\t16\t\t-0,25\n\t\t\n",
 		"points = (\n{ name = \"a\"; pdu = 16; scale = -0.25; }\n\n );");
 }
 
@@ -149,7 +151,7 @@ refuses_what_is_no_text(void)
 }
 
 RUN_TESTS(TEST(makes_a_point_of_each_row_in_its_line),
-	TEST(takes_either_separator_and_either_end_of_line), TEST(takes_quotes_lists_and_words),
+	TEST(takes_any_separator_and_either_end_of_line), TEST(takes_quotes_lists_and_words),
 	TEST(reads_utf8_with_and_without_a_mark_and_windows_1252),
 	TEST(makes_a_device_of_each_row_and_groups_of_dotted_headings),
 	TEST(says_what_is_wrong_with_a_list_of_devices), TEST(says_what_is_wrong_and_where), TEST(refuses_what_is_no_text))
