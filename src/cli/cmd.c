@@ -106,8 +106,8 @@ cmd_look(const struct cmd_context *context, struct conf_places *places,
 		str_copy(places->rrd_dir, sizeof places->rrd_dir, poller->rrd_dir);
 		str_copy(places->run_dir, sizeof places->run_dir, poller->run_dir);
 	} else if (conf_places(context->config, places, &why) == 0) {
-		cmd_error("%s: %zu mistakes (pollwerk check tells them), only its directories are used",
-			context->config, errors.count);
+		cmd_error("%s: %zu mistake%s (pollwerk check tells of them), only its directories are used",
+			context->config, errors.count, errors.count == 1 ? "" : "s");
 	} else {
 		conf_report(&errors, stderr);
 		result = -1;
