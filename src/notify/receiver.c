@@ -430,6 +430,7 @@ answered_v3(struct receiver *receiver, const uint8_t *data, size_t size,
 	switch (v3_read(receiver->v3, data, size, peek, receiver->request.id, &pdu,
 		receiver->trouble_text, sizeof receiver->trouble_text)) {
 	case V3_NOISE:
+	case V3_DAMAGED:
 		mux_count_malformed(receiver->parts.mux);
 		break;
 	case V3_AGAIN:

@@ -208,8 +208,7 @@ secure_is_sound(struct span *message, struct ber_peek *peek)
 		peek->sealed = octets_of(&sealed);
 		return message->at == message->end;
 	}
-	return scoped_head_is_sound(message, peek) && message->at == message->end &&
-		varbinds_are_sound(peek);
+	return scoped_head_is_sound(message, peek) && message->at == message->end;
 }
 
 int
@@ -248,7 +247,15 @@ ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek)
 {
 	if (ber_peek_head(data, size, peek) == -1)
 		return -1;
-	return peek->version == BER_V3 || varbinds_are_sound(peek) ? 0 : -1;
+	return peek->list == NULL || varbinds_are_sound(peek) ? 0 : -1;
+}
+
+size_t
+ber_malformed(const struct ber_peek *peek)
+{
+	struct ber_peek at = *peek;
+
+	return varbinds_are_sound(&at) ? 0 : at.varbinds + 1;
 }
 
 /* Into the next element, however long it says it is. */
@@ -284,9 +291,7 @@ ber_damage(const uint8_t *data, size_t size, struct ber_peek *peek)
 	peek->version = (uint8_t)version;
 	peek->community = community.at;
 	peek->community_size = span_size(&community);
-	if (ber_peek_head(data, size, &whole) == -1 || varbinds_are_sound(&whole))
-		return 0;
-	return (int)whole.varbinds + 1;
+	return ber_peek_head(data, size, &whole) == -1 ? 0 : (int)ber_malformed(&whole);
 }
 
 int32_t

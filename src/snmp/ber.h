@@ -55,8 +55,10 @@ struct ber_peek {
 
 /* 0, or -1 when it is anything else: a v1 trap, cut, too long, trailing bytes.. */
 int ber_peek(const uint8_t *data, size_t size, struct ber_peek *peek);
-/* The same without a look at the varbinds of versions 1 and 2c: for who reads them anyway. */
+/* The same without a look at the varbinds: for who reads them anyway. */
 int ber_peek_head(const uint8_t *data, size_t size, struct ber_peek *peek);
+/* Of what has a list: the number of the first varbind that is malformed, from 1 on; 0: none is. */
+size_t ber_malformed(const struct ber_peek *peek);
 /* Of what ber_peek refuses, in versions 1 and 2c: what is wrong? Fills version, community, pdu and
  * request_id alone. Returns the number of the first varbind that is malformed, from 1 on; 0 when lengths
  * are wrong, as in a message that was cut; -1 when it does not even say whose answer it would be. */

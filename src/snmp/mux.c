@@ -525,11 +525,8 @@ mux_count_malformed(struct mux *mux)
 }
 
 void
-mux_damaged(struct mux *mux, struct mux_request *request, const uint8_t *data, size_t size)
+mux_damaged(struct mux *mux, struct mux_request *request, int damage)
 {
-	struct ber_peek peek;
-	int damage = ber_damage(data, size, &peek);
-
 	mux->counters.malformed++;
 	if (damage != -1)
 		note_damage(request, damage);

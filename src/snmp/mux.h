@@ -92,8 +92,8 @@ const struct net_addr *mux_missing(const struct mux *mux, size_t *at);
 struct mux_counters mux_counters(const struct mux *mux);
 /* An answer that passed here but was not understood after all. */
 void mux_count_malformed(struct mux *mux);
-/* The same of an answer to this request, which stays open. */
-void mux_damaged(struct mux *mux, struct mux_request *request, const uint8_t *data, size_t size);
+/* The same of an answer to this request, which stays open. damage: as ber_damage. */
+void mux_damaged(struct mux *mux, struct mux_request *request, int damage);
 void mux_tap(struct mux *mux,
 	void (*tap)(const struct net_addr *peer, bool sent, const uint8_t *bytes, size_t size,
 		int64_t mono, void *arg), void *arg);

@@ -918,10 +918,10 @@ fast_answer(struct session *session, const struct ber_peek *peek)
 	return true;
 }
 
-/* Of version 3; text is filled unless it is an answer. */
+/* Of version 3; text is filled unless it is an answer, damage where it is damaged. */
 static enum v3_said
 secure_answer(struct session *session, const uint8_t *data, size_t size,
-	const struct ber_peek *peek, char *text)
+	const struct ber_peek *peek, int *damage, char *text)
 {
 	struct v3_answer answer = { .room = &all_of(session)->room,
 		.request = &session->now->request };
@@ -936,6 +936,8 @@ secure_answer(struct session *session, const uint8_t *data, size_t size,
 				answer.room->varbinds, answer.count);
 			session->now->answer.known = answer.room->known;
 		}
+		if (said == V3_DAMAGED)
+			*damage = answer.damage;
 		return said;
 	}
 	said = v3_read(v3_of(session), data, size, peek, session->now->out.id, &pdu, text, ANSWER_TEXT);
@@ -973,14 +975,18 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	struct session *session = arg;
 	enum v3_said said = V3_ANSWER;
 	char *text = all_of(session)->text;
+	struct ber_peek found;
+	int damage = -1;
 
-	if (v3_of(session) != NULL)
-		said = secure_answer(session, data, size, peek, text);
-	else if (is_fast(session) ? !fast_answer(session, peek) :
-		!library_read(session, data, size))
-		said = V3_NOISE;
-	if (said == V3_NOISE) {
-		mux_damaged(all_of(session)->mux, &session->now->out, data, size);
+	if (v3_of(session) != NULL) {
+		said = secure_answer(session, data, size, peek, &damage, text);
+	} else if (is_fast(session) ? !fast_answer(session, peek) :
+		!library_read(session, data, size)) {
+		said = V3_DAMAGED;
+		damage = ber_damage(data, size, &found);
+	}
+	if (said == V3_NOISE || said == V3_DAMAGED) {
+		mux_damaged(all_of(session)->mux, &session->now->out, damage);
 		return;
 	}
 	learn_rtt(session, mono - session->now->sent_at);

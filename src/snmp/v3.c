@@ -440,8 +440,10 @@ hear(struct v3 *v3, const uint8_t *data, size_t size, struct ber_peek *peek, uin
 		return V3_NOISE;
 	if (peek->pdu == BER_REPORT || answer->request == NULL ?
 		fast_read(peek, answer->room, &answer->count) == -1 :
-		fast_read_answer(peek, answer->room, answer->request, &answer->count) == -1)
-		return V3_NOISE;
+		fast_read_answer(peek, answer->room, answer->request, &answer->count) == -1) {
+		answer->damage = (int)ber_malformed(peek);
+		return answers_us(v3, peek, id) ? V3_DAMAGED : V3_NOISE;
+	}
 	if (peek->pdu == BER_REPORT) {
 		report = report_of(answer->room, answer->count, proved);
 		return v3_reported(v3, &report, peek, text, text_size);

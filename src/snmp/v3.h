@@ -64,6 +64,7 @@ uint8_t *v3_write(struct v3 *v3, struct snmp_pdu *pdu, uint32_t id, size_t *size
 
 enum v3_said {
 	V3_NOISE,   /* not from this device's engine and user, or damaged */
+	V3_DAMAGED, /* from both, as its keys prove where it has any, but its varbinds cannot be read */
 	V3_ANSWER,
 	V3_AGAIN,   /* something was learned from it: write and send the request anew */
 	V3_REFUSED, /* the agent says why it gives no answer; text is filled */
@@ -74,6 +75,7 @@ struct v3_answer {
 	const struct session_request *request; /* as fast_read_answer; NULL: all arcs are read */
 	size_t count;
 	int32_t error_status, error_index;
+	int damage; /* of V3_DAMAGED: as ber_damage */
 };
 /* peek is of the same datagram; id that of the message written last. */
 enum v3_said v3_hear(struct v3 *v3, const uint8_t *data, size_t size,

@@ -192,6 +192,63 @@ reads_the_answer_of_the_same_user_by_every_algorithm(void)
 	}
 }
 
+/* Two objects, the second an address of three octets, as Net-SNMP writes it when told so. */
+static uint8_t *
+spoilt(struct v3 *agent, uint32_t id, size_t *size)
+{
+	static const oid up_time[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_RESPONSE);
+	uint8_t *bytes;
+
+	snmp_add_null_var(pdu, up_time, OID_LENGTH(up_time));
+	snmp_pdu_add_variable(pdu, up_time, OID_LENGTH(up_time), ASN_IPADDRESS, "abc", 3);
+	bytes = v3_write(agent, pdu, id, size);
+	CHECK(bytes != NULL);
+	return bytes;
+}
+
+static enum v3_said
+hear_spoilt(const struct ends *ends, uint32_t id, ptrdiff_t flipped, int *damage)
+{
+	struct fast_room room = { .varbinds = NULL };
+	struct v3_answer answer = { .room = &room, .damage = -1 };
+	struct ber_peek peek;
+	enum v3_said said;
+	char text[256];
+	size_t size;
+	uint8_t *bytes = spoilt(ends->agent, id, &size);
+
+	CHECK_INT(ber_peek_head(bytes, size, &peek), 0);
+	if (flipped >= 0)
+		bytes[peek.digest.at + flipped - bytes] ^= 1;
+	said = v3_hear(ends->poller, bytes, size, &peek, ID, &answer, text, sizeof text);
+	*damage = answer.damage;
+	fast_room_free(&room);
+	free(bytes);
+	return said;
+}
+
+static void
+tells_an_answer_that_cannot_be_read_from_noise_and_which_object_is_malformed(void)
+{
+	for (int level = 0; level < 3 && !by_reference; level++) {
+		struct snmp_user user = secure;
+		struct ends ends;
+		int damage;
+
+		user.auth = level > 0 ? user.auth : SNMP_AUTH_NONE;
+		user.priv = level > 1 ? user.priv : SNMP_PRIV_NONE;
+		ends = open_ends(&user, &user);
+		CHECK_INT(hear_spoilt(&ends, ID, -1, &damage), V3_DAMAGED);
+		CHECK_INT(damage, 2);
+		CHECK_INT(hear_spoilt(&ends, ID + 1, -1, &damage), V3_NOISE);
+		if (level > 0)
+			CHECK_INT(hear_spoilt(&ends, ID, 0, &damage), V3_NOISE);
+		CHECK_INT(answered(&ends, ID), V3_ANSWER);
+		end(&ends);
+	}
+}
+
 static void
 takes_no_answer_with_a_flipped_bit(void)
 {
@@ -540,6 +597,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	TEST(names_a_device_with_the_engine_id_of_another_once),
 	TEST(reads_the_answer_of_the_same_user_by_every_algorithm),
+	TEST(tells_an_answer_that_cannot_be_read_from_noise_and_which_object_is_malformed),
 	TEST(takes_no_answer_with_a_flipped_bit), TEST(takes_no_answer_cut_at_any_length),
 	TEST(takes_no_answer_to_another_request),
 	TEST(takes_no_answer_of_another_user_key_level_or_context),
