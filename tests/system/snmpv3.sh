@@ -1,7 +1,7 @@
 #!/bin/sh
 # snmpv3.sh - the daemon against Debian's snmpd by SNMPv3: levels and algorithms, wrong users
 # and pass phrases, an agent that comes late, one whose boots fall back, two with one engine
-# ID; and none of it keeps a healthy device waiting.
+# ID, one whose answers cannot be read; and none of it keeps a healthy device waiting.
 . "${PW_SRC:-$(dirname "$0")/../..}/tests/report.sh"
 cd "$build" || exit 1
 PATH=$PATH:/usr/sbin
@@ -11,8 +11,8 @@ if ! command -v snmpd >/dev/null; then
 fi
 
 work=$(mktemp -d) || exit 1
-one= two= late= daemon= nms=
-trap 'kill $daemon $one $two $late $nms 2>/dev/null; wait; rm -rf "$work"' EXIT
+one= two= late= daemon= nms= spoilt=
+trap 'kill $daemon $one $two $late $nms $spoilt 2>/dev/null; wait; rm -rf "$work"' EXIT
 pollwerk="./pollwerk -c $work/pollwerk.conf"
 
 # agent NAME ENGINE BOOTS PORT: snmpd in a directory of its own; sets pid. Its boots are one
@@ -78,6 +78,10 @@ port=$((port3 + 1))
 nms_port=$(free_port)
 port=$((nms_port + 1))
 nobody=$(free_port)
+port=$((nobody + 1))
+spoilt_port=$(free_port)
+python3 "$src/tests/system/spoilt_agent.py" 127.0.0.1 "$spoilt_port" >"$work/spoilt.log" 2>&1 &
+spoilt=$!
 if command -v snmptrapd >/dev/null; then
 	echo 'createUser informs SHA-256 "first auth phrase" AES "first priv phrase"
 authUser log informs priv' >"$work/nms.conf"
@@ -138,6 +142,7 @@ END
 		priv = "AES"; priv_pass = "first priv phrase";'
 	device wrong-context "$port1" "$user256 context = \"elsewhere\";"
 	device twin "$port2" "$user256"
+	device spoilt "$spoilt_port" 'user = "open"; level = "noAuthNoPriv";'
 	device late "$port3" "$user256"
 	echo '  { name = "own"; own = true; address = "127.0.0.1"; profile = "p256"; templates = [ "system" ]; },'
 	echo '  { name = "last"; address = "127.0.0.1"; reach = { ping = false; tcp = [ 9 ]; }; } );'
@@ -193,6 +198,13 @@ check "so is a wrong priv_pass" wait_for 20 auth wrong-priv priv_pass
 check "so is encryption that the user has not" wait_for 20 auth wrong-level unsupportedSecLevels
 check "so is a wrong user" wait_for 20 auth wrong-user 'no user \"nobody\"'
 check "so is a wrong context" wait_for 20 auth wrong-context 'no context \"elsewhere\"'
+# unread DEVICE: answers, but nothing that can be read.
+unread()
+{
+	$pollwerk values "$1/uptime" | grep -q 'bad-reply$' &&
+		$pollwerk devices | grep "^$1 .*what came cannot be read: object 2 in it (1.*) is malformed"
+}
+check "an answer that cannot be read is no timeout, and its object is named" wait_for 20 unread spoilt
 check "an agent with another's engine ID is polled as well" wait_for 20 good twin
 check "and both are named in the log" grep -q 'has the same SNMP engine ID as' "$work/out"
 check "each is polled without the other's clock" eval 'sleep 4
