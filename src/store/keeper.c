@@ -106,6 +106,9 @@ struct keeper {
 	int64_t make_credit, make_at; /* time that making may take; by the clock, when it was given */
 	struct ledger *ledger;
 	struct reader *reader;
+	bool held; /* the reader's last record is not taken: what it names could not be looked up */
+	struct record record; /* that one */
+	struct reader_position record_at;
 	struct undo *undo;
 	struct quarantine *quarantine;
 	uint64_t generation; /* of the checkpoint on disk */
@@ -1279,13 +1282,30 @@ register_series(struct keeper *keeper, bool in_slices, struct fail *why)
 	return 1;
 }
 
+/* Before anything is made of a record: what it names stood in the catalogue before it, so one
+ * that cannot be read now is no reason to leave it out. -1 and why. */
+static int
+look_up(struct keeper *keeper, uint32_t series, struct fail *why)
+{
+	return series <= keeper->registered ? 0 :
+		register_series(keeper, false, why) == -1 ? -1 : 0;
+}
+
+static int
+look_up_all(struct keeper *keeper, const struct record_sample *samples, size_t count,
+	struct fail *why)
+{
+	uint32_t last = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (samples[i].series > last)
+			last = samples[i].series;
+	return look_up(keeper, last, why);
+}
+
 static bool
 is_registered(struct keeper *keeper, uint32_t series)
 {
-	if (pending_knows(keeper->pending, series))
-		return true;
-	if (series > keeper->registered)
-		register_series(keeper, false, NULL);
 	if (pending_knows(keeper->pending, series))
 		return true;
 	if (keeper->strangers++ == 0) {
@@ -1350,39 +1370,47 @@ mark_quarantined(struct keeper *keeper, struct record_sample *samples, size_t co
 	}
 }
 
-/* Ledger and rows in one walk: both take each sample. -1: damaged. */
-static int
-take_samples(struct keeper *keeper, const struct record *record, struct reader_position at)
+enum taking { TAKEN, TAKE_DAMAGED, TAKE_LATER };
+
+/* Ledger and rows in one walk. Both take each sample; one that they have had changes nothing. */
+static enum taking
+take_samples(struct keeper *keeper, const struct record *record, struct reader_position at,
+	struct fail *why)
 {
 	struct record_sample samples[SAMPLES_AT_ONCE];
 	struct record_samples walk;
 	size_t count;
 
 	if (record_samples_open(record, &walk) == -1)
-		return -1;
+		return TAKE_DAMAGED;
 	if (walk.received > keeper->received)
 		keeper->received = walk.received;
 	while ((count = record_samples_take(&walk, samples, SAMPLES_AT_ONCE)) > 0) {
+		if (look_up_all(keeper, samples, count, why) == -1)
+			return TAKE_LATER;
 		pending_ahead(keeper->pending, samples, count);
 		if (keeper->quarantined > 0)
 			mark_quarantined(keeper, samples, count);
 		ledger_add_samples(keeper->ledger, samples, count);
 		close_samples(keeper, samples, count, at.segment);
 	}
-	return walk.cursor.failed ? -1 : 0;
+	return walk.cursor.failed ? TAKE_DAMAGED : TAKEN;
 }
 
-static int
-take_run(struct keeper *keeper, const struct record *record, struct reader_position at)
+static enum taking
+take_run(struct keeper *keeper, const struct record *record, struct reader_position at,
+	struct fail *why)
 {
 	struct record_run run;
 
 	if (record_run_read(record, &run) == -1)
-		return -1;
+		return TAKE_DAMAGED;
+	if (look_up(keeper, run.series, why) == -1)
+		return TAKE_LATER;
 	ledger_add(keeper->ledger, run.series, run.reason, run.first, run.last);
 	close_slot(keeper, run.series, run.last, (double)NAN,
 		(struct pending_origin){ 0, at.segment });
-	return 0;
+	return TAKEN;
 }
 
 /* As after a newer version was taken back. What it stands for is not known, so neither is whether
@@ -1400,24 +1428,55 @@ leave_out(struct keeper *keeper, const struct record *record)
 }
 
 static void
-take_record(struct keeper *keeper, const struct record *record, struct reader_position at)
+count_damaged(struct keeper *keeper, const struct record *record)
 {
-	int result = 0;
-
-	keeper->dirty = true;
-	if (!record_is_known(record)) {
-		leave_out(keeper, record);
-		return;
-	}
-	if (record_has_samples(record))
-		result = take_samples(keeper, record, at);
-	else if (record->kind == KIND_RUN)
-		result = take_run(keeper, record, at);
-	if (result == 0 || keeper->damaged++ > keeper->foreign)
+	if (keeper->damaged++ > keeper->foreign)
 		return;
 	fail_set(&keeper->reason, "%s/journal: record %llu cannot be read", keeper->state_dir,
 		(unsigned long long)record->sequence);
 	log_error("%s", keeper->reason.text);
+}
+
+/* 0, -1 and why: it is held, to be taken later. */
+static int
+take_record(struct keeper *keeper, const struct record *record, struct reader_position at,
+	struct fail *why)
+{
+	enum taking taking = TAKEN;
+
+	keeper->dirty = true;
+	if (!record_is_known(record))
+		leave_out(keeper, record);
+	else if (record_has_samples(record))
+		taking = take_samples(keeper, record, at, why);
+	else if (record->kind == KIND_RUN)
+		taking = take_run(keeper, record, at, why);
+	if (taking == TAKE_DAMAGED)
+		count_damaged(keeper, record);
+	keeper->held = taking == TAKE_LATER;
+	return keeper->held ? -1 : 0;
+}
+
+/* As of a reader. */
+static int
+take_next(struct keeper *keeper, struct fail *why)
+{
+	int got = 1;
+
+	if (!keeper->held) {
+		keeper->record_at = reader_at(keeper->reader);
+		got = reader_next(keeper->reader, &keeper->record, why);
+	}
+	if (got != 1)
+		return got;
+	return take_record(keeper, &keeper->record, keeper->record_at, why) == -1 ? -1 : 1;
+}
+
+/* Behind all that was taken. */
+static struct reader_position
+taken_up_to(const struct keeper *keeper)
+{
+	return keeper->held ? keeper->record_at : reader_at(keeper->reader);
 }
 
 static bool
@@ -1468,7 +1527,6 @@ note_reading(struct keeper *keeper, int got, const struct fail *why)
 bool
 keeper_read(struct keeper *keeper, unsigned records)
 {
-	struct record record;
 	struct fail why;
 	int got = 0, all;
 
@@ -1480,17 +1538,14 @@ keeper_read(struct keeper *keeper, unsigned records)
 	if (all == -1)
 		return note_reading(keeper, -1, &why);
 	while (records-- > 0) {
-		struct reader_position before = reader_at(keeper->reader);
-
 		if (memory_is_short(keeper))
 			make_room(keeper);
 		/* What does not fit stays in the journal. */
 		if (memory_is_short(keeper))
 			return keeper->caught_up = false;
-		got = reader_next(keeper->reader, &record, &why);
+		got = take_next(keeper, &why);
 		if (got != 1)
 			break;
-		take_record(keeper, &record, before);
 		if (slice_is_over(keeper))
 			return keeper->caught_up = false;
 	}
@@ -1548,7 +1603,7 @@ begin_checkpoint(struct keeper *keeper)
 
 	for (size_t i = 0; i < noted->count; i++)
 		filesync_add(sync, noted->files[i]->name);
-	keeper->position = pending_oldest(keeper->pending, reader_at(keeper->reader));
+	keeper->position = pending_oldest(keeper->pending, taken_up_to(keeper));
 	keeper->checkpointing = true;
 	keeper->dirty = false;
 	undo_next(keeper->undo);

@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "unit/check.h"
 
 static unsigned scarce, dice;
+static struct stat unreadable; /* st_ino 0: no file is */
 
 static void
 limit(int what, struct rlimit *first, bool *known, int64_t most)
@@ -79,4 +81,41 @@ open(const char *path, int flags, ...)
 	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
 	va_end(args);
 	return is_refused() ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+void
+shortage_reads(const char *path)
+{
+	unreadable.st_ino = 0;
+	if (path != NULL)
+		CHECK(stat(path, &unreadable) == 0);
+}
+
+static bool
+is_unreadable(int fd)
+{
+	struct stat status;
+
+	if (unreadable.st_ino == 0 || fstat(fd, &status) == -1 ||
+		status.st_ino != unreadable.st_ino || status.st_dev != unreadable.st_dev)
+		return false;
+	errno = EIO;
+	return true;
+}
+
+ssize_t pread(int fd, void *to, size_t size, off_t at) __attribute__((visibility("default")));
+ssize_t
+pread(int fd, void *to, size_t size, off_t at)
+{
+	return is_unreadable(fd) ? -1 : (ssize_t)syscall(SYS_pread64, fd, to, size, at);
+}
+
+/* What a compiler makes of it that knows the size of `to`. */
+ssize_t __pread_chk(int fd, void *to, size_t size, off_t at, size_t room)
+	__attribute__((visibility("default")));
+ssize_t
+__pread_chk(int fd, void *to, size_t size, off_t at, size_t room)
+{
+	CHECK(size <= room);
+	return pread(fd, to, size, at);
 }

@@ -1,7 +1,8 @@
-/* shortage.h - a machine that is short of room on its disk, or of file descriptors.
+/* shortage.h - a machine that is short of room on its disk, or of file descriptors, or whose disk
+ * has places that cannot be read.
  *
- * Link shortage.c before libpollwerk.a: its open() stands before the C library's, for other
- * libraries as well. */
+ * Link shortage.c before libpollwerk.a: its open() and pread() stand before the C library's, for
+ * other libraries as well. */
 #ifndef PW_SHORTAGE_H
 #define PW_SHORTAGE_H
 
@@ -17,4 +18,6 @@ void shortage_descriptors(int64_t most);
  * does. As when others take and give back the last ones. */
 void shortage_opens(unsigned one_of);
 void shortage_seed(unsigned seed);
+/* pread() of that file fails with EIO; NULL: of none. */
+void shortage_reads(const char *path);
 #endif

@@ -178,15 +178,6 @@ write(int fd, const void *bytes, size_t size)
 	return syscall(SYS_write, fd, bytes, size);
 }
 
-static bool unreadable;
-
-ssize_t
-pread(int fd, void *bytes, size_t size, off_t at)
-{
-	errno = EIO;
-	return unreadable ? -1 : syscall(SYS_pread64, fd, bytes, size, at);
-}
-
 static void
 what_cannot_be_read_is_not_cut_off_and_not_passed_by(void)
 {
@@ -200,14 +191,14 @@ what_cannot_be_read_is_not_cut_off_and_not_passed_by(void)
 	series_add(catalogue, &b, &why);
 	series_close(catalogue);
 	whole = file_size();
-	unreadable = true;
+	shortage_reads(file);
 	CHECK(series_open(dir, true, &why) == NULL);
 	CHECK(strstr(why.text, "/series: Input/output error") != NULL);
 	catalogue = series_open_unread(dir, &why);
 	why.text[0] = '\0';
 	CHECK(series_read_on(catalogue, &why) == -1);
 	CHECK(strstr(why.text, "/series: Input/output error") != NULL);
-	unreadable = false;
+	shortage_reads(NULL);
 	CHECK_INT(file_size(), whole);
 	CHECK(series_read_on(catalogue, &why) == 0);
 	CHECK_INT(series_last_id(catalogue), 2);

@@ -804,6 +804,69 @@ a_flush_is_answered_within_100_ms_while_many_files_are_written(void)
 	end();
 }
 
+/* Of keeper_clock: a point is added after the catalogue was looked at and before the journal has
+ * been read to its end. */
+static int64_t
+add_a_point_meanwhile(void *arg)
+{
+	int *looks = arg;
+
+	if (++*looks == 2) {
+		put(add_series("d/new", "d/new.rrd", "new", STEP), 2, 7.5);
+		put_run(add_series("d/run", "d/run.rrd", "run", STEP), 2, 3);
+		commit();
+		shortage_reads(scratch_path("series"));
+	}
+	return 0;
+}
+
+static void
+what_a_new_point_brought_waits_while_the_catalogue_cannot_be_read(void)
+{
+	struct store_health health;
+	int looks = 0;
+
+	begin();
+	put(add_series("d/old", "d/old.rrd", "old", STEP), 1, 1.5);
+	commit();
+	keeper_clock(keeper, add_a_point_meanwhile, &looks);
+	CHECK(!keeper_read(keeper, 100));
+	keeper_health(keeper, &health);
+	CHECK(health.degraded);
+	CHECK(strstr(health.reason, "/series: Input/output error") != NULL);
+	CHECK(!keeper_read(keeper, 100));
+	shortage_reads(NULL);
+	keeper_clock(keeper, NULL, NULL);
+	CHECK(keeper_read(keeper, 100));
+	flush("d/new.rrd");
+	CHECK(fetch("d/new.rrd", "new", 2) == 7.5);
+	keeper_health(keeper, &health);
+	CHECK(!health.degraded);
+	CHECK_INT(lines, 1);
+	CHECK(keeper_finish(keeper) == 0);
+	end();
+}
+
+/* And a checkpoint in between begins with what waits. */
+static void
+what_waits_for_the_catalogue_outlives_the_store(void)
+{
+	int looks = 0;
+
+	begin();
+	put(add_series("d/old", "d/old.rrd", "old", STEP), 1, 1.5);
+	commit();
+	keeper_clock(keeper, add_a_point_meanwhile, &looks);
+	CHECK(!keeper_read(keeper, 100));
+	CHECK(keeper_finish(keeper) == 0);
+	shortage_reads(NULL);
+	kill_keeper();
+	flush("d/new.rrd");
+	CHECK(fetch("d/new.rrd", "new", 2) == 7.5);
+	CHECK(keeper_finish(keeper) == 0);
+	end();
+}
+
 #define CATALOGUE 12000
 static void
 a_long_catalogue_is_taken_up_in_slices_and_then_all_is_known(void)
@@ -2635,6 +2698,8 @@ RUN_TESTS(TEST(one_lost_slot_is_one_unknown_row_and_nothing_else),
 	TEST(files_are_made_for_half_of_the_time_at_most),
 	TEST(a_flush_is_answered_within_100_ms_while_many_files_are_written),
 	TEST(a_long_catalogue_is_taken_up_in_slices_and_then_all_is_known),
+	TEST(what_a_new_point_brought_waits_while_the_catalogue_cannot_be_read),
+	TEST(what_waits_for_the_catalogue_outlives_the_store),
 	TEST(memory_is_freed_in_slices_too),
 	TEST(the_ledger_counts_text_points_and_no_file_is_made_for_them),
 	TEST(a_missing_folder_is_logged_once_and_everything_is_written_when_it_is_back),
