@@ -104,6 +104,47 @@ what_came_and_went_since_is_given_back_when_it_is_worth_it(void)
 	free(above);
 }
 
+static void
+fill(char *blocks[BLOCKS])
+{
+	for (int i = 0; i < BLOCKS; i++)
+		memset(blocks[i] = mem_zero(SIZE), 1, SIZE);
+}
+
+static void
+empty(char *blocks[BLOCKS])
+{
+	for (int i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+}
+
+static void
+what_was_idle_and_came_into_use_is_given_back_when_it_is_idle_again(void)
+{
+	char *blocks[BLOCKS], *above;
+	struct mem_holes holes;
+	long hole, worth = BLOCKS * (long)SIZE / 2;
+
+	mem_settle();
+	if (!is_glibc()) {
+		puts("skipped: another malloc than the C library's");
+		return;
+	}
+	fill(blocks);
+	above = mem_zero(SIZE);
+	empty(blocks);
+	hole = mem_idle();
+	holes = (struct mem_holes){ true, hole };
+	fill(blocks);
+	mem_look(&holes, worth);
+	empty(blocks);
+	CHECK(mem_idle() > hole - worth / 2);
+	mem_look(&holes, worth);
+	CHECK(mem_idle() < hole - worth);
+	free(above);
+}
+
 RUN_TESTS(TEST(a_hole_in_the_heap_is_idle_until_it_is_given_back),
 	TEST(the_first_look_gives_holes_back_whatever_is_idle_beside_blocks_never_written),
-	TEST(what_came_and_went_since_is_given_back_when_it_is_worth_it))
+	TEST(what_came_and_went_since_is_given_back_when_it_is_worth_it),
+	TEST(what_was_idle_and_came_into_use_is_given_back_when_it_is_idle_again))

@@ -637,6 +637,32 @@ what_was_too_big_once_is_tried_again_later_and_seldom(void)
 	close_bed();
 }
 
+/* Four requests make a poll where an answer takes two objects, two where it takes four. */
+static void
+begin_with_answers_of_four_objects(void)
+{
+	bed_faults(bed.agent, "toobig=2 count=20");
+	poll_once(false);
+	for (int i = 0; i < 40 && requests_of_a_poll() > 2; i++)
+		;
+	CHECK_INT(requests_of_a_poll(), 2);
+}
+
+static void
+after_a_new_answer_too_big_a_hundred_fit_before_more_is_tried(void)
+{
+	open_bed(points, 2);
+	attach();
+	begin_with_answers_of_four_objects();
+	for (int i = 0; i < 40; i++)
+		CHECK_INT(requests_of_a_poll(), 2);
+	bed_faults(bed.agent, "toobig=2");
+	requests_of_a_poll();
+	for (int i = 0; i < 24; i++)
+		CHECK_INT(requests_of_a_poll(), 4);
+	close_bed();
+}
+
 static void
 an_agent_with_room_for_one_object_gets_them_one_by_one(void)
 {
@@ -957,6 +983,26 @@ what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device(void
 	CHECK(rmdir(dir) == 0);
 }
 
+static void
+what_a_hundred_answers_have_shown_to_fit_outlives_the_process(void)
+{
+	char dir[] = "/tmp/pollwerk-snmp-XXXXXX", file[64];
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_bed(points, 2);
+	attach();
+	poll_in_a_new_process(dir);
+	begin_with_answers_of_four_objects();
+	for (int i = 0; i < 60 && requests_of_a_poll() == 2; i++)
+		;
+	CHECK_INT(requests_of_a_poll(), 1); /* more is tried */
+	CHECK_INT(requests_in_a_new_process(dir), 2);
+	close_bed();
+	snprintf(file, sizeof file, "%s/rows", dir);
+	unlink(file);
+	CHECK(rmdir(dir) == 0);
+}
+
 #define BOTH(function) TEST(function), { #function " (another has the same)",        \
 	(CMUnitTestFunction)(void *)(function), with_another, alone_again, NULL }
 
@@ -982,6 +1028,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(tries_that_went_out_before_the_address_was_lost_are_no_answer),
 	BOTH(toobig_halves_the_request_and_is_remembered),
 	BOTH(what_was_too_big_once_is_tried_again_later_and_seldom),
+	BOTH(after_a_new_answer_too_big_a_hundred_fit_before_more_is_tried),
 	BOTH(an_agent_with_room_for_one_object_gets_them_one_by_one),
 	BOTH(an_object_too_big_for_any_answer_is_told_as_such),
 	BOTH(generr_for_one_object_costs_only_that_one),
@@ -996,4 +1043,5 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(a_poll_ends_before_its_interval),
 	BOTH(the_tap_sees_each_datagram_with_its_time),
 	BOTH(a_restart_while_no_poller_ran_is_a_discontinuity),
-	BOTH(what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device))
+	BOTH(what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device),
+	TEST(what_a_hundred_answers_have_shown_to_fit_outlives_the_process))

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/portion.h"
 #include "bed_agent.h"
@@ -322,6 +323,37 @@ an_endless_table_is_stopped_before_the_next_poll(void)
 	CHECK(strncmp(bed.task->error, "table \"if\": not read to its end within 60s, ", 44) == 0);
 	CHECK(strstr(bed.task->error, " rows so far: give it a longer interval or fewer points") != NULL);
 	CHECK_INT(reading_of("ge-1/1", "in_octets").reason, REASON_GOOD);
+	close_bed();
+}
+
+static void
+count_too_long(char level, const char *line, void *arg)
+{
+	unsigned *lines = arg;
+
+	*lines += level == 'W' && strstr(line, "\"if\": not read to its end within 60s") != NULL;
+}
+
+static void
+a_table_too_long_for_its_interval_is_in_the_log_once_until_it_is_read_as_a_whole(void)
+{
+	unsigned lines = 0;
+
+	open_bed(20, 2);
+	bed_wire(bed.group)->include = "^ge-1/1$";
+	attach();
+	poll_once();
+	log_catch(count_too_long, &lines);
+	for (unsigned times = 1; times <= 2; times++) {
+		bed_faults(bed.agent, "endless=1 delay=40");
+		poll_once();
+		poll_once();
+		CHECK_INT(lines, times);
+		bed_faults(bed.agent, "endless=0 delay=0");
+		poll_once();
+		CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
+	}
+	log_catch(NULL, NULL);
 	close_bed();
 }
 
@@ -1908,6 +1940,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_restart_in_the_middle_of_a_walk_is_seen_in_the_same_poll),
 	TEST(oids_that_do_not_increase_stop_the_column_and_what_was_read_stays),
 	TEST(an_endless_table_is_stopped_before_the_next_poll),
+	TEST(a_table_too_long_for_its_interval_is_in_the_log_once_until_it_is_read_as_a_whole),
 	TEST(a_table_that_max_rate_makes_too_slow_is_an_overrun_of_ours),
 	TEST(an_endless_table_makes_up_no_rows),
 	TEST(an_endless_table_is_stopped_at_its_largest_number_of_rows),
