@@ -38,6 +38,7 @@
 #define BULK_MOST 128
 /* After so many answers that were not too big larger ones are tried. */
 #define FITS 100
+#define LOST_AGAIN_MOST 5
 /* How long a device without sysUpTime is not asked for it again. */
 #define NO_UPTIME (10 * 60 * LOOP_S)
 /* And how long one that has it is not, if that comes before the end of the poll. */
@@ -170,7 +171,7 @@ learned_key(char *to, size_t size, const struct snmp_device *device)
 static void
 learned_load(struct snmp_device *device)
 {
-	unsigned bulk, varbinds;
+	unsigned bulk, varbinds, lost_at = 0, lost_again = 0;
 	const char *text;
 	char key[80];
 
@@ -178,11 +179,14 @@ learned_load(struct snmp_device *device)
 		return;
 	learned_key(key, sizeof key, device);
 	text = state_get(snmp_of(device)->state, key);
-	if (text == NULL || sscanf(text, "%u %u", &bulk, &varbinds) != 2 ||
-		bulk < BULK_LEAST || bulk > BULK_MOST || varbinds > BULK_MOST)
+	if (text == NULL || sscanf(text, "%u %u %u %u", &bulk, &varbinds, &lost_at, &lost_again) < 2 ||
+		bulk < BULK_LEAST || bulk > BULK_MOST || varbinds > BULK_MOST ||
+		lost_at > BULK_MOST || lost_again > LOST_AGAIN_MOST)
 		return;
 	device->bulk = device->saved_bulk = (uint8_t)bulk;
 	device->varbinds = device->saved_varbinds = (uint8_t)varbinds;
+	device->lost_at = (uint8_t)lost_at;
+	device->lost_again = (uint8_t)lost_again;
 }
 
 /* What shrinks is saved at once: the next run shall not lose answers to learn it again. What
@@ -190,7 +194,7 @@ learned_load(struct snmp_device *device)
 static void
 learned_save(struct snmp_device *device)
 {
-	bool usual = device->bulk == BULK_MOST && device->varbinds == 0;
+	bool usual = device->bulk == BULK_MOST && device->varbinds == 0 && device->lost_at == 0;
 	bool less = device->bulk < device->saved_bulk ||
 		device->varbinds != device->saved_varbinds;
 	bool more = device->bulk >= 2 * device->saved_bulk ||
@@ -202,7 +206,8 @@ learned_save(struct snmp_device *device)
 	device->saved_varbinds = device->varbinds;
 	device->saved_bulk = device->bulk;
 	learned_key(key, sizeof key, device);
-	snprintf(text, sizeof text, "%u %u", device->bulk, device->varbinds);
+	snprintf(text, sizeof text, "%u %u %u %u", device->bulk, device->varbinds, device->lost_at,
+		device->lost_again);
 	state_set(snmp_of(device)->state, key, usual ? NULL : text);
 	state_save(snmp_of(device)->state);
 }
@@ -840,8 +845,6 @@ learn_size(struct snmp_work *work, const struct session_answer *answer)
 		octets = work->octets - (work->octets - octets + 3) / 4;
 	work->octets = octets;
 }
-
-#define LOST_AGAIN_MOST 5
 
 static void
 note_lost_at(struct snmp_device *device, size_t asked)

@@ -1405,6 +1405,29 @@ a_length_that_gets_lost_again_and_again_is_tried_seldom(void)
 	close_bed();
 }
 
+static void
+that_a_length_got_lost_again_and_again_outlives_the_process(void)
+{
+	char dir[] = "/tmp/pollwerk-snmp-XXXXXX", file[64];
+	unsigned polls = 0;
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_bed(60, 2);
+	attach();
+	bed_spoil(bed.agent, lose_long_answers);
+	begin_new_process(dir);
+	for (int i = 0; i < 90; i++)
+		lost_in_a_poll();
+	begin_new_process(dir);
+	for (int i = 0; i < 90; i++)
+		polls += lost_in_a_poll() > 0;
+	CHECK_INT(polls, 0);
+	close_bed();
+	snprintf(file, sizeof file, "%s/rows", dir);
+	unlink(file);
+	CHECK(rmdir(dir) == 0);
+}
+
 /* ---- connections ---- */
 
 #define NEW_TABLE "1.3.6.1.2.1.6.19.1.7"
@@ -1973,4 +1996,5 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
 	TEST(the_length_of_answers_that_come_through_outlives_the_process),
-	TEST(a_length_that_gets_lost_again_and_again_is_tried_seldom))
+	TEST(a_length_that_gets_lost_again_and_again_is_tried_seldom),
+	TEST(that_a_length_got_lost_again_and_again_outlives_the_process))
