@@ -248,7 +248,7 @@ fetch_rows_behind(const struct task *task, uint32_t number)
 	if (number + 1 < rows->count) {
 		const struct tracks *tracks = &rows->list[number + 1]->tracks;
 
-		if (tracks->list == NULL)
+		if (!tracks->listed)
 			latest_expect(poller_of(task)->parts.latest, tracks->id,
 				(uint32_t)task->group->point_count);
 	}
@@ -649,7 +649,7 @@ ahead_values(const struct task *task)
 	for (uint32_t i = 0; i < count && count <= AHEAD_ROWS; i++) {
 		const struct tracks *tracks = &task->rows->list[i]->tracks;
 
-		if (tracks->list == NULL)
+		if (!tracks->listed)
 			latest_expect(poller_of(task)->parts.latest, tracks->id,
 				(uint32_t)task->group->point_count);
 	}
@@ -660,7 +660,7 @@ ahead_listeners(const struct task *task, unsigned step)
 {
 	const struct feed *feed = poller_of(task)->parts.feed;
 
-	if (!has_rows(task) && task->scalars.list == NULL)
+	if (!has_rows(task) && !task->scalars.listed)
 		feed_ahead(feed, task->scalars.id, (uint32_t)task->group->point_count, step);
 	if (task->base)
 		feed_ahead(feed, task_unit(task)->health.id, UNIT_TRACKS, step);
@@ -678,7 +678,7 @@ task_ahead(const struct task *task, unsigned step)
 	} else if (step == 2) {
 		if (has_rows(task))
 			ahead_rows(task);
-		else if (task->scalars.list == NULL)
+		else if (!task->scalars.listed)
 			latest_expect(poller_of(task)->parts.latest, task->scalars.id,
 				(uint32_t)task->group->point_count);
 		if (task->base)

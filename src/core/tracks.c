@@ -7,7 +7,8 @@
 void
 tracks_free(struct tracks *tracks)
 {
-	free(tracks->list);
+	if (tracks->listed)
+		free(tracks->list);
 	*tracks = (struct tracks){ 0 };
 }
 
@@ -15,17 +16,18 @@ void
 tracks_begin(struct tracks *tracks, struct track *list, size_t count)
 {
 	tracks_free(tracks);
-	tracks->list = list;
+	*tracks = (struct tracks){ .list = list, .listed = true };
 	tracks_gather(tracks, count);
 }
 
 void
 tracks_gather(struct tracks *tracks, size_t count)
 {
-	struct track *list = tracks->list;
+	struct track *list;
 
-	if (list == NULL)
+	if (!tracks->listed)
 		return;
+	list = tracks->list;
 	for (size_t i = 0; i < count; i++)
 		if (list[i].id == 0 || list[i].id != list[0].id + i || list[i].next != list[0].next)
 			return;
@@ -41,7 +43,7 @@ spread(struct tracks *tracks, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		list[i] = tracks_at(tracks, i);
-	tracks->list = list;
+	*tracks = (struct tracks){ .list = list, .listed = true };
 }
 
 void
@@ -49,7 +51,7 @@ tracks_advance_any(struct tracks *tracks, size_t count, size_t place, uint32_t n
 {
 	if (tracks_at(tracks, place).next == next)
 		return;
-	if (tracks->list == NULL)
+	if (!tracks->listed)
 		spread(tracks, count);
 	tracks->list[place].next = next;
 }

@@ -17,10 +17,15 @@ struct track {
 };
 
 struct tracks { /* zeroed at first: there are none */
-	struct track *list;  /* NULL: what follows stands for them */
-	uint64_t told;       /* by place: these are ahead */
-	uint32_t id, next;   /* of the first; of those that are not ahead */
-	uint32_t ahead;      /* the next one of those that are */
+	union {
+		struct track *list;  /* if `listed`, and then nothing else counts */
+		struct {
+			uint32_t id, next; /* of the first; of those that are not ahead */
+		};
+	};
+	uint64_t told;               /* by place: these are ahead */
+	uint32_t ahead;              /* the next one of those that are */
+	bool listed;
 };
 
 /* Takes over a list from the heap, in place of what was there. */
@@ -30,7 +35,7 @@ void tracks_free(struct tracks *tracks); /* then as at first */
 static inline struct track
 tracks_at(const struct tracks *tracks, size_t place)
 {
-	if (tracks->list != NULL)
+	if (tracks->listed)
 		return tracks->list[place];
 	return (struct track){ tracks->id + (uint32_t)place,
 		place < 64 && (tracks->told >> place & 1) != 0 ? tracks->ahead : tracks->next };
@@ -46,7 +51,7 @@ tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next)
 {
 	uint64_t bit = UINT64_C(1) << place % 64;
 
-	if (tracks->list != NULL || count > 64 || tracks->next == next ||
+	if (tracks->listed || count > 64 || tracks->next == next ||
 		(tracks->told & bit) != 0 || (tracks->told != 0 && tracks->ahead != next)) {
 		tracks_advance_any(tracks, count, place, next);
 		return;
@@ -62,7 +67,7 @@ tracks_advance(struct tracks *tracks, size_t count, size_t place, uint32_t next)
 static inline void
 tracks_advance_some(struct tracks *tracks, size_t count, size_t place, size_t some, uint32_t next)
 {
-	if (tracks->list == NULL && tracks->told == 0 && some == count) {
+	if (!tracks->listed && tracks->told == 0 && some == count) {
 		tracks->next = next;
 		return;
 	}
@@ -74,7 +79,7 @@ tracks_advance_some(struct tracks *tracks, size_t count, size_t place, size_t so
 static inline bool
 tracks_wait(const struct tracks *tracks, size_t place, size_t some, int64_t slot)
 {
-	if (tracks->list != NULL || tracks->id == 0 || tracks->next > slot || place + some > 64)
+	if (tracks->listed || tracks->id == 0 || tracks->next > slot || place + some > 64)
 		return false;
 	return (tracks->told >> place & UINT64_MAX >> (64 - some)) == 0;
 }
@@ -82,7 +87,7 @@ tracks_wait(const struct tracks *tracks, size_t place, size_t some, int64_t slot
 static inline bool
 tracks_all_reach(const struct tracks *tracks, int64_t slot)
 {
-	return tracks->list == NULL && tracks->told == 0 && tracks->next >= slot;
+	return !tracks->listed && tracks->told == 0 && tracks->next >= slot;
 }
 /* After a poll: goes without a list again where that is possible. */
 void tracks_gather(struct tracks *tracks, size_t count);

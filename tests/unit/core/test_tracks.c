@@ -23,14 +23,14 @@ tracks_that_are_alike_need_no_list(void)
 	struct tracks tracks = { 0 };
 
 	tracks_begin(&tracks, listed(30, 7, 100), 30);
-	CHECK(tracks.list == NULL);
+	CHECK(!tracks.listed);
 	CHECK_INT(tracks_at(&tracks, 29).id, 36);
 	for (size_t i = 30; i-- > 0;) {
 		CHECK_INT(tracks_at(&tracks, i).next, 100);
 		tracks_advance(&tracks, 30, i, 101);
 		CHECK_INT(tracks_at(&tracks, i).next, 101);
 	}
-	CHECK(tracks.list == NULL);
+	CHECK(!tracks.listed);
 	CHECK_INT(tracks.next, 101);
 	CHECK_INT(tracks.told, 0);
 	tracks_free(&tracks);
@@ -88,7 +88,7 @@ they_say_what_a_list_says(void)
 		for (size_t i = 0; i < counts[c]; i++)
 			tracks_advance(&tracks, counts[c], i, 9999);
 		tracks_gather(&tracks, counts[c]);
-		CHECK(tracks.list == NULL);
+		CHECK(!tracks.listed);
 		CHECK(tracks_all_reach(&tracks, 9999) && !tracks_all_reach(&tracks, 10000));
 		tracks_free(&tracks);
 	}
