@@ -47,6 +47,7 @@ struct driver {
 const struct device *task_device(const struct task *task);
 const struct group *task_group(const struct task *task);
 struct loop *task_loop(const struct task *task);
+void *task_state(const struct task *task); /* what attach gave for that device and driver */
 
 /* A table row by its key (free text from the device, made one printable line, at most 80
  * bytes). Known rows keep their number for the life of the task; the first sight makes the

@@ -364,6 +364,12 @@ task_loop(const struct task *task)
 	return poller_of(task)->parts.loop;
 }
 
+void *
+task_state(const struct task *task)
+{
+	return task->state;
+}
+
 static bool
 is_count(const struct task *task, const struct reading *reading)
 {

@@ -64,8 +64,8 @@ struct ask_context {
 
 /* A member of what polls; its members are plan.c's. */
 struct plan {
+	const struct form *form;  /* NULL: not open */
 	struct plan_items *items; /* NULL between polls, where nothing is to be kept of any */
-	const struct form *form;
 	uint16_t generation; /* of the last good readings, where there are no items */
 	uint8_t polls;       /* up to the next one that asks for informations */
 	bool one_by_one;     /* the agent did not say which object it cannot answer */

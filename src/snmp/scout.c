@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/device.h"
 #include "core/sample.h"
 #include "snmp/oid.h"
 #include "snmp/session.h"
@@ -36,7 +37,8 @@ struct scout {
 	struct scouts *scouts;
 	struct session session;
 	struct session_user user;
-	struct snmp_options options; /* the session's, as what follows */
+	struct device device;        /* the session's, as what follows */
+	struct snmp_options options;
 	struct snmp_access access;
 	char *name;
 	struct scout *next; /* among those that wait */
@@ -330,9 +332,10 @@ scout_new(struct scouts *scouts, const char *name, const struct snmp_options *op
 	scout->access = *options->access;
 	scout->options.access = &scout->access;
 	scout->name = mem_text(name);
+	scout->device = (struct device){ .name = scout->name, .snmp = &scout->options };
 	scout->user = (struct session_user){ snmp_sessions(scouts->snmp), &session_events,
 		offsetof(struct scout, session) };
-	if (session_open(&scout->session, &scout->user, scout->name, &scout->options, why) == -1) {
+	if (session_open(&scout->session, &scout->user, &scout->device, why) == -1) {
 		scout_free(scout);
 		return NULL;
 	}

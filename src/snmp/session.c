@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/device.h"
 #include "core/sample.h"
 #include "core/self.h"
 #include "snmp/ber.h"
@@ -94,6 +95,18 @@ static struct sessions *
 all_of(const struct session *session)
 {
 	return session->user->sessions;
+}
+
+static const struct snmp_options *
+options_of(const struct session *session)
+{
+	return session->device->snmp;
+}
+
+static const struct snmp_access *
+access_of(const struct session *session)
+{
+	return options_of(session)->access;
 }
 
 static void *
@@ -263,7 +276,7 @@ transport_close(netsnmp_transport *transport)
 static const char *
 community_of(const struct session *session)
 {
-	return session->options->access->community != NULL ? session->options->access->community : "";
+	return access_of(session)->community != NULL ? access_of(session)->community : "";
 }
 
 static void *
@@ -283,14 +296,14 @@ library_open(struct session *session, struct fail *why)
 	transport->f_close = transport_close;
 
 	snmp_sess_init(&wanted);
-	wanted.version = session->options->access->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
+	wanted.version = access_of(session)->version == 1 ? SNMP_VERSION_1 : SNMP_VERSION_2c;
 	wanted.community = (u_char *)community_of(session);
 	wanted.community_len = strlen(community_of(session));
 	wanted.timeout = 1; /* us: the deadline is ours, see forget */
 	wanted.retries = 0;
 	library = snmp_sess_add(&wanted, transport, NULL, NULL);
 	if (library == NULL)
-		fail_set(why, "%s: Net-SNMP: %s", session->name, snmp_api_errstring(wanted.s_snmp_errno));
+		fail_set(why, "%s: Net-SNMP: %s", session->device->name, snmp_api_errstring(wanted.s_snmp_errno));
 	return library;
 }
 
@@ -530,7 +543,7 @@ exchange_release(struct sessions *sessions, struct exchange *exchange)
 static void
 rest(struct session *session)
 {
-	int64_t gap = session->options->access->gap, until;
+	int64_t gap = access_of(session)->gap, until;
 
 	if (gap == 0 || session->now->tries == 0)
 		return;
@@ -575,7 +588,7 @@ explain_kept(struct session *session)
 	session->now->answer.reason = REASON_CONFIG;
 	if (now->error == ENOKEY) {
 		snprintf(text, ANSWER_TEXT, "not asked: OpenSSL makes no keys for user \"%s\" and this device",
-			session->options->access->user.name);
+			access_of(session)->user.name);
 		return;
 	}
 	if (now->peer.from == NULL) {
@@ -595,7 +608,7 @@ explain_kept(struct session *session)
 static int64_t
 pace_of(const struct session *session)
 {
-	double rate = session->options->access->max_rate;
+	double rate = access_of(session)->max_rate;
 
 	return rate > 0 ? (int64_t)((double)LOOP_S / rate) : 0;
 }
@@ -609,7 +622,7 @@ session_held(const struct session *session)
 const char *
 session_holds(const struct session *session)
 {
-	return session->options->access->gap > pace_of(session) ? "gap" : "max_rate";
+	return access_of(session)->gap > pace_of(session) ? "gap" : "max_rate";
 }
 
 /* Its time was over before the first try: by what we make it wait for. */
@@ -620,7 +633,7 @@ explain_unasked(struct session *session)
 	if (v3_of(session) != NULL && !v3_ready(v3_of(session)))
 		snprintf(all_of(session)->text, ANSWER_TEXT,
 			"not asked in time: the keys of user \"%s\" are not made yet",
-			session->options->access->user.name);
+			access_of(session)->user.name);
 	else
 		snprintf(all_of(session)->text, ANSWER_TEXT,
 			"not asked in time: snmp.%s leaves no room for it", session_holds(session));
@@ -656,7 +669,7 @@ give_up(struct session *session)
 	char *text = all_of(session)->text, span[32];
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
-	str_time_span(span, sizeof span, session->options->access->timeout);
+	str_time_span(span, sizeof span, access_of(session)->timeout);
 	snprintf(text, ANSWER_TEXT, "no answer to %d %s%s within %s%s",
 		session->now->tries, session->now->tries == 1 ? "request" : "requests",
 		session->now->tries > 1 && session->rtt > 0 ? ", to the last one" : "", span,
@@ -797,7 +810,7 @@ learn_rtt(struct session *session, int64_t ns)
 static int64_t
 patience(const struct session *session)
 {
-	int64_t most = session->options->access->timeout, wait;
+	int64_t most = access_of(session)->timeout, wait;
 
 	if (session->rtt == 0 || session->now->tries_left == 0)
 		return most;
@@ -1040,11 +1053,11 @@ void
 session_fetch(const struct session *session, unsigned step)
 {
 	if (step == 0) {
-		ahead_fetch(session->options, sizeof *session->options);
+		ahead_fetch(session->device, sizeof *session->device);
 		ahead_fetch(session->more, 2 * AHEAD_LINE);
 	} else {
 		if (step == 1)
-			ahead_fetch(session->options->access, sizeof *session->options->access);
+			ahead_fetch(options_of(session), sizeof *options_of(session));
 		v3_ahead(v3_of(session), step - 1);
 	}
 }
@@ -1073,12 +1086,14 @@ out_ahead(const struct mux_request *out, unsigned step)
 }
 
 int
-session_open(struct session *session, const struct session_user *user, const char *name,
-	const struct snmp_options *options, struct fail *why)
+session_open(struct session *session, const struct session_user *user,
+	const struct device *device, struct fail *why)
 {
-	*session = (struct session){ .user = user, .name = name, .options = options };
+	const struct snmp_options *options = device->snmp;
+
+	*session = (struct session){ .user = user, .device = device };
 	if (options->access->version == 3) {
-		more_of(session)->v3 = v3_open(user->sessions->world, name, &options->address,
+		more_of(session)->v3 = v3_open(user->sessions->world, device->name, &options->address,
 			&options->access->user, options->access->netsnmp);
 	} else if (options->access->netsnmp) {
 		more_of(session)->library = library_open(session, why);
@@ -1120,7 +1135,7 @@ session_watch(struct session *session)
 {
 	if (more_of(session)->source == NULL)
 		session->more->source = mux_source_hold(all_of(session)->mux,
-			&session->options->address);
+			&options_of(session)->address);
 }
 
 void
@@ -1150,9 +1165,9 @@ session_takes_lists(const struct session *session)
 static struct mux_peer
 peer_of(const struct session *session)
 {
-	const struct snmp_options *options = session->options;
+	const struct snmp_options *options = options_of(session);
 	struct mux_peer peer = {
-		.name = session->name,
+		.name = session->device->name,
 		.address = options->address,
 		.version = options->access->version == 3 ? BER_V3 :
 			options->access->version == 1 ? BER_V1 : BER_V2C,
@@ -1174,7 +1189,7 @@ session_send(struct session *session, const struct session_request *request)
 	struct exchange *now = exchange_hold(all_of(session));
 
 	*now = (struct exchange){ .request = *request, .peer = peer_of(session),
-		.tries_left = request->tries > 0 ? request->tries : session->options->access->retries + 1,
+		.tries_left = request->tries > 0 ? request->tries : access_of(session)->retries + 1,
 		.out = { .peer = &now->peer, .answered = out_answered, .refused = out_refused,
 			.unsent = out_unsent, .ahead = out_ahead, .arg = session,
 			.reads_varbinds = is_fast(session), .patient = request->patient } };

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "snmp/value.h"
+struct device;
 struct fail;
 struct loop;
 struct mux;
@@ -111,8 +112,7 @@ struct session_user {
  * a request needs is held only while one is under way. */
 struct session {
 	const struct session_user *user;
-	const char *name;
-	const struct snmp_options *options;
+	const struct device *device;
 	struct exchange *now;      /* NULL: not busy */
 	struct session_more *more; /* NULL: plain version 1 or 2c, and nothing odd happened */
 	uint32_t retried : 30;
@@ -120,10 +120,10 @@ struct session {
 	uint16_t rtt, swing;       /* ms, SRTT and RTTVAR of RFC 6298; 0: nothing was answered yet */
 };
 
-/* user, name (for messages) and options stay the caller's. 0, or -1 and why: then it is as
- * closed. */
-int session_open(struct session *session, const struct session_user *user, const char *name,
-	const struct snmp_options *options, struct fail *why);
+/* user and device stay the caller's; of the device only the name (for messages) and the snmp
+ * options count. 0, or -1 and why: then it is as closed. */
+int session_open(struct session *session, const struct session_user *user,
+	const struct device *device, struct fail *why);
 /* Cancels what is under way without a call. One that is zeroed is fine. */
 void session_close(struct session *session);
 /* Version 3: the engine ID from an earlier run; otherwise it is asked for first. */

@@ -81,18 +81,20 @@ struct snmp {
 
 /* One group of a device: a table, or scalars. */
 struct snmp_work {
-	struct snmp_device *device; /* NULL: not in use */
-	struct task *task;
+	struct task *task;   /* NULL: not in use */
 	struct poll *poll;   /* NULL: idle */
-	struct table *table; /* NULL: scalars */
 	union {
-		struct plan plan;
-		struct { /* of a table */
+		struct plan plan;    /* of scalars: it has a form */
+		struct {             /* of a table */
+			const struct form *none; /* in the place of plan.form */
+			struct table *table;
 			uint32_t octets; /* what a varbind takes, as BULK_VARBIND */
 			bool too_long;   /* no poll has read all of it since it was said so */
 		};
 	};
 };
+_Static_assert(offsetof(struct snmp_work, none) == offsetof(struct snmp_work, plan.form),
+	"what tells a table from scalars");
 
 /* One device. Its works take turns, request by request, so that a long walk does not keep a
  * short group waiting. In the order of use: what each request touches first. */
@@ -114,6 +116,19 @@ struct snmp_device {
 	uint16_t held;             /* complete polls since */
 	struct snmp_work first;    /* nearly always the only one */
 };
+
+static struct snmp_device *
+device_of(const struct snmp_work *work)
+{
+	return task_state(work->task);
+}
+
+/* NULL: scalars. */
+static struct table *
+table_of(const struct snmp_work *work)
+{
+	return work->none == NULL ? work->table : NULL;
+}
 
 static struct snmp *
 snmp_of(const struct snmp_device *device)
@@ -157,7 +172,15 @@ static void work_turn_over(struct snmp_work *work, const struct session_answer *
 static const char *
 device_name(const struct snmp_device *device)
 {
-	return device->session.name;
+	return device->session.device->name;
+}
+
+static const struct snmp_access *
+device_access(const struct snmp_device *device)
+{
+	const struct snmp_options *options = device->session.device->snmp;
+
+	return options->access;
 }
 
 /* ---- what was learned of the device's answers ---- */
@@ -221,34 +244,34 @@ context_at(const struct snmp_work *work, int64_t now)
 		.task = work->task,
 		.group = task_group(work->task),
 		.now = now,
-		.generation = work->device->generation,
-		.since = work->device->since,
-		.epoch = &work->device->epoch,
-		.version = work->device->session.options->access->version,
-		.written = session_takes_lists(&work->device->session),
-		.shared = &snmp_of(work->device)->plans,
+		.generation = device_of(work)->generation,
+		.since = device_of(work)->since,
+		.epoch = &device_of(work)->epoch,
+		.version = device_access(device_of(work))->version,
+		.written = session_takes_lists(&device_of(work)->session),
+		.shared = &snmp_of(device_of(work))->plans,
 	};
 }
 
 static struct ask_context
 context_of(const struct snmp_work *work)
 {
-	return context_at(work, loop_mono(snmp_of(work->device)->loop));
+	return context_at(work, loop_mono(snmp_of(device_of(work))->loop));
 }
 
 /* Varbinds in one request or, for a table, in its answer; sysUpTime included. */
 static size_t
 most_varbinds(const struct snmp_work *work)
 {
-	const struct snmp_device *device = work->device;
+	const struct snmp_device *device = device_of(work);
 	size_t most = ASK_MAX;
 
-	if (work->table != NULL) {
+	if (table_of(work) != NULL) {
 		most = MESSAGE_BYTES * 16 / work->octets;
 		if (most > device->bulk)
 			most = device->bulk;
-	} else if (device->session.options->access->max_varbinds > 0)
-		most = device->session.options->access->max_varbinds;
+	} else if (device_access(device)->max_varbinds > 0)
+		most = device_access(device)->max_varbinds;
 	return device->varbinds > 0 && device->varbinds < most ? device->varbinds : most;
 }
 
@@ -265,7 +288,7 @@ limit_of(const struct snmp_work *work)
 	size_t most = most_varbinds(work);
 
 	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = FORM_ANSWER_BYTES,
-		.repetitions = work->device->session.options->access->max_repetitions };
+		.repetitions = device_access(device_of(work))->max_repetitions };
 }
 
 static bool
@@ -273,7 +296,7 @@ work_next(struct snmp_work *work, const struct ask_context *context, struct ask 
 {
 	struct ask_limit limit = limit_of(work);
 
-	return work->table != NULL ? table_next(work->table, context, &limit, ask) :
+	return table_of(work) != NULL ? table_next(work->table, context, &limit, ask) :
 		plan_next(&work->plan, context, &limit, ask);
 }
 
@@ -281,16 +304,16 @@ static void
 work_feed(struct snmp_work *work, const struct ask_context *context,
 	const struct session_answer *answer)
 {
-	if (work->table != NULL)
-		table_feed(work->table, context, &work->device->question->ask, answer);
+	if (table_of(work) != NULL)
+		table_feed(work->table, context, &device_of(work)->question->ask, answer);
 	else
-		plan_feed(&work->plan, context, &work->device->question->ask, answer);
+		plan_feed(&work->plan, context, &device_of(work)->question->ask, answer);
 }
 
 static void
 poll_begin(struct snmp_work *work)
 {
-	struct snmp *snmp = snmp_of(work->device);
+	struct snmp *snmp = snmp_of(device_of(work));
 	struct poll *poll = snmp->polls;
 
 	if (poll == NULL) {
@@ -308,11 +331,11 @@ poll_begin(struct snmp_work *work)
 static void
 poll_end(struct snmp_work *work)
 {
-	struct snmp *snmp = snmp_of(work->device);
+	struct snmp *snmp = snmp_of(device_of(work));
 	struct poll *poll = work->poll;
 
 	loop_timer_stop(snmp->loop, &poll->timer);
-	if (work->table == NULL)
+	if (table_of(work) == NULL)
 		plan_rest(&work->plan, &snmp->plans);
 	work->poll = NULL;
 	if (snmp->spare_polls >= SPARE) {
@@ -357,7 +380,7 @@ learn_complete(struct snmp_device *device, size_t longest)
 static void
 work_done(struct snmp_work *work, uint8_t rest)
 {
-	struct snmp_device *device = work->device;
+	struct snmp_device *device = device_of(work);
 
 	poll_end(work);
 	device_turn(device, loop_mono(snmp_of(device)->loop));
@@ -400,14 +423,14 @@ tell_more(void *arg)
 static void
 tell_later(struct snmp_work *work)
 {
-	struct snmp *snmp = snmp_of(work->device);
+	struct snmp *snmp = snmp_of(device_of(work));
 
 	work->poll->state = WORK_ENDING;
 	loop_timer_stop(snmp->loop, &work->poll->timer);
 	TAILQ_INSERT_TAIL(&snmp->ending, work->poll, entry);
 	if (!loop_timer_armed(&snmp->more))
 		portion_go_on(snmp->loop, &snmp->more);
-	device_turn(work->device, loop_mono(snmp->loop));
+	device_turn(device_of(work), loop_mono(snmp->loop));
 }
 
 /* Nothing more is asked: tells what is left to tell. */
@@ -415,13 +438,13 @@ static void
 work_finish(struct snmp_work *work, bool complete, uint8_t rest)
 {
 	struct ask_context context = context_of(work);
-	struct portion portion = portion_begin(snmp_of(work->device)->loop);
+	struct portion portion = portion_begin(snmp_of(device_of(work))->loop);
 
 	if (complete)
-		learn_complete(work->device, work->poll->longest);
+		learn_complete(device_of(work), work->poll->longest);
 	work->poll->complete = complete;
 	work->poll->rest = rest;
-	if (work->table != NULL) {
+	if (table_of(work) != NULL) {
 		work->too_long &= !complete;
 		if (!tell_table(work, &portion))
 			tell_later(work);
@@ -471,7 +494,7 @@ question_give(struct snmp *snmp, struct question *question)
 static struct question *
 question_hold(struct snmp_device *device, const struct snmp_work *work)
 {
-	bool large = work->table != NULL || plan_objects(&work->plan) > SMALL;
+	bool large = table_of(work) != NULL || plan_objects(&work->plan) > SMALL;
 	struct question *held = device->question, *question;
 
 	if (held != NULL && (held->large || !large))
@@ -592,7 +615,7 @@ device_ask(struct snmp_device *device, struct snmp_work *work, int64_t now)
 	}
 	question->prepared = NULL;
 	put_objects(device, question->probe || wants_uptime(device, work, now), &request);
-	request.names = work->table != NULL && !question->probe;
+	request.names = table_of(work) != NULL && !question->probe;
 	request.whole = (uint16_t)request.count;
 	request.read = request.names ? read_table : NULL;
 	request.read_arg = device;
@@ -625,15 +648,15 @@ static void
 work_queue(struct snmp_work *work, int64_t now)
 {
 	work->poll->state = WORK_QUEUED;
-	TAILQ_INSERT_TAIL(&work->device->question->queue, work->poll, entry);
-	device_turn(work->device, now);
+	TAILQ_INSERT_TAIL(&device_of(work)->question->queue, work->poll, entry);
+	device_turn(device_of(work), now);
 }
 
 /* It is neither waiting for its turn nor asking any more. */
 static void
 work_withdraw(struct snmp_work *work)
 {
-	struct snmp_device *device = work->device;
+	struct snmp_device *device = device_of(work);
 
 	if (work->poll->state == WORK_QUEUED)
 		TAILQ_REMOVE(&device->question->queue, work->poll, entry);
@@ -837,7 +860,7 @@ learn_size(struct snmp_work *work, const struct session_answer *answer)
 {
 	size_t octets;
 
-	if (work->device->question->ask.op != SESSION_GETBULK || answer->error_status != 0 ||
+	if (device_of(work)->question->ask.op != SESSION_GETBULK || answer->error_status != 0 ||
 		answer->count == 0)
 		return;
 	octets = (answer->size * 16 + answer->count - 1) / answer->count;
@@ -864,7 +887,7 @@ note_lost_at(struct snmp_device *device, size_t asked)
 static void
 learn_loss(const struct snmp_work *work)
 {
-	struct snmp_device *device = work->device;
+	struct snmp_device *device = device_of(work);
 	const struct question *question = device->question;
 	size_t asked = question->ask.count * question->ask.max_repetitions, half = asked / 2;
 
@@ -919,14 +942,14 @@ ask_again(struct snmp_device *device, struct session_answer *answer, bool about_
 static bool
 is_overdue(const struct snmp_work *work)
 {
-	return loop_mono(snmp_of(work->device)->loop) >= work->poll->deadline;
+	return loop_mono(snmp_of(device_of(work))->loop) >= work->poll->deadline;
 }
 
 /* Was most of the poll's time spent on waiting as max_rate or gap wants it? */
 static bool
 is_held_back(const struct snmp_work *work)
 {
-	int64_t held = session_held(&work->device->session) - work->poll->held_before;
+	int64_t held = session_held(&device_of(work)->session) - work->poll->held_before;
 
 	return held > TIME_OF_POLL(task_group(work->task)->interval) / 2;
 }
@@ -943,7 +966,7 @@ say_too_long(struct snmp_work *work, const char *interval)
 	if (!work->too_long)
 		log_warn("%s: table \"%s\": not read to its end within %s, %zu rows so far: what was "
 			"not read has no values: give it a longer interval or fewer points",
-			device_name(work->device), table, interval, rows);
+			device_name(device_of(work)), table, interval, rows);
 	work->too_long = true;
 }
 
@@ -952,23 +975,23 @@ say_too_long(struct snmp_work *work, const char *interval)
 static void
 give_up_overdue(struct snmp_work *work)
 {
-	bool lost = work->poll->lost_before != work->device->question->lost;
+	bool lost = work->poll->lost_before != device_of(work)->question->lost;
 	char span[32];
 
 	str_time_span(span, sizeof span, task_group(work->task)->interval);
 	if (!lost && is_held_back(work)) {
 		task_error(work->task, "snmp.%s leaves no room to ask for everything within %s: "
-			"give it a longer interval", session_holds(&work->device->session), span);
+			"give it a longer interval", session_holds(&device_of(work)->session), span);
 		work_finish(work, false, REASON_OVERRUN);
 		return;
 	}
-	if (work->table != NULL)
+	if (table_of(work) != NULL)
 		say_too_long(work, span);
 	else
 		task_error(work->task, "asking for everything does not fit into %s: "
 			"give it a longer interval", span);
 	/* Where nothing was lost on the way, it is the table that does not end. */
-	work_finish(work, false, work->table != NULL && !lost ? REASON_BAD_REPLY : REASON_TIMEOUT);
+	work_finish(work, false, table_of(work) != NULL && !lost ? REASON_BAD_REPLY : REASON_TIMEOUT);
 }
 
 /* The request ended in something that ends the poll as well. */
@@ -1024,7 +1047,7 @@ session_done(const struct session_answer *told, void *arg)
 static void
 work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 {
-	struct snmp_device *device = work->device;
+	struct snmp_device *device = device_of(work);
 	struct ask_context context = context_of(work);
 
 	work->poll->probe = false;
@@ -1076,7 +1099,7 @@ engine_load(struct snmp_device *device)
 	const char *hex;
 	char key[80];
 
-	if (snmp_of(device)->state == NULL || device->session.options->access->version != 3)
+	if (snmp_of(device)->state == NULL || device_access(device)->version != 3)
 		return;
 	engine_key(key, sizeof key, device);
 	hex = state_get(snmp_of(device)->state, key);
@@ -1105,7 +1128,7 @@ session_ahead(void *arg, unsigned step)
 	}
 	if (step == 3)
 		ahead_fetch(work->poll, sizeof *work->poll);
-	table_ahead(work->table, step - 3);
+	table_ahead(table_of(work), step - 3);
 	task_ahead(work->task, step - 3);
 }
 
@@ -1140,14 +1163,14 @@ driver_attach(void *env, const struct device *configured, struct fail *why)
 	struct snmp_device *device = shelf_take(&snmp->devices);
 
 	device->bulk = device->saved_bulk = BULK_MOST;
-	if (session_open(&device->session, &snmp->user, configured->name, configured->snmp, why) == -1) {
+	if (session_open(&device->session, &snmp->user, configured, why) == -1) {
 		shelf_give(&snmp->devices, device);
 		return NULL;
 	}
 	if (configured->own)
 		session_watch(&device->session);
-	if (device->session.options->access->from != NULL)
-		mux_prepare(snmp->mux, device->session.options->access->from);
+	if (device_access(device)->from != NULL)
+		mux_prepare(snmp->mux, device_access(device)->from);
 	epoch_load(device);
 	engine_load(device);
 	learned_load(device);
@@ -1168,7 +1191,7 @@ static void
 work_timer_ran(void *arg)
 {
 	struct snmp_work *work = arg;
-	struct snmp_device *device = work->device;
+	struct snmp_device *device = device_of(work);
 
 	work_withdraw(work);
 	work_finish(work, false, device->silence != REASON_GOOD ? device->silence : REASON_OVERRUN);
@@ -1177,13 +1200,13 @@ work_timer_ran(void *arg)
 static struct snmp_work *
 work_new(struct snmp_device *device)
 {
-	return device->first.device == NULL ? &device->first : mem_zero(sizeof device->first);
+	return device->first.task == NULL ? &device->first : mem_zero(sizeof device->first);
 }
 
 static void
 work_free(struct snmp_work *work)
 {
-	if (work == &work->device->first)
+	if (work == &device_of(work)->first)
 		*work = (struct snmp_work){ 0 };
 	else
 		free(work);
@@ -1197,7 +1220,6 @@ driver_open(void *state, struct task *task)
 	struct snmp_work *work = work_new(device);
 	struct fail why;
 
-	work->device = device;
 	work->task = task;
 	if (group->table == NULL) {
 		plan_open(&work->plan, &snmp_of(device)->plans, group);
@@ -1205,7 +1227,7 @@ driver_open(void *state, struct task *task)
 	}
 	work->octets = BULK_VARBIND;
 	work->table = table_new(device_name(device), group, snmp_of(device)->state, &why);
-	if (work->table == NULL) {
+	if (table_of(work) == NULL) {
 		log_error("%s: table \"%s\": %s", device_name(device), group->table, why.text);
 		work_free(work);
 		return NULL;
@@ -1222,7 +1244,7 @@ driver_cancel(void *arg)
 		return;
 	work_withdraw(work);
 	poll_end(work);
-	device_turn(work->device, loop_mono(snmp_of(work->device)->loop));
+	device_turn(device_of(work), loop_mono(snmp_of(device_of(work))->loop));
 }
 
 static void
@@ -1233,9 +1255,10 @@ driver_close(void *arg)
 	if (work == NULL)
 		return;
 	driver_cancel(work);
-	if (work->table == NULL)
-		plan_close(&work->plan, &snmp_of(work->device)->plans);
-	table_free(work->table);
+	if (table_of(work) != NULL)
+		table_free(work->table);
+	else
+		plan_close(&work->plan, &snmp_of(device_of(work))->plans);
 	work_free(work);
 }
 
@@ -1243,8 +1266,8 @@ static void
 driver_start(void *arg, bool cautious)
 {
 	struct snmp_work *work = arg;
-	struct loop *loop = snmp_of(work->device)->loop;
-	struct snmp_device *device = work->device;
+	struct loop *loop = snmp_of(device_of(work))->loop;
+	struct snmp_device *device = device_of(work);
 	struct ask_context context = context_of(work);
 	bool next = device->question == NULL ||
 		(device->question->current == NULL && TAILQ_EMPTY(&device->question->queue));
@@ -1253,10 +1276,10 @@ driver_start(void *arg, bool cautious)
 	poll_begin(work);
 	work->poll->cautious = cautious;
 	work->poll->probe = cautious || asks_one_by_one(work);
-	work->poll->lost_before = work->device->question->lost;
-	work->poll->held_before = session_held(&work->device->session);
+	work->poll->lost_before = device_of(work)->question->lost;
+	work->poll->held_before = session_held(&device_of(work)->session);
 	work->poll->deadline = context.now + TIME_OF_POLL(context.group->interval);
-	if (work->table != NULL)
+	if (table_of(work) != NULL)
 		table_begin(work->table, &context);
 	else
 		plan_begin(&work->plan, &context);
@@ -1278,12 +1301,12 @@ driver_ahead(const void *arg, unsigned step)
 	if (step == 0) {
 		ahead_fetch(work, sizeof *work);
 	} else if (step == 1) {
-		ahead_fetch(work->device, sizeof *work->device);
+		ahead_fetch(device_of(work), sizeof *device_of(work));
 	} else {
-		session_fetch(&work->device->session, step - 2);
+		session_fetch(&device_of(work)->session, step - 2);
 	}
 	if (step > 0)
-		table_ahead(work->table, step - 1);
+		table_ahead(table_of(work), step - 1);
 }
 
 const struct driver snmp_driver = {
@@ -1368,7 +1391,7 @@ struct asked_from {
 static void
 count_asked_from(void *block, void *arg)
 {
-	const struct net_addr *own = ((struct snmp_device *)block)->session.options->access->from;
+	const struct net_addr *own = device_access(block)->from;
 	struct asked_from *asked = arg;
 
 	asked->count += own != NULL && net_addr_equal(own, asked->from);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/device.h"
 #include "core/sample.h"
 #include "snmp/oid.h"
 #include "snmp/session.h"
@@ -16,7 +17,8 @@
 struct snmp_walk {
 	struct session session;
 	struct session_user user;
-	struct snmp_options options; /* the session's, as what follows */
+	struct device device;        /* the session's, as what follows */
+	struct snmp_options options;
 	struct snmp_access access;
 	char *name;
 	struct snmp_walk_events events;
@@ -151,9 +153,10 @@ snmp_walk_start(struct snmp *snmp, const char *name, const struct snmp_options *
 	walk->access = *options->access;
 	walk->options.access = &walk->access;
 	walk->name = mem_text(name);
+	walk->device = (struct device){ .name = walk->name, .snmp = &walk->options };
 	walk->user = (struct session_user){ snmp_sessions(snmp), &session_events,
 		offsetof(struct snmp_walk, session) };
-	if (session_open(&walk->session, &walk->user, walk->name, &walk->options, why) == -1) {
+	if (session_open(&walk->session, &walk->user, &walk->device, why) == -1) {
 		snmp_walk_free(walk);
 		return NULL;
 	}

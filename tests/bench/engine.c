@@ -72,6 +72,12 @@ task_loop(const struct task *task)
 	return task->bench->loop;
 }
 
+void *
+task_state(const struct task *task)
+{
+	return task->state;
+}
+
 uint32_t
 task_row(struct task *task, const char *key)
 {

@@ -65,7 +65,7 @@ bed_open(bool table, uint8_t version, bool netsnmp)
 	bed.task->loop = bed.loop;
 	bed.state = snmp_driver.attach(bed.snmp, bed.device, &why);
 	CHECK(bed.state != NULL);
-	bed.work = snmp_driver.open(bed.state, bed.task);
+	bed.work = bed_task_open(bed.task, bed.state);
 	CHECK(bed.work != NULL);
 }
 

@@ -18,6 +18,7 @@
 
 struct task {
 	struct loop *loop;
+	void *state;
 	const struct device *device;
 	const struct group *group;
 	char keys[512][96];
@@ -43,6 +44,12 @@ struct loop *
 task_loop(const struct task *task)
 {
 	return task->loop;
+}
+
+void *
+task_state(const struct task *task)
+{
+	return task->state;
 }
 
 uint32_t
@@ -180,6 +187,7 @@ poll_interfaces(struct loop *loop, struct snmp *snmp, const struct snmp_options 
 		fprintf(stderr, "%s\n", why.text);
 		return 1;
 	}
+	task.state = state;
 	work = snmp_driver.open(state, &task);
 	snmp_driver.start(work, false);
 	loop_run(loop);

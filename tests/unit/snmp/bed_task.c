@@ -30,6 +30,12 @@ task_loop(const struct task *task)
 	return task->loop;
 }
 
+void *
+task_state(const struct task *task)
+{
+	return task->state;
+}
+
 uint32_t
 task_row(struct task *task, const char *key)
 {
@@ -128,6 +134,13 @@ task_info(struct task *task, uint32_t row, const char *name, const char *text)
 }
 
 /* ---- what a test asks ---- */
+
+void *
+bed_task_open(struct task *task, void *state)
+{
+	task->state = state;
+	return snmp_driver.open(state, task);
+}
 
 void
 bed_task_begin(struct task *task)

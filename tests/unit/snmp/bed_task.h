@@ -19,6 +19,7 @@ struct task {
 	const struct device *device;
 	const struct group *group;
 	struct loop *loop;
+	void *state;
 	char keys[BED_ROWS][96];
 	uint32_t row_count;
 	char ended[BED_ROWS][96]; /* in this poll */
@@ -32,6 +33,8 @@ struct task {
 	char info[4096]; /* "NAME=TEXT\n", with "KEY: " before that of a row */
 };
 
+/* As the poller opens it; the driver's, of the task's device. */
+void *bed_task_open(struct task *task, void *state);
 /* Forgets the last poll. */
 void bed_task_begin(struct task *task);
 /* The reading of this poll, or NULL. key NULL: a scalar. */

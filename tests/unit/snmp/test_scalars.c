@@ -55,7 +55,8 @@ static struct bed {
 	struct group *group;
 	struct task *task;
 	void *state, *work;
-	void *other_state, *other_work; /* with the same group */
+	struct task *other_task;        /* with the same group */
+	void *other_state, *other_work;
 	int lines; /* warnings in the log */
 	int errors; /* errors in it */
 } bed;
@@ -101,12 +102,14 @@ attach(void)
 
 	bed.state = snmp_driver.attach(bed.snmp, &bed.device, &why);
 	CHECK(bed.state != NULL);
-	bed.work = snmp_driver.open(bed.state, bed.task);
+	bed.work = bed_task_open(bed.task, bed.state);
 	CHECK(bed.work != NULL);
 	if (!two)
 		return;
+	bed.other_task = calloc(1, sizeof *bed.other_task);
+	*bed.other_task = *bed.task;
 	bed.other_state = snmp_driver.attach(bed.snmp, &bed.device, &why);
-	bed.other_work = snmp_driver.open(bed.other_state, bed.task);
+	bed.other_work = bed_task_open(bed.other_task, bed.other_state);
 	CHECK(bed.other_work != NULL);
 }
 
@@ -119,6 +122,7 @@ detach(void)
 		return;
 	snmp_driver.close(bed.other_work);
 	snmp_driver.detach(bed.other_state);
+	free(bed.other_task);
 }
 
 static void
@@ -816,7 +820,7 @@ groups_of_one_device_follow_one_another(void)
 	second->device = &bed.device;
 	second->group = bed.group;
 	second->loop = bed.loop;
-	work = snmp_driver.open(bed.state, second);
+	work = bed_task_open(second, bed.state);
 	bed_task_begin(bed.task);
 	snmp_driver.start(bed.work, false);
 	snmp_driver.start(work, false);
@@ -855,7 +859,7 @@ an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll(void)
 	second->group = &slow;
 	second->loop = bed.loop;
 	poll_once(false);
-	work = snmp_driver.open(bed.state, second);
+	work = bed_task_open(second, bed.state);
 	bed_task_begin(second);
 	bed_faults(bed.agent, "generr=1 count=1");
 	snmp_driver.start(work, false);

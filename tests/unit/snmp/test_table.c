@@ -81,7 +81,7 @@ attach(void)
 
 	bed.state = snmp_driver.attach(bed.snmp, &bed.device, &why);
 	CHECK(bed.state != NULL);
-	bed.work = snmp_driver.open(bed.state, bed.task);
+	bed.work = bed_task_open(bed.task, bed.state);
 	CHECK(bed.work != NULL);
 }
 
@@ -563,7 +563,7 @@ a_long_walk_does_not_keep_a_short_group_waiting(void)
 	attach();
 	bed_faults(bed.agent, "delay=20");
 	*task = (struct task){ .device = &bed.device, .group = group, .loop = bed.loop };
-	work = snmp_driver.open(bed.state, task);
+	work = bed_task_open(task, bed.state);
 	bed_wire(bed.group)->include = "";
 	bed_task_begin(bed.task);
 	snmp_driver.start(bed.work, false);
