@@ -631,7 +631,7 @@ each_weak(void (*each)(void *to, const char *name), void *to, void *arg)
 	const struct inventory *inventory = ((struct main *)arg)->inventory;
 
 	for (size_t i = 0; i < inventory->device_count; i++) {
-		const struct snmp_options *snmp = inventory->devices[i].snmp;
+		const struct snmp_options *snmp = device_snmp(&inventory->devices[i]);
 
 		if (snmp != NULL && snmp_user_is_weak(&snmp->access->user))
 			each(to, inventory->devices[i].name);
@@ -677,12 +677,12 @@ begin_exchange(const struct exchange *exchange, void *ticket, struct fail *why, 
 		.count = exchange->count, .code = exchange->code, .object = exchange->object,
 		.unit = exchange->unit };
 
-	if (device == NULL || device->modbus == NULL) {
+	if (device == NULL || device_modbus(device) == NULL) {
 		fail_set(why, device == NULL ? "the daemon knows no device \"%s\" (reload it)" :
 			"\"%s\" is not asked by Modbus", exchange->device);
 		return NULL;
 	}
-	options = device->modbus;
+	options = device_modbus(device);
 	if (options->never_connect) {
 		fail_set(why, "\"%s\" has free_connections = 0: it is never connected",
 			exchange->device);
@@ -705,8 +705,8 @@ pause_line(const char *name, int seconds, struct pause_told *told, struct fail *
 	const struct device *device = inventory_find(m->inventory, name);
 	int64_t now = loop_mono(m->loop), until = 0;
 
-	if (device != NULL && device->modbus != NULL)
-		modbus_line_name(device->modbus, told->line, sizeof told->line);
+	if (device != NULL && device_modbus(device) != NULL)
+		modbus_line_name(device_modbus(device), told->line, sizeof told->line);
 	else
 		str_copy(told->line, sizeof told->line, name);
 	if ((seconds >= 0 && !modbus_release(m->modbus, told->line,

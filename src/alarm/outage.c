@@ -210,8 +210,8 @@ patience(const struct outages *outages, const struct host *host)
 	for (; *name != NULL; name++) {
 		const struct device *parent = inventory_find(outages->inventory, *name);
 
-		if (parent != NULL && parent->interval > longest)
-			longest = parent->interval;
+		if (parent != NULL && device_interval(parent) > longest)
+			longest = device_interval(parent);
 	}
 	return 2 * longest + PARENT_GRACE;
 }

@@ -318,7 +318,7 @@ report(const struct cmd_context *context, const struct request *request,
 	char time[40], stamp[40], *csv, *html;
 	struct adopt_head head = { .device = device->name, .address = device->address,
 		.list = request->list, .text = device->about->text, .time = time,
-		.unit_id = ((const struct modbus_options *)device->modbus)->unit_id };
+		.unit_id = ((const struct modbus_options *)device_modbus(device))->unit_id };
 	bool written;
 
 	str_utc(time, sizeof time, place_now());
@@ -351,7 +351,7 @@ adopt(const struct cmd_context *context, const struct request *request,
 	const struct inventory *inventory, const struct device *device,
 	const struct inventory *list)
 {
-	struct wire_options open = { inventory, device->name, device->modbus, request->beside,
+	struct wire_options open = { inventory, device->name, device_modbus(device), request->beside,
 		request->rate };
 	struct adopt_result result = { 0 };
 	struct reader reader = { .request = request, .result = &result };
@@ -388,10 +388,10 @@ run(const struct cmd_context *context, int argc, char **argv)
 	if (inventory == NULL)
 		return CMD_NEGATIVE;
 	device = inventory_find(inventory, request.device);
-	list = device == NULL || device->modbus == NULL ? NULL : load_list(request.list);
+	list = device == NULL || device_modbus(device) == NULL ? NULL : load_list(request.list);
 	if (device == NULL)
 		status = cmd_usage(&cmd_adopt, "no device \"%s\" in the configuration", request.device);
-	else if (device->modbus == NULL)
+	else if (device_modbus(device) == NULL)
 		status = cmd_usage(&cmd_adopt, "\"%s\" is not asked by Modbus", device->name);
 	else
 		status = list == NULL ? CMD_NEGATIVE :

@@ -37,12 +37,12 @@ static void
 print_certificates(const struct inventory *inventory)
 {
 	for (size_t i = 0; i < inventory->device_count; i++) {
-		const struct modbus_options *one = inventory->devices[i].modbus, *other;
+		const struct modbus_options *one = device_modbus(&inventory->devices[i]), *other;
 		bool told = one == NULL || one->tls == NULL || one->tls->certificate[0] == '\0';
 		char day[40];
 
 		for (size_t k = 0; k < i && !told; k++) {
-			other = inventory->devices[k].modbus;
+			other = device_modbus(&inventory->devices[k]);
 			told = other != NULL && other->tls != NULL &&
 				strcmp(other->tls->certificate, one->tls->certificate) == 0;
 		}

@@ -133,7 +133,7 @@ find_targets(struct discovery *discovery, struct request *request, const char *c
 
 	for (size_t i = 0; i < count; i++) {
 		const struct device *device = inventory_find(discovery->inventory, texts[i]);
-		const struct snmp_options *options = device == NULL ? NULL : device->snmp;
+		const struct snmp_options *options = device == NULL ? NULL : device_snmp(device);
 		size_t before = request->targets.count;
 		char address[64];
 
@@ -215,7 +215,7 @@ load_options(struct discovery *discovery)
 		char name[64];
 
 		snprintf(name, sizeof name, PSEUDO, i);
-		discovery->options[i] = inventory_find(discovery->profiles, name)->snmp;
+		discovery->options[i] = device_snmp(inventory_find(discovery->profiles, name));
 	}
 	return CMD_OK;
 }
@@ -253,7 +253,7 @@ way(const struct look *look)
 	const struct discovery *discovery = look->discovery;
 	const char *device = discovery->request->devices[look->target];
 
-	return device != NULL ? inventory_find(discovery->inventory, device)->snmp :
+	return device != NULL ? device_snmp(inventory_find(discovery->inventory, device)) :
 		discovery->options[look->profile];
 }
 
@@ -266,7 +266,7 @@ configured(const struct discovery *discovery, size_t target, const struct net_ad
 	if (discovery->request->devices[target] != NULL)
 		return inventory_find(inventory, discovery->request->devices[target]);
 	for (size_t i = 0; i < inventory->device_count; i++) {
-		const struct snmp_options *options = inventory->devices[i].snmp;
+		const struct snmp_options *options = device_snmp(&inventory->devices[i]);
 
 		if (options != NULL && net_addr_equal(&options->address, address))
 			return &inventory->devices[i];

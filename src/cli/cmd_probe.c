@@ -156,14 +156,14 @@ find_device(struct request *request, const struct inventory *inventory, struct f
 			"addresses)", request->device_name);
 		return -1;
 	}
-	request->options = request->device->modbus;
+	request->options = device_modbus(request->device);
 	if (request->options != NULL && request->options->never_connect) {
 		fail_set(why, "\"%s\" has free_connections = 0: it is never connected",
 			request->device_name);
 		return -1;
 	}
 	if (request->options == NULL) {
-		fail_set(why, request->device->snmp != NULL ?
+		fail_set(why, device_snmp(request->device) != NULL ?
 			"\"%s\" is asked by SNMP: leave the address away" :
 			"\"%s\" is asked neither by Modbus nor by SNMP; probe knows nothing else",
 			request->device_name);
@@ -484,7 +484,7 @@ run(const struct cmd_context *context, int argc, char **argv)
 	if (inventory == NULL)
 		return CMD_NEGATIVE;
 	device = inventory_find(inventory, request.device_name);
-	if (device != NULL && device->snmp != NULL && request.address_text == NULL &&
+	if (device != NULL && device_snmp(device) != NULL && request.address_text == NULL &&
 		!request.sunspec) {
 		status = probe_snmp(context, device, mib);
 	} else if (find_device(&request, inventory, &why) == -1) {

@@ -167,7 +167,7 @@ walk(const struct cmd_context *context, const struct request *request,
 	if (result.loop != NULL)
 		snmp = snmp_new(result.loop, NULL, &why);
 	if (snmp != NULL)
-		started = snmp_walk_start(snmp, device->name, device->snmp, &request->root,
+		started = snmp_walk_start(snmp, device->name, device_snmp(device), &request->root,
 			request->most, &events, &result, &why);
 	if (started == NULL) {
 		cmd_error("%s", why.text);
@@ -203,7 +203,7 @@ run(const struct cmd_context *context, int argc, char **argv)
 	if (device == NULL)
 		status = cmd_usage(&cmd_walk, "no device \"%s\" in the configuration "
 			"(pollwerk discover asks addresses)", request.device_name);
-	else if (device->snmp == NULL)
+	else if (device_snmp(device) == NULL)
 		status = cmd_usage(&cmd_walk, "\"%s\" is not asked by SNMP", device->name);
 	else if ((status = parse_root(&request, mib)) == CMD_OK)
 		status = walk(context, &request, device, mib);

@@ -155,7 +155,7 @@ static const struct device *
 find_configured(const struct inventory *inventory, const struct net_addr *address, int unit)
 {
 	for (size_t i = 0; i < inventory->device_count; i++) {
-		const struct modbus_options *options = inventory->devices[i].modbus;
+		const struct modbus_options *options = device_modbus(&inventory->devices[i]);
 
 		if (options != NULL && net_addr_equal(&options->address, address) &&
 			(unit == -1 || options->unit_id == unit))
@@ -268,7 +268,7 @@ look_at(struct discovery *discovery, const struct net_addr *address)
 		.timeout = request->timeout, .connect_timeout = 3 * LOOP_S };
 	struct wire_options open = { .inventory = discovery->inventory,
 		.device = polled != NULL ? polled->name : NULL,
-		.modbus = polled != NULL ? polled->modbus : &options, .max_rate = request->rate };
+		.modbus = polled != NULL ? device_modbus(polled) : &options, .max_rate = request->rate };
 	bool unreachable = false;
 	struct fail ignored;
 	struct wire *wire;

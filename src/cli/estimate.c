@@ -210,7 +210,7 @@ sum_files(struct work *work)
 static size_t
 scalar_requests(const struct device *device, const struct group *group)
 {
-	const struct snmp_options *options = device->snmp;
+	const struct snmp_options *options = device_snmp(device);
 	size_t requests = 1, bytes = 0, varbinds = 0;
 
 	for (size_t i = 0; i < group->point_count; i++) {
@@ -234,7 +234,7 @@ scalar_requests(const struct device *device, const struct group *group)
 static size_t
 table_requests(const struct device *device, const struct group *group, size_t rows)
 {
-	const struct snmp_options *options = device->snmp;
+	const struct snmp_options *options = device_snmp(device);
 	const struct snmp_group *wire = group->wire;
 	size_t columns = group->point_count + (wire != NULL && wire->key_count > 0) +
 		(wire != NULL && wire->discontinuity.count > 0);
@@ -253,7 +253,7 @@ static size_t
 modbus_requests(const struct device *device, const struct group *group)
 {
 	struct block *blocks = mem_array(group->point_count, sizeof *blocks);
-	size_t count = busplan_blocks(device->modbus, group, blocks);
+	size_t count = busplan_blocks(device_modbus(device), group, blocks);
 
 	free(blocks);
 	return count;
@@ -262,7 +262,7 @@ modbus_requests(const struct device *device, const struct group *group)
 static size_t
 group_requests(const struct device *device, const struct group *group, size_t rows)
 {
-	const struct reach_options *reach = device->reach;
+	const struct reach_options *reach = device_reach(device);
 
 	if (group->driver == &self_driver || group->driver == &linedev_driver)
 		return 0;
@@ -342,7 +342,7 @@ add_group(struct work *work, const struct device *device, const struct group *gr
 static void
 add_device(struct work *work, const struct device *device)
 {
-	double seconds = (double)device->interval / SECOND;
+	double seconds = (double)device_interval(device) / SECOND;
 	char file[128];
 
 	work->estimate->series += OWN_POINTS;
@@ -351,7 +351,7 @@ add_device(struct work *work, const struct device *device)
 		(RECORD_FRAME_HEADER + SAMPLES_HEAD + SAMPLES_ROW + SAMPLE_BYTES * OWN_POINTS) /
 		seconds;
 	series_file(file, sizeof file, device->name, NULL, NULL, "device", "");
-	add_file(work, file, device->interval, device->about->profile, OWN_POINTS, false);
+	add_file(work, file, device_interval(device), device->about->profile, OWN_POINTS, false);
 	for (size_t i = 0; i < device->group_count; i++) {
 		const struct group *group = &device->groups[i];
 		bool again = false;

@@ -126,7 +126,7 @@ probe_snmp(const struct cmd_context *context, const struct device *device, struc
 	if (answer.loop != NULL)
 		snmp = snmp_new(answer.loop, NULL, &why);
 	if (snmp != NULL)
-		look = snmp_look_start(snmp, device->name, device->snmp, on_done, &answer, &why);
+		look = snmp_look_start(snmp, device->name, device_snmp(device), on_done, &answer, &why);
 	if (look == NULL) {
 		cmd_error("%s", why.text);
 	} else {

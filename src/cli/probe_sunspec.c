@@ -44,7 +44,7 @@ int
 probe_sunspec(const struct cmd_context *context, const struct inventory *inventory,
 	const struct device *device, bool beside)
 {
-	struct wire_options open = { inventory, device->name, device->modbus, beside, 0 };
+	struct wire_options open = { inventory, device->name, device_modbus(device), beside, 0 };
 	struct sunspec found;
 	struct wire *wire;
 	struct fail why;

@@ -68,7 +68,7 @@ find_home(const struct device *device, const struct series *series, struct conf_
 	const char *rest = series->path + strlen(device->name) + 1;
 	char row[256] = "";
 
-	*home = (struct conf_home){ .device = device, .step = device->interval,
+	*home = (struct conf_home){ .device = device, .step = device_interval(device),
 		.profile = device->about->profile, .kind = series->kind, .unit = series->unit };
 	if (is_own(rest)) {
 		series_file(home->file, sizeof home->file, device->name, NULL, NULL, "device", "");

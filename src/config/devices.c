@@ -250,8 +250,8 @@ build_about(struct build *build, const struct device_about *about)
 		sizeof *about);
 }
 
-/* A device's own words; those of rows of text are the same for all. In scratch until its parents are
- * known as well. */
+/* A device's own words; those of rows of text are the same for all. In scratch until its interval,
+ * its ways and its parents are known as well. */
 static void
 describe(struct build *build, struct device *device, const struct scope *scope)
 {
@@ -274,17 +274,37 @@ describe(struct build *build, struct device *device, const struct scope *scope)
 	device->about = arena_copy(build->scratch, &about, sizeof about);
 }
 
-/* What it is asked by is known last. */
-static void
-put_protocol(struct build *build, struct device *device)
+void
+build_shortest(struct build *build, struct device *device, int64_t interval)
 {
 	struct device_about about = *device->about;
 
-	about.protocol = arena_format(build->arena, "%s%s%s%s%s", device->snmp == NULL ? "" : "snmp",
-		device->snmp != NULL && device->modbus != NULL ? "+" : "",
-		device->modbus == NULL ? "" : "modbus",
-		device->reach != NULL && (device->snmp != NULL || device->modbus != NULL) ? "+" : "",
-		device->reach == NULL ? "" : "reach");
+	about.interval = interval;
+	device->about = arena_copy(build->scratch, &about, sizeof about);
+}
+
+/* Each may be NULL. */
+static void
+put_ways(struct build *build, struct device *device, const void *snmp, const void *modbus,
+	const void *reach)
+{
+	const void *const all[] = { snmp, modbus, reach };
+	struct device_about about = *device->about;
+	const void *options[3];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (all[i] == NULL)
+			continue;
+		device->ways |= 1U << i;
+		options[count++] = all[i];
+	}
+	if (count > 0)
+		device->options = count == 1 ? options[0] :
+			arena_copy(build->arena, options, count * sizeof options[0]);
+	about.protocol = arena_format(build->arena, "%s%s%s%s%s", snmp != NULL ? "snmp" : "",
+		snmp != NULL && modbus != NULL ? "+" : "", modbus != NULL ? "modbus" : "",
+		count > 1 && reach != NULL ? "+" : "", reach != NULL ? "reach" : "");
 	device->about = arena_copy(build->scratch, &about, sizeof about);
 }
 
@@ -305,27 +325,28 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 	struct unit *units = mem_array((size_t)node_count(node_get(node, "templates")) + 1,
 		sizeof *units);
 	size_t count = find_units(build, node, units);
+	const void *snmp = NULL, *modbus = NULL, *reach = NULL;
 
 	describe(build, device, &scope);
 	check_parameters(build, node, units, count);
 	build_groups(build, device, units, count, &scope);
 	if (node_get(node, "snmp") != NULL || uses(device, "snmp"))
-		device->snmp = build_snmp(build, node);
+		snmp = build_snmp(build, node);
 	else if (node_text(node_get(node, "profile")) != NULL &&
 		count >= (size_t)node_count(node_get(node, "templates"))) /* all are known */
 		node_error(node_get(node, "profile"), build->errors, "profile: only for devices that "
 			"are asked by SNMP");
 	if (node_get(node, "modbus") != NULL || uses(device, "modbus"))
-		device->modbus = build_modbus(build, device, node, units, count);
-	if (device->modbus != NULL && uses(device, "modbus"))
-		build_warn_unread(build, device);
+		modbus = build_modbus(build, device, node, units, count);
 	if (node_get(node, "reach") != NULL)
-		device->reach = build_reach(build, node);
-	if (device->group_count == 0 && device->reach == NULL && count == 0 &&
+		reach = build_reach(build, node);
+	put_ways(build, device, snmp, modbus, reach);
+	if (modbus != NULL && uses(device, "modbus"))
+		build_warn_unread(build, device);
+	if (device->group_count == 0 && reach == NULL && count == 0 &&
 		node_count(node_get(node, "templates")) == 0)
 		node_error(node, build->errors, "nothing to poll: give it templates, points or "
 			"reach = { }");
-	put_protocol(build, device);
 	for (size_t i = 0; i < count && strcmp(scope_text(&scope, "alarms"), "standard") == 0; i++)
 		add_rules(build, &units[i], device);
 	free(units);
@@ -380,7 +401,7 @@ build_parents(struct build *build, size_t at, const struct node_list *all)
 	const struct config_setting_t *list = node_get(node, "parents");
 	const char **names = arena_zero(build->arena,
 		((size_t)node_count(list) + 2) * sizeof *names);
-	const struct modbus_options *modbus = build->devices[at].modbus;
+	const struct modbus_options *modbus = device_modbus(&build->devices[at]);
 	struct device_about about = *build->devices[at].about;
 	size_t count = 0;
 
@@ -431,17 +452,17 @@ build_itself(struct build *build, struct device *device, const struct node_list 
 	const struct config_setting_t *node = scope_find(&build->poller, "own");
 	struct device_about about = { .protocol = SELF_GROUP, .place = "", .owner = "",
 		.asset = "", .text = "pollwerk itself", .profile = build_retention(build),
-		.file = arena_text(build->arena, node_path(node)) };
+		.file = arena_text(build->arena, node_path(node)),
+		.interval = scope_duration(&build->poller, "interval") };
 	struct group group = { .name = SELF_GROUP, .suffix = "", .driver = &self_driver,
 		.points = self_daemon_points, .point_count = SELF_DAEMON_POINTS };
 
 	*device = (struct device){ .name = build->inventory->poller.name, .address = "-",
 		.about = build_about(build, &about), .own = true,
-		.interval = scope_duration(&build->poller, "interval"),
 		.group_count = 1, .line = node_line(node) };
 	device->align = scope_bool(&build->poller, "align") &&
-		device->interval >= INT64_C(60000000000);
-	group.interval = device->interval;
+		about.interval >= INT64_C(60000000000);
+	group.interval = about.interval;
 	group.align = device->align;
 	group.profile = about.profile;
 	device->groups = arena_copy(build->arena, &group, sizeof group);

@@ -198,15 +198,15 @@ diff_fingerprint(const struct device *device)
 	put(to, device->about->asset);
 	put(to, device->about->text);
 	put(to, device->about->profile);
-	fprintf(to, "%lld %d %d", (long long)device->interval, device->align, device->own);
+	fprintf(to, "%lld %d %d", (long long)device_interval(device), device->align, device->own);
 	for (const char *const *parent = device_parents(device); *parent != NULL; parent++)
 		put(to, *parent);
-	if (device->snmp != NULL)
-		put_snmp(to, device->snmp);
-	if (device->modbus != NULL)
-		put_modbus(to, device->modbus);
-	if (device->reach != NULL)
-		put_reach(to, device->reach);
+	if (device_snmp(device) != NULL)
+		put_snmp(to, device_snmp(device));
+	if (device_modbus(device) != NULL)
+		put_modbus(to, device_modbus(device));
+	if (device_reach(device) != NULL)
+		put_reach(to, device_reach(device));
 	for (size_t i = 0; i < device->group_count; i++)
 		put_group(to, &device->groups[i]);
 	fclose(to);

@@ -630,7 +630,7 @@ add_reach(struct work *work, const struct device *device)
 {
 	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
 	work->groups[work->count++] = (struct group){ .name = "reach", .suffix = "",
-		.interval = device->interval, .align = device->align, .driver = &reach_driver,
+		.interval = device_interval(device), .align = device->align, .driver = &reach_driver,
 		.profile = device->about->profile };
 }
 
@@ -661,7 +661,7 @@ add_self(struct work *work, const struct device *device)
 	}
 	work->groups = mem_grow(work->groups, work->count + 1, sizeof *work->groups);
 	work->groups[work->count++] = (struct group){ .name = SELF_GROUP, .suffix = "",
-		.interval = device->interval, .align = device->align, .driver = &self_driver,
+		.interval = device_interval(device), .align = device->align, .driver = &self_driver,
 		.profile = device->about->profile, .points = self_points, .point_count = count };
 }
 
@@ -674,21 +674,23 @@ build_groups(struct build *build, struct device *device, const struct unit *unit
 		.align = scope_bool(scope, "align"),
 		.node = scope->levels[0],
 	};
+	int64_t shortest;
 
 	if (work.interval == 0)
 		work.interval = scope_duration(&build->poller, "interval");
+	shortest = work.interval;
 	if (scope_find(scope, "align") == NULL)
 		work.align = scope_bool(&build->poller, "align");
 	else if (work.align && work.interval < INT64_C(60000000000))
 		node_error(work.node, build->errors, "align: only with an interval of 60s or more");
 	for (size_t i = 0; i < count; i++)
 		group_unit(&work, &units[i]);
-	device->interval = work.interval;
 	for (size_t i = 0; i < work.count; i++) {
-		if (i == 0 || work.groups[i].interval < device->interval)
-			device->interval = work.groups[i].interval;
+		if (i == 0 || work.groups[i].interval < shortest)
+			shortest = work.groups[i].interval;
 	}
-	device->align = work.align && device->interval >= INT64_C(60000000000);
+	build_shortest(build, device, shortest);
+	device->align = work.align && device_interval(device) >= INT64_C(60000000000);
 	if (node_get(work.node, "reach") != NULL)
 		add_reach(&work, device);
 	device->own = scope_bool(scope, "own");

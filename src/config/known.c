@@ -39,7 +39,7 @@ known_build(struct build *build)
 
 		build->known_first[i] = build->known_count;
 		for (size_t k = 0; k < 3; k++)
-			add(build, device, NULL, own[k], k == 0 ? &up : NULL, device->interval,
+			add(build, device, NULL, own[k], k == 0 ? &up : NULL, device_interval(device),
 				k == 0 ? POINT_STATE : POINT_GAUGE);
 		for (size_t g = 0; g < device->group_count; g++) {
 			const struct group *group = &device->groups[g];

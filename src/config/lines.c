@@ -494,10 +494,10 @@ same_place(const struct modbus_options *one, const struct modbus_options *other)
 static void
 check_device_line(struct build *build, size_t at)
 {
-	const struct modbus_options *one = build->devices[at].modbus;
+	const struct modbus_options *one = device_modbus(&build->devices[at]);
 
 	for (size_t i = 0; i < at; i++) {
-		const struct modbus_options *other = build->devices[i].modbus;
+		const struct modbus_options *other = device_modbus(&build->devices[i]);
 		const char *key;
 
 		if (other == NULL || !same_place(one, other))
@@ -517,20 +517,20 @@ check_device_line(struct build *build, size_t at)
 void
 build_warn_unread(struct build *build, const struct device *device)
 {
-	const struct modbus_options *options = device->modbus;
+	const struct modbus_options *options = device_modbus(device);
 
 	if (options->never_connect)
 		conf_warning(build->errors, options->file, options->file_line, "device \"%s\": "
 			"free_connections = 0: its points are never read; of it only %s and, as "
 			"hops, the port of the switch it hangs on and a consumer's connection to "
 			"it (template tcp, rows.conn.remote) tell", device->name,
-			device->reach != NULL ? "its reach" : "a ping (reach = { ping = true; })");
+			device_reach(device) != NULL ? "its reach" : "a ping (reach = { ping = true; })");
 }
 
 void
 build_warn_connections(struct build *build, const struct device *device)
 {
-	const struct modbus_options *options = device->modbus;
+	const struct modbus_options *options = device_modbus(device);
 
 	if (options == NULL || options->connections_known || options->serial.device != NULL)
 		return;
@@ -564,23 +564,24 @@ build_line_device(struct build *build, const struct config_setting_t *line, stru
 	struct device_about about;
 
 	for (size_t i = 0; i < build->device_count; i++) {
-		const struct modbus_options *options = build->devices[i].modbus;
+		const struct modbus_options *options = device_modbus(&build->devices[i]);
 
 		if (options != NULL && !options->never_connect && name[0] != '\0' &&
 			strcmp(options->line, name) == 0 &&
-			(group.interval == 0 || build->devices[i].interval < group.interval))
-			group.interval = build->devices[i].interval;
+			(group.interval == 0 || device_interval(&build->devices[i]) < group.interval))
+			group.interval = device_interval(&build->devices[i]);
 	}
 	if (group.interval == 0)
 		return false;
 	about = (struct device_about){ .protocol = LINEDEV_GROUP,
 		.place = build_text(build, &scope, "place"),
 		.owner = build_text(build, &scope, "owner"), .asset = "", .text = "",
-		.profile = build_retention(build), .file = arena_text(build->arena, node_path(line)) };
+		.profile = build_retention(build), .file = arena_text(build->arena, node_path(line)),
+		.interval = group.interval };
 	*device = (struct device){ .name = build_text(build, &scope, "name"),
 		.address = shown_place(build, line),
 		.about = arena_copy(build->scratch, &about, sizeof about),
-		.interval = group.interval, .group_count = 1, .line = node_line(line) };
+		.group_count = 1, .line = node_line(line) };
 	group.profile = about.profile;
 	device->groups = arena_copy(build->arena, &group, sizeof group);
 	return true;
@@ -681,7 +682,7 @@ build_check_lines(struct build *build)
 		}
 	}
 	for (size_t i = 0; i < build->device_count; i++) {
-		if (build->devices[i].modbus != NULL)
+		if (device_modbus(&build->devices[i]) != NULL)
 			check_device_line(build, i);
 	}
 }

@@ -36,6 +36,7 @@ struct group {
 
 /* What many devices have in common, most of it words. */
 struct device_about {
+	int64_t interval;      /* the shortest of its groups; of up, rtt, loss */
 	const char *protocol;  /* "snmp", "modbus", "snmp+reach", ... for people */
 	const char *place, *owner, *asset, *text; /* "" when not given */
 	const char *profile;   /* retention of up, rtt, loss */
@@ -43,21 +44,54 @@ struct device_about {
 	const char *const *parents; /* device names, NULL-ended; NULL: none */
 };
 
+enum { DEVICE_SNMP = 1, DEVICE_MODBUS = 2, DEVICE_REACH = 4 };
+
 struct device {
 	const char *name;
 	const char *address;   /* as the user wrote it, with port or line: for messages */
 	const struct device_about *about;
-	int64_t interval;      /* the shortest of its groups; of up, rtt, loss */
-	uint32_t line : 30;    /* where it stands in about->file */
+	uint32_t line : 27;    /* where it stands in about->file */
+	uint32_t ways : 3;     /* DEVICE_SNMP | ..: how it is asked */
 	bool align : 1;
 	bool own : 1;          /* has a group of its own metrics: see self.h */
 	uint32_t group_count;
-	const void *snmp;      /* struct snmp_options or NULL */
-	const void *modbus;    /* struct modbus_options or NULL */
-	const void *reach;     /* struct reach_options or NULL */
+	/* Of its one way; of several a list of them, in the order of the bits. */
+	const void *options;
 	const struct group *groups; /* without the device's own up, rtt, loss */
 	uint64_t fingerprint;  /* equal in two inventories: nothing about it changed */
 };
+
+/* NULL: it is not asked in that way. */
+static inline const void *
+device_options(const struct device *device, unsigned way)
+{
+	const void *const *list = device->options;
+
+	if ((device->ways & way) == 0)
+		return NULL;
+	return device->ways == way ? device->options :
+		list[__builtin_popcount(device->ways & (way - 1))];
+}
+static inline const void * /* struct snmp_options */
+device_snmp(const struct device *device)
+{
+	return device_options(device, DEVICE_SNMP);
+}
+static inline const void * /* struct modbus_options */
+device_modbus(const struct device *device)
+{
+	return device_options(device, DEVICE_MODBUS);
+}
+static inline const void * /* struct reach_options */
+device_reach(const struct device *device)
+{
+	return device_options(device, DEVICE_REACH);
+}
+static inline int64_t
+device_interval(const struct device *device)
+{
+	return device->about->interval;
+}
 
 /* NULL-ended: the names of the devices that it is reached through. */
 const char *const *device_parents(const struct device *device);

@@ -690,7 +690,7 @@ task_ahead(const struct task *task, unsigned step)
 		if (task->base)
 			latest_expect(poller_of(task)->parts.latest, task_unit(task)->health.id,
 				UNIT_TRACKS);
-		ahead_fetch(&task_unit(task)->device->interval, sizeof(int64_t));
+		ahead_fetch(task_unit(task)->device, sizeof(struct device));
 	} else if (step == 3 && has_rows(task)) {
 		ahead_values(task);
 	}
@@ -1184,7 +1184,7 @@ task_init(struct task *task, struct unit *unit, const struct group *group, uint8
 	task->gap = gap;
 	task->driver = driver_index(unit->poller, group->driver);
 	/* What a device says of itself beside its points is not the device's answer. */
-	task->base = group->interval == unit->device->interval &&
+	task->base = group->interval == device_interval(unit->device) &&
 		(group->driver != &self_driver || unit->device->group_count == 1);
 	if (!group->align)
 		task->phase = kin_phase(rank, str_hash(name, strlen(name)), (uint64_t)ticks);

@@ -43,7 +43,7 @@ health_series(const struct device *device, int which, char *path, char *file)
 {
 	series_path(path, HEALTH_TEXT, device->name, NULL, NULL, health_points[which].name);
 	series_file(file, HEALTH_TEXT, device->name, NULL, NULL, "device", "");
-	return (struct series){ .kind = health_points[which].kind, .step = device->interval,
+	return (struct series){ .kind = health_points[which].kind, .step = device_interval(device),
 		.path = path, .unit = health_points[which].unit, .file = file,
 		.ds = health_points[which].name, .profile = device->about->profile };
 }
@@ -161,7 +161,7 @@ close_all(struct unit *unit, const uint8_t reasons[], const double values[])
 	struct sample_item items[UNIT_TRACKS];
 	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
 		.first = unit->health.id, .count = UNIT_TRACKS, .slot = unit->slot,
-		.step = unit->device->interval, .received = loop_wall(poller->parts.loop),
+		.step = device_interval(unit->device), .received = loop_wall(poller->parts.loop),
 		.good = true, .items = items };
 
 	if (unit->health.id == 0) {
@@ -455,7 +455,7 @@ unit_view(const struct unit *unit, int64_t wall, struct device_view *view)
 		.rtt = was_kept(unit->last_rtt, RTT_UNIT),
 		.loss = was_kept(unit->last_loss, LOSS_UNIT), .last_error = last_error(unit), .place = device->about->place,
 		.owner = device->about->owner, .asset = device->about->asset, .text = device->about->text,
-		.interval = device->interval,
+		.interval = device_interval(device),
 		.age = unit->answered_at > 0 ? (double)(wall - unit->answered_at) / 1e9 : (double)NAN };
 	if (unit->more == NULL)
 		return;

@@ -97,7 +97,7 @@ find_hosts(const struct inventory *inventory)
 	struct host *hosts = NULL;
 
 	for (size_t i = 0; i < inventory->device_count; i++) {
-		const struct modbus_options *options = inventory->devices[i].modbus;
+		const struct modbus_options *options = device_modbus(&inventory->devices[i]);
 		struct host *host;
 
 		if (options == NULL || options->never_connect || options->max_rate <= 0)
@@ -182,7 +182,7 @@ add_group(struct bus *bus, struct bustime_unit *unit, const struct modbus_option
 static void
 add_device(struct bus **buses, struct host **hosts, const struct device *device)
 {
-	const struct modbus_options *options = device->modbus;
+	const struct modbus_options *options = device_modbus(device);
 	struct bustime_unit unit = { 0 };
 	struct bus *bus = NULL;
 

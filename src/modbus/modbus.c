@@ -199,7 +199,7 @@ static void *
 attach(void *env, const struct device *device, struct fail *why)
 {
 	struct modbus *modbus = env;
-	const struct modbus_options *options = device->modbus;
+	const struct modbus_options *options = device_modbus(device);
 	struct line_options line;
 	struct meter *meter;
 	char name[MODBUS_LINE_NAME];
@@ -213,7 +213,7 @@ attach(void *env, const struct device *device, struct fail *why)
 		return NULL;
 	}
 	modbus_line_options(options, &line, name);
-	line.retry_within = device->interval;
+	line.retry_within = device_interval(device);
 	meter = mem_zero(sizeof(*meter));
 	meter->device = device;
 	meter->options = options;

@@ -72,7 +72,7 @@ reach_free(struct reach *reach)
 static void *
 attach(void *env, const struct device *device, struct fail *why)
 {
-	const struct reach_options *options = device->reach;
+	const struct reach_options *options = device_reach(device);
 	struct hop *hop;
 
 	for (size_t i = 0; i < options->tcp_count; i++) {

@@ -332,7 +332,8 @@ scout_new(struct scouts *scouts, const char *name, const struct snmp_options *op
 	scout->access = *options->access;
 	scout->options.access = &scout->access;
 	scout->name = mem_text(name);
-	scout->device = (struct device){ .name = scout->name, .snmp = &scout->options };
+	scout->device = (struct device){ .name = scout->name, .ways = DEVICE_SNMP,
+		.options = &scout->options };
 	scout->user = (struct session_user){ snmp_sessions(scouts->snmp), &session_events,
 		offsetof(struct scout, session) };
 	if (session_open(&scout->session, &scout->user, &scout->device, why) == -1) {

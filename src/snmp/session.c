@@ -100,7 +100,7 @@ all_of(const struct session *session)
 static const struct snmp_options *
 options_of(const struct session *session)
 {
-	return session->device->snmp;
+	return device_snmp(session->device);
 }
 
 static const struct snmp_access *
@@ -1089,7 +1089,7 @@ int
 session_open(struct session *session, const struct session_user *user,
 	const struct device *device, struct fail *why)
 {
-	const struct snmp_options *options = device->snmp;
+	const struct snmp_options *options = device_snmp(device);
 
 	*session = (struct session){ .user = user, .device = device };
 	if (options->access->version == 3) {

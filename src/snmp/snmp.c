@@ -178,7 +178,7 @@ device_name(const struct snmp_device *device)
 static const struct snmp_access *
 device_access(const struct snmp_device *device)
 {
-	const struct snmp_options *options = device->session.device->snmp;
+	const struct snmp_options *options = device_snmp(device->session.device);
 
 	return options->access;
 }

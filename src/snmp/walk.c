@@ -153,7 +153,8 @@ snmp_walk_start(struct snmp *snmp, const char *name, const struct snmp_options *
 	walk->access = *options->access;
 	walk->options.access = &walk->access;
 	walk->name = mem_text(name);
-	walk->device = (struct device){ .name = walk->name, .snmp = &walk->options };
+	walk->device = (struct device){ .name = walk->name, .ways = DEVICE_SNMP,
+		.options = &walk->options };
 	walk->user = (struct session_user){ snmp_sessions(snmp), &session_events,
 		offsetof(struct snmp_walk, session) };
 	if (session_open(&walk->session, &walk->user, &walk->device, why) == -1) {

@@ -204,8 +204,8 @@ open_task(struct bench *bench, size_t i, struct fail *why)
 			.points = agents_points(), .point_count = AGENTS_COLUMNS,
 			.wire = &agents_table,
 			.retire = 86400 * LOOP_S } };
-	task->device = (struct device){ .name = "agent", .address = "", .snmp = &task->options,
-		.groups = &task->group, .group_count = 1 };
+	task->device = (struct device){ .name = "agent", .address = "", .ways = DEVICE_SNMP,
+		.options = &task->options, .groups = &task->group, .group_count = 1 };
 	task->state = snmp_driver.attach(bench->snmp, &task->device, why);
 	if (task->state == NULL)
 		return -1;

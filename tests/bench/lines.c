@@ -40,6 +40,7 @@
 struct bench;
 struct task {
 	struct bench *bench;
+	struct device_about about;
 	struct device device;
 	struct modbus_options options;
 	struct group group;
@@ -216,8 +217,9 @@ open_task(struct bench *bench, size_t i, struct fail *why)
 	memcpy(&host, bench->base.bytes, 4);
 	host = __builtin_bswap32(__builtin_bswap32(host) + (uint32_t)i);
 	memcpy(task->options.address.bytes, &host, 4);
-	task->device = (struct device){ .name = "plc", .address = "", .modbus = &task->options,
-		.interval = task->group.interval, .groups = &task->group, .group_count = 1 };
+	task->about.interval = task->group.interval;
+	task->device = (struct device){ .name = "plc", .address = "", .about = &task->about,
+		.ways = DEVICE_MODBUS, .options = &task->options, .groups = &task->group, .group_count = 1 };
 	task->state = modbus_driver.attach(bench->modbus, &task->device, why);
 	if (task->state == NULL)
 		return -1;

@@ -109,7 +109,7 @@ tell_all(void)
 /* ---- the plant ---- */
 
 static const struct device_about about = { .protocol = "bench", .place = "", .owner = "",
-	.asset = "", .text = "", .profile = "standard" };
+	.asset = "", .text = "", .profile = "standard", .interval = INTERVAL };
 
 static void
 make_plant(struct inventory *inventory, size_t device_count, size_t point_count)
@@ -126,8 +126,7 @@ make_plant(struct inventory *inventory, size_t device_count, size_t point_count)
 			.profile = "standard", .driver = &driver, .points = points,
 			.point_count = point_count };
 		devices[i] = (struct device){ .name = mem_format("sw-%zu", i),
-			.address = "10.0.0.1", .about = &about,
-			.interval = INTERVAL, .groups = &groups[i], .group_count = 1 };
+			.address = "10.0.0.1", .about = &about, .groups = &groups[i], .group_count = 1 };
 	}
 	*inventory = (struct inventory){ .devices = devices, .device_count = device_count,
 		.references = 1 };

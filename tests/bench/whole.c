@@ -96,7 +96,7 @@ __wrap_task_done(struct task *task, uint8_t rest)
 /* ---- the devices ---- */
 
 static const struct device_about about = { .protocol = "snmp", .place = "", .owner = "",
-	.asset = "", .text = "", .profile = "standard" };
+	.asset = "", .text = "", .profile = "standard", .interval = INTERVAL };
 static struct snmp_access access_of_all = { .version = 2, .community = "public",
 	.timeout = LOOP_S, .retries = 1 };
 
@@ -118,8 +118,8 @@ make_plant(struct inventory *inventory)
 			.point_count = AGENTS_COLUMNS, .wire = &agents_table,
 			.retire = 86400 * LOOP_S };
 		devices[i] = (struct device){ .name = mem_format("sw-%zu", i), .address = "",
-			.about = &about, .interval = INTERVAL,
-			.snmp = &options[i], .groups = &groups[i], .group_count = 1 };
+			.about = &about, .ways = DEVICE_SNMP,
+			.options = &options[i], .groups = &groups[i], .group_count = 1 };
 	}
 	*inventory = (struct inventory){ .devices = devices, .device_count = bench.agents,
 		.references = 1 };

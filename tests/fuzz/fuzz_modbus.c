@@ -103,6 +103,7 @@ static struct plant {
 	struct modbus_point wires[POINTS];
 	struct point points[POINTS];
 	struct group group;
+	struct device_about about;
 	struct device device;
 	struct task *task;
 } plant;
@@ -121,8 +122,10 @@ make_plant(struct modbus *modbus)
 	}
 	plant.group = (struct group){ .name = "points", .interval = 10 * LOOP_S,
 		.driver = &modbus_driver, .points = plant.points, .point_count = POINTS };
+	plant.about.interval = 10 * LOOP_S;
 	plant.device = (struct device){ .name = "press-3", .address = "10.1.7.20:502",
-		.interval = 10 * LOOP_S, .modbus = &plant.options, .groups = &plant.group,
+		.about = &plant.about, .ways = DEVICE_MODBUS, .options = &plant.options,
+		.groups = &plant.group,
 		.group_count = 1 };
 	plant.task = calloc(1, sizeof *plant.task);
 	plant.task->device = &plant.device;

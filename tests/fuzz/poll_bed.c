@@ -57,8 +57,8 @@ bed_open(bool table, uint8_t version, bool netsnmp)
 	bed.group = table ? bed_group("if", 10 * LOOP_S, columns, IFX "1," IF "2", IFX "19") :
 		bed_group(NULL, 10 * LOOP_S, scalars, NULL, NULL);
 	bed.device = calloc(1, sizeof *bed.device);
-	*bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1", .snmp = &bed.options,
-		.groups = bed.group, .group_count = 1 };
+	*bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1", .ways = DEVICE_SNMP,
+		.options = &bed.options, .groups = bed.group, .group_count = 1 };
 	bed.task = calloc(1, sizeof *bed.task);
 	bed.task->device = bed.device;
 	bed.task->group = bed.group;

@@ -109,6 +109,7 @@ struct plant_device {
 	int64_t step_first, step_last; /* slots that a clock step skipped and no poll closed yet */
 	int64_t step_until;            /* mono: requests up to here may belong to the old poll */
 	/* for the inventory */
+	struct device_about about;
 	struct device config;
 	struct group group;
 	struct point config_points[PLANT_POINTS];

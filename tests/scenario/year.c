@@ -144,7 +144,8 @@ configure_modbus(struct plant_device *device)
 		device->config_points[i].wire = &device->modbus_points[i];
 	}
 	device->group.driver = &modbus_driver;
-	device->config.modbus = &device->modbus;
+	device->config.ways = DEVICE_MODBUS;
+	device->config.options = &device->modbus;
 }
 
 static void
@@ -177,7 +178,8 @@ configure_snmp(struct plant_device *device)
 	}
 	device->group.driver = &snmp_driver;
 	device->group.point_count = count;
-	device->config.snmp = &device->snmp;
+	device->config.ways = DEVICE_SNMP;
+	device->config.options = &device->snmp;
 	if (!device->table)
 		return;
 	make_oid(device, count, (uint32_t[]){ 2, 1, 9 }, 3);
@@ -195,15 +197,13 @@ configure_ping(struct plant_device *device)
 	device->reach = (struct reach_options){ .address = device->at, .ping = true,
 		.timeout = device->timeout };
 	device->group.driver = &reach_driver;
-	device->config.reach = &device->reach;
+	device->config.ways = DEVICE_REACH;
+	device->config.options = &device->reach;
 }
 
 static void
 configure_device(struct plant_device *device, int64_t step)
 {
-static const struct device_about about = { .protocol = "", .place = "", .owner = "", .asset = "",
-	.text = "", .profile = "standard" };
-
 	for (size_t i = 0; i < device->point_count; i++)
 		device->config_points[i] = (struct point){ .name = device->points[i].name, .unit = "",
 			.text = "", .kind = device->points[i].kind, .scale = device->points[i].scale };
@@ -213,9 +213,10 @@ static const struct device_about about = { .protocol = "", .place = "", .owner =
 		.point_count = device->point_count, .retire = DAY + step / 2 };
 	net_addr_text(device->address, sizeof device->address,
 		device->host != NULL ? &device->host->at : &device->at, true);
+	device->about = (struct device_about){ .protocol = "", .place = "", .owner = "", .asset = "",
+		.text = "", .profile = "standard", .interval = step };
 	device->config = (struct device){ .name = device->name, .address = device->address,
-		.about = &about, .interval = step,
-		.groups = &device->group, .group_count = 1 };
+		.about = &device->about, .groups = &device->group, .group_count = 1 };
 	device->version = 1;
 	if (device->host != NULL)
 		configure_modbus(device);

@@ -145,6 +145,7 @@ main(int argc, char **argv)
 {
 	static struct point points[POINTS];
 	static struct modbus_point wires[POINTS];
+	static const struct device_about about = { .interval = LOOP_S };
 	static struct task task;
 	struct modbus_options options = { .line = "", .timeout = LOOP_S };
 	struct modbus *modbus;
@@ -160,8 +161,8 @@ main(int argc, char **argv)
 	options.unit_id = (uint8_t)atoi(argv[2]);
 	task.polls = atoi(argv[3]);
 	task.group = (struct group){ .name = "points", .interval = 60 * LOOP_S, .points = points };
-	task.device = (struct device){ .name = "peer", .address = argv[1], .interval = LOOP_S,
-		.modbus = &options, .groups = &task.group, .group_count = 1 };
+	task.device = (struct device){ .name = "peer", .address = argv[1], .about = &about,
+		.ways = DEVICE_MODBUS, .options = &options, .groups = &task.group, .group_count = 1 };
 	read_list(points, wires, &task.group.point_count);
 	task.loop = loop_new(&why);
 	modbus = modbus_new(task.loop);

@@ -175,7 +175,8 @@ static const struct group group = { .name = "if-mib", .table = "if",
 static int
 poll_interfaces(struct loop *loop, struct snmp *snmp, const struct snmp_options *options)
 {
-	struct device device = { .name = "device", .address = "", .snmp = options,
+	struct device device = { .name = "device", .address = "", .ways = DEVICE_SNMP,
+		.options = options,
 		.groups = &group, .group_count = 1 };
 	static struct task task;
 	struct fail why;

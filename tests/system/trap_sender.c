@@ -25,9 +25,9 @@
 static const struct series oil = { .id = 1, .kind = POINT_GAUGE, .step = LOOP_S,
 	.path = "press-3/oil_temp", .unit = "C", .file = "", .ds = "", .profile = "standard" };
 static const struct device_about about = { .protocol = "modbus", .place = "werk1/hall3",
-	.owner = "OT", .asset = "", .text = "" };
+	.owner = "OT", .asset = "", .text = "", .interval = LOOP_S };
 static const struct device press = { .name = "press-3", .address = "10.1.7.20:502/1",
-	.about = &about, .interval = LOOP_S };
+	.about = &about };
 static const struct rule_options rule = { .name = "oil-hot", .on = "press-3/oil_temp",
 	.kind = RULE_ABOVE, .limit = 70, .clear = 65, .severity = SEVERITY_MAJOR,
 	.help = "check the cooler", .text = "", .place = "", .owner = "" };

@@ -25,16 +25,15 @@ static const struct point oper_points[] = {
 static const struct group if_groups[] = { { .name = "if-mib", .table = "if",
 	.points = oper_points, .point_count = 1 } };
 
-static const struct device_about plant_about = { .protocol = "modbus", .place = "werk1/hall3",
-	.owner = "OT", .asset = "", .text = "" };
+#define PLANT_ABOUT .protocol = "modbus", .place = "werk1/hall3", .owner = "OT", .asset = "", .text = ""
 #define PLANT_DEVICE(device_name, step, ...)                                           \
-	{ .name = device_name, .address = "10.1.0.1:502/1", .about = &plant_about,     \
-		.interval = (step), __VA_ARGS__ }
+	{ .name = device_name, .address = "10.1.0.1:502/1",                          \
+		.about = &(const struct device_about){ PLANT_ABOUT, .interval = (step) }, \
+		__VA_ARGS__ }
 /* At file scope. */
 #define PLANT_CHILD(device_name, step, its_parents)                                    \
-	{ .name = device_name, .address = "10.1.0.1:502/1", .interval = (step),        \
-		.about = &(const struct device_about){ .protocol = "modbus",           \
-			.place = "werk1/hall3", .owner = "OT", .asset = "", .text = "", \
+	{ .name = device_name, .address = "10.1.0.1:502/1",                          \
+		.about = &(const struct device_about){ PLANT_ABOUT, .interval = (step), \
 			.parents = its_parents } }
 
 #define PLANT_SERIES 128

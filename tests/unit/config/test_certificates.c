@@ -101,8 +101,8 @@ takes_what_belongs_together(void)
 	load(ALL);
 	CHECK(inventory != NULL);
 	CHECK_INT(errors.warning_count, 0);
-	one = inventory_find(inventory, "m")->modbus;
-	other = inventory_find(inventory, "n")->modbus;
+	one = device_modbus(inventory_find(inventory, "m"));
+	other = device_modbus(inventory_find(inventory, "n"));
 	CHECK(one->tls != NULL && one->tls == other->tls); /* kept once */
 	CHECK_STR(one->tls->pem.ca, ca.certificate);
 	CHECK_STR(one->tls->pem.key, ours.key);
@@ -123,7 +123,7 @@ a_certificate_need_not_have_a_role(void)
 	begin(1000, NULL);
 	load(ALL);
 	CHECK(inventory != NULL);
-	CHECK(!((const struct modbus_options *)inventory_find(inventory, "m")->modbus)->tls->look.has_role);
+	CHECK(!((const struct modbus_options *)device_modbus(inventory_find(inventory, "m")))->tls->look.has_role);
 	end();
 }
 

@@ -154,7 +154,7 @@ own_metrics_are_a_group_of_the_device_and_a_device_of_the_daemon(void)
 	CHECK_INT(mes->groups[1].point_count, 2); /* a ping knows no strays */
 	CHECK_INT(device(inventory, "plain")->group_count, 1);
 	CHECK_STR(self->about->protocol, "self");
-	CHECK_INT(self->interval, INT64_C(10000000000));
+	CHECK_INT(device_interval(self), INT64_C(10000000000));
 	CHECK_INT(self->group_count, 1);
 	CHECK_INT(inventory->threshold_count, 2);
 	inventory_free(inventory);
@@ -192,7 +192,7 @@ puts_points_of_another_interval_into_a_group_of_their_own(void)
 	CHECK_INT(press->groups[1].point_count, 1);
 	CHECK(press->groups[1].align);
 	CHECK(press->groups[0].driver == &modbus_driver);
-	CHECK_INT(press->interval, INT64_C(5000000000));
+	CHECK_INT(device_interval(press), INT64_C(5000000000));
 	CHECK_STR(press->about->protocol, "modbus");
 	CHECK_STR(press->about->place, "werk1/hall3");
 	inventory_free(inventory);
@@ -271,7 +271,7 @@ takes_order_function_and_parameters_from_the_template(void)
 {
 	struct inventory *inventory = load(plant);
 	const struct device *meter = device(inventory, "meter-31");
-	const struct modbus_options *options = meter->modbus;
+	const struct modbus_options *options = device_modbus(meter);
 	const struct modbus_point *u = meter->groups[0].points[0].wire;
 	const struct modbus_point *p = meter->groups[0].points[1].wire;
 
@@ -327,7 +327,7 @@ prefers_the_devices_snmp_settings_to_its_profiles(void)
 {
 	struct inventory *inventory = load(plant);
 	const struct device *sw = device(inventory, "sw-hall3");
-	const struct snmp_options *snmp = sw->snmp;
+	const struct snmp_options *snmp = device_snmp(sw);
 
 	CHECK_INT(snmp->access->version, 1);
 	CHECK_STR(sw->address, "10.1.3.1:1161");
@@ -442,7 +442,7 @@ static void
 reads_reach(void)
 {
 	struct inventory *inventory = load(plant);
-	const struct reach_options *reach = device(inventory, "mes-db")->reach;
+	const struct reach_options *reach = device_reach(device(inventory, "mes-db"));
 
 	CHECK(reach->ping);
 	CHECK_INT(reach->tcp_count, 1);
@@ -555,7 +555,7 @@ inherits_points_and_replaces_those_of_the_same_name(void)
 	CHECK_INT(p->spec.order.swap, 2);
 	CHECK_STR(m->groups[0].points[1].name, "q");
 	CHECK_STR(m->groups[0].points[2].name, "r");
-	CHECK_INT(((const struct modbus_options *)m->modbus)->max_gap, 8);
+	CHECK_INT(((const struct modbus_options *)device_modbus(m))->max_gap, 8);
 	CHECK_STR(((const struct rule_options *)inventory->thresholds)->on, "m/q");
 	inventory_free(inventory);
 }
@@ -576,8 +576,8 @@ knows_what_may_be_asked_for_together(void)
 		"    max_gap = -1; no_merge = true; points = (\n"
 		"      { name = \"p\"; pdu = 4; type = \"f32\"; atomic = \"x\"; },\n"
 		"      { name = \"r\"; pdu = 6; type = \"s16\"; atomic = \"x\"; } ); } );\n");
-	const struct modbus_options *m = device(inventory, "m")->modbus;
-	const struct modbus_options *n = device(inventory, "n")->modbus;
+	const struct modbus_options *m = device_modbus(device(inventory, "m"));
+	const struct modbus_options *n = device_modbus(device(inventory, "n"));
 	const struct modbus_point *p = device(inventory, "n")->groups[0].points[0].wire;
 
 	CHECK_INT(m->barrier_count, 5);

@@ -65,7 +65,7 @@ community(struct conf *conf)
 {
 	static char text[80];
 	struct inventory *inventory = conf_inventory(conf);
-	const struct snmp_options *snmp = inventory->devices[0].snmp;
+	const struct snmp_options *snmp = device_snmp(&inventory->devices[0]);
 
 	snprintf(text, sizeof text, "%s", snmp->access->community);
 	inventory_free(inventory);

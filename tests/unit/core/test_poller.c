@@ -287,9 +287,9 @@ static const struct group groups[] = {
 };
 static const char *const no_parents[] = { NULL };
 static const struct device_about about = { .protocol = "script", .place = "", .owner = "",
-	.asset = "", .text = "", .profile = "standard" };
+	.asset = "", .text = "", .profile = "standard", .interval = 10 * LOOP_S };
 static struct device device = { .address = "10.0.4.17:502", .about = &about,
-	.interval = 10 * LOOP_S, .groups = groups };
+	.groups = groups };
 static struct device devices[4];
 static struct inventory inventories[4];
 static char dir[64];

@@ -288,7 +288,7 @@ check_all(void)
 /* ---- the plant ---- */
 
 static const struct device_about about = { .protocol = "both", .place = "", .owner = "",
-	.asset = "", .text = "", .profile = "standard" };
+	.asset = "", .text = "", .profile = "standard", .interval = INTERVAL };
 static const char *const marked[] = { "*/if[p3]/c5" };
 static const struct frozen_rule rule = { .name = "stands", .on = "*/if[p3]/c1",
 	.span = 3 * INTERVAL, .marks_self = true, .marks = marked, .mark_count = 1 };
@@ -308,8 +308,7 @@ make_plant(struct inventory *inventory)
 		.point_count = POINTS, .retire = 86400 * LOOP_S };
 	for (int i = 0; i < 2; i++)
 		devices[i] = (struct device){ .name = names[i], .address = "", .about = &about,
-			.interval = INTERVAL, .groups = &group,
-			.group_count = 1 };
+			.groups = &group, .group_count = 1 };
 	*inventory = (struct inventory){ .devices = devices, .device_count = 2, .references = 1 };
 }
 

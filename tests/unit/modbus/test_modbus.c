@@ -107,6 +107,7 @@ struct plant {
 	struct modbus_point wires[POINTS];
 	struct point points[POINTS];
 	struct group group;
+	struct device_about about;
 	struct device device;
 	struct task task;
 	void *state;
@@ -141,8 +142,10 @@ plant_new(uint8_t unit)
 		.unit_id = unit, .timeout = LOOP_S, .connect_timeout = 3 * LOOP_S };
 	plant->group = (struct group){ .name = "points", .interval = 10 * LOOP_S,
 		.driver = &modbus_driver, .points = plant->points };
+	plant->about.interval = 10 * LOOP_S;
 	plant->device = (struct device){ .name = "press-3", .address = "10.1.7.20:502",
-		.interval = 10 * LOOP_S, .modbus = &plant->options, .groups = &plant->group,
+		.about = &plant->about, .ways = DEVICE_MODBUS, .options = &plant->options,
+		.groups = &plant->group,
 		.group_count = 1 };
 	plant->task.device = &plant->device;
 	plant->task.group = &plant->group;
@@ -211,7 +214,7 @@ check_points(const struct task *task, unsigned first, unsigned last, uint8_t rea
 {
 	for (unsigned i = first; i <= last; i++) {
 		const struct modbus_point *wire = task->group->points[i].wire;
-		const struct modbus_options *options = task->device->modbus;
+		const struct modbus_options *options = device_modbus(task->device);
 
 		CHECK_INT(task->readings[i].reason, reason);
 		if (reason == REASON_GOOD)
@@ -275,7 +278,7 @@ a_question_that_cannot_be_told_apart_does_not_keep_the_others_from_being_asked(v
 	server.rtu = true;
 	plant = plant_new(2);
 	plant->options.framing = ADU_RTU;
-	plant->group.interval = plant->device.interval = LOOP_S;
+	plant->group.interval = plant->about.interval = LOOP_S;
 	plant->options.timeout = 100 * LOOP_MS;
 	add(plant, 3, 100, REGS_U16)->separate = true;
 	add(plant, 3, 200, REGS_U16)->separate = true;

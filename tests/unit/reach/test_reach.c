@@ -74,7 +74,7 @@ begin(bool with_icmp)
 	CHECK(net_addr_parse("10.1.0.9", 0, &host, &why) == 0);
 	options = (struct reach_options){ .address = host, .timeout = LOOP_S };
 	group = (struct group){ .name = "reach", .interval = 10 * LOOP_S };
-	device = (struct device){ .name = "mes-db", .reach = &options };
+	device = (struct device){ .name = "mes-db", .ways = DEVICE_REACH, .options = &options };
 	task = (struct task){ .group = &group };
 }
 

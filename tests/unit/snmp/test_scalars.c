@@ -88,7 +88,7 @@ open_bed(const char *const *wanted, uint8_t version)
 	CHECK(net_addr_parse("10.1.3.1", 161, &bed.options.address, &why) == 0);
 	bed.group = bed_group(NULL, 60 * LOOP_S, wanted, NULL, NULL);
 	bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1",
-		.snmp = &bed.options, .groups = bed.group, .group_count = 1 };
+		.ways = DEVICE_SNMP, .options = &bed.options, .groups = bed.group, .group_count = 1 };
 	bed.task = calloc(1, sizeof *bed.task);
 	bed.task->device = &bed.device;
 	bed.task->group = bed.group;

@@ -67,7 +67,7 @@ open_bed(size_t rows, uint8_t version)
 	bed.group = bed_group("if", 60 * LOOP_S, points, KEYS, IF_X_TABLE "19");
 	bed_scales(bed.group, "speed", speed_scales);
 	bed.device = (struct device){ .name = "sw-1", .address = "10.1.3.1",
-		.snmp = &bed.options, .groups = bed.group, .group_count = 1 };
+		.ways = DEVICE_SNMP, .options = &bed.options, .groups = bed.group, .group_count = 1 };
 	bed.task = calloc(1, sizeof *bed.task);
 	bed.task->device = &bed.device;
 	bed.task->group = bed.group;
