@@ -1136,8 +1136,8 @@ put_hosts(const struct alarms *alarms, struct record_buffer *body)
 		if (host_bad(host) == 0)
 			continue;
 		record_put_text(body, outages_device(&alarms->outages, host)->name);
-		record_put_u32(body, host->ordeal->bad);
-		record_put_u64(body, (uint64_t)host->ordeal->bad_at);
+		record_put_u32(body, host_bad(host));
+		record_put_u64(body, (uint64_t)host_bad_at(host));
 	}
 }
 

@@ -14,6 +14,42 @@
 /* How long a parent may take for its own verdict beyond two rounds: its time-outs. */
 #define PARENT_GRACE (10 * LOOP_S)
 
+/* Of one that does not answer, or has not until lately. */
+struct ordeal {
+	uint32_t bad;
+	uint8_t reason;      /* newest lost reason of any series of the device */
+	int64_t good_at;     /* wall ns when the newest good slot of `up` was told, 0 never */
+	int64_t bad_at;
+	int64_t back_at;     /* wall ns of the last return */
+	int64_t waiting;     /* wall ns since when the parents' verdict is waited for, 0 not */
+	struct alarm *alarm;
+	int64_t down_at;     /* wall ns since when that is open; unlike its own, moves with the clock */
+};
+
+/* NULL: it is in none. */
+static struct ordeal *
+ordeal_in(const struct host *host)
+{
+	return (host->last & 1) != 0 ? NULL : (struct ordeal *)(uintptr_t)host->last;
+}
+
+static int64_t
+good_at(const struct host *host)
+{
+	const struct ordeal *ordeal = ordeal_in(host);
+
+	return ordeal != NULL ? ordeal->good_at : (int64_t)(host->last & ~UINT64_C(1));
+}
+
+static void
+set_good_at(struct host *host, int64_t time)
+{
+	if (ordeal_in(host) != NULL)
+		ordeal_in(host)->good_at = time;
+	else
+		host->last = time == 0 ? 0 : (uint64_t)time | 1;
+}
+
 void
 outages_open(struct outages *outages, const struct inventory *inventory)
 {
@@ -26,7 +62,7 @@ void
 outages_close(struct outages *outages)
 {
 	for (size_t h = 0; h < outages->count; h++)
-		free(outages->hosts[h].ordeal);
+		free(ordeal_in(&outages->hosts[h]));
 	free(outages->hosts);
 	outages->hosts = NULL;
 	outages->count = 0;
@@ -49,27 +85,38 @@ outages_device(const struct outages *outages, const struct host *host)
 struct alarm *
 host_alarm(const struct host *host)
 {
-	return host->ordeal == NULL ? NULL : host->ordeal->alarm;
+	return ordeal_in(host) == NULL ? NULL : ordeal_in(host)->alarm;
 }
 
 int64_t
 host_back_at(const struct host *host)
 {
-	return host->ordeal == NULL ? 0 : host->ordeal->back_at;
+	return ordeal_in(host) == NULL ? 0 : ordeal_in(host)->back_at;
 }
 
 uint32_t
 host_bad(const struct host *host)
 {
-	return host->ordeal == NULL ? 0 : host->ordeal->bad;
+	return ordeal_in(host) == NULL ? 0 : ordeal_in(host)->bad;
+}
+
+int64_t
+host_bad_at(const struct host *host)
+{
+	return ordeal_in(host) == NULL ? 0 : ordeal_in(host)->bad_at;
 }
 
 static struct ordeal *
 ordeal_of(struct host *host)
 {
-	if (host->ordeal == NULL)
-		host->ordeal = mem_zero(sizeof *host->ordeal);
-	return host->ordeal;
+	struct ordeal *ordeal = ordeal_in(host);
+
+	if (ordeal != NULL)
+		return ordeal;
+	ordeal = mem_zero(sizeof *ordeal);
+	ordeal->good_at = good_at(host);
+	host->last = (uintptr_t)ordeal;
+	return ordeal;
 }
 
 void
@@ -81,10 +128,10 @@ host_lost(struct host *host, uint8_t reason)
 void
 host_recall(struct host *host, uint32_t bad, int64_t bad_at)
 {
-	if (bad == 0 && host->ordeal == NULL)
+	if (bad == 0 && ordeal_in(host) == NULL)
 		return;
 	ordeal_of(host)->bad = bad;
-	host->ordeal->bad_at = bad_at;
+	ordeal_of(host)->bad_at = bad_at;
 }
 
 void
@@ -97,9 +144,9 @@ outages_keep(struct outages *outages, struct outages *former)
 		if (host == NULL)
 			continue;
 		*host = *old;
-		old->ordeal = NULL;
-		if (host->ordeal != NULL)
-			host->ordeal->alarm = NULL;
+		old->last = 0;
+		if (ordeal_in(host) != NULL)
+			ordeal_in(host)->alarm = NULL;
 	}
 }
 
@@ -116,13 +163,16 @@ outages_clock_stepped(struct outages *outages, int64_t delta)
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
 
-		shift(&host->good_at, delta);
-		if (host->ordeal == NULL)
+		if (ordeal_in(host) == NULL) {
+			if (good_at(host) != 0)
+				set_good_at(host, good_at(host) + delta);
 			continue;
-		shift(&host->ordeal->bad_at, delta);
-		shift(&host->ordeal->back_at, delta);
-		shift(&host->ordeal->waiting, delta);
-		shift(&host->ordeal->down_at, delta);
+		}
+		shift(&ordeal_in(host)->good_at, delta);
+		shift(&ordeal_in(host)->bad_at, delta);
+		shift(&ordeal_in(host)->back_at, delta);
+		shift(&ordeal_in(host)->waiting, delta);
+		shift(&ordeal_in(host)->down_at, delta);
 	}
 }
 
@@ -130,7 +180,7 @@ void
 outages_doubt(struct outages *outages)
 {
 	for (size_t h = 0; h < outages->count; h++) {
-		struct ordeal *ordeal = outages->hosts[h].ordeal;
+		struct ordeal *ordeal = ordeal_in(&outages->hosts[h]);
 
 		if (ordeal != NULL && ordeal->alarm == NULL && ordeal->bad >= OUTAGE_SLOTS)
 			ordeal->bad = OUTAGE_SLOTS - 1;
@@ -155,10 +205,10 @@ outages_attach(struct outages *outages)
 
 		host_key(outages, host, key, sizeof key);
 		alarm = book_find(outages->book, key);
-		if (alarm != NULL || host->ordeal != NULL)
+		if (alarm != NULL || ordeal_in(host) != NULL)
 			ordeal_of(host)->alarm = alarm;
-		if (alarm != NULL && host->ordeal->down_at == 0)
-			host->ordeal->down_at = alarm->last.since;
+		if (alarm != NULL && ordeal_in(host)->down_at == 0)
+			ordeal_in(host)->down_at = alarm->last.since;
 	}
 }
 
@@ -188,17 +238,17 @@ look_at_parents(const struct outages *outages, const struct host *host, const ch
 			if (*root == NULL)
 				*root = last->suppressed ? last->root :
 					outages_device(outages, parent)->name;
-			if (parent->ordeal->down_at > last_down)
-				last_down = parent->ordeal->down_at;
+			if (ordeal_in(parent)->down_at > last_down)
+				last_down = ordeal_in(parent)->down_at;
 			continue;
 		}
-		if (host_bad(parent) == 0 && parent->good_at > host->ordeal->bad_at)
+		if (host_bad(parent) == 0 && good_at(parent) > ordeal_in(host)->bad_at)
 			return PARENTS_ALIVE;
 		undecided = true;
 	}
 	if (undecided)
 		return PARENTS_UNDECIDED;
-	return host->good_at > last_down ? PARENTS_ALIVE : PARENTS_DOWN;
+	return good_at(host) > last_down ? PARENTS_ALIVE : PARENTS_DOWN;
 }
 
 static int64_t
@@ -223,7 +273,7 @@ raise_down(struct outages *outages, struct host *host, const char *root)
 		.severity = SEVERITY_MAJOR, .cause = CAUSE_NO_ANSWER,
 		.suppressed = root != NULL };
 	const struct device *device = outages_device(outages, host);
-	struct ordeal *ordeal = host->ordeal;
+	struct ordeal *ordeal = ordeal_in(host);
 	char text[256];
 
 	host_key(outages, host, draft.key, sizeof draft.key);
@@ -252,13 +302,13 @@ decide(struct outages *outages, struct host *host, const char **root)
 	enum parents parents = look_at_parents(outages, host, root);
 
 	if (parents == PARENTS_UNDECIDED) {
-		if (host->ordeal->waiting == 0)
-			host->ordeal->waiting = now;
+		if (ordeal_in(host)->waiting == 0)
+			ordeal_in(host)->waiting = now;
 		*root = NULL;
-		if (now - host->ordeal->waiting <= patience(outages, host))
+		if (now - ordeal_in(host)->waiting <= patience(outages, host))
 			return false;
 	}
-	host->ordeal->waiting = 0;
+	ordeal_in(host)->waiting = 0;
 	return parents != PARENTS_DOWN;
 }
 
@@ -292,7 +342,7 @@ release_children(struct outages *outages, const struct host *parent)
 			continue;
 		for (; *name != NULL; name++)
 			if (strcmp(*name, gone) == 0)
-				host->ordeal->bad = 0;
+				ordeal_in(host)->bad = 0;
 	}
 }
 
@@ -310,18 +360,18 @@ come_back(struct outages *outages, struct host *host)
 		outages_device(outages, host)->name, span);
 	if (!book_clear(outages->book, alarm, NULL, text))
 		return;
-	host->ordeal->alarm = NULL;
-	host->ordeal->down_at = 0;
-	host->ordeal->back_at = now;
+	ordeal_in(host)->alarm = NULL;
+	ordeal_in(host)->down_at = 0;
+	ordeal_in(host)->back_at = now;
 	release_children(outages, host);
 }
 
 static void
 tell_good(struct outages *outages, struct host *host, int64_t told, bool live)
 {
-	struct ordeal *ordeal = host->ordeal;
+	struct ordeal *ordeal = ordeal_in(host);
 
-	host->good_at = told;
+	set_good_at(host, told);
 	if (ordeal == NULL)
 		return;
 	ordeal->bad = 0;
@@ -332,7 +382,8 @@ tell_good(struct outages *outages, struct host *host, int64_t told, bool live)
 	if (ordeal->alarm != NULL || ordeal->back_at != 0)
 		return;
 	free(ordeal);
-	host->ordeal = NULL;
+	host->last = 0;
+	set_good_at(host, told);
 }
 
 void
@@ -359,12 +410,12 @@ outages_tick(struct outages *outages)
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
 
-		if (host->ordeal == NULL)
+		if (ordeal_in(host) == NULL)
 			continue;
-		if (host->ordeal->bad >= OUTAGE_SLOTS)
+		if (ordeal_in(host)->bad >= OUTAGE_SLOTS)
 			check(outages, host);
-		else if (host->ordeal->alarm != NULL && host->ordeal->bad == 0 &&
-				host->good_at > host->ordeal->down_at)
+		else if (ordeal_in(host)->alarm != NULL && ordeal_in(host)->bad == 0 &&
+				good_at(host) > ordeal_in(host)->down_at)
 			come_back(outages, host);
 	}
 }

@@ -16,19 +16,12 @@ struct inventory;
 
 #define OUTAGE_SLOTS 2
 
+/* Its member is outage.c's. */
 struct host {
-	int64_t good_at;     /* wall ns of the newest good slot of `up`, 0 never */
-	struct ordeal *ordeal; /* NULL: it answers, and did since the start */
-};
-/* Of one that does not answer, or has not until lately. */
-struct ordeal {
-	uint32_t bad;        /* lost slots of `up` in a row */
-	uint8_t reason;      /* newest lost reason of any series of the device */
-	int64_t bad_at;      /* wall ns when the first of them was told */
-	int64_t back_at;     /* wall ns of the last return */
-	int64_t waiting;     /* wall ns since when the parents' verdict is waited for, 0 not */
-	struct alarm *alarm;
-	int64_t down_at;     /* wall ns since when that is open; unlike its own, moves with the clock */
+	/* Of one that answers, and did since the start: when its newest good slot of `up` was told, wall
+	 * ns, with the last bit set in its place. Else its struct ordeal, whose last bit is none; 0:
+	 * neither. There are as many as devices. */
+	uint64_t last;
 };
 struct outages {
 	struct book *book;
@@ -45,7 +38,8 @@ void outages_close(struct outages *outages); /* frees the hosts */
 struct host *outages_find(const struct outages *outages, const char *device);
 const struct device *outages_device(const struct outages *outages, const struct host *host);
 struct alarm *host_alarm(const struct host *host); /* NULL: it is not down */
-uint32_t host_bad(const struct host *host);        /* see struct ordeal */
+uint32_t host_bad(const struct host *host);        /* lost slots of `up` in a row */
+int64_t host_bad_at(const struct host *host);      /* wall ns when the first of them was told */
 int64_t host_back_at(const struct host *host);     /* 0: it was not down */
 void host_lost(struct host *host, uint8_t reason); /* so is a series of the device */
 void host_recall(struct host *host, uint32_t bad, int64_t bad_at); /* from a snapshot */
