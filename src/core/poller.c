@@ -232,8 +232,8 @@ restore_row(const struct arrivals *arrivals, const char *device, const char *tab
 		arrivals->units[found - arrivals->inventory->devices];
 
 	for (size_t i = 0; unit != NULL && i < unit->task_count; i++)
-		if (unit->tasks[i].group->table != NULL &&
-			strcmp(unit->tasks[i].group->table, table) == 0)
+		if (group_of(&unit->tasks[i])->table != NULL &&
+			strcmp(group_of(&unit->tasks[i])->table, table) == 0)
 			task_make_row(&unit->tasks[i], row);
 }
 
@@ -268,7 +268,7 @@ unit_new(struct poller *poller, struct inventory *inventory, const struct device
 	unit->gap = gap;
 	unit->last_rtt = unit->last_loss = UNIT_UNKNOWN;
 	for (size_t i = 0; i < device->group_count; i++)
-		task_init(&unit->tasks[unit->task_count++], unit, &device->groups[i], gap, rank);
+		task_init(&unit->tasks[unit->task_count++], unit, gap, rank);
 	if (device->own)
 		unit_more(unit)->watched = true;
 	unit_number_health(unit);

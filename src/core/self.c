@@ -74,7 +74,7 @@ tell_device(struct self_work *work)
 	told[SELF_RETRIES] = counts.retries;
 	told[SELF_STRAYS] = counts.strays;
 	told[SELF_WRONG_SOURCE] = counts.wrong_source;
-	for (uint32_t i = 0; i < work->task->group->point_count; i++)
+	for (uint32_t i = 0; i < task_group(work->task)->point_count; i++)
 		tell(work, i, (double)unit_more(unit)->lateness / 1e6, told[i]);
 	unit_more(unit)->lateness = 0;
 }
@@ -107,7 +107,7 @@ static void
 read_now(void *arg)
 {
 	struct self_work *work = arg;
-	bool daemon = work->task->group->points == self_daemon_points;
+	bool daemon = task_group(work->task)->points == self_daemon_points;
 
 	if (daemon) {
 		/* The daemon is up when it comes to this; its round trip is that turn. */

@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "base/portion.h"
 #include "base/str.h"
-#include "core/device.h"
 #include "core/feed.h"
 #include "core/frozen.h"
 #include "core/latest.h"
@@ -114,7 +113,7 @@ poller_of(const struct task *task)
 static bool
 has_rows(const struct task *task)
 {
-	return task->group->table != NULL;
+	return task->table;
 }
 
 /* Row names come from devices: one printable line. */
@@ -139,7 +138,7 @@ clean_key(char *to, size_t size, const char *key)
 static void
 start_tracks(struct task *task, struct tracks *tracks, const char *key)
 {
-	const struct group *group = task->group;
+	const struct group *group = group_of(task);
 	const struct device *device = task_unit(task)->device;
 	int64_t first = task->busy ? task->slot : task->due;
 	struct track *list = mem_array(group->point_count, sizeof *list);
@@ -250,7 +249,7 @@ fetch_rows_behind(const struct task *task, uint32_t number)
 
 		if (!tracks->listed)
 			latest_expect(poller_of(task)->parts.latest, tracks->id,
-				(uint32_t)task->group->point_count);
+				(uint32_t)group_of(task)->point_count);
 	}
 }
 
@@ -295,7 +294,7 @@ end_row(struct task *task, struct row *row)
 	const struct poller_parts *parts = &poller_of(task)->parts;
 
 	row->ended = true;
-	for (size_t i = 0; i < task->group->point_count; i++) {
+	for (size_t i = 0; i < group_of(task)->point_count; i++) {
 		uint32_t id = tracks_at(&row->tracks, i).id;
 
 		if (id == 0)
@@ -323,7 +322,7 @@ say_rest_of_rows(const struct task *task)
 	if (rows->ending > ROW_LINES)
 		log_info("%s: and %u more rows of %s, no longer expected",
 			task_unit(task)->device->name, rows->ending - ROW_LINES,
-			task->group->table);
+			group_of(task)->table);
 	rows->ending = 0;
 }
 
@@ -339,8 +338,8 @@ task_row_end(struct task *task, const char *key)
 		return;
 	if (may_name(task->rows))
 		log_info("%s: row %s[%s] is not chosen by rows.%s, no longer expected",
-			task_unit(task)->device->name, task->group->table, row->key,
-			task->group->table);
+			task_unit(task)->device->name, group_of(task)->table, row->key,
+			group_of(task)->table);
 	end_row(task, row);
 }
 
@@ -355,7 +354,7 @@ task_device(const struct task *task)
 const struct group *
 task_group(const struct task *task)
 {
-	return task->group;
+	return group_of(task);
 }
 
 struct loop *
@@ -374,7 +373,7 @@ static bool
 is_count(const struct task *task, const struct reading *reading)
 {
 	return reading->reason == REASON_GOOD &&
-		task->group->points[reading->point].kind == POINT_COUNTER;
+		group_of(task)->points[reading->point].kind == POINT_COUNTER;
 }
 
 /* What becomes the base of the counter's next rate. */
@@ -398,7 +397,7 @@ any_rate(const struct task *task, const struct reading *reading, const struct la
 		.wrap = milli ? reading->wrap * 1000 : reading->wrap,
 		.discontinuity = reading->discontinuity ||
 			(former->mono < reading->since && reading->since <= mono), .max_rate = reading->max_rate,
-		.step = task->group->interval };
+		.step = group_of(task)->interval };
 	uint8_t reason = rate_of(&step, rate);
 
 	if (milli)
@@ -410,7 +409,7 @@ static inline uint8_t
 count_rate(const struct task *task, const struct reading *reading, const struct latest_base *former,
 	int64_t mono, double *rate)
 {
-	struct rate_span span = rate_span(mono - former->mono, task->group->interval);
+	struct rate_span span = rate_span(mono - former->mono, group_of(task)->interval);
 
 	if (former->known && !reading->discontinuity && former->mono >= reading->since &&
 		reading->milli == 0 && rate_is_plain(&span, former->count, reading->raw,
@@ -443,7 +442,7 @@ static inline void
 read_item(const struct task *task, const struct reading *reading, const struct latest_base *former,
 	int64_t mono, struct sample_item *item)
 {
-	const struct point *point = &task->group->points[reading->point];
+	const struct point *point = &group_of(task)->points[reading->point];
 
 	*item = (struct sample_item){ .value = (double)NAN, .reason = reading->reason,
 		.kind = (uint8_t)point->kind };
@@ -493,7 +492,7 @@ task_reading(struct task *task, const struct reading *reading)
 	if (poller_of(task)->parts.frozen != NULL)
 		frozen_judge(poller_of(task)->parts.frozen, &sample);
 	track_close(poller_of(task), &track, &sample);
-	tracks_advance(tracks, task->group->point_count, reading->point, track.next);
+	tracks_advance(tracks, group_of(task)->point_count, reading->point, track.next);
 }
 
 /* Where a rule asks about one of them it is judged by itself, as always. */
@@ -546,7 +545,7 @@ static bool
 read_alike(const struct task *task, const struct readings *readings, uint32_t begin,
 	struct sample_batch *batch, struct sample_item *items)
 {
-	const struct point *points = &task->group->points[readings->first + begin];
+	const struct point *points = &group_of(task)->points[readings->first + begin];
 	const struct reading_item *list = &readings->items[begin];
 	uint64_t former[SAMPLE_BATCH], known;
 	struct rate_span span;
@@ -557,7 +556,7 @@ read_alike(const struct task *task, const struct readings *readings, uint32_t be
 		former, &from);
 	if (from < readings->since)
 		known = 0;
-	span = rate_span(batch->mono - from, task->group->interval);
+	span = rate_span(batch->mono - from, group_of(task)->interval);
 	batch->plain = true;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		if (!read_plain(&points[i], &list[i], readings->max_rate,
@@ -604,7 +603,7 @@ tell_together(struct task *task, struct tracks *tracks, const struct readings *r
 	struct sample_item items[SAMPLE_BATCH];
 	struct sample_batch batch = { .catalogue = poller->parts.catalogue,
 		.first = tracks->id + first, .count = count,
-		.slot = task->slot, .step = task->group->interval, .items = items,
+		.slot = task->slot, .step = group_of(task)->interval, .items = items,
 		.received = loop_wall_at(poller->parts.loop, readings->received) };
 
 	if (!read_alike(task, readings, begin, &batch, items))
@@ -612,7 +611,7 @@ tell_together(struct task *task, struct tracks *tracks, const struct readings *r
 	judge_batch(poller->parts.frozen, &batch, items);
 	poller->counters.samples += count;
 	feed_batch(poller->parts.feed, &batch);
-	tracks_advance_some(tracks, task->group->point_count, first, count,
+	tracks_advance_some(tracks, group_of(task)->point_count, first, count,
 		(uint32_t)(task->slot + 1));
 }
 
@@ -657,7 +656,7 @@ ahead_values(const struct task *task)
 
 		if (!tracks->listed)
 			latest_expect(poller_of(task)->parts.latest, tracks->id,
-				(uint32_t)task->group->point_count);
+				(uint32_t)group_of(task)->point_count);
 	}
 }
 
@@ -667,7 +666,7 @@ ahead_listeners(const struct task *task, unsigned step)
 	const struct feed *feed = poller_of(task)->parts.feed;
 
 	if (!has_rows(task) && !task->scalars.listed)
-		feed_ahead(feed, task->scalars.id, (uint32_t)task->group->point_count, step);
+		feed_ahead(feed, task->scalars.id, (uint32_t)group_of(task)->point_count, step);
 	if (task->base)
 		feed_ahead(feed, task_unit(task)->health.id, UNIT_TRACKS, step);
 }
@@ -679,18 +678,16 @@ task_ahead(const struct task *task, unsigned step)
 		ahead_fetch(task, sizeof *task);
 	} else if (step == 1) {
 		ahead_fetch(task_unit(task), sizeof *task_unit(task));
-		ahead_fetch(task->group, sizeof *task->group);
 		ahead_fetch(has_rows(task) ? task->rows : NULL, 2 * AHEAD_LINE);
 	} else if (step == 2) {
 		if (has_rows(task))
 			ahead_rows(task);
 		else if (!task->scalars.listed)
 			latest_expect(poller_of(task)->parts.latest, task->scalars.id,
-				(uint32_t)task->group->point_count);
+				(uint32_t)group_of(task)->point_count);
 		if (task->base)
 			latest_expect(poller_of(task)->parts.latest, task_unit(task)->health.id,
 				UNIT_TRACKS);
-		ahead_fetch(task_unit(task)->device, sizeof(struct device));
 	} else if (step == 3 && has_rows(task)) {
 		ahead_values(task);
 	}
@@ -763,7 +760,7 @@ task_info(struct task *task, uint32_t row, const char *name, const char *text)
 {
 	struct unit_infos *infos = &unit_more(task_unit(task))->infos;
 	char *full = row == TASK_SCALAR ? mem_text(name) : mem_format("%s[%s]/%s",
-		task->group->table, task->rows->list[row]->key, name);
+		group_of(task)->table, task->rows->list[row]->key, name);
 	uint32_t *place;
 	char **known;
 
@@ -788,7 +785,7 @@ task_info(struct task *task, uint32_t row, const char *name, const char *text)
 static void
 close_tracks_until(struct task *task, struct tracks *tracks, int64_t end, uint8_t reason)
 {
-	size_t count = task->group->point_count;
+	size_t count = group_of(task)->point_count;
 
 	/* Nearly always: before each poll all rows are asked. */
 	if (tracks_all_reach(tracks, end))
@@ -823,7 +820,7 @@ close_unread_tracks(struct task *task, struct tracks *tracks, uint8_t rest, int6
 {
 	struct sample sample = { .slot = task->slot, .reason = rest, .value = (double)NAN,
 		.received = wall };
-	size_t count = task->group->point_count;
+	size_t count = group_of(task)->point_count;
 
 	/* Nearly always the poll has read all of it. */
 	if (tracks_all_reach(tracks, (int64_t)task->slot + 1))
@@ -848,10 +845,10 @@ miss_row(struct task *task, struct row *row)
 
 	if (row->gone_since == 0) {
 		row->gone_since = mono;
-	} else if (mono - row->gone_since >= task->group->retire) {
+	} else if (mono - row->gone_since >= group_of(task)->retire) {
 		if (may_name(task->rows))
 			log_info("%s: row %s[%s] has been gone for %llds, no longer expected",
-				task_unit(task)->device->name, task->group->table, row->key,
+				task_unit(task)->device->name, group_of(task)->table, row->key,
 				(long long)((mono - row->gone_since) / LOOP_S));
 		end_row(task, row);
 	}
@@ -1063,7 +1060,7 @@ phase_of(const struct task *task)
 static int64_t
 due_wall(const struct task *task)
 {
-	return task->due * task->group->interval + phase_of(task);
+	return task->due * group_of(task)->interval + phase_of(task);
 }
 
 static void
@@ -1085,7 +1082,7 @@ note_lateness(struct task *task, int64_t late)
 	if (more != NULL && more->watched && late / LATENESS > more->lateness)
 		more->lateness = late / LATENESS < UINT32_MAX ? (uint32_t)(late / LATENESS) :
 			UINT32_MAX;
-	if (late > task->group->interval / 2)
+	if (late > group_of(task)->interval / 2)
 		counters->late++;
 }
 
@@ -1094,7 +1091,7 @@ fire(void *arg)
 {
 	struct task *task = arg;
 	int64_t wall = loop_wall(poller_of(task)->parts.loop);
-	int64_t slot = (wall - phase_of(task)) / task->group->interval;
+	int64_t slot = (wall - phase_of(task)) / group_of(task)->interval;
 
 	/* Wall time runs slower than mono while it meets a clock that was set back. */
 	if (due_wall(task) > wall + LOOP_MS) {
@@ -1146,14 +1143,14 @@ task_prepare(struct poller *poller)
 static uint32_t
 next_slot(const struct task *task, int64_t wall)
 {
-	return (uint32_t)((wall - phase_of(task)) / task->group->interval) + 1;
+	return (uint32_t)((wall - phase_of(task)) / group_of(task)->interval) + 1;
 }
 
 void
 task_schedule(struct task *task)
 {
 	int64_t wall = loop_wall(poller_of(task)->parts.loop);
-	uint32_t first = has_rows(task) || task->group->point_count == 0 ? 0 :
+	uint32_t first = has_rows(task) || group_of(task)->point_count == 0 ? 0 :
 		tracks_at(&task->scalars, 0).next;
 
 	task->due = next_slot(task, wall);
@@ -1173,14 +1170,14 @@ driver_index(const struct poller *poller, const struct driver *driver)
 }
 
 void
-task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap,
-	struct kin_rank rank)
+task_init(struct task *task, struct unit *unit, uint8_t gap, struct kin_rank rank)
 {
+	const struct group *group = &unit->device->groups[task - unit->tasks];
 	const char *name = unit->device->name;
 	int64_t ticks = group->interval / LOOP_TICK;
 
 	task->place = (uint16_t)(task - unit->tasks);
-	task->group = group;
+	task->table = group->table != NULL;
 	task->gap = gap;
 	task->driver = driver_index(unit->poller, group->driver);
 	/* What a device says of itself beside its points is not the device's answer. */
@@ -1213,7 +1210,7 @@ task_open(struct task *task)
 static void
 forget_tracks(struct task *task, struct tracks *tracks)
 {
-	for (size_t i = 0; i < task->group->point_count; i++) {
+	for (size_t i = 0; i < group_of(task)->point_count; i++) {
 		struct track track = tracks_at(tracks, i);
 
 		track_forget(poller_of(task), &track);
@@ -1261,7 +1258,7 @@ static void
 each_of(const struct task *task, const struct tracks *tracks,
 	void (*each)(const struct track *, void *), void *arg)
 {
-	for (size_t i = 0; i < task->group->point_count; i++) {
+	for (size_t i = 0; i < group_of(task)->point_count; i++) {
 		struct track track = tracks_at(tracks, i);
 
 		if (track.id != 0)

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include "base/loop.h"
 #include "base/shelf.h"
+#include "core/device.h"
 #include "core/driver.h"
 #include "core/kin.h"
 #include "core/poller.h"
@@ -53,7 +54,6 @@ struct rows {
  * 32 bits, as in struct track. */
 struct task {
 	struct loop_timer timer;     /* the next due time */
-	const struct group *group;
 	union {
 		void *work;          /* the driver's */
 		struct loop_timer *refusal; /* `refused`: ends a poll that cannot even begin */
@@ -72,6 +72,7 @@ struct task {
 	uint8_t unanswered;          /* why the last of them had no answer; REASON_GOOD: not said */
 	uint8_t gap;                 /* why slots before the next one were not polled */
 	uint8_t driver;              /* index into poller->parts.drivers */
+	bool table : 1;              /* has rows */
 	bool busy : 1;
 	bool base : 1;               /* has the device's own interval */
 	bool held : 1;               /* came a whole slot late, so the next one is waited for */
@@ -138,6 +139,12 @@ task_unit(const struct task *task)
 
 	return (struct unit *)((uintptr_t)first - offsetof(struct unit, tasks));
 }
+/* Tasks stand in the order of their device's groups. */
+static inline const struct group *
+group_of(const struct task *task)
+{
+	return &task_unit(task)->device->groups[task->place];
+}
 static inline struct trouble *
 unit_troubled(const struct unit *unit) /* NULL: it is in none */
 {
@@ -180,8 +187,7 @@ struct poller {
 
 /* task.c */
 void task_prepare(struct poller *poller); /* before the first of its tasks */
-void task_init(struct task *task, struct unit *unit, const struct group *group, uint8_t gap,
-	struct kin_rank rank);
+void task_init(struct task *task, struct unit *unit, uint8_t gap, struct kin_rank rank);
 void task_close(struct task *task);  /* remembers its next slots in poller->recovered */
 void task_open(struct task *task);   /* once the driver's device state is there */
 void task_schedule(struct task *task); /* sets due and timer from the clock */
