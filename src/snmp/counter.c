@@ -11,6 +11,14 @@ tolerance(int64_t elapsed)
 	return 500 + elapsed / 50;
 }
 
+/* The same of a device that came up in that time. To take it for one that restarted again costs a
+ * slot; not to see that it did makes a wrong rate. */
+static int64_t
+tolerance_of_young(int64_t elapsed)
+{
+	return 100 + elapsed / 50;
+}
+
 static bool
 went_round(uint32_t old, uint32_t ticks, int64_t elapsed)
 {
@@ -30,7 +38,7 @@ restarted(const struct counter_epoch *epoch, uint32_t ticks, int64_t elapsed)
 	/* It grew, but less than the time that passed, and all of it fits into that time:
 	 * it went down and came up while nobody asked. */
 	return (int64_t)ticks <= elapsed + tolerance(elapsed) &&
-		(int64_t)ticks - epoch->ticks < elapsed - tolerance(elapsed);
+		(int64_t)ticks - epoch->ticks < elapsed - tolerance_of_young(elapsed);
 }
 
 bool

@@ -43,6 +43,7 @@ static struct {
 	unsigned kinds[TEMPLATES]; /* bits: points that it has */
 	struct seen { int64_t next; } *seen; /* by series id */
 	size_t seen_count;
+	int64_t rebooted; /* when the agents were, the last time */
 	unsigned long values, counts, runs, reloads, restarts;
 } bed;
 
@@ -292,6 +293,17 @@ change_agent(struct bed_agent *agent)
 	bed_faults(agent, faults[dice(sizeof faults / sizeof faults[0])]);
 }
 
+/* No device comes up, is asked and goes down again within a second or two. */
+static void
+reboot_agents(void)
+{
+	if (loop_mono(bed.loop) - bed.rebooted < 3 * LOOP_S / 2)
+		return;
+	bed.rebooted = loop_mono(bed.loop);
+	for (unsigned i = 0; i < AGENTS; i++)
+		bed_reboot(bed.agents[i]);
+}
+
 static void
 nothing_changed(void *arg, const struct transition *transition, uint64_t journal)
 {
@@ -395,8 +407,7 @@ no_answer_that_is_on_its_way_is_taken_for_another_while_configurations_change(vo
 		if (dice(2) == 0)
 			change_agent(bed.agents[dice(AGENTS)]);
 		if (dice(40) == 0)
-			for (unsigned i = 0; i < AGENTS; i++)
-				bed_reboot(bed.agents[i]);
+			reboot_agents();
 		change_something(wait_for_question());
 		loop_sim_for(bed.loop, (int64_t)dice(2) * dice(80) * LOOP_MS);
 		if (dice(16) == 0) {

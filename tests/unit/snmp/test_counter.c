@@ -66,6 +66,17 @@ a_restart_during_a_long_silence_is_seen_although_sysuptime_has_grown(void)
 	CHECK(!restart(6000, 366000, 3600));
 }
 
+/* As one whose supply fails again and again. */
+static void
+a_restart_soon_after_another_is_seen_although_sysuptime_has_grown(void)
+{
+	CHECK(restart(323, 367, 5));
+	CHECK(restart(68, 383, 5));
+	CHECK(!restart(68, 568, 5));
+	CHECK(!restart(68, 488, 5)); /* a late first answer */
+	CHECK(!restart(6800, 6983, 5)); /* up for longer than that: so its clock is slow */
+}
+
 static void
 a_sysuptime_that_stands_still_says_nothing(void)
 {
@@ -119,6 +130,7 @@ RUN_TESTS(TEST(the_first_reading_is_no_restart), TEST(sysuptime_going_on_is_no_r
 	TEST(sysuptime_going_round_after_497_days_is_no_restart),
 	TEST(a_restart_just_before_the_range_ends_is_seen),
 	TEST(a_restart_during_a_long_silence_is_seen_although_sysuptime_has_grown),
+	TEST(a_restart_soon_after_another_is_seen_although_sysuptime_has_grown),
 	TEST(a_sysuptime_that_stands_still_says_nothing),
 	TEST(an_agent_that_caches_sysuptime_for_a_minute_does_not_restart),
 	TEST(another_discontinuity_time_is_a_reset),
