@@ -765,6 +765,13 @@ epoch_save(const struct snmp_device *device)
 	state_save(snmp_of(device)->state);
 }
 
+/* To us, or to a poller before. */
+static bool
+has_told_uptime(const struct snmp_device *device)
+{
+	return device->has_uptime || device->epoch.known;
+}
+
 static uint32_t
 whole_seconds(int64_t mono)
 {
@@ -793,7 +800,8 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 		return false;
 	if (varbind->value.type != VALUE_TICKS ||
 		oid_compare(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT) != 0) {
-		device->no_uptime_until = device->has_uptime ? 0 : whole_seconds(received + NO_UPTIME);
+		device->no_uptime_until = has_told_uptime(device) ? 0 :
+			whole_seconds(received + NO_UPTIME);
 		return true;
 	}
 	device->has_uptime = true;
@@ -821,7 +829,7 @@ uptime_refused(struct snmp_device *device, int64_t deadline, int64_t received)
 {
 	int64_t soon = received + UPTIME_AGAIN < deadline ? received + UPTIME_AGAIN : deadline;
 
-	device->no_uptime_until = whole_seconds(device->has_uptime ? soon : received + NO_UPTIME);
+	device->no_uptime_until = whole_seconds(has_told_uptime(device) ? soon : received + NO_UPTIME);
 }
 
 /* Takes sysUpTime off the answer, so that the rest fits what the work asked. */

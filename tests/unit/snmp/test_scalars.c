@@ -955,6 +955,30 @@ a_restart_while_no_poller_ran_is_a_discontinuity(void)
 	CHECK(rmdir(dir) == 0);
 }
 
+static void
+what_stands_in_place_of_sysuptime_hides_no_restart_from_a_new_process_either(void)
+{
+	static const char *const faults[] = { "generr=1 count=1", "wrong_type=1 count=1" };
+	char dir[] = "/tmp/pollwerk-snmp-XXXXXX", file[64];
+
+	CHECK(mkdtemp(dir) != NULL);
+	for (size_t i = 0; i < 2; i++) {
+		open_bed(points, 2);
+		attach();
+		poll_in_a_new_process(dir);
+		bed_faults(bed.agent, faults[i]);
+		poll_in_a_new_process(dir);
+		CHECK_INT(reason_of("in"), REASON_GOOD);
+		bed_reboot(bed.agent);
+		poll_once(false);
+		CHECK(bed_reading(bed.task, NULL, "in")->discontinuity);
+		close_bed();
+	}
+	snprintf(file, sizeof file, "%s/rows", dir);
+	unlink(file);
+	CHECK(rmdir(dir) == 0);
+}
+
 static unsigned
 requests_in_a_new_process(const char *dir)
 {
@@ -1047,5 +1071,6 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(a_poll_ends_before_its_interval),
 	BOTH(the_tap_sees_each_datagram_with_its_time),
 	BOTH(a_restart_while_no_poller_ran_is_a_discontinuity),
+	TEST(what_stands_in_place_of_sysuptime_hides_no_restart_from_a_new_process_either),
 	BOTH(what_toobig_has_taught_outlives_the_process_but_not_a_restart_of_the_device),
 	TEST(what_a_hundred_answers_have_shown_to_fit_outlives_the_process))
