@@ -131,6 +131,40 @@ else
 	skip "the RRDs hold no spike and no dip (apt-get install rrdtool)"
 fi
 
+# ---- a way that has no room for a long datagram ----
+sentence="a question that is too long for its way in one piece is answered all the same"
+if [ -z "$PW_OWN_NET" ] || ! ip link set lo mtu 600; then
+	skip "$sentence (as root, with unshare and ip, for a network of its own)"
+else
+	kill $server 2>/dev/null
+	tests/sim/snmp_sim --listen 127.0.0.1:0 --ifs 8 --rate 100000 >"$work/narrow" 2>&1 &
+	server=$!
+	port=$(ready "$work/narrow")
+	mkdir "$work/narrow.d"
+	{
+		cat <<END
+poller: { name = "test"; interval = "1s"; state_dir = "$work/narrow.d/state";
+          run_dir = "$work/narrow.d/run"; rrd_dir = "$work/narrow.d/rrd"; };
+store: { flush = "1s"; profile = "short"; };
+devices: ( { name = "far"; address = "127.0.0.1"; snmp = { port = $port; }; points = (
+END
+		awk 'BEGIN {
+			for (i = 0; i < 48; i++)
+				printf "%s{ name = \"p%d\"; oid = \"1.3.6.1.2.1.31.1.1.1.%d.%d\"; kind = \"counter\"; }\n",
+					(i > 0) ? ", " : "", i, 6 + i / 8, 1 + i % 8
+		}'
+		echo "); } );"
+	} >"$work/pollwerk.conf"
+	./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
+	daemon=$!
+	check "$sentence" wait_for 20 eval \
+		"[ \$($pollwerk values 'far/p*' | grep -c 'good\$') -eq 48 ]"
+	kill $daemon
+	wait $daemon
+	daemon=
+	ip link set lo mtu 65536
+fi
+
 # ---- a controller that is never connected, by its consumer's list of connections ----
 PATH=$PATH:/usr/sbin
 sentence="the connection of a consumer is a hop"
