@@ -80,6 +80,10 @@ from_system(const union any_addr *system, struct net_addr *addr)
 #define QUIET_MOST 8
 /* Of so many ticks without another timer the last one is woken for. */
 #define UNREAD_TICKS 3
+/* When more than so many came in one reading, as when all are asked at once, the next one is after
+ * SOON already: what lies in the kernel for a tick has left the processor's caches. */
+#define MUCH (2 * BATCH)
+#define SOON (3 * LOOP_MS)
 
 /* Datagrams on their way out. */
 struct posts {
@@ -369,16 +373,21 @@ read_all(struct net_udp *udp)
 	return total;
 }
 
+/* came: in the last reading. */
 static void
-wait_for_tick(struct net_udp *udp)
+wait_for_tick(struct net_udp *udp, unsigned came)
 {
-	int64_t wall = loop_wall(udp->loop);
-	/* Counted from the tick that is near: a wake-up a little early must not read twice. */
-	int64_t next = loop_mono_at(udp->loop, ((wall + LOOP_TICK / 4) / LOOP_TICK + 1) *
-		LOOP_TICK) + NET_UDP_READ;
+	int64_t now = loop_mono(udp->loop), wall = loop_wall(udp->loop), next;
+	bool much = came > MUCH;
 
-	loop_soft_within(udp->loop, &udp->tick, next,
-		next < udp->hurried_until ? next : next + (UNREAD_TICKS - 1) * LOOP_TICK);
+	/* Counted from the tick that is near: a wake-up a little early must not read twice. */
+	if (!much)
+		wall += LOOP_TICK / 4;
+	next = loop_mono_at(udp->loop, (wall / LOOP_TICK + 1) * LOOP_TICK) + NET_UDP_READ;
+	if (much && next > now + SOON)
+		next = now + SOON;
+	loop_soft_within(udp->loop, &udp->tick, next, much || next < udp->hurried_until ? next :
+		next + (UNREAD_TICKS - 1) * LOOP_TICK);
 }
 
 /* True when the counted time is over; then counting begins anew. */
@@ -412,7 +421,7 @@ udp_ready(int fd, unsigned what, void *arg)
 		loop_watch_set(udp->watch, 0);
 		udp->counted_from = loop_mono(udp->loop);
 		udp->counted = 0;
-		wait_for_tick(udp);
+		wait_for_tick(udp, 1);
 	}
 }
 
@@ -432,7 +441,7 @@ tick_ran(void *arg)
 	if (count_is_over(udp) && few)
 		loop_watch_set(udp->watch, LOOP_READ);
 	else
-		wait_for_tick(udp);
+		wait_for_tick(udp, total);
 }
 
 static void

@@ -60,7 +60,7 @@ struct net_udp_events {
  * (LOOP_TICK), NET_UDP_READ behind one: what is sent at the tick goes out first, and does not
  * wait until all answers are dealt with. That is each tick at which a timer wakes the loop, and
  * the third without one: to be woken costs more than to read an answer. For NET_UDP_HURRY after
- * net_udp_hurry it is each tick. A timer that is set for behind the reading of a tick finds read
+ * net_udp_hurry it is each tick; in a flood, some milliseconds after the last reading as well. A timer that is set for behind the reading of a tick finds read
  * what has come before. */
 #define NET_UDP_HURRY (100 * LOOP_MS)
 #define NET_UDP_READ 1 /* ns */

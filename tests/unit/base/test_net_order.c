@@ -12,6 +12,7 @@
 
 #define QUESTIONS 100 /* several calls' worth */
 #define ANSWERS 80
+#define FLOOD 150
 
 static struct {
 	struct loop *loop;
@@ -234,6 +235,56 @@ somebody_in_a_hurry_has_a_busy_socket_read_at_each_tick(void)
 	close_bed();
 }
 
+/* More than is taken in two calls. */
+static void
+flood(void)
+{
+	settle();
+	answer(FLOOD);
+	while (bed.read < FLOOD && loop_mono(bed.loop) < bed.read_at + LOOP_S)
+		loop_sim_for(bed.loop, LOOP_MS / 10);
+	CHECK_INT(bed.read, FLOOD);
+	bed.read = 0;
+}
+
+static void
+what_comes_behind_a_flood_does_not_wait_for_a_tick(void)
+{
+	open_bed();
+	make_busy();
+	for (int i = 0; i < 4; i++) {
+		int64_t from;
+
+		flood();
+		from = bed.read_at;
+		answer(1);
+		loop_sim_until(bed.loop, from + 3 * LOOP_MS);
+		CHECK_INT(bed.read, 1);
+		CHECK_INT(ticks_unread(), 3);
+	}
+	close_bed();
+}
+
+static void
+in_a_flood_it_is_read_at_each_tick_all_the_same(void)
+{
+	int64_t tick;
+
+	open_bed();
+	make_busy();
+	for (int i = 0; i < 20; i++) {
+		flood();
+		tick = next_tick();
+		for (; loop_mono(bed.loop) + LOOP_MS < tick; loop_sim_for(bed.loop, LOOP_MS))
+			answer(FLOOD);
+		loop_sim_until(bed.loop, tick - 1);
+		bed.read = 0;
+		answer(1);
+		CHECK(read_by(tick + NET_UDP_READ) >= 1);
+	}
+	close_bed();
+}
+
 static void
 a_quiet_socket_is_read_as_soon_as_something_is_there(void)
 {
@@ -249,4 +300,6 @@ RUN_TESTS(TEST(what_is_due_at_a_tick_is_sent_before_the_answers_of_the_last_one_
 	TEST(a_deadline_just_behind_a_tick_finds_read_what_came_before_it),
 	TEST(without_another_timer_a_busy_socket_is_read_at_the_third_tick),
 	TEST(somebody_in_a_hurry_has_a_busy_socket_read_at_each_tick),
+	TEST(what_comes_behind_a_flood_does_not_wait_for_a_tick),
+	TEST(in_a_flood_it_is_read_at_each_tick_all_the_same),
 	TEST(a_quiet_socket_is_read_as_soon_as_something_is_there))
