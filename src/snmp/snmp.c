@@ -43,6 +43,7 @@
 #define NO_UPTIME (10 * 60 * LOOP_S)
 /* And how long one that has it is not, if that comes before the end of the poll. */
 #define UPTIME_AGAIN (2 * LOOP_S)
+#define UPTIME_DOUBTS 3
 
 /* What a device is being asked: sysUpTime, then what the work asks; and who waits for his turn
  * behind that. Large, so only devices that have something to ask hold one. */
@@ -108,6 +109,7 @@ struct snmp_device {
 	uint8_t silence;           /* why the last request was not answered; REASON_GOOD: it was */
 	unsigned fits : 7;         /* answers since varbinds has changed */
 	unsigned has_uptime : 1;   /* it has told sysUpTime */
+	unsigned doubts : 2;       /* something else came in its place so often since */
 	uint8_t varbinds;          /* learned from tooBig; 0 = no limit known */
 	uint8_t bulk;              /* varbinds of a GETBULK's answer that come through */
 	uint8_t saved_varbinds, saved_bulk; /* as they stand in the state */
@@ -788,6 +790,17 @@ began_at(uint32_t ticks, int64_t received)
 	return ticks > 0 && at > 0 ? at : 0;
 }
 
+/* Something else came in place of sysUpTime. It may have restarted, so no counter goes on from what it
+ * was before. After some times in a row that is its habit: then it is a device without sysUpTime. */
+static void
+doubt_uptime(struct snmp_device *device, int64_t received)
+{
+	if (!has_told_uptime(device) || device->doubts == UPTIME_DOUBTS)
+		return;
+	device->doubts++;
+	device->since = received;
+}
+
 /* False when another object stands there although the device has sysUpTime: then the rest of
  * the answer deserves no trust either. */
 static bool
@@ -802,9 +815,11 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 		oid_compare(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT) != 0) {
 		device->no_uptime_until = has_told_uptime(device) ? 0 :
 			whole_seconds(received + NO_UPTIME);
+		doubt_uptime(device, received);
 		return true;
 	}
 	device->has_uptime = true;
+	device->doubts = 0;
 	restarted = counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received);
 	if (first || restarted)
 		device->since = began_at((uint32_t)varbind->value.count, received);
@@ -830,6 +845,7 @@ uptime_refused(struct snmp_device *device, int64_t deadline, int64_t received)
 	int64_t soon = received + UPTIME_AGAIN < deadline ? received + UPTIME_AGAIN : deadline;
 
 	device->no_uptime_until = whole_seconds(has_told_uptime(device) ? soon : received + NO_UPTIME);
+	doubt_uptime(device, received);
 }
 
 /* Takes sysUpTime off the answer, so that the rest fits what the work asked. */

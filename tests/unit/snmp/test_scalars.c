@@ -874,6 +874,31 @@ an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll(void)
 	close_bed();
 }
 
+/* The counters that come with it may be those of another run; but an agent that never tells it any
+ * more has rates all the same. */
+static void
+what_stands_in_place_of_sysuptime_lets_no_counter_go_on(void)
+{
+	static const char *const faults[] = { "generr=1 count=1", "wrong_type=1 count=1" };
+	int64_t before;
+
+	open_bed(points, 2);
+	attach();
+	for (size_t i = 0; i < 2; i++) {
+		poll_once(false);
+		before = bed_reading(bed.task, NULL, "in")->received;
+		CHECK(bed_reading(bed.task, NULL, "in")->since < before);
+		for (int times = 0; times < 5; times++) {
+			bed_faults(bed.agent, faults[i]);
+			poll_once(false);
+			CHECK_INT(reason_of("in"), REASON_GOOD);
+			CHECK_INT(bed_reading(bed.task, NULL, "in")->since > before, times < 3);
+			before = bed_reading(bed.task, NULL, "in")->received;
+		}
+	}
+	close_bed();
+}
+
 static void
 a_poll_ends_before_its_interval(void)
 {
@@ -1068,6 +1093,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(cancel_ends_a_poll_without_a_word),
 	BOTH(groups_of_one_device_follow_one_another),
 	BOTH(an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll),
+	BOTH(what_stands_in_place_of_sysuptime_lets_no_counter_go_on),
 	BOTH(a_poll_ends_before_its_interval),
 	BOTH(the_tap_sees_each_datagram_with_its_time),
 	BOTH(a_restart_while_no_poller_ran_is_a_discontinuity),
