@@ -38,6 +38,7 @@ struct rows {
 	int64_t now;
 	unsigned said; /* the poll in which a shared name was logged */
 	unsigned lost; /* the poll in which a row had lost its text */
+	bool recalled; /* the state knew one: it was read before this process began */
 	bool changed; /* the state has to be saved */
 };
 
@@ -174,7 +175,7 @@ set_names(struct row *row, const char *key, size_t key_size, const char *known,
 
 /* What the row was called before this process began. */
 static void
-recall(const struct rows *rows, struct row *row)
+recall(struct rows *rows, struct row *row)
 {
 	const char *value, *tab;
 	char *key;
@@ -188,6 +189,7 @@ recall(const struct rows *rows, struct row *row)
 	if (tab == NULL || (size_t)(tab - value) > ROW_KEY || strlen(tab + 1) > ROW_KEY)
 		return;
 	set_names(row, value, (size_t)(tab - value), tab + 1, strlen(tab + 1));
+	rows->recalled = true;
 }
 
 /* ---- who is there ---- */
@@ -536,6 +538,13 @@ has_lost_text(struct rows *rows, struct row *row)
 		is_sudden(rows, row);
 }
 
+/* A table that is read for the very first time is taken as it is. */
+static bool
+is_sudden_double(struct rows *rows, struct row *row)
+{
+	return row->text[0] != '\0' && (rows->poll > 1 || rows->recalled) && is_sudden(rows, row);
+}
+
 /* The text itself if nobody has it; else with the index behind. */
 static void
 give_key(struct rows *rows, struct row *row)
@@ -552,7 +561,7 @@ give_key(struct rows *rows, struct row *row)
 	snprintf(key, sizeof key, "%.*s", ROW_KEY, row->text[0] != '\0' ? row->text : index);
 	length = strlen(key);
 	for (unsigned attempt = 0; !take(rows, row, key); attempt++) {
-		if (attempt == 0 && row->text[0] != '\0' && rows->poll > 1 && is_sudden(rows, row)) {
+		if (attempt == 0 && is_sudden_double(rows, row)) {
 			row->hidden = true;
 			return;
 		}

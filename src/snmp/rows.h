@@ -4,8 +4,8 @@
  * it, later ones get "#INDEX" behind; who was first is kept in the state, so it stays so
  * over restarts. A row without a text is named by its index.
  *
- * A second row with a text is believed in the second poll: a switch that numbers anew while it
- * is read shows the same row twice. So is a row whose index had a text, and that has none, or another
+ * A second row with a text is believed in the second poll, but in the very first of a table: a switch
+ * that numbers anew while it is read shows the same row twice. So is a row whose index had a text, and that has none, or another
  * from a column that is only asked for want of a better one: an agent may leave names away for once,
  * and nobody knows then whose index that is.
  *

@@ -261,6 +261,40 @@ a_text_that_is_missing_when_the_poller_begins_is_missed_as_well(void)
 	CHECK(rmdir(path) == 0);
 }
 
+static void
+a_switch_that_numbers_anew_while_a_new_poller_reads_it_makes_up_no_rows_either(void)
+{
+	char path[] = "/tmp/pollwerk-rows-XXXXXX", file[64];
+	struct loop *loop;
+	struct state *state;
+	struct fail why;
+
+	CHECK(mkdtemp(path) != NULL);
+	snprintf(file, sizeof file, "%s/rows", path);
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	loop = loop_new(&why);
+	for (int run = 0; run < 2; run++) {
+		state = state_open(loop, file, &why);
+		CHECK(state != NULL);
+		rows = rows_new("sw if", 1, state);
+		if (run == 0) {
+			POLL("1=a", "2=b", "3=c", "4=c");
+		} else {
+			POLL("1=a", "2=b", "1002=b", "1003=c", "1004=c");
+			CHECK_STR(key_of(2), "b");
+			CHECK_STR(key_of(1002), "hidden");
+			POLL("1001=a", "1002=b", "1003=c", "1004=c");
+			CHECK_STR(key_of(1002), "b");
+			CHECK_STR(key_of(1004), "c#1004");
+		}
+		rows_free(rows);
+		CHECK(state_close(state));
+	}
+	unlink(file);
+	loop_free(loop);
+	CHECK(rmdir(path) == 0);
+}
+
 static const struct row_history *
 history_of(uint32_t index)
 {
@@ -417,6 +451,7 @@ RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_b
 	TEST(renumbering_moves_the_history_with_the_name), TEST(a_hidden_row_gets_no_name),
 	TEST(a_row_whose_text_is_missing_is_named_by_its_index_when_it_is_missing_again),
 	TEST(long_texts_stay_apart), TEST(names_of_duplicates_outlive_the_poller),
+	TEST(a_switch_that_numbers_anew_while_a_new_poller_reads_it_makes_up_no_rows_either),
 	TEST(a_text_that_is_missing_when_the_poller_begins_is_missed_as_well),
 	TEST(a_name_that_takes_the_place_of_another_may_be_another_interface),
 	TEST(of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering),
