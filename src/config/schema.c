@@ -49,14 +49,37 @@ schema_type_word(enum schema_type type)
 	return type_words[type];
 }
 
+/* Each key of thousands of points is looked up: by hash, places tried one after the other. */
+#define PLACES 1024 /* 2^n, several times as many as keys */
+static uint16_t places[PLACES]; /* number in schema_keys and 1; 0: free */
+
+static size_t
+place_of(const char *section, const char *key)
+{
+	return (str_hash(section, strlen(section)) * 31 + str_hash(key, strlen(key))) % PLACES;
+}
+
+/* Before main: more than one thread may look up. */
+__attribute__((constructor)) static void
+fill_places(void)
+{
+	for (size_t i = 0; i < schema_key_count; i++) {
+		size_t at = place_of(schema_keys[i].section, schema_keys[i].key);
+
+		while (places[at] != 0)
+			at = (at + 1) % PLACES;
+		places[at] = (uint16_t)(i + 1);
+	}
+}
+
 const struct schema_key *
 schema_find(const char *section, const char *key)
 {
-	for (size_t i = 0; i < schema_key_count; i++) {
-		const struct schema_key *at = &schema_keys[i];
+	for (size_t at = place_of(section, key); places[at] != 0; at = (at + 1) % PLACES) {
+		const struct schema_key *found = &schema_keys[places[at] - 1];
 
-		if (strcmp(at->key, key) == 0 && strcmp(at->section, section) == 0)
-			return at;
+		if (strcmp(found->key, key) == 0 && strcmp(found->section, section) == 0)
+			return found;
 	}
 	return NULL;
 }
