@@ -1,18 +1,29 @@
 #include "base/boot.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
-const char *
-boot_id(char *to, size_t size)
+static char id[BOOT_ID];
+
+static void
+read_id(void)
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd == -1 ? 0 : read(fd, to, size - 1);
 
-	if (fd != -1)
-		close(fd);
-	to[length > 0 ? length : 0] = '\0';
-	to[strcspn(to, " \n")] = '\0';
-	return to;
+	if (fd == -1)
+		return;
+	if (read(fd, id, sizeof id - 1) > 0)
+		id[strcspn(id, " \n")] = '\0';
+	close(fd);
+}
+
+const char *
+boot_id(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, read_id);
+	return id;
 }

@@ -3,9 +3,7 @@
 #ifndef PW_BOOT_H
 #define PW_BOOT_H
 
-#include <stddef.h>
-
 #define BOOT_ID 40
-/* At most size - 1 characters without blanks; "" where the system does not tell. */
-const char *boot_id(char *to, size_t size);
+/* At most BOOT_ID - 1 characters without blanks; "" where the system does not tell. Asked once. */
+const char *boot_id(void);
 #endif

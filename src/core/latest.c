@@ -221,7 +221,6 @@ static int
 check_header(struct latest *latest, struct fail *why)
 {
 	struct header *header = (void *)latest->rows.bytes;
-	char boot[BOOT_ID];
 
 	if (latest->rows.size < HEADER_SIZE)
 		goto strange;
@@ -230,13 +229,12 @@ check_header(struct latest *latest, struct fail *why)
 			goto strange;
 		return 0;
 	}
-	boot_id(boot, sizeof boot);
-	if (memcmp(header->magic, MAGIC, 8) != 0 || strcmp(header->boot, boot) != 0) {
+	if (memcmp(header->magic, MAGIC, 8) != 0 || strcmp(header->boot, boot_id()) != 0) {
 		memset(latest->rows.bytes, 0, latest->rows.size);
 		if (latest->texts.bytes != NULL)
 			memset(latest->texts.bytes, 0, latest->texts.size);
 		memcpy(header->magic, MAGIC, 8);
-		str_copy(header->boot, sizeof header->boot, boot);
+		str_copy(header->boot, sizeof header->boot, boot_id());
 	}
 	return 0;
 strange:

@@ -684,7 +684,7 @@ epoch_key(char *to, size_t size, const struct snmp_device *device)
 static void
 epoch_load(struct snmp_device *device)
 {
-	char key[80], text[120], boot[BOOT_ID], now[BOOT_ID] = "";
+	char key[80], text[120], boot[BOOT_ID];
 	unsigned long ticks;
 	long long wall, mono;
 	int got;
@@ -699,37 +699,32 @@ epoch_load(struct snmp_device *device)
 		return;
 	device->epoch = (struct counter_epoch){ .known = true, .ticks = (uint32_t)ticks,
 		.at = loop_mono_at(snmp_of(device)->loop, wall) };
-	if (got == 4 && strcmp(boot, boot_id(now, sizeof now)) == 0)
+	if (got == 4 && strcmp(boot, boot_id()) == 0)
 		device->epoch.at = mono;
 }
 
 static void
-epoch_text(const struct snmp_device *device, const char *boot, char *text, size_t size)
+epoch_text(const struct snmp_device *device, char *text, size_t size)
 {
 	struct loop *loop = snmp_of(device)->loop;
 
 	snprintf(text, size, "%lu %lld %lld %s", (unsigned long)device->epoch.ticks,
 		(long long)(loop_wall(loop) - (loop_mono(loop) - device->epoch.at)),
-		(long long)device->epoch.at, boot);
+		(long long)device->epoch.at, boot_id());
 }
-
-struct telling {
-	struct state_file *file;
-	char boot[BOOT_ID];
-};
 
 static void
 epoch_tell(void *block, void *arg)
 {
 	const struct snmp_device *device = block;
-	const struct telling *telling = arg;
+	struct state_file *file = arg;
 	char key[80], text[120];
 
 	if (!device->epoch.known)
 		return;
 	epoch_key(key, sizeof key, device);
-	epoch_text(device, telling->boot, text, sizeof text);
-	state_put(telling->file, key, text);
+	epoch_text(device, text, sizeof text);
+	state_put(file, key, text);
 }
 
 /* The state is being saved. There are as many of these as devices, so they are not kept there
@@ -738,22 +733,20 @@ static void
 epochs_tell(struct state_file *file, void *arg)
 {
 	struct snmp *snmp = arg;
-	struct telling telling = { .file = file };
 
-	boot_id(telling.boot, sizeof telling.boot);
-	shelf_each(&snmp->devices, epoch_tell, &telling);
+	shelf_each(&snmp->devices, epoch_tell, file);
 }
 
 /* The device goes, but may come back with a reload. */
 static void
 epoch_keep(const struct snmp_device *device)
 {
-	char key[80], text[120], boot[BOOT_ID];
+	char key[80], text[120];
 
 	if (snmp_of(device)->state == NULL || !device->epoch.known)
 		return;
 	epoch_key(key, sizeof key, device);
-	epoch_text(device, boot_id(boot, sizeof boot), text, sizeof text);
+	epoch_text(device, text, sizeof text);
 	state_set(snmp_of(device)->state, key, text);
 }
 
