@@ -17,7 +17,11 @@ struct value {
 	const struct series *series;
 	struct latest_row row;
 	const char *quality;
+	int64_t beat; /* a poller's last sign of life, wall ns; 0 where none is at work */
 };
+
+/* A poller gives a sign of life each second. */
+#define ALIVE (10 * INT64_C(1000000000))
 
 /* Older than two intervals: nobody has closed a slot since, whatever the last one said. */
 static const char *
@@ -54,12 +58,19 @@ raw_json(const struct latest_row *row, enum point_kind kind)
 	return json_integer((json_int_t)row->raw);
 }
 
+/* Beside a poller at work nobody closes a slot of what it does not ask for any more: what its
+ * configuration leaves out, or what has been away for too long, and that was said of its last
+ * slot. */
 static const char *
 reason_of(const struct value *value)
 {
-	bool closed = value->row.known && strcmp(value->quality, "stale") != 0;
+	const struct latest_row *row = &value->row;
 
-	return closed ? reason_word(value->row.reason) : "poller-down";
+	if (row->known && strcmp(value->quality, "stale") != 0)
+		return reason_word(row->reason);
+	if (!row->known || value->beat - row->received <= 2 * value->series->step)
+		return reason_word(REASON_POLLER_DOWN);
+	return reason_word(reason_counts_as_good(row->reason) ? REASON_CONFIG : row->reason);
 }
 
 static json_t *
@@ -108,6 +119,14 @@ point_of(const struct device *device, const struct series *series)
 				return &group->points[p];
 	}
 	return NULL;
+}
+
+static int64_t
+beat_of(const struct place *place)
+{
+	int64_t beat = place->latest != NULL ? latest_heartbeat(place->latest) : 0;
+
+	return place_now() - beat < ALIVE ? beat : 0;
 }
 
 /* What was taken out of the configuration has a history, but no newest value. A configuration
@@ -167,15 +186,17 @@ values(const struct cmd_context *context, int argc, char **argv)
 	const struct series **list;
 	json_t *document;
 	size_t count, shown = 0;
+	int64_t beat;
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
 		return cmd_one_glob(&cmd_values, "", argv[1]);
 	if (place_open(&place, context, true) == -1)
 		return CMD_NEGATIVE;
 	document = json_array();
+	beat = beat_of(&place);
 	list = place_find(&place, argv[1], &count);
 	for (size_t i = 0; i < count; i++) {
-		struct value value = { .series = list[i] };
+		struct value value = { .series = list[i], .beat = beat };
 
 		if (!series_is_current(place.catalogue, list[i]) ||
 			!is_configured(place.inventory, list[i]))

@@ -272,6 +272,10 @@ says "and that is told" 'nothing is migrated until they are mended'
 configuration | sed 's/name = "gone"/name = "away"/; s/gone/away/g' >"$work/plant.conf"
 exits 0 "a right one is taken over" $pollwerk reload
 check "and the new device is polled" wait_for 30 sh -c "$pollwerk devices | grep -q '^away  *down'"
+configuration | sed 's/"if-mib" ];/& rows = { if = { exclude = "1$"; }; };/' >"$work/plant.conf"
+exits 0 "rows can be left out" $pollwerk reload
+check "which is the reason why they have no value" wait_for 10 sh -c \
+	"$pollwerk values '*1]/oper' | grep -q ' stale, config$'"
 
 # ---- who may do what ----
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
@@ -295,6 +299,7 @@ daemon=
 sleep 2.5
 exits 0 "values are shown when no daemon runs" $pollwerk --json values press/oil
 holds "as stale, without a number" "d[0]['quality'] == 'stale' and d[0]['value'] is None"
+holds "because nobody polls" "d[0]['reason'] == 'poller-down'"
 exits 0 "gaps too" $pollwerk gaps press/oil
 exits 3 "status is not" $pollwerk status
 finish
