@@ -6,8 +6,8 @@
  * once in each interval, the agents spread evenly over it; the next request of an agent goes
  * out when the answer to the former is in. Interval 0: flat out, every agent is asked anew as
  * soon as it has answered all. Sends and receives as the poller does: up to 64 datagrams a
- * call, and, at a pace, once in each tick of 10 ms while an answer is due (--tick; 0: as soon as
- * there is something).
+ * call, never in fragments, and, at a pace, once in each tick of 10 ms while an answer is due
+ * (--tick; 0: as soon as there is something).
  * Finds request id and number of varbinds in each answer and does nothing else with it: no
  * check of source, names and types, no slots, no files. Times out never: what does not answer is not counted. Prints
  *   values N / requests N / cpu_us_per_value X / values_per_s X */
@@ -375,6 +375,7 @@ main(int argc, char **argv)
 	init_batches(&limit);
 	/* As the poller's; refused without rights, then it is as large as the system allows. */
 	setsockopt(limit.fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){ 8 << 20 }, sizeof(int));
+	setsockopt(limit.fd, IPPROTO_IP, IP_MTU_DISCOVER, &(int){ IP_PMTUDISC_DO }, sizeof(int));
 	if (limit.interval == 0)
 		run_flat_out(&limit);
 	else
