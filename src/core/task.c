@@ -384,6 +384,17 @@ base_of(const struct reading *reading)
 		reading->milli > 0 ? reading->milli : reading->raw, reading->received };
 }
 
+/* So long after they came up agents tell 0 of counters that they have not looked at yet: Net-SNMP's
+ * takes its first sample of the processor and the disks after 5 s. */
+#define UNBORN (10 * LOOP_S)
+
+static bool
+is_unborn(const struct latest_base *former, const struct reading *reading)
+{
+	return former->count == 0 && reading->raw > 0 && reading->since > 0 &&
+		former->mono - reading->since < UNBORN;
+}
+
 /* The rate since the last good reading. mono: when this one came, as a base keeps it, so that no
  * time between two readings is counted twice or left out. */
 static uint8_t
@@ -396,7 +407,8 @@ any_rate(const struct task *task, const struct reading *reading, const struct la
 		.at = mono, .bits = reading->bits,
 		.wrap = milli ? reading->wrap * 1000 : reading->wrap,
 		.discontinuity = reading->discontinuity ||
-			(former->mono < reading->since && reading->since <= mono), .max_rate = reading->max_rate,
+			(former->mono < reading->since && reading->since <= mono) ||
+			is_unborn(former, reading), .max_rate = reading->max_rate,
 		.step = group_of(task)->interval };
 	uint8_t reason = rate_of(&step, rate);
 
@@ -412,7 +424,7 @@ count_rate(const struct task *task, const struct reading *reading, const struct 
 	struct rate_span span = rate_span(mono - former->mono, group_of(task)->interval);
 
 	if (former->known && !reading->discontinuity && former->mono >= reading->since &&
-		reading->milli == 0 && rate_is_plain(&span, former->count, reading->raw,
+		reading->milli == 0 && !is_unborn(former, reading) && rate_is_plain(&span, former->count, reading->raw,
 			reading->bits, reading->max_rate)) {
 		*rate = rate_over(reading->raw - former->count, span.seconds);
 		return REASON_GOOD;
@@ -554,7 +566,7 @@ read_alike(const struct task *task, const struct readings *readings, uint32_t be
 	batch->mono = readings->received - readings->received % LATEST_BASE_UNIT;
 	known = latest_bases_alike(poller_of(task)->parts.latest, batch->first, batch->count,
 		former, &from);
-	if (from < readings->since)
+	if (readings->since > 0 && from < readings->since + UNBORN)
 		known = 0;
 	span = rate_span(batch->mono - from, group_of(task)->interval);
 	batch->plain = true;

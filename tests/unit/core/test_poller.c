@@ -569,6 +569,47 @@ a_count_that_began_after_its_base_was_read_is_no_rate(void)
 	finish();
 }
 
+/* Net-SNMP's agent has 0 ticks of the processor until it takes its first sample, 5 s after it began. */
+static void
+a_zero_that_is_told_while_a_device_comes_up_is_no_base(void)
+{
+	uint32_t pieces;
+	int starts;
+
+	begin("press-3", 1);
+	configure(0, 1);
+	script.count = 70;
+	loop_sim_for(loop, 20 * LOOP_S);
+	pieces = id_of("press-3/pieces");
+	for (starts = script.starts; script.starts == starts;)
+		loop_sim_for(loop, 100 * LOOP_MS);
+	loop_sim_for(loop, 100 * LOOP_MS);
+	script.since = loop_mono(loop) + 5 * LOOP_S;
+	script.count = 0;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 1);
+	script.count = 5472599;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 2);
+	script.count += 70;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(seen.value[pieces], 7.0, 1e-6);
+	/* It stays one for as long as the count does, and later it is as good as any other. */
+	script.since = loop_mono(loop) + 5 * LOOP_S;
+	script.count = 0;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 3);
+	for (int i = 0; i < 2; i++) {
+		loop_sim_for(loop, 10 * LOOP_S);
+		CHECK_NEAR(seen.value[pieces], 0, 0);
+	}
+	script.count = 70;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(seen.value[pieces], 7.0, 1e-6);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 3);
+	finish();
+}
+
 static void
 a_count_that_is_a_float_keeps_its_fraction_in_the_rate(void)
 {
@@ -1380,6 +1421,7 @@ RUN_TESTS(TEST(rows_that_vanish_all_at_once_are_closed_in_portions),
 	TEST(a_value_is_closed_good_once_a_slot_and_a_counter_becomes_a_rate),
 	TEST(a_second_reading_of_the_same_in_one_slot_is_ignored),
 	TEST(a_count_that_began_after_its_base_was_read_is_no_rate),
+	TEST(a_zero_that_is_told_while_a_device_comes_up_is_no_base),
 	TEST(a_count_that_is_a_float_keeps_its_fraction_in_the_rate),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
 	TEST(rtt_is_lost_for_the_reason_for_which_nothing_was_answered),

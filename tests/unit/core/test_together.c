@@ -70,7 +70,8 @@ next_poll(int64_t now)
 		quiet = 1 + rand() % 14;
 	silent = quiet > 0 && quiet-- > 0;
 	for (uint32_t row = 0; row < ROWS; row++) {
-		int64_t since = one_in(30) ? now - INTERVAL / 2 : 0;
+		int64_t since = one_in(30) ? now - INTERVAL / 2 :
+			one_in(4) ? now - INTERVAL - rand() % (2 * INTERVAL) : 0;
 
 		for (uint32_t i = 0; i < POINTS; i++) {
 			say(&said[row][i], &counts[row][i], row, i, now, since);
