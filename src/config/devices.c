@@ -326,13 +326,16 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 		sizeof *units);
 	size_t count = find_units(build, node, units);
 	const void *snmp = NULL, *modbus = NULL, *reach = NULL;
+	size_t told = build->errors->told;
+	bool whole;
 
 	describe(build, device, &scope);
 	check_parameters(build, node, units, count);
 	build_groups(build, device, units, count, &scope);
+	whole = build->errors->told == told; /* else what it lacks has been told */
 	if (node_get(node, "snmp") != NULL || uses(device, "snmp"))
 		snmp = build_snmp(build, node);
-	else if (node_text(node_get(node, "profile")) != NULL &&
+	else if (whole && node_text(node_get(node, "profile")) != NULL &&
 		count >= (size_t)node_count(node_get(node, "templates"))) /* all are known */
 		node_error(node_get(node, "profile"), build->errors, "profile: only for devices that "
 			"are asked by SNMP");
@@ -347,7 +350,8 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 		node_count(node_get(node, "templates")) == 0)
 		node_error(node, build->errors, "nothing to poll: give it templates, points or "
 			"reach = { }");
-	for (size_t i = 0; i < count && strcmp(scope_text(&scope, "alarms"), "standard") == 0; i++)
+	for (size_t i = 0; i < count && whole &&
+		strcmp(scope_text(&scope, "alarms"), "standard") == 0; i++)
 		add_rules(build, &units[i], device);
 	free(units);
 }

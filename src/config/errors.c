@@ -41,6 +41,7 @@ conf_error(struct conf_errors *errors, const char *file, int line, const char *f
 {
 	va_list args;
 
+	errors->told++;
 	va_start(args, format);
 	add(&errors->items, &errors->count, file, line, format, args);
 	va_end(args);

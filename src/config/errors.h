@@ -16,6 +16,7 @@ struct conf_error {
 struct conf_errors {
 	struct conf_error *items;
 	size_t count;
+	size_t told; /* with those that had been added already */
 	struct conf_error *warnings;
 	size_t warning_count;
 };

@@ -140,6 +140,22 @@ build_interval(struct build *build, const struct scope *scope,
 
 /* ---- SNMP ---- */
 
+/* The parameter whose value makes no OID of it; once for all OIDs that it stands in. */
+static void
+parameter_error(struct build *build, const struct scope *scope, const struct config_setting_t *node,
+	const char *text, const struct fail *why)
+{
+	const char *from = strchr(text, '$') + 1;
+	char name[64];
+
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(from, ".$"), from);
+	if (node_get(scope->given, name) == NULL)
+		node_error(node, build->errors, "%s", why->text);
+	else
+		node_error(node_get(scope->given, name), build->errors, "%s: it stands in OIDs: "
+			"expected a number, or several with dots between", name);
+}
+
 bool
 build_oid(struct build *build, const struct scope *scope, const struct config_setting_t *node,
 	struct snmp_oid *oid)
@@ -159,8 +175,7 @@ build_oid(struct build *build, const struct scope *scope, const struct config_se
 	}
 	if (snmp_oid_parse(text, ids, &count, &why) == -1) {
 		if (text == expanded)
-			node_error(scope->given != NULL ? scope->given : node, build->errors, "%s",
-				why.text);
+			parameter_error(build, scope, node, node_text(node), &why);
 		return false;
 	}
 	oid->ids = arena_same(build->arena, arena_copy(build->arena, ids, count * sizeof *ids),
