@@ -44,6 +44,7 @@ struct device_about {
 	const char *const *parents; /* device names, NULL-ended; NULL: none */
 };
 
+/* How a device is asked: bits. */
 enum { DEVICE_SNMP = 1, DEVICE_MODBUS = 2, DEVICE_REACH = 4 };
 
 struct device {
