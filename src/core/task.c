@@ -392,7 +392,7 @@ static bool
 is_unborn(const struct latest_base *former, const struct reading *reading)
 {
 	return former->count == 0 && reading->raw > 0 && reading->since > 0 &&
-		former->mono - reading->since < UNBORN;
+		former->mono >= reading->since && former->mono - reading->since < UNBORN;
 }
 
 /* The rate since the last good reading. mono: when this one came, as a base keeps it, so that no
@@ -424,8 +424,9 @@ count_rate(const struct task *task, const struct reading *reading, const struct 
 	struct rate_span span = rate_span(mono - former->mono, group_of(task)->interval);
 
 	if (former->known && !reading->discontinuity && former->mono >= reading->since &&
-		reading->milli == 0 && !is_unborn(former, reading) && rate_is_plain(&span, former->count, reading->raw,
-			reading->bits, reading->max_rate)) {
+		reading->milli == 0 && !is_unborn(former, reading) &&
+		rate_is_plain(&span, former->count, reading->raw, reading->bits,
+			reading->max_rate)) {
 		*rate = rate_over(reading->raw - former->count, span.seconds);
 		return REASON_GOOD;
 	}

@@ -607,6 +607,15 @@ a_zero_that_is_told_while_a_device_comes_up_is_no_base(void)
 	loop_sim_for(loop, 10 * LOOP_S);
 	CHECK_NEAR(seen.value[pieces], 7.0, 1e-6);
 	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 3);
+	/* Nor is one that was read before it comes up. */
+	script.count = 0;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 4);
+	script.since = loop_mono(loop) + 60 * LOOP_S;
+	script.count = 70;
+	loop_sim_for(loop, 10 * LOOP_S);
+	CHECK_NEAR(seen.value[pieces], 7.0, 1e-6);
+	CHECK_INT(count_reason(pieces, REASON_DISCONTINUITY), 4);
 	finish();
 }
 
