@@ -162,17 +162,16 @@ outages_clock_stepped(struct outages *outages, int64_t delta)
 {
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
+		struct ordeal *ordeal = ordeal_in(host);
 
-		if (ordeal_in(host) == NULL) {
-			if (good_at(host) != 0)
-				set_good_at(host, good_at(host) + delta);
+		if (good_at(host) != 0)
+			set_good_at(host, good_at(host) + delta);
+		if (ordeal == NULL)
 			continue;
-		}
-		shift(&ordeal_in(host)->good_at, delta);
-		shift(&ordeal_in(host)->bad_at, delta);
-		shift(&ordeal_in(host)->back_at, delta);
-		shift(&ordeal_in(host)->waiting, delta);
-		shift(&ordeal_in(host)->down_at, delta);
+		shift(&ordeal->bad_at, delta);
+		shift(&ordeal->back_at, delta);
+		shift(&ordeal->waiting, delta);
+		shift(&ordeal->down_at, delta);
 	}
 }
 
@@ -349,6 +348,7 @@ release_children(struct outages *outages, const struct host *parent)
 static void
 come_back(struct outages *outages, struct host *host)
 {
+	struct ordeal *ordeal = ordeal_in(host);
 	struct alarm *alarm = host_alarm(host);
 	char text[160], span[32];
 	int64_t now = loop_wall(outages->book->loop);
@@ -360,9 +360,9 @@ come_back(struct outages *outages, struct host *host)
 		outages_device(outages, host)->name, span);
 	if (!book_clear(outages->book, alarm, NULL, text))
 		return;
-	ordeal_in(host)->alarm = NULL;
-	ordeal_in(host)->down_at = 0;
-	ordeal_in(host)->back_at = now;
+	ordeal->alarm = NULL;
+	ordeal->down_at = 0;
+	ordeal->back_at = now;
 	release_children(outages, host);
 }
 
@@ -409,13 +409,14 @@ outages_tick(struct outages *outages)
 {
 	for (size_t h = 0; h < outages->count; h++) {
 		struct host *host = &outages->hosts[h];
+		const struct ordeal *ordeal = ordeal_in(host);
 
-		if (ordeal_in(host) == NULL)
+		if (ordeal == NULL)
 			continue;
-		if (ordeal_in(host)->bad >= OUTAGE_SLOTS)
+		if (ordeal->bad >= OUTAGE_SLOTS)
 			check(outages, host);
-		else if (ordeal_in(host)->alarm != NULL && ordeal_in(host)->bad == 0 &&
-				good_at(host) > ordeal_in(host)->down_at)
+		else if (ordeal->alarm != NULL && ordeal->bad == 0 &&
+				ordeal->good_at > ordeal->down_at)
 			come_back(outages, host);
 	}
 }
