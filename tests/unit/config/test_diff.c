@@ -5,13 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/schema.h"
 #include "core/device.h"
 #include "../check.h"
+#include "../scratch.h"
 
 static const char plant[] =
 	"poller: { templates = [ ]; state_dir = \"/nonexistent\"; };\n"
@@ -199,8 +198,6 @@ static const struct {
 	{ "table", "connections" }, /* there is no row without rows.remote */
 };
 
-static char directory[] = "/tmp/test_diff.XXXXXX";
-
 static uint64_t
 fingerprint(const char *text, const char *device)
 {
@@ -208,11 +205,9 @@ fingerprint(const char *text, const char *device)
 	struct inventory *inventory;
 	struct conf *conf;
 	uint64_t found;
-	char path[64];
-	FILE *file;
+	const char *path = scratch_path("main.conf");
+	FILE *file = fopen(path, "w");
 
-	snprintf(path, sizeof path, "%s/main.conf", directory);
-	file = fopen(path, "w");
 	CHECK(file != NULL);
 	fputs(text, file);
 	fclose(file);
@@ -226,7 +221,6 @@ fingerprint(const char *text, const char *device)
 	inventory_unref(inventory);
 	conf_free(conf);
 	conf_errors_free(&errors);
-	unlink(path);
 	return found;
 }
 
@@ -245,6 +239,7 @@ whatever_is_changed_of_a_device_makes_it_another_one(void)
 	static char text[2 * sizeof plant];
 	int overlooked = 0;
 
+	scratch_make();
 	for (size_t i = 0; i < CHANGES; i++) {
 		changed(text, sizeof text, &changes[i]);
 		if (fingerprint(text, changes[i].device) != fingerprint(plant, changes[i].device))
@@ -253,6 +248,7 @@ whatever_is_changed_of_a_device_makes_it_another_one(void)
 			changes[i].to, changes[i].from);
 		overlooked++;
 	}
+	scratch_remove();
 	CHECK_INT(overlooked, 0);
 }
 
@@ -288,27 +284,4 @@ no_key_is_left_out_here(void)
 	CHECK_INT(missing, 0);
 }
 
-static int
-make_directory(void **state)
-{
-	(void)state;
-	return mkdtemp(directory) == NULL ? -1 : 0;
-}
-
-static int
-remove_directory(void **state)
-{
-	(void)state;
-	return rmdir(directory);
-}
-
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(whatever_is_changed_of_a_device_makes_it_another_one),
-		TEST(no_key_is_left_out_here),
-	};
-
-	return cmocka_run_group_tests(tests, make_directory, remove_directory);
-}
+RUN_TESTS(TEST(whatever_is_changed_of_a_device_makes_it_another_one), TEST(no_key_is_left_out_here))

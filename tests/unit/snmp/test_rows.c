@@ -1,6 +1,5 @@
 /* Names of rows: duplicates, renumbering, restarts of the poller. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/loop.h"
@@ -9,8 +8,47 @@
 #include "journal/state.h"
 #include "snmp/rows.h"
 #include "../check.h"
+#include "../scratch.h"
 
 static struct rows *rows;
+
+/* Several pollers one after the other: what is known of the rows stands in a state that outlives them. */
+static struct loop *loop;
+static struct state *state;
+
+static void
+begin_pollers(void)
+{
+	struct fail why;
+
+	scratch_make();
+	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
+	loop = loop_new(&why);
+}
+
+static void
+begin_poller(void)
+{
+	struct fail why;
+
+	state = state_open(loop, scratch_path("rows"), &why);
+	CHECK(state != NULL);
+	rows = rows_new("sw if", 1, state);
+}
+
+static void
+end_poller(void)
+{
+	rows_free(rows);
+	CHECK(state_close(state));
+}
+
+static void
+end_pollers(void)
+{
+	loop_free(loop);
+	scratch_remove();
+}
 
 /* By and by, a row at a time. */
 static void
@@ -197,21 +235,9 @@ long_texts_stay_apart(void)
 static void
 names_of_duplicates_outlive_the_poller(void)
 {
-	char path[] = "/tmp/pollwerk-rows-XXXXXX";
-	struct loop *loop;
-	struct state *state;
-	struct fail why;
-
-	CHECK(mkdtemp(path) != NULL);
-	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
-	loop = loop_new(&why);
+	begin_pollers();
 	for (int run = 0; run < 2; run++) {
-		char file[64];
-
-		snprintf(file, sizeof file, "%s/rows", path);
-		state = state_open(loop, file, &why);
-		CHECK(state != NULL);
-		rows = rows_new("sw if", 1, state);
+		begin_poller();
 		if (run == 0)
 			POLL("3=eth", "5=eth");
 		POLL("1=eth", "3=eth", "5=eth");
@@ -219,31 +245,17 @@ names_of_duplicates_outlive_the_poller(void)
 		CHECK_STR(key_of(3), "eth");
 		CHECK_STR(key_of(5), "eth#5");
 		CHECK_STR(key_of(1), "eth#1");
-		rows_free(rows);
-		CHECK(state_close(state));
-		if (run == 1)
-			unlink(file);
+		end_poller();
 	}
-	loop_free(loop);
-	CHECK(rmdir(path) == 0);
+	end_pollers();
 }
 
 static void
 a_text_that_is_missing_when_the_poller_begins_is_missed_as_well(void)
 {
-	char path[] = "/tmp/pollwerk-rows-XXXXXX", file[64];
-	struct loop *loop;
-	struct state *state;
-	struct fail why;
-
-	CHECK(mkdtemp(path) != NULL);
-	snprintf(file, sizeof file, "%s/rows", path);
-	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
-	loop = loop_new(&why);
+	begin_pollers();
 	for (int run = 0; run < 2; run++) {
-		state = state_open(loop, file, &why);
-		CHECK(state != NULL);
-		rows = rows_new("sw if", 1, state);
+		begin_poller();
 		if (run == 1) {
 			POLL("1=", "2=b", "3=");
 			CHECK_STR(key_of(1), "hidden");
@@ -253,30 +265,17 @@ a_text_that_is_missing_when_the_poller_begins_is_missed_as_well(void)
 		}
 		POLL("1=a", "2=b");
 		CHECK_STR(key_of(1), "a");
-		rows_free(rows);
-		CHECK(state_close(state));
+		end_poller();
 	}
-	unlink(file);
-	loop_free(loop);
-	CHECK(rmdir(path) == 0);
+	end_pollers();
 }
 
 static void
 a_switch_that_numbers_anew_while_a_new_poller_reads_it_makes_up_no_rows_either(void)
 {
-	char path[] = "/tmp/pollwerk-rows-XXXXXX", file[64];
-	struct loop *loop;
-	struct state *state;
-	struct fail why;
-
-	CHECK(mkdtemp(path) != NULL);
-	snprintf(file, sizeof file, "%s/rows", path);
-	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
-	loop = loop_new(&why);
+	begin_pollers();
 	for (int run = 0; run < 2; run++) {
-		state = state_open(loop, file, &why);
-		CHECK(state != NULL);
-		rows = rows_new("sw if", 1, state);
+		begin_poller();
 		if (run == 0) {
 			POLL("1=a", "2=b", "3=c", "4=c");
 		} else {
@@ -287,12 +286,9 @@ a_switch_that_numbers_anew_while_a_new_poller_reads_it_makes_up_no_rows_either(v
 			CHECK_STR(key_of(1002), "b");
 			CHECK_STR(key_of(1004), "c#1004");
 		}
-		rows_free(rows);
-		CHECK(state_close(state));
+		end_poller();
 	}
-	unlink(file);
-	loop_free(loop);
-	CHECK(rmdir(path) == 0);
+	end_pollers();
 }
 
 static const struct row_history *
@@ -416,19 +412,9 @@ a_row_that_was_switched_off_is_let_go_after_its_grace(void)
 static void
 what_was_up_is_kept_over_restarts_of_the_poller_until_it_is_gone(void)
 {
-	char path[] = "/tmp/pollwerk-rows-XXXXXX", file[64];
-	struct loop *loop;
-	struct state *state;
-	struct fail why;
-
-	CHECK(mkdtemp(path) != NULL);
-	snprintf(file, sizeof file, "%s/rows", path);
-	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
-	loop = loop_new(&why);
+	begin_pollers();
 	for (int run = 0; run < 3; run++) {
-		state = state_open(loop, file, &why);
-		CHECK(state != NULL);
-		rows = rows_new("sw if", 1, state);
+		begin_poller();
 		POLL("1=a", "2=b");
 		CHECK(rows_keep(rows, row_of(1), run == 0 ? ROW_UP : ROW_DOWN, 0) == (run < 2));
 		CHECK(!rows_keep(rows, row_of(2), ROW_DOWN, 0));
@@ -437,12 +423,9 @@ what_was_up_is_kept_over_restarts_of_the_poller_until_it_is_gone(void)
 			rows_begin(rows, 1000, 100); /* retired: forgotten for good */
 			rows_end(rows);
 		}
-		rows_free(rows);
-		CHECK(state_close(state));
+		end_poller();
 	}
-	unlink(file);
-	loop_free(loop);
-	CHECK(rmdir(path) == 0);
+	end_pollers();
 }
 
 RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_by_its_index),
