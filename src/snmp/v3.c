@@ -378,13 +378,15 @@ is_ours(const struct v3 *v3, const struct ber_peek *peek)
 		v3_same_text(peek->user.at, peek->user.size, v3->user_name);
 }
 
-/* RFC 3414 section 3.2, steps 3 to 6. Nobody's messages can only be reports. */
+/* RFC 3414 section 3.2, steps 3 to 6. What nobody has signed can be a report of an engine that is
+ * not known yet, which Net-SNMP's agent sends to the user who asked. */
 static bool
 is_from_whom_it_says(const struct v3 *v3, const uint8_t *data, size_t size,
 	const struct ber_peek *peek)
 {
 	if (!(peek->flags & BER_AUTH))
-		return peek->user.size == 0 || is_ours(v3, peek);
+		return peek->user.size == 0 ||
+			v3_same_text(peek->user.at, peek->user.size, v3->user_name);
 	return is_ours(v3, peek) && (v3->priv != SNMP_PRIV_NONE || !(peek->flags & BER_PRIV)) &&
 		seal_is_authentic(v3->world->usm, v3->keys, data, size, peek);
 }

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "snmp/ber.h"
+#include "snmp/fast.h"
 #include "snmp/snmp.h"
 #include "snmp/v3_parts.h"
 
@@ -273,6 +274,21 @@ drop_state(netsnmp_pdu *pdu)
 	pdu->securityStateRef = NULL;
 }
 
+/* Net-SNMP looks for our user at the engine that speaks, though it be one that is not known yet. */
+static enum v3_said
+read_report(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *peek,
+	uint32_t id, char *text, size_t text_size)
+{
+	struct fast_room room = { .varbinds = NULL };
+	struct v3_answer answer = { .room = &room };
+	enum v3_said said = V3_NOISE;
+
+	if (peek->pdu == BER_REPORT && !(peek->flags & BER_AUTH))
+		said = v3_hear(v3, data, size, peek, id, &answer, text, text_size);
+	fast_room_free(&room);
+	return said;
+}
+
 enum v3_said
 v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *peek,
 	uint32_t id, struct snmp_pdu **answer, char *text, size_t text_size)
@@ -294,7 +310,9 @@ v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *
 	/* Net-SNMP notes the times of whoever speaks. */
 	memcpy(engine, peek->engine, peek->engine_size);
 	free_enginetime(engine, peek->engine_size);
-	if (result != 0) {
+	if (session.s_snmp_errno == SNMPERR_USM_UNKNOWNSECURITYNAME) {
+		said = read_report(v3, data, size, peek, id, text, text_size);
+	} else if (result != 0) {
 		if (session.s_snmp_errno == SNMPERR_USM_NOTINTIMEWINDOW && v3->clocked &&
 			peek->engine_boots <= v3->boots && (uint32_t)peek->request_id == id)
 			said = v3_clock_fell(v3, peek, text, text_size);

@@ -59,6 +59,7 @@ free_port()
 }
 engine1=80007ed9040102030405060708
 engine2=80007ed904aabbccddeeff0011
+engine3=80007ed90422334455
 port=$((20000 + $$ % 20000))
 port1=$(free_port)
 port=$((port1 + 1))
@@ -235,6 +236,14 @@ check "boots that fall back cost two intervals at most" wait_for 3 good good256
 check "and are told" grep -q 'good256: SNMP engine boots went back from 61 to 6' "$work/out"
 check "the wrong ones are still wrong" eval \
 	'auth wrong-auth wrongDigests && auth wrong-user "no user"'
+
+kill $late
+wait $late 2>/dev/null
+agent late $engine3 3 "$port3"
+late=$pid
+check "an agent that comes back with another engine ID is told apart at once" wait_for 5 \
+	grep -q 'late: has another SNMP engine ID than before' "$work/out"
+check "and polled by it" wait_for 3 good late
 
 # sent RECEIVER: how many notices it has taken.
 sent()

@@ -192,6 +192,17 @@ reads_the_answer_of_the_same_user_by_every_algorithm(void)
 	}
 }
 
+/* The same of an agent that has this engine ID. */
+static enum v3_said
+answered_by_engine(const struct ends *ends, const char *engine)
+{
+	struct ends others = { ends->poller, open_end(&secure, &here, engine, true) };
+	enum v3_said said = answered(&others, ID);
+
+	v3_close(others.agent);
+	return said;
+}
+
 /* Two objects, the second an address of three octets, as Net-SNMP writes it when told so. */
 static uint8_t *
 spoilt(struct v3 *agent, uint32_t id, size_t *size)
@@ -334,6 +345,61 @@ takes_no_answer_of_another_engine(void)
 	begin();
 	ends.poller = open_end(&secure, &here, ENGINE, false);
 	ends.agent = open_end(&secure, &there, OTHER_ENGINE, true);
+	CHECK_INT(answered(&ends, ID), V3_NOISE);
+	end(&ends);
+}
+
+/* Signed by nobody, from another engine, to our user. */
+static enum v3_said
+reported_by_another(const struct ends *ends, const char *name, const char *what, uint32_t id)
+{
+	const struct snmp_user user = { .name = name, .context = "", .auth = SNMP_AUTH_NONE,
+		.priv = SNMP_PRIV_NONE };
+	struct v3 *agent = open_end(&user, &here, NULL, true);
+	enum v3_said said;
+	uint8_t *bytes;
+	size_t size;
+
+	v3_be(agent, OTHER_ENGINE, 1, loop_mono(loop));
+	bytes = written(agent, SNMP_MSG_REPORT, what, id, &size);
+	said = read_by(ends->poller, bytes, size);
+	free(bytes);
+	v3_close(agent);
+	return said;
+}
+
+/* Net-SNMP's agent names the user who asked. */
+static void
+learns_another_engine_id_at_once_when_the_agent_names_our_user_with_it(void)
+{
+	static const char unknown_engine[] = "1.3.6.1.6.3.15.1.1.4.0";
+	struct ends ends = open_ends(&secure, &secure);
+	char engine[V3_ENGINE_TEXT];
+	size_t size;
+
+	CHECK_INT(answered_by_engine(&ends, OTHER_ENGINE), V3_NOISE);
+	CHECK_INT(reported_by_another(&ends, "somebody", unknown_engine, ID), V3_NOISE);
+	CHECK_INT(reported_by_another(&ends, "poll", unknown_engine, ID + 1), V3_NOISE);
+	CHECK_STR(v3_engine(ends.poller, engine), ENGINE);
+	CHECK_INT(answered(&ends, ID), V3_ANSWER);
+	CHECK_INT(reported_by_another(&ends, "poll", unknown_engine, ID), V3_AGAIN);
+	CHECK_STR(v3_engine(ends.poller, engine), OTHER_ENGINE);
+	free(asked(ends.poller, &size));
+	CHECK_INT(answered_by_engine(&ends, OTHER_ENGINE), V3_ANSWER);
+	CHECK_INT(answered(&ends, ID), V3_NOISE);
+	end(&ends);
+}
+
+/* Nobody's keys prove it: still it has to come from the engine that was asked. */
+static void
+takes_no_unsigned_answer_of_another_engine(void)
+{
+	const struct snmp_user open = { .name = "poll", .context = "", .auth = SNMP_AUTH_NONE,
+		.priv = SNMP_PRIV_NONE };
+	struct ends ends = open_ends(&open, &open);
+
+	v3_close(ends.agent);
+	ends.agent = open_end(&open, &here, OTHER_ENGINE, true);
 	CHECK_INT(answered(&ends, ID), V3_NOISE);
 	end(&ends);
 }
@@ -601,7 +667,9 @@ main(void)
 	TEST(takes_no_answer_with_a_flipped_bit), TEST(takes_no_answer_cut_at_any_length),
 	TEST(takes_no_answer_to_another_request),
 	TEST(takes_no_answer_of_another_user_key_level_or_context),
-	TEST(takes_no_answer_of_another_engine), TEST(asks_first_who_the_agent_is),
+	TEST(takes_no_answer_of_another_engine), TEST(takes_no_unsigned_answer_of_another_engine),
+	TEST(learns_another_engine_id_at_once_when_the_agent_names_our_user_with_it),
+	TEST(asks_first_who_the_agent_is),
 	TEST(ignores_an_engine_id_from_a_damaged_file),
 	TEST(makes_the_key_of_a_pass_phrase_once_and_one_at_a_time),
 	TEST(follows_boots_that_fall_back_but_not_twice_in_a_minute),
