@@ -1006,6 +1006,7 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 	session->user->events->exchange(true, mono - session->now->sent_at, owner_of(session));
 	if (said == V3_AGAIN && session->now->again++ < AGAIN_MAX) {
 		mux_close(all_of(session)->mux, &session->now->out);
+		rest(session);
 		session->now->tries--;
 		session->now->tries_left++;
 		send_try(session, loop_mono(all_of(session)->loop));

@@ -12,6 +12,8 @@
 #include "core/self.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"
+#include "snmp/ber.h"
+#include "snmp/ber_out.h"
 #include "../check.h"
 
 #define UPTIME "1.3.6.1.2.1.1.3.0"
@@ -789,6 +791,76 @@ a_gap_keeps_requests_from_following_an_answer_at_once(void)
 	close_bed();
 }
 
+/* An agent of version 3 that says who it is, and no more; arg counts what it is asked. */
+static void
+tell_engine_id(struct net_sim_client *client, const uint8_t *data, size_t size, void *arg)
+{
+	static const uint32_t unknown_engine[] = { 1, 3, 6, 1, 6, 3, 15, 1, 1, 4, 0 };
+	static const struct snmp_oid name = { unknown_engine, 11 };
+	uint8_t bytes[256];
+	const uint8_t *end = bytes + sizeof bytes, *inner;
+	struct pen pen = { bytes, bytes + sizeof bytes };
+	struct ber_peek peek;
+
+	++*(unsigned *)arg;
+	CHECK_INT(ber_peek(data, size, &peek), 0);
+	if (peek.engine_size > 0)
+		return;
+	put_byte(&pen, 1);
+	put_head(&pen, end, TAG_COUNTER32);
+	put_name(&pen, &name);
+	put_head(&pen, end, TAG_SEQUENCE);
+	put_head(&pen, end, TAG_SEQUENCE);
+	put_integer(&pen, 0);
+	put_integer(&pen, 0);
+	put_integer(&pen, peek.request_id);
+	put_head(&pen, end, BER_REPORT);
+	put_octets(&pen, "", 0);
+	put_octets(&pen, "engine", 6);
+	put_head(&pen, end, TAG_SEQUENCE);
+	inner = pen.at;
+	for (int i = 0; i < 3; i++)
+		put_octets(&pen, "", 0);
+	put_integer(&pen, 5000);
+	put_integer(&pen, 61);
+	put_octets(&pen, "engine", 6);
+	put_head(&pen, inner, TAG_SEQUENCE);
+	put_head(&pen, inner, TAG_OCTETS);
+	inner = pen.at;
+	put_integer(&pen, 3);
+	put_octets(&pen, "", 1);
+	put_integer(&pen, 65507);
+	put_integer(&pen, peek.request_id);
+	put_head(&pen, inner, TAG_SEQUENCE);
+	put_integer(&pen, BER_V3);
+	put_head(&pen, end, TAG_SEQUENCE);
+	CHECK(pen.at != NULL);
+	net_sim_udp_reply(client, &bed.options.address, pen.at, (size_t)(end - pen.at), LOOP_MS);
+}
+
+/* Who are you, what time is it: they are requests like any other. */
+static void
+a_gap_keeps_the_question_from_following_an_engine_id_at_once(void)
+{
+	unsigned requests = 0;
+
+	open_bed(points, 3);
+	bed.access.user = (struct snmp_user){ .name = "poll", .context = "" };
+	bed.access.gap = 3 * LOOP_S;
+	bed.access.timeout = 10 * LOOP_S;
+	net_sim_udp(&bed.options.address, tell_engine_id, &requests);
+	attach();
+	bed_task_begin(bed.task);
+	snmp_driver.start(bed.work, false);
+	loop_sim_for(bed.loop, 2900 * LOOP_MS);
+	CHECK_INT(requests, 1);
+	loop_sim_for(bed.loop, 200 * LOOP_MS);
+	CHECK_INT(requests, 2);
+	loop_sim_for(bed.loop, 60 * LOOP_S);
+	CHECK_INT(bed.task->done, 1);
+	close_bed();
+}
+
 static void
 cancel_ends_a_poll_without_a_word(void)
 {
@@ -1090,6 +1162,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(max_rate_keeps_requests_apart),
 	BOTH(what_max_rate_leaves_no_time_for_is_an_overrun_of_ours),
 	BOTH(a_gap_keeps_requests_from_following_an_answer_at_once),
+	TEST(a_gap_keeps_the_question_from_following_an_engine_id_at_once),
 	BOTH(cancel_ends_a_poll_without_a_word),
 	BOTH(groups_of_one_device_follow_one_another),
 	BOTH(an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll),
