@@ -15,6 +15,8 @@
 
 /* A second's answers of a large plant while the loop is busy elsewhere. */
 #define RECEIVE_BUFFER (8u << 20)
+/* Some answer from another port each time: that is no news any more. */
+#define STRANGERS_TOLD 3
 
 /* An address as a key: without holes. */
 struct source_key {
@@ -273,6 +275,9 @@ note_stranger(struct mux_request *request, const struct net_addr *from)
 	if (net_addr_equal(&peer->stranger, from))
 		return;
 	peer->stranger = *from;
+	if (peer->strangers == STRANGERS_TOLD)
+		return;
+	peer->strangers++;
 	log_warn("%s (%s): an answer came from %s and was dropped: set snmp.source = \"any\" "
 		"if that is the same device",
 		peer->name, net_addr_text(should, sizeof should, &peer->address, true),

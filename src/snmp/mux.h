@@ -26,7 +26,8 @@ struct mux_peer {
 	const char *community; /* not of version 3 */
 	bool any_source;
 	const struct net_addr *from; /* ours that it is asked from; NULL: as the system routes */
-	struct net_addr stranger; /* the mux's: who answered instead, told to the log */
+	struct net_addr stranger; /* the mux's: who answered instead */
+	uint8_t strangers;        /* the mux's: so many were told to the log */
 	uint32_t wrong_source;    /* the mux's: so often */
 };
 

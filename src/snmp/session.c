@@ -87,8 +87,9 @@ struct session_more {
 	struct mux_source *source; /* NULL: nobody asks for its strays */
 	int64_t next_send;         /* with max_rate or gap: no request before */
 	int64_t held;              /* so long they were kept back for that, in all */
-	struct net_addr stranger;  /* who answered instead, told to the log */
+	struct net_addr stranger;  /* who answered instead */
 	uint32_t wrong_source;     /* so often */
+	uint8_t strangers;         /* so many were told to the log */
 };
 
 static struct sessions *
@@ -561,6 +562,7 @@ end_exchange(struct session *session)
 	mux_close(all_of(session)->mux, &session->now->out);
 	if (peer->wrong_source > 0) {
 		more_of(session)->stranger = peer->stranger;
+		more_of(session)->strangers = peer->strangers;
 		more_of(session)->wrong_source = peer->wrong_source;
 	}
 	loop_timer_stop(all_of(session)->loop, &session->now->timer);
@@ -1179,6 +1181,7 @@ peer_of(const struct session *session)
 
 	if (session->more != NULL) {
 		peer.stranger = session->more->stranger;
+		peer.strangers = session->more->strangers;
 		peer.wrong_source = session->more->wrong_source;
 	}
 	return peer;

@@ -451,6 +451,23 @@ an_answer_from_another_address_or_port_is_refused_and_named(void)
 	close_bed();
 }
 
+/* As one does that opens a socket for each of its answers. */
+static void
+a_device_that_answers_from_ever_new_ports_is_told_to_the_log_thrice_at_most(void)
+{
+	open_bed(points, 2);
+	attach();
+	for (uint16_t port = 1161; port < 1171; port++) {
+		bed_answers_from(bed.agent, "10.1.3.1", port);
+		poll_once(true);
+	}
+	CHECK_INT(bed.lines, 3);
+	CHECK_STR(bed.task->error,
+		"the answer came from 10.1.3.1:1170 instead, set snmp.source = \"any\" to accept it");
+	CHECK_INT(snmp_counters(bed.snmp).wrong_source, 10);
+	close_bed();
+}
+
 /* See core/self.h. */
 static struct self_counts
 counts(void)
@@ -1145,6 +1162,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(answers_that_cannot_be_read_are_a_bad_reply_once_the_time_is_over),
 	BOTH(who_cannot_name_the_request_does_not_make_a_time_out_a_bad_reply),
 	BOTH(an_answer_from_another_address_or_port_is_refused_and_named),
+	BOTH(a_device_that_answers_from_ever_new_ports_is_told_to_the_log_thrice_at_most),
 	BOTH(a_device_with_own_metrics_counts_its_tries_strays_and_strangers),
 	BOTH(any_source_takes_answers_from_another_address),
 	BOTH(answers_with_other_objects_are_bad_replies),
