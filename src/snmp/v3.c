@@ -26,7 +26,6 @@
 #define MESSAGE_MAX 65507 /* of UDP over IPv4 */
 #define OPENED_MAX 65536  /* more than any datagram holds */
 #define WINDOW 150 /* seconds, RFC 3414 section 2.2.3 */
-#define BOOTS_END INT32_MAX /* an engine that has come to this is in no window any more */
 
 /* ---- keys ---- */
 
@@ -344,6 +343,15 @@ v3_clock_fell(struct v3 *v3, const struct ber_peek *peek, char *text, size_t siz
 	return V3_AGAIN;
 }
 
+enum v3_said
+v3_at_end(const struct v3 *v3, char *text, size_t size)
+{
+	snprintf(text, size, "user \"%s\": the engine's boots are at their end, %d: reset it or give it "
+		"another engine ID (notInTimeWindows)",
+		v3->user_name, BOOTS_END);
+	return V3_REFUSED;
+}
+
 bool
 v3_same_text(const void *one, size_t size, const char *other)
 {
@@ -357,8 +365,6 @@ clock_agrees(struct v3 *v3, const struct ber_peek *peek)
 {
 	bool first = !v3->clocked || peek->engine_boots > v3->boots;
 
-	if (peek->engine_boots == BOOTS_END)
-		return false;
 	if (!first && (peek->engine_boots < v3->boots || peek->engine_time + WINDOW < time_now(v3)))
 		return false;
 	if (first || peek->engine_time > v3->time) {
@@ -435,6 +441,8 @@ hear(struct v3 *v3, const uint8_t *data, size_t size, struct ber_peek *peek, uin
 	if (size > OPENED_MAX || (uint32_t)peek->request_id != id ||
 		!is_from_whom_it_says(v3, data, size, peek))
 		return V3_NOISE;
+	if (proved && peek->engine_boots == BOOTS_END)
+		return v3_at_end(v3, text, text_size);
 	if (proved && !clock_agrees(v3, peek))
 		return v3->clocked && peek->engine_boots <= v3->boots ?
 			v3_clock_fell(v3, peek, text, text_size) : V3_NOISE;

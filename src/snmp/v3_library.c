@@ -140,16 +140,16 @@ enter(struct v3 *v3)
 		v3->clocked ? v3->time + (u_int)passed : 0, v3->clocked);
 }
 
-/* And takes them away again; what an authenticated message has changed is kept. */
+/* And takes them away again; keep: what an authenticated message has changed of the clock. */
 static void
-leave(struct v3 *v3)
+leave(struct v3 *v3, bool keep)
 {
 	u_int boots = 0, time = 0;
 
 	if (v3->user == NULL)
 		return;
 	get_enginetime(v3->engine, (u_int)v3->engine_size, &boots, &time, TRUE);
-	if (boots > 0 || time > 0) {
+	if (keep && (boots > 0 || time > 0)) {
 		v3->clocked = true;
 		v3->boots = boots;
 		v3->time = time;
@@ -213,7 +213,7 @@ v3_write(struct v3 *v3, struct snmp_pdu *pdu, uint32_t id, size_t *size)
 		bare_session(v3, &session);
 		enter(v3);
 		result = snmp_build(&buffer, &room, &used, &session, pdu);
-		leave(v3);
+		leave(v3, true);
 	}
 	snmp_free_pdu(pdu);
 	if (result != 0) {
@@ -263,6 +263,15 @@ answers_us(const struct v3 *v3, const netsnmp_pdu *pdu, uint32_t id)
 		v3_same_text(pdu->contextName, pdu->contextNameLen, v3->context);
 }
 
+/* That the key proves this message, though it may be of another time. */
+static bool
+is_proved(const struct v3 *v3, const netsnmp_session *session, const netsnmp_pdu *pdu, int result)
+{
+	if (result != 0)
+		return session->s_snmp_errno == SNMPERR_USM_NOTINTIMEWINDOW;
+	return v3->engine_size > 0 && pdu->securityLevel >= SNMP_SEC_LEVEL_AUTHNOPRIV;
+}
+
 /* What USM keeps of a message in order to answer it. */
 static void
 drop_state(netsnmp_pdu *pdu)
@@ -297,6 +306,7 @@ v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *
 	uint8_t engine[BER_ENGINE_MAX], *bytes;
 	netsnmp_session session;
 	enum v3_said said = V3_NOISE;
+	bool proved;
 	int result;
 
 	if (pdu == NULL)
@@ -305,21 +315,23 @@ v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *
 	bytes = mem_copy(data, size); /* the digest is blanked out in place */
 	enter(v3);
 	result = snmp_parse(NULL, &session, pdu, bytes, size);
-	leave(v3);
+	leave(v3, peek->engine_boots != BOOTS_END);
 	free(bytes);
 	/* Net-SNMP notes the times of whoever speaks. */
 	memcpy(engine, peek->engine, peek->engine_size);
 	free_enginetime(engine, peek->engine_size);
-	if (session.s_snmp_errno == SNMPERR_USM_UNKNOWNSECURITYNAME) {
+	proved = is_proved(v3, &session, pdu, result);
+	if (proved && peek->engine_boots == BOOTS_END && (uint32_t)peek->request_id == id) {
+		said = v3_at_end(v3, text, text_size);
+	} else if (session.s_snmp_errno == SNMPERR_USM_UNKNOWNSECURITYNAME) {
 		said = read_report(v3, data, size, peek, id, text, text_size);
 	} else if (result != 0) {
-		if (session.s_snmp_errno == SNMPERR_USM_NOTINTIMEWINDOW && v3->clocked &&
-			peek->engine_boots <= v3->boots && (uint32_t)peek->request_id == id)
+		if (proved && v3->clocked && peek->engine_boots <= v3->boots &&
+			(uint32_t)peek->request_id == id)
 			said = v3_clock_fell(v3, peek, text, text_size);
 	} else if ((uint32_t)pdu->msgid == id && pdu->command == SNMP_MSG_REPORT) {
 		struct v3_report report = { usm_report(pdu->variables),
-			is_context_report(pdu->variables), v3->engine_size > 0 &&
-				pdu->securityLevel >= SNMP_SEC_LEVEL_AUTHNOPRIV };
+			is_context_report(pdu->variables), proved };
 
 		said = v3_reported(v3, &report, peek, text, text_size);
 	} else if ((uint32_t)pdu->msgid == id && answers_us(v3, pdu, id)) {

@@ -67,6 +67,9 @@ enum v3_said v3_reported(struct v3 *v3, const struct v3_report *report,
 	const struct ber_peek *peek, char *text, size_t size);
 /* A message that the key proves is of a clock before the one that is known. */
 enum v3_said v3_clock_fell(struct v3 *v3, const struct ber_peek *peek, char *text, size_t size);
+/* One of an engine that has come to its last boots: it is in no window any more. */
+#define BOOTS_END INT32_MAX
+enum v3_said v3_at_end(const struct v3 *v3, char *text, size_t size);
 
 bool v3_engine_is(const struct v3 *v3, const uint8_t *engine, size_t size);
 bool v3_same_text(const void *one, size_t size, const char *other);

@@ -24,6 +24,8 @@ static struct v3_world *world;
 static struct net_addr here, there;
 /* Who speaks for the poller: Net-SNMP, or our own messages. The agent is always Net-SNMP's. */
 static bool by_reference;
+/* Why the poller was refused last. */
+static char reason[256];
 
 /* Two ends with the same user: one plays the agent. */
 struct ends {
@@ -145,17 +147,16 @@ read_by(struct v3 *v3, const uint8_t *bytes, size_t size)
 	struct ber_peek peek;
 	netsnmp_pdu *pdu = NULL;
 	enum v3_said said;
-	char text[256];
 
 	if (ber_peek(bytes, size, &peek) == -1)
 		return V3_NOISE;
 	if (v3_is_fast(v3)) {
-		said = v3_hear(v3, bytes, size, &peek, ID, &answer, text, sizeof text);
+		said = v3_hear(v3, bytes, size, &peek, ID, &answer, reason, sizeof reason);
 		CHECK(said != V3_ANSWER || answer.count == 1);
 		fast_room_free(&room);
 		return said;
 	}
-	said = v3_read(v3, bytes, size, &peek, ID, &pdu, text, sizeof text);
+	said = v3_read(v3, bytes, size, &peek, ID, &pdu, reason, sizeof reason);
 	CHECK((said == V3_ANSWER) == (pdu != NULL));
 	snmp_free_pdu(pdu);
 	return said;
@@ -493,6 +494,26 @@ follows_boots_that_fall_back_but_not_twice_in_a_minute(void)
 	end(&ends);
 }
 
+/* RFC 3414 section 2.2.2: it takes no message any more, whatever clock it is told. */
+static void
+says_of_an_engine_whose_boots_are_at_their_end_that_they_are(void)
+{
+	static const char why[] = "boots are at their end";
+	struct ends ends = open_ends(&secure, &secure);
+
+	CHECK_INT(answered_at(&ends, &secure, INT32_MAX, 100), V3_REFUSED);
+	CHECK(strstr(reason, why) != NULL);
+	CHECK_INT(answered_at(&ends, &secure, 61, 5000), V3_ANSWER);
+	for (int i = 0; i < 3; i++) {
+		reason[0] = '\0';
+		CHECK_INT(answered_at(&ends, &secure, INT32_MAX, 100), V3_REFUSED);
+		CHECK(strstr(reason, why) != NULL);
+	}
+	CHECK_INT(answered_at(&ends, &secure, 6, 10), V3_AGAIN);
+	CHECK_INT(answered_at(&ends, &secure, 6, 10), V3_ANSWER);
+	end(&ends);
+}
+
 static void
 follows_a_time_that_falls_back_without_a_new_boot(void)
 {
@@ -673,6 +694,7 @@ main(void)
 	TEST(ignores_an_engine_id_from_a_damaged_file),
 	TEST(makes_the_key_of_a_pass_phrase_once_and_one_at_a_time),
 	TEST(follows_boots_that_fall_back_but_not_twice_in_a_minute),
+	TEST(says_of_an_engine_whose_boots_are_at_their_end_that_they_are),
 	TEST(follows_a_time_that_falls_back_without_a_new_boot),
 	TEST(follows_no_clock_that_the_key_does_not_prove),
 		TEST(tells_the_agent_its_own_clock_once_that_is_proved),
