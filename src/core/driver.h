@@ -30,7 +30,8 @@ struct driver {
 	void *(*open)(void *state, struct task *task);
 	void (*close)(void *work); /* cancels first if busy */
 	/* Polls the group once. cautious: the device did not answer last time, so send one
-	 * request first and go on only when it was answered. */
+	 * request first and go on only when it was answered. One for all groups of the device that
+	 * wait to be polled will do. */
 	void (*start)(void *work, bool cautious);
 	void (*cancel)(void *work);
 	/* Adds what was counted of the device since attach; NULL: nothing is. */

@@ -153,7 +153,7 @@ struct poll {
 	TAILQ_ENTRY(poll) entry;
 	enum work_state state;
 	bool probe;    /* sysUpTime alone comes first in this poll */
-	bool cautious; /* and is tried once only */
+	bool cautious; /* the same, tried once only, unless another poll's has been answered */
 	bool complete; /* how it ended, as work_finish was told */
 	uint8_t rest;
 	unsigned answered; /* requests */
@@ -605,8 +605,8 @@ device_ask(struct snmp_device *device, struct snmp_work *work, int64_t now)
 
 	question->current = work;
 	question->with_uptime = false;
-	question->probe = work->poll->probe ||
-		(device->silence != REASON_GOOD && work->poll->answered == 0);
+	question->probe = work->poll->probe || (work->poll->answered == 0 &&
+		(work->poll->cautious || device->silence != REASON_GOOD));
 	if (question->probe) {
 		ask->op = SESSION_GET;
 		ask_nothing(ask);
@@ -1023,6 +1023,35 @@ give_up(struct snmp_work *work, const struct session_answer *answer)
 	work_finish(work, false, answer->reason);
 }
 
+static struct poll *
+next_cautious(const struct question *question)
+{
+	struct poll *poll;
+
+	TAILQ_FOREACH(poll, &question->queue, entry)
+		if (poll->cautious && poll->answered == 0)
+			return poll;
+	return NULL;
+}
+
+/* One probe is enough for all that wait to send theirs. The work that sent it is still the current
+ * one, so that nobody's turn comes. */
+static void
+share_probe(struct question *question, const struct session_answer *answer)
+{
+	struct poll *poll;
+
+	while ((poll = next_cautious(question)) != NULL) {
+		poll->cautious = false;
+		if (!is_silence(answer))
+			continue;
+		TAILQ_REMOVE(&question->queue, poll, entry);
+		poll->state = WORK_BEGUN;
+		task_error(poll->work->task, "%s", answer->text);
+		work_finish(poll->work, false, answer->reason);
+	}
+}
+
 static void
 session_done(const struct session_answer *told, void *arg)
 {
@@ -1032,11 +1061,13 @@ session_done(const struct session_answer *told, void *arg)
 	struct session_answer answer = *told;
 	bool about_uptime = question->with_uptime && told->error_index == 1, again;
 
-	question->current = NULL;
 	/* Cut short by the deadline it tells nothing new: what was wrong before still is. */
 	if (answer.reason == REASON_TIMEOUT && device->silence != REASON_GOOD && is_overdue(work))
 		answer.reason = device->silence;
 	device->silence = is_silence(&answer) ? answer.reason : REASON_GOOD;
+	if (work->poll->cautious)
+		share_probe(question, &answer);
+	question->current = NULL;
 	if (answer.reason == REASON_TIMEOUT || answer.unread)
 		learn_loss(work);
 	if (answer.reason == REASON_GOOD) {
@@ -1292,7 +1323,7 @@ driver_start(void *arg, bool cautious)
 
 	poll_begin(work);
 	work->poll->cautious = cautious;
-	work->poll->probe = cautious || asks_one_by_one(work);
+	work->poll->probe = asks_one_by_one(work);
 	work->poll->lost_before = device_of(work)->question->lost;
 	work->poll->held_before = session_held(&device_of(work)->session);
 	work->poll->deadline = context.now + TIME_OF_POLL(context.group->interval);

@@ -932,6 +932,44 @@ groups_of_one_device_follow_one_another(void)
 	close_bed();
 }
 
+/* However many groups it has: each would wait for its own time-out, one behind the other. */
+static void
+a_dead_device_is_probed_once_for_all_that_wait_to_ask_it(void)
+{
+	enum { GROUPS = 6 };
+	struct task *tasks[GROUPS];
+	void *works[GROUPS];
+
+	open_bed(points, 2);
+	attach();
+	for (int i = 0; i < GROUPS; i++) {
+		tasks[i] = calloc(1, sizeof *tasks[i]);
+		*tasks[i] = (struct task){ .device = &bed.device, .group = bed.group, .loop = bed.loop };
+		works[i] = bed_task_open(tasks[i], bed.state);
+	}
+	for (int alive = 0; alive < 2; alive++) {
+		unsigned before = bed_requests(bed.agent);
+
+		bed_faults(bed.agent, alive ? "dead=0" : "dead=1");
+		for (int i = 0; i < GROUPS; i++) {
+			bed_task_begin(tasks[i]);
+			snmp_driver.start(works[i], true);
+		}
+		loop_sim_for(bed.loop, 2 * LOOP_S);
+		for (int i = 0; i < GROUPS; i++) {
+			CHECK_INT(tasks[i]->done, 1);
+			CHECK_INT(tasks[i]->rest, alive ? REASON_BAD_REPLY : REASON_TIMEOUT);
+			CHECK_STR(tasks[i]->error, alive ? "" : "no answer to 1 request within 1s");
+		}
+		CHECK_INT(bed_requests(bed.agent) - before, alive ? 1 + GROUPS : 1);
+	}
+	for (int i = 0; i < GROUPS; i++) {
+		snmp_driver.close(works[i]);
+		free(tasks[i]);
+	}
+	close_bed();
+}
+
 /* As one does that is about to restart; the poll in which it does may last for minutes. */
 static void
 an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll(void)
@@ -1183,6 +1221,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	TEST(a_gap_keeps_the_question_from_following_an_engine_id_at_once),
 	BOTH(cancel_ends_a_poll_without_a_word),
 	BOTH(groups_of_one_device_follow_one_another),
+	BOTH(a_dead_device_is_probed_once_for_all_that_wait_to_ask_it),
 	BOTH(an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll),
 	BOTH(what_stands_in_place_of_sysuptime_lets_no_counter_go_on),
 	BOTH(a_poll_ends_before_its_interval),
