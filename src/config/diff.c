@@ -51,9 +51,9 @@ put_snmp(FILE *to, const struct snmp_options *snmp)
 	put(to, snmp->access->user.auth_pass);
 	put(to, snmp->access->user.priv_pass);
 	fprintf(to, "%d %d ", snmp->access->user.auth, snmp->access->user.priv);
-	fprintf(to, "%u %lld %u %a %lld %d %u %u %d", snmp->access->version,
-		(long long)snmp->access->timeout, snmp->access->retries, snmp->access->max_rate,
-		(long long)snmp->access->gap, snmp->access->any_source, snmp->access->max_varbinds,
+	fprintf(to, "%u %lld %u %u %a %lld %d %u %u %d", snmp->access->version,
+		(long long)snmp->access->timeout, snmp->access->retries, snmp->access->window,
+		snmp->access->max_rate, (long long)snmp->access->gap, snmp->access->any_source, snmp->access->max_varbinds,
 		snmp->access->max_repetitions, snmp->access->netsnmp);
 	if (snmp->access->from != NULL)
 		put_address(to, snmp->access->from);

@@ -184,6 +184,18 @@ build_from(struct build *build, const struct scope *scope, const struct net_addr
 	return arena_same(build->arena, arena_copy(build->arena, &from, sizeof from), sizeof from);
 }
 
+static uint8_t
+build_window(struct build *build, const struct scope *scope, const struct config_setting_t *device)
+{
+	int window = scope_int(scope, "window");
+
+	if (window > 1 && scope_duration(scope, "gap") > 0)
+		node_error(culprit(scope, "window", device), build->errors,
+			"window = %d: who needs a gap after each answer is asked one request at a time: "
+			"leave out one of the two", window);
+	return (uint8_t)window;
+}
+
 const void *
 build_snmp(struct build *build, const struct config_setting_t *device)
 {
@@ -202,6 +214,7 @@ build_snmp(struct build *build, const struct config_setting_t *device)
 	access->retries = (uint8_t)scope_int(&scope, "retries");
 	access->max_rate = scope_number(&scope, "max_rate");
 	access->gap = scope_duration(&scope, "gap");
+	access->window = build_window(build, &scope, device);
 	access->netsnmp = strcmp(scope_text(&scope, "engine"), "netsnmp") == 0;
 	access->any_source = strcmp(scope_text(&scope, "source"), "any") == 0;
 	access->from = build_from(build, &scope, &options->address);

@@ -299,11 +299,9 @@ session_done(const struct session_answer *answer, void *arg)
 }
 
 static void
-session_exchange(bool answered, int64_t rtt, void *arg)
+session_exchange(bool answered, int64_t rtt, void *tag, void *arg)
 {
-	(void)answered;
-	(void)rtt;
-	(void)arg;
+	(void)answered, (void)rtt, (void)tag, (void)arg;
 }
 
 static const struct session_events session_events = {

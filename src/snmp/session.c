@@ -54,9 +54,10 @@ struct sessions {
 
 /* One request under way. Large, so only sessions that are busy hold one. */
 struct exchange {
-	struct exchange *next;   /* free ones */
-	struct mux_peer peer;
+	struct exchange *next;   /* of the session, or free ones */
+	struct session *session;
 	struct mux_request out;
+	struct mux_peer peer;
 	struct loop_timer timer;
 	struct session_request request;
 	struct session_answer answer;
@@ -65,6 +66,7 @@ struct exchange {
 	int error;               /* errno of the newest try that could not be delivered */
 	int kept;                /* tries that never left this machine, by a fault of ours */
 	int64_t sent_at;
+	bool sent;               /* or it waits for the gap that max_rate demands, or for its keys */
 	bool wrong_source;       /* in any try */
 	bool damaged;            /* so was one that came, see struct mux_request */
 	uint16_t damage;
@@ -86,7 +88,7 @@ struct session_more {
 	char engine[V3_ENGINE_TEXT]; /* as told to the owner */
 	struct mux_source *source; /* NULL: nobody asks for its strays */
 	int64_t next_send;         /* with max_rate or gap: no request before */
-	int64_t held;              /* so long they were kept back for that, in all */
+	int64_t held, held_until;  /* so long they were kept back for that, in all; counted until */
 	struct net_addr stranger;  /* who answered instead */
 	uint32_t wrong_source;     /* so often */
 	uint8_t strangers;         /* so many were told to the log */
@@ -228,16 +230,16 @@ is_fast(const struct session *session)
 /* A try that cannot be sent is a try that gets no answer: it waits its time, so that a cable
  * pulled here does not make all tries fail within a millisecond. */
 static void
-put_datagram(struct session *session, const void *bytes, size_t size)
+put_datagram(struct exchange *exchange, const void *bytes, size_t size)
 {
-	struct exchange *now = session->now;
+	struct mux *mux = all_of(exchange->session)->mux;
 	struct fail why;
 
-	if (mux_send(all_of(session)->mux, &now->out, bytes, size, &now->error, &why) == 0)
+	if (mux_send(mux, &exchange->out, bytes, size, &exchange->error, &why) == 0)
 		return;
-	now->ours = true;
-	if (now->error == 0)
-		now->error = EIO;
+	exchange->ours = true;
+	if (exchange->error == 0)
+		exchange->error = EIO;
 }
 
 /* ---- the transport that Net-SNMP sees ---- */
@@ -246,8 +248,10 @@ static int
 transport_send(netsnmp_transport *transport, const void *data, int size, void **opaque,
 	int *opaque_size)
 {
+	struct session *session = transport->data;
+
 	(void)opaque, (void)opaque_size;
-	put_datagram(transport->data, data, (size_t)size);
+	put_datagram(session->now, data, (size_t)size);
 	return size;
 }
 
@@ -394,14 +398,14 @@ copy_value(const netsnmp_variable_list *from, struct value *to, uint32_t **ids,
 }
 
 static void
-set_answer(struct session *session, long error_status, long error_index,
+set_answer(struct exchange *exchange, long error_status, long error_index,
 	const struct varbind *varbinds, size_t count)
 {
-	session->now->answer = (struct session_answer){
+	exchange->answer = (struct session_answer){
 		.reason = REASON_GOOD,
 		.text = "",
 		.error_status = (int)error_status,
-		.error_index = error_index > 0 && (size_t)error_index <= session->now->request.count ?
+		.error_index = error_index > 0 && (size_t)error_index <= exchange->request.count ?
 			(int)error_index : 0,
 		.varbinds = varbinds,
 		.count = count,
@@ -410,9 +414,9 @@ set_answer(struct session *session, long error_status, long error_index,
 
 /* The PDU dies with the callback, so all of it is copied. */
 static void
-copy_answer(struct session *session, const netsnmp_pdu *pdu)
+copy_answer(struct exchange *exchange, const netsnmp_pdu *pdu)
 {
-	struct sessions *sessions = all_of(session);
+	struct sessions *sessions = all_of(exchange->session);
 	size_t count = 0, ids_size = 0, octets_size = 0;
 	uint32_t *ids;
 	uint8_t *octets;
@@ -437,7 +441,7 @@ copy_answer(struct session *session, const netsnmp_pdu *pdu)
 		ids = copy_ids(ids, v->name, v->name_length);
 		copy_value(v, &to->value, &ids, &octets);
 	}
-	set_answer(session, pdu->errstat, pdu->errindex, sessions->varbinds, count);
+	set_answer(exchange, pdu->errstat, pdu->errindex, sessions->varbinds, count);
 }
 
 static int
@@ -450,7 +454,7 @@ library_called(int what, netsnmp_session *library, int id, netsnmp_pdu *pdu, voi
 		return 1;
 	session->now->outstanding = false;
 	if (what == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && pdu != NULL) {
-		copy_answer(session, pdu);
+		copy_answer(session->now, pdu);
 		session->now->understood = true;
 	}
 	return 1;
@@ -459,23 +463,23 @@ library_called(int what, netsnmp_session *library, int id, netsnmp_pdu *pdu, voi
 /* Makes Net-SNMP drop its half of a request that gets no answer any more. Its deadline of a
  * microsecond runs on the real clock and is over after a turn or two. */
 static void
-forget(struct session *session)
+forget(struct exchange *exchange)
 {
-	for (int i = 0; session->now->outstanding && i < FORGET_TURNS; i++)
-		snmp_sess_timeout(library_of(session));
+	for (int i = 0; exchange->outstanding && i < FORGET_TURNS; i++)
+		snmp_sess_timeout(library_of(exchange->session));
 }
 
 /* ---- an answer against its question ---- */
 
 static bool
-answers_same_objects(const struct session *session)
+answers_same_objects(const struct exchange *exchange)
 {
-	const struct session_request *request = &session->now->request;
+	const struct session_request *request = &exchange->request;
 
-	if (session->now->answer.count != request->count)
+	if (exchange->answer.count != request->count)
 		return false;
 	for (size_t i = 0; i < request->count; i++) {
-		const struct varbind *varbind = &session->now->answer.varbinds[i];
+		const struct varbind *varbind = &exchange->answer.varbinds[i];
 		const struct snmp_oid *asked = &request->oids[i];
 
 		/* The engine has compared it already. */
@@ -488,15 +492,15 @@ answers_same_objects(const struct session *session)
 }
 
 static void
-check_answer(struct session *session)
+check_answer(struct exchange *exchange)
 {
-	const struct session_request *request = &session->now->request;
-	struct session_answer *answer = &session->now->answer;
+	const struct session_request *request = &exchange->request;
+	struct session_answer *answer = &exchange->answer;
 	size_t most = request->count;
 
 	if (answer->error_status != 0)
 		return;
-	if (request->op == SESSION_GET && !answers_same_objects(session))
+	if (request->op == SESSION_GET && !answers_same_objects(exchange))
 		answer->text = "answered other objects than it was asked for";
 	if (request->op == SESSION_GETBULK)
 		most = request->non_repeaters +
@@ -542,11 +546,12 @@ exchange_release(struct sessions *sessions, struct exchange *exchange)
 
 /* A try is over, with an answer or without. */
 static void
-rest(struct session *session)
+rest(struct exchange *exchange)
 {
+	struct session *session = exchange->session;
 	int64_t gap = access_of(session)->gap, until;
 
-	if (gap == 0 || session->now->tries == 0)
+	if (gap == 0 || exchange->tries == 0)
 		return;
 	until = loop_mono(all_of(session)->loop) + gap;
 	if (until > more_of(session)->next_send)
@@ -554,56 +559,69 @@ rest(struct session *session)
 }
 
 static void
-end_exchange(struct session *session)
+end_exchange(struct exchange *exchange)
 {
-	const struct mux_peer *peer = &session->now->peer;
+	struct session *session = exchange->session;
+	const struct mux_peer *peer = &exchange->peer;
+	struct exchange **at = &session->now;
 
-	rest(session);
-	mux_close(all_of(session)->mux, &session->now->out);
+	rest(exchange);
+	mux_close(all_of(session)->mux, &exchange->out);
 	if (peer->wrong_source > 0) {
 		more_of(session)->stranger = peer->stranger;
 		more_of(session)->strangers = peer->strangers;
-		more_of(session)->wrong_source = peer->wrong_source;
+		more_of(session)->wrong_source += peer->wrong_source;
 	}
-	loop_timer_stop(all_of(session)->loop, &session->now->timer);
-	exchange_release(all_of(session), session->now);
-	session->now = NULL;
-	session->state = SESSION_IDLE;
+	loop_timer_stop(all_of(session)->loop, &exchange->timer);
+	while (*at != exchange)
+		at = &(*at)->next;
+	*at = exchange->next;
+	exchange_release(all_of(session), exchange);
 }
 
 static void
-finish(struct session *session)
+tell_exchange(const struct exchange *exchange, bool answered, int64_t rtt)
 {
-	struct session_answer answer = session->now->answer;
+	const struct session *session = exchange->session;
 
-	end_exchange(session);
+	session->user->events->exchange(answered, rtt, exchange->request.tag, owner_of(session));
+}
+
+static void
+finish(struct exchange *exchange)
+{
+	struct session *session = exchange->session;
+	struct session_answer answer = exchange->answer;
+
+	answer.tag = exchange->request.tag;
+	end_exchange(exchange);
 	session->user->events->done(&answer, owner_of(session));
 }
 
 /* The device was not even asked: nothing is known of it. */
 static void
-explain_kept(struct session *session)
+explain_kept(struct exchange *exchange)
 {
-	const struct exchange *now = session->now;
+	struct session *session = exchange->session;
 	char *text = all_of(session)->text, address[64];
 
-	session->now->answer.reason = REASON_CONFIG;
-	if (now->error == ENOKEY) {
+	exchange->answer.reason = REASON_CONFIG;
+	if (exchange->error == ENOKEY) {
 		snprintf(text, ANSWER_TEXT, "not asked: OpenSSL makes no keys for user \"%s\" and this device",
 			access_of(session)->user.name);
 		return;
 	}
-	if (now->peer.from == NULL) {
-		snprintf(text, ANSWER_TEXT, "not asked: no socket can be had: %s", strerror(now->error));
+	if (exchange->peer.from == NULL) {
+		snprintf(text, ANSWER_TEXT, "not asked: no socket can be had: %s", strerror(exchange->error));
 		return;
 	}
-	net_addr_text(address, sizeof address, now->peer.from, false);
-	if (now->error == EADDRNOTAVAIL)
+	net_addr_text(address, sizeof address, exchange->peer.from, false);
+	if (exchange->error == EADDRNOTAVAIL)
 		snprintf(text, ANSWER_TEXT, "not asked: snmp.from = \"%s\" is no address of this "
 			"machine: give it to an interface, or change snmp.from", address);
 	else
 		snprintf(text, ANSWER_TEXT, "not asked: snmp.from = \"%s\" cannot be used: %s",
-			address, strerror(now->error));
+			address, strerror(exchange->error));
 }
 
 /* From request to request, by max_rate. */
@@ -629,9 +647,11 @@ session_holds(const struct session *session)
 
 /* Its time was over before the first try: by what we make it wait for. */
 static void
-explain_unasked(struct session *session)
+explain_unasked(struct exchange *exchange)
 {
-	session->now->answer.reason = REASON_OVERRUN;
+	struct session *session = exchange->session;
+
+	exchange->answer.reason = REASON_OVERRUN;
 	if (v3_of(session) != NULL && !v3_ready(v3_of(session)))
 		snprintf(all_of(session)->text, ANSWER_TEXT,
 			"not asked in time: the keys of user \"%s\" are not made yet",
@@ -643,15 +663,15 @@ explain_unasked(struct session *session)
 
 /* What came has ended nothing: somebody else may have sent it. But the device is not known to be silent. */
 static void
-explain_damaged(struct session *session)
+explain_damaged(struct exchange *exchange)
 {
-	const struct exchange *now = session->now;
-	const struct session_request *request = &now->request;
+	struct session *session = exchange->session;
+	const struct session_request *request = &exchange->request;
 	char *text = all_of(session)->text, name[ANSWER_TEXT] = "";
-	unsigned number = now->damage;
+	unsigned number = exchange->damage;
 
-	session->now->answer.reason = REASON_BAD_REPLY;
-	session->now->answer.unread = true;
+	exchange->answer.reason = REASON_BAD_REPLY;
+	exchange->answer.unread = true;
 	if (number == 0) {
 		snprintf(text, ANSWER_TEXT, "what came cannot be read: it was cut short, or lengths in it are wrong");
 		return;
@@ -665,53 +685,54 @@ explain_damaged(struct session *session)
 }
 
 static void
-give_up(struct session *session)
+give_up(struct exchange *exchange)
 {
-	struct session_answer *answer = &session->now->answer;
+	struct session *session = exchange->session;
+	struct session_answer *answer = &exchange->answer;
 	char *text = all_of(session)->text, span[32];
 
 	*answer = (struct session_answer){ .reason = REASON_TIMEOUT, .text = text };
 	str_time_span(span, sizeof span, access_of(session)->timeout);
 	snprintf(text, ANSWER_TEXT, "no answer to %d %s%s within %s%s",
-		session->now->tries, session->now->tries == 1 ? "request" : "requests",
-		session->now->tries > 1 && session->rtt > 0 ? ", to the last one" : "", span,
-		session->now->tries == 1 || session->rtt > 0 ? "" : " each");
-	if (session->now->tries == 0) {
-		explain_unasked(session);
-	} else if (session->now->kept == session->now->tries) {
-		explain_kept(session);
-	} else if (session->now->wrong_source) {
+		exchange->tries, exchange->tries == 1 ? "request" : "requests",
+		exchange->tries > 1 && session->rtt > 0 ? ", to the last one" : "", span,
+		exchange->tries == 1 || session->rtt > 0 ? "" : " each");
+	if (exchange->tries == 0) {
+		explain_unasked(exchange);
+	} else if (exchange->kept == exchange->tries) {
+		explain_kept(exchange);
+	} else if (exchange->wrong_source) {
 		char stranger[64];
 
 		answer->reason = REASON_WRONG_SOURCE;
 		snprintf(text, ANSWER_TEXT,
 			"the answer came from %s instead, set snmp.source = \"any\" to accept it",
-			net_addr_text(stranger, sizeof stranger, &session->now->peer.stranger, true));
-	} else if (session->now->damaged) {
-		explain_damaged(session);
-	} else if (session->now->error != 0 && !session->now->ours) {
-		answer->reason = session->now->error == ECONNREFUSED ? REASON_REFUSED :
-			session->now->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
+			net_addr_text(stranger, sizeof stranger, &exchange->peer.stranger, true));
+	} else if (exchange->damaged) {
+		explain_damaged(exchange);
+	} else if (exchange->error != 0 && !exchange->ours) {
+		answer->reason = exchange->error == ECONNREFUSED ? REASON_REFUSED :
+			exchange->error == EMSGSIZE ? REASON_TOO_BIG : REASON_UNREACHABLE;
 		snprintf(text, ANSWER_TEXT, "%s",
-			session->now->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
-			strerror(session->now->error));
+			exchange->error == ECONNREFUSED ? "nothing listens at its SNMP port" :
+			strerror(exchange->error));
 	}
 	if (v3_of(session) != NULL && answer->reason == REASON_TIMEOUT &&
 		v3_silent(v3_of(session), text, ANSWER_TEXT))
 		answer->reason = REASON_AUTH;
 	all_of(session)->timed_out++;
-	finish(session);
+	finish(exchange);
 }
 
 static netsnmp_pdu *
-pdu_of(const struct session *session)
+pdu_of(const struct exchange *exchange)
 {
 	static const int commands[] = {
 		[SESSION_GET] = SNMP_MSG_GET,
 		[SESSION_GETNEXT] = SNMP_MSG_GETNEXT,
 		[SESSION_GETBULK] = SNMP_MSG_GETBULK,
 	};
-	const struct session_request *request = &session->now->request;
+	const struct session_request *request = &exchange->request;
 	netsnmp_pdu *pdu = snmp_pdu_create(commands[request->op]);
 	netsnmp_variable_list **end;
 	oid name[SNMP_OID_MAX];
@@ -719,7 +740,7 @@ pdu_of(const struct session *session)
 	if (pdu == NULL)
 		return NULL;
 	end = &pdu->variables;
-	pdu->reqid = session->now->out.id;
+	pdu->reqid = exchange->out.id;
 	if (request->op == SESSION_GETBULK) {
 		pdu->non_repeaters = request->non_repeaters;
 		pdu->max_repetitions = request->max_repetitions;
@@ -737,45 +758,47 @@ pdu_of(const struct session *session)
 }
 
 static bool
-fast_put_out(struct session *session)
+fast_put_out(struct exchange *exchange)
 {
-	struct fast_question question = { .version = session->now->peer.version,
-		.community = session->now->peer.community, .id = (int32_t)session->now->out.id,
-		.request = &session->now->request };
+	struct session *session = exchange->session;
+	struct fast_question question = { .version = exchange->peer.version,
+		.community = exchange->peer.community, .id = (int32_t)exchange->out.id,
+		.request = &exchange->request };
 	static uint8_t room[DATAGRAM_MAX];
 	const uint8_t *bytes;
 	size_t size;
 
 	bytes = v3_of(session) != NULL ?
-		v3_ask(v3_of(session), &session->now->request, session->now->out.id, &size) :
+		v3_ask(v3_of(session), &exchange->request, exchange->out.id, &size) :
 		fast_write(&question, room, sizeof room, &size);
 	if (bytes != NULL)
-		put_datagram(session, bytes, size);
+		put_datagram(exchange, bytes, size);
 	return bytes != NULL;
 }
 
 /* False when it could not be made, or was too long. */
 static bool
-put_out(struct session *session)
+put_out(struct exchange *exchange)
 {
+	struct session *session = exchange->session;
 	netsnmp_pdu *pdu;
 	uint8_t *bytes;
 	size_t size;
 
 	if (is_fast(session))
-		return fast_put_out(session);
-	pdu = pdu_of(session);
+		return fast_put_out(exchange);
+	pdu = pdu_of(exchange);
 	if (v3_of(session) != NULL) {
-		bytes = v3_write(v3_of(session), pdu, session->now->out.id, &size);
+		bytes = v3_write(v3_of(session), pdu, exchange->out.id, &size);
 		if (bytes != NULL)
-			put_datagram(session, bytes, size);
+			put_datagram(exchange, bytes, size);
 		free(bytes);
 		return bytes != NULL;
 	}
-	session->now->outstanding = true;
+	exchange->outstanding = true;
 	if (pdu != NULL && snmp_sess_async_send(library_of(session), pdu, library_called, session))
 		return true;
-	session->now->outstanding = false;
+	exchange->outstanding = false;
 	snmp_free_pdu(pdu);
 	return false;
 }
@@ -810,154 +833,173 @@ learn_rtt(struct session *session, int64_t ns)
  * twice as late each time, within a quarter of the timeout and all of it: a datagram that was
  * lost is replaced before the poll's time is over. The last try has all the time. */
 static int64_t
-patience(const struct session *session)
+patience(const struct exchange *exchange)
 {
+	const struct session *session = exchange->session;
 	int64_t most = access_of(session)->timeout, wait;
 
-	if (session->rtt == 0 || session->now->tries_left == 0)
+	if (session->rtt == 0 || exchange->tries_left == 0)
 		return most;
 	wait = (session->rtt + 4 * session->swing) * LOOP_MS;
 	if (wait < most / 4)
 		wait = most / 4;
-	for (int i = 1; i < session->now->tries && wait < most; i++)
+	for (int i = 1; i < exchange->tries && wait < most; i++)
 		wait *= 2;
 	return wait < most ? wait : most;
 }
 
+/* Of requests that wait at the same time it is counted once. */
 static void
-send_try(struct session *session, int64_t now)
+note_held(struct session_more *more, int64_t from, int64_t until)
 {
+	if (from < more->held_until)
+		from = more->held_until;
+	if (from >= until)
+		return;
+	more->held += until - from;
+	more->held_until = until;
+}
+
+static void
+send_try(struct exchange *exchange, int64_t now)
+{
+	struct session *session = exchange->session;
 	struct loop *loop = all_of(session)->loop;
 	int64_t until;
 
 	if (session->more != NULL && now < session->more->next_send) {
-		int64_t next = session->more->next_send, last = session->now->request.deadline;
+		int64_t next = session->more->next_send, last = exchange->request.deadline;
 
 		if (next > last)
 			next = last;
-		session->state = SESSION_PAUSE;
-		session->more->held += next > now ? next - now : 0;
-		loop_timer_at(loop, &session->now->timer, next);
+		exchange->sent = false;
+		note_held(session->more, now, next);
+		loop_timer_at(loop, &exchange->timer, next);
 		return;
 	}
 	if (v3_of(session) != NULL && !v3_ready(v3_of(session))) {
-		session->state = SESSION_PAUSE;
-		loop_timer_in(loop, &session->now->timer, LOOP_TICK);
+		exchange->sent = false;
+		loop_timer_in(loop, &exchange->timer, LOOP_TICK);
 		return;
 	}
-	session->state = SESSION_SENT;
-	session->now->tries++;
-	session->now->tries_left--;
-	session->now->sent_at = now;
+	exchange->sent = true;
+	exchange->tries++;
+	exchange->tries_left--;
+	exchange->sent_at = now;
 	if (pace_of(session) > 0)
 		more_of(session)->next_send = now + pace_of(session);
-	session->now->error = 0;
-	session->now->ours = false;
-	until = full_tick(loop, now + patience(session));
-	loop_timer_at(loop, &session->now->timer,
-		until < session->now->request.deadline ? until : session->now->request.deadline);
-	mux_open(all_of(session)->mux, &session->now->out);
-	if (put_out(session))
+	exchange->error = 0;
+	exchange->ours = false;
+	until = full_tick(loop, now + patience(exchange));
+	loop_timer_at(loop, &exchange->timer,
+		until < exchange->request.deadline ? until : exchange->request.deadline);
+	mux_open(all_of(session)->mux, &exchange->out);
+	if (put_out(exchange))
 		return;
-	session->now->ours = v3_of(session) != NULL && is_fast(session) &&
+	exchange->ours = v3_of(session) != NULL && is_fast(session) &&
 		!v3_has_keys(v3_of(session));
-	session->now->error = session->now->ours ? ENOKEY : EMSGSIZE;
+	exchange->error = exchange->ours ? ENOKEY : EMSGSIZE;
 }
 
 /* The newest try has failed: the next one, or the end. */
 static void
-try_failed(struct session *session)
+try_failed(struct exchange *exchange)
 {
+	struct session *session = exchange->session;
 	int64_t now = loop_mono(all_of(session)->loop);
 
-	session->now->wrong_source |= session->now->out.wrong_source;
-	if (session->now->out.damaged) {
-		session->now->damaged = true;
-		session->now->damage = session->now->out.damage;
+	exchange->wrong_source |= exchange->out.wrong_source;
+	if (exchange->out.damaged) {
+		exchange->damaged = true;
+		exchange->damage = exchange->out.damage;
 	}
-	forget(session);
-	mux_close(all_of(session)->mux, &session->now->out);
-	if (session->now->ours)
-		session->now->kept++;
+	forget(exchange);
+	mux_close(all_of(session)->mux, &exchange->out);
+	if (exchange->ours)
+		exchange->kept++;
 	else
-		session->user->events->exchange(false, 0, owner_of(session));
-	if (session->now->tries_left <= 0 || now >= session->now->request.deadline) {
-		give_up(session);
+		tell_exchange(exchange, false, 0);
+	if (exchange->tries_left <= 0 || now >= exchange->request.deadline) {
+		give_up(exchange);
 		return;
 	}
 	all_of(session)->retried++;
 	session->retried++;
-	rest(session);
-	send_try(session, now);
+	rest(exchange);
+	send_try(exchange, now);
 }
 
 static void
 timer_ran(void *arg)
 {
-	struct session *session = arg;
-	int64_t now = loop_mono(all_of(session)->loop);
+	struct exchange *exchange = arg;
+	int64_t now = loop_mono(all_of(exchange->session)->loop);
 
-	if (session->state == SESSION_SENT)
-		try_failed(session);
-	else if (now >= session->now->request.deadline)
-		give_up(session);
+	if (exchange->sent)
+		try_failed(exchange);
+	else if (now >= exchange->request.deadline)
+		give_up(exchange);
 	else
-		send_try(session, now);
+		send_try(exchange, now);
 }
 
 /* Hands the datagram to Net-SNMP, which calls back. */
 static bool
-library_read(struct session *session, const uint8_t *data, size_t size)
+library_read(struct exchange *exchange, const uint8_t *data, size_t size)
 {
-	session->now->understood = false;
-	session->now->datagram = data;
-	session->now->datagram_size = size;
+	struct session *session = exchange->session;
+
+	exchange->understood = false;
+	exchange->datagram = data;
+	exchange->datagram_size = size;
 	/* Net-SNMP takes the number out of the set when it has read. */
 	NETSNMP_LARGE_FD_SET(NO_SOCKET, &all_of(session)->ready);
 	snmp_sess_read2(library_of(session), &all_of(session)->ready);
-	session->now->datagram = NULL;
-	return session->now->understood;
+	exchange->datagram = NULL;
+	return exchange->understood;
 }
 
 static bool
-fast_answer(struct session *session, const struct ber_peek *peek)
+fast_answer(struct exchange *exchange, const struct ber_peek *peek)
 {
-	const struct session_request *request = &session->now->request;
+	struct session *session = exchange->session;
+	const struct session_request *request = &exchange->request;
 	struct fast_room *room = &all_of(session)->room;
 	size_t count;
 
 	if (fast_read_answer(peek, room, request, &count) == -1)
 		return false;
-	set_answer(session, peek->error_status, peek->error_index, room->varbinds, count);
-	session->now->answer.known = room->known;
+	set_answer(exchange, peek->error_status, peek->error_index, room->varbinds, count);
+	exchange->answer.known = room->known;
 	return true;
 }
 
 /* Of version 3; text is filled unless it is an answer, damage where it is damaged. */
 static enum v3_said
-secure_answer(struct session *session, const uint8_t *data, size_t size,
+secure_answer(struct exchange *exchange, const uint8_t *data, size_t size,
 	const struct ber_peek *peek, int *damage, char *text)
 {
+	struct session *session = exchange->session;
 	struct v3_answer answer = { .room = &all_of(session)->room,
-		.request = &session->now->request };
+		.request = &exchange->request };
 	netsnmp_pdu *pdu = NULL;
 	enum v3_said said;
 
 	if (is_fast(session)) {
-		said = v3_hear(v3_of(session), data, size, peek, session->now->out.id, &answer, text,
+		said = v3_hear(v3_of(session), data, size, peek, exchange->out.id, &answer, text,
 			ANSWER_TEXT);
 		if (said == V3_ANSWER) {
-			set_answer(session, answer.error_status, answer.error_index,
+			set_answer(exchange, answer.error_status, answer.error_index,
 				answer.room->varbinds, answer.count);
-			session->now->answer.known = answer.room->known;
+			exchange->answer.known = answer.room->known;
 		}
 		if (said == V3_DAMAGED)
 			*damage = answer.damage;
 		return said;
 	}
-	said = v3_read(v3_of(session), data, size, peek, session->now->out.id, &pdu, text, ANSWER_TEXT);
+	said = v3_read(v3_of(session), data, size, peek, exchange->out.id, &pdu, text, ANSWER_TEXT);
 	if (said == V3_ANSWER) {
-		copy_answer(session, pdu);
+		copy_answer(exchange, pdu);
 		snmp_free_pdu(pdu);
 	}
 	return said;
@@ -977,9 +1019,11 @@ tell_engine(struct session *session)
 }
 
 static void
-refuse(struct session *session)
+refuse(struct exchange *exchange)
 {
-	session->now->answer = (struct session_answer){ .reason = REASON_AUTH,
+	struct session *session = exchange->session;
+
+	exchange->answer = (struct session_answer){ .reason = REASON_AUTH,
 		.text = all_of(session)->text };
 }
 
@@ -987,48 +1031,50 @@ static void
 out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int64_t mono,
 	void *arg)
 {
-	struct session *session = arg;
+	struct exchange *exchange = arg;
+	struct session *session = exchange->session;
 	enum v3_said said = V3_ANSWER;
 	char *text = all_of(session)->text;
 	struct ber_peek found;
 	int damage = -1;
 
 	if (v3_of(session) != NULL) {
-		said = secure_answer(session, data, size, peek, &damage, text);
-	} else if (is_fast(session) ? !fast_answer(session, peek) :
-		!library_read(session, data, size)) {
+		said = secure_answer(exchange, data, size, peek, &damage, text);
+	} else if (is_fast(session) ? !fast_answer(exchange, peek) :
+		!library_read(exchange, data, size)) {
 		said = V3_DAMAGED;
 		damage = ber_damage(data, size, &found);
 	}
 	if (said == V3_NOISE || said == V3_DAMAGED) {
-		mux_damaged(all_of(session)->mux, &session->now->out, damage);
+		mux_damaged(all_of(session)->mux, &exchange->out, damage);
 		return;
 	}
-	learn_rtt(session, mono - session->now->sent_at);
-	session->user->events->exchange(true, mono - session->now->sent_at, owner_of(session));
-	if (said == V3_AGAIN && session->now->again++ < AGAIN_MAX) {
-		mux_close(all_of(session)->mux, &session->now->out);
-		rest(session);
-		session->now->tries--;
-		session->now->tries_left++;
-		send_try(session, loop_mono(all_of(session)->loop));
+	learn_rtt(session, mono - exchange->sent_at);
+	tell_exchange(exchange, true, mono - exchange->sent_at);
+	if (said == V3_AGAIN && exchange->again++ < AGAIN_MAX) {
+		mux_close(all_of(session)->mux, &exchange->out);
+		rest(exchange);
+		exchange->tries--;
+		exchange->tries_left++;
+		send_try(exchange, loop_mono(all_of(session)->loop));
 		return;
 	}
 	if (said == V3_AGAIN)
 		snprintf(text, ANSWER_TEXT,
 			"the agent changes its engine ID or its clock with each request");
 	if (said != V3_ANSWER) {
-		refuse(session);
-		finish(session);
+		refuse(exchange);
+		finish(exchange);
 		return;
 	}
 	if (v3_of(session) != NULL)
 		tell_engine(session);
 	all_of(session)->answered++;
-	session->now->answer.received = mono;
-	session->now->answer.size = size;
-	check_answer(session);
-	finish(session);
+	exchange->answer.sent = exchange->sent_at;
+	exchange->answer.received = mono;
+	exchange->answer.size = size;
+	check_answer(exchange);
+	finish(exchange);
 }
 
 /* An ICMP error says early that this try is lost. Only the last one is cut short by it:
@@ -1036,20 +1082,20 @@ out_answered(const uint8_t *data, size_t size, const struct ber_peek *peek, int6
 static void
 out_refused(int error, void *arg)
 {
-	struct session *session = arg;
+	struct exchange *exchange = arg;
 
-	session->now->error = error;
-	if (session->now->tries_left <= 0)
-		try_failed(session);
+	exchange->error = error;
+	if (exchange->tries_left <= 0)
+		try_failed(exchange);
 }
 
 static void
 out_unsent(int error, void *arg)
 {
-	struct session *session = arg;
+	struct exchange *exchange = arg;
 
-	session->now->error = error;
-	session->now->ours = error == EADDRNOTAVAIL;
+	exchange->error = error;
+	exchange->ours = error == EADDRNOTAVAIL;
 }
 
 void
@@ -1072,7 +1118,7 @@ out_ahead(const struct mux_request *out, unsigned step)
 {
 	const struct exchange *exchange = (const void *)((const char *)out -
 		offsetof(struct exchange, out));
-	const struct session *session = out->arg;
+	const struct session *session = exchange->session;
 
 	_Static_assert(MUX_STEPS == SESSION_STEPS + 1, "the first step is ours");
 	if (step == 0) {
@@ -1085,7 +1131,7 @@ out_ahead(const struct mux_request *out, unsigned step)
 			exchange->request.count * sizeof exchange->request.oids[0]);
 	session_fetch(session, step - 1);
 	if (session->user->events->ahead != NULL)
-		session->user->events->ahead(owner_of(session), step - 1);
+		session->user->events->ahead(owner_of(session), exchange->request.tag, step - 1);
 }
 
 int
@@ -1108,12 +1154,20 @@ session_open(struct session *session, const struct session_user *user,
 	return 0;
 }
 
+static void
+cancel(struct exchange *exchange)
+{
+	forget(exchange);
+	end_exchange(exchange);
+}
+
 void
 session_close(struct session *session)
 {
 	struct session_more *more = session->more;
 
-	session_cancel(session);
+	while (session->now != NULL)
+		cancel(session->now);
 	if (more == NULL)
 		return;
 	mux_source_release(all_of(session)->mux, more->source);
@@ -1145,18 +1199,31 @@ void
 session_count(const struct session *session, struct self_counts *counts)
 {
 	counts->retries += session->retried;
-	if (session->now != NULL)
-		counts->wrong_source += session->now->peer.wrong_source;
-	else if (session->more != NULL)
+	for (const struct exchange *now = session->now; now != NULL; now = now->next)
+		counts->wrong_source += now->peer.wrong_source;
+	if (session->more != NULL)
 		counts->wrong_source += session->more->wrong_source;
 	if (session->more != NULL && session->more->source != NULL)
 		counts->strays += mux_source_strays(session->more->source);
 }
 
 bool
-session_busy(const struct session *session)
+session_has_room(const struct session *session)
 {
-	return session->state != SESSION_IDLE;
+	const struct exchange *now = session->now;
+
+	if (now == NULL)
+		return true;
+	/* Net-SNMP's session has one number for what it waits for; and who is not known yet is asked
+	 * who he is, once. */
+	if (!is_fast(session) || (v3_of(session) != NULL && !v3_has_answered(v3_of(session))))
+		return false;
+	for (unsigned busy = 1; busy < access_of(session)->window; busy++) {
+		now = now->next;
+		if (now == NULL)
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -1182,7 +1249,6 @@ peer_of(const struct session *session)
 	if (session->more != NULL) {
 		peer.stranger = session->more->stranger;
 		peer.strangers = session->more->strangers;
-		peer.wrong_source = session->more->wrong_source;
 	}
 	return peer;
 }
@@ -1190,25 +1256,28 @@ peer_of(const struct session *session)
 void
 session_send(struct session *session, const struct session_request *request)
 {
-	struct exchange *now = exchange_hold(all_of(session));
+	struct exchange *exchange = exchange_hold(all_of(session));
 
-	*now = (struct exchange){ .request = *request, .peer = peer_of(session),
+	*exchange = (struct exchange){ .next = session->now, .session = session, .request = *request,
+		.peer = peer_of(session),
 		.tries_left = request->tries > 0 ? request->tries : access_of(session)->retries + 1,
-		.out = { .peer = &now->peer, .answered = out_answered, .refused = out_refused,
-			.unsent = out_unsent, .ahead = out_ahead, .arg = session,
+		.out = { .peer = &exchange->peer, .answered = out_answered, .refused = out_refused,
+			.unsent = out_unsent, .ahead = out_ahead, .arg = exchange,
 			.reads_varbinds = is_fast(session), .patient = request->patient } };
-	loop_timer_init(&now->timer, timer_ran, session);
-	session->now = now;
+	loop_timer_init(&exchange->timer, timer_ran, exchange);
+	session->now = exchange;
 	if (v3_of(session) != NULL)
 		v3_begin(v3_of(session));
-	send_try(session, request->now > 0 ? request->now : loop_mono(all_of(session)->loop));
+	send_try(exchange, request->now > 0 ? request->now : loop_mono(all_of(session)->loop));
 }
 
 void
-session_cancel(struct session *session)
+session_cancel(struct session *session, const void *tag)
 {
-	if (session->now == NULL)
-		return;
-	forget(session);
-	end_exchange(session);
+	struct exchange *exchange = session->now;
+
+	while (exchange != NULL && exchange->request.tag != tag)
+		exchange = exchange->next;
+	if (exchange != NULL)
+		cancel(exchange);
 }

@@ -1,4 +1,4 @@
-/* session.h - asks one device one question at a time, over the mux.
+/* session.h - asks one device a question, or some at a time, over the mux.
  *
  * Owns tries, deadlines and the gap between requests. Messages are written and read by
  * fast.h, of version 3 by v3.h; with access->netsnmp by Net-SNMP's single-session API, whose own
@@ -37,6 +37,7 @@ enum session_op { SESSION_GET, SESSION_GETNEXT, SESSION_GETBULK };
 /* The OIDs stay the caller's and must live until done. */
 struct session_request {
 	enum session_op op; /* GETBULK not with version 1 */
+	void *tag;          /* the caller's: told with all that becomes of this request */
 	const struct snmp_oid *oids;
 	size_t count;
 	/* The varbinds of a question for the last `listed` of them, as fast_write_list makes them, if
@@ -68,6 +69,7 @@ enum { SESSION_ERROR_TOO_BIG = 1, SESSION_ERROR_NO_SUCH_NAME = 2, SESSION_ERROR_
 
 /* Valid during the call. */
 struct session_answer {
+	void *tag;        /* the request's */
 	uint8_t reason;   /* REASON_GOOD: the device answered what was asked (or an error) */
 	const char *text; /* otherwise: in words */
 	bool unread;      /* something came, but nothing that can be read: the time ran out */
@@ -79,27 +81,21 @@ struct session_answer {
 	 * the others follow one another. */
 	size_t known;
 	size_t size;      /* octets of the message */
-	int64_t received; /* mono: the kernel's receive time */
+	int64_t sent, received; /* mono: of the try that was answered; the kernel's receive time */
 };
 struct session_events {
 	/* The request has ended. May send the next one or close the session. */
 	void (*done)(const struct session_answer *answer, void *arg);
 	/* One datagram's fate, before done: rtt in ns when answered. Must not close. */
-	void (*exchange)(bool answered, int64_t rtt, void *arg);
+	void (*exchange)(bool answered, int64_t rtt, void *tag, void *arg);
 	/* Version 3: the device has proved to have this engine ID, another than before. In
 	 * hexadecimal. May be NULL. */
 	void (*engine)(const char *hex, void *arg);
 	/* An answer is dealt with soon: fetches what that needs, see mux.h; steps from 0 to
 	 * SESSION_STEPS - 1. Must change nothing. May be NULL. */
-	void (*ahead)(void *arg, unsigned step);
+	void (*ahead)(void *arg, void *tag, unsigned step);
 };
 #define SESSION_STEPS 8
-
-enum session_state {
-	SESSION_IDLE,
-	SESSION_PAUSE, /* waits for the gap that max_rate demands, or for its keys */
-	SESSION_SENT,
-};
 
 /* What all sessions of one kind of owner have in common. Stays the caller's. */
 struct session_user {
@@ -113,10 +109,9 @@ struct session_user {
 struct session {
 	const struct session_user *user;
 	const struct device *device;
-	struct exchange *now;      /* NULL: not busy */
+	struct exchange *now;      /* the requests under way, the newest first */
 	struct session_more *more; /* NULL: plain version 1 or 2c, and nothing odd happened */
-	uint32_t retried : 30;
-	uint32_t state : 2;        /* enum session_state */
+	uint32_t retried;
 	uint16_t rtt, swing;       /* ms, SRTT and RTTVAR of RFC 6298; 0: nothing was answered yet */
 };
 
@@ -142,10 +137,12 @@ const char *session_holds(const struct session *session);
 
 /* It is used soon: fetches what it points to, at each step from 0 on (base/ahead.h). */
 void session_fetch(const struct session *session, unsigned step);
-bool session_busy(const struct session *session);
+/* May another request be sent now? One always when none is under way, more by snmp.window. */
+bool session_has_room(const struct session *session);
 /* May a request's list stand in the place of its OIDs? Not where Net-SNMP writes the message. */
 bool session_takes_lists(const struct session *session);
-/* done comes later, never inside the call. The session must not be busy. */
+/* done comes later, never inside the call. The session must have room. */
 void session_send(struct session *session, const struct session_request *request);
-void session_cancel(struct session *session);
+/* The request with this tag, if one is under way, ends without a call. */
+void session_cancel(struct session *session, const void *tag);
 #endif

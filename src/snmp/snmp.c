@@ -46,13 +46,14 @@
 #define UPTIME_DOUBTS 3
 
 /* What a device is being asked: sysUpTime, then what the work asks; and who waits for his turn
- * behind that. Large, so only devices that have something to ask hold one. */
+ * behind that. Large, so only devices that have something to ask hold one, and more only while
+ * they are asked several things at a time. */
 struct question {
-	struct question *next;     /* free ones */
-	TAILQ_HEAD(, poll) queue;
-	struct snmp_work *current; /* whose request is under way */
+	struct question *next;     /* of the same device, or free ones */
+	TAILQ_HEAD(, poll) queue;  /* of a device's first one */
+	struct snmp_work *current; /* whose request is under way; NULL: none is */
 	const struct snmp_work *prepared; /* ask is its next one already */
-	unsigned lost;             /* tries without an answer */
+	unsigned lost;             /* of a device's first one: tries without an answer */
 	bool with_uptime, probe;   /* of the request under way */
 	bool large;                /* else there are places for SMALL objects only */
 	struct ask ask;            /* its first place is for sysUpTime */
@@ -98,7 +99,7 @@ _Static_assert(offsetof(struct snmp_work, none) == offsetof(struct snmp_work, pl
 	"what tells a table from scalars");
 
 /* One device. Its works take turns, request by request, so that a long walk does not keep a
- * short group waiting. In the order of use: what each request touches first. */
+ * short group waiting; as many as snmp.window lets have a request under way. In the order of use: what each request touches first. */
 struct snmp_device {
 	struct question *question; /* NULL while there is nothing to ask */
 	struct session session;
@@ -169,7 +170,8 @@ static const uint32_t uptime_ids[] = { 1, 3, 6, 1, 2, 1, 1, 3, 0 };
 
 static void device_turn(struct snmp_device *device, int64_t now);
 static void work_timer_ran(void *arg);
-static void work_turn_over(struct snmp_work *work, const struct session_answer *answer);
+static void work_turn_over(struct snmp_work *work, struct question *question,
+	const struct session_answer *answer);
 
 static const char *
 device_name(const struct snmp_device *device)
@@ -304,12 +306,12 @@ work_next(struct snmp_work *work, const struct ask_context *context, struct ask 
 
 static void
 work_feed(struct snmp_work *work, const struct ask_context *context,
-	const struct session_answer *answer)
+	const struct ask *ask, const struct session_answer *answer)
 {
 	if (table_of(work) != NULL)
-		table_feed(work->table, context, &device_of(work)->question->ask, answer);
+		table_feed(work->table, context, ask, answer);
 	else
-		plan_feed(&work->plan, context, &device_of(work)->question->ask, answer);
+		plan_feed(&work->plan, context, ask, answer);
 }
 
 static void
@@ -492,48 +494,90 @@ question_give(struct snmp *snmp, struct question *question)
 	snmp->spare[large]++;
 }
 
-/* One in which the work has room for what it may ask. */
+/* One in which the work has room for what it may ask, in the place of what is there: nothing of that
+ * is under way. */
 static struct question *
-question_hold(struct snmp_device *device, const struct snmp_work *work)
+question_fit(struct snmp *snmp, struct question **at, const struct snmp_work *work)
 {
 	bool large = table_of(work) != NULL || plan_objects(&work->plan) > SMALL;
-	struct question *held = device->question, *question;
+	struct question *held = *at, *question;
 
 	if (held != NULL && (held->large || !large))
 		return held;
-	question = question_take(snmp_of(device), large);
+	question = question_take(snmp, large);
 	TAILQ_INIT(&question->queue);
+	question->next = NULL;
 	question->current = NULL;
 	question->prepared = NULL;
 	if (held != NULL) {
-		/* Nothing of it is under way: it is this work's turn. */
 		TAILQ_CONCAT(&question->queue, &held->queue, entry);
+		question->next = held->next;
 		question->lost = held->lost;
-		question_give(snmp_of(device), held);
+		question_give(snmp, held);
 	}
-	device->question = question;
+	*at = question;
 	return question;
 }
 
-static void
-question_release(struct snmp_device *device)
+/* Is there room for one more request? What is not known to be there is asked one thing at a time. */
+static bool
+has_room(const struct snmp_device *device)
 {
-	struct question *question = device->question;
+	const struct question *question = device->question;
 
-	device->question = NULL;
-	if (question != NULL)
+	if (question->current == NULL && question->next == NULL)
+		return true;
+	for (; question != NULL; question = question->next)
+		if (question->current != NULL && (question->probe || device->silence != REASON_GOOD))
+			return false;
+	return session_has_room(&device->session);
+}
+
+/* Of which nothing is under way, for this work; there is room. */
+static struct question *
+question_idle(struct snmp_device *device, const struct snmp_work *work)
+{
+	struct question **at = &device->question, **idle = NULL;
+
+	for (; *at != NULL; at = &(*at)->next) {
+		if ((*at)->current != NULL)
+			continue;
+		idle = at;
+		if ((*at)->prepared == work)
+			break;
+	}
+	return question_fit(snmp_of(device), idle != NULL ? idle : at, work);
+}
+
+/* Those that are not needed now: the first one only when nothing is left to ask. */
+static void
+questions_release(struct snmp_device *device)
+{
+	struct question *first = device->question, **at = &first->next, *question;
+
+	while ((question = *at) != NULL) {
+		if (question->current != NULL) {
+			at = &question->next;
+			continue;
+		}
+		*at = question->next;
 		question_give(snmp_of(device), question);
+	}
+	if (first->current != NULL || first->next != NULL || !TAILQ_EMPTY(&first->queue))
+		return;
+	device->question = NULL;
+	question_give(snmp_of(device), first);
 }
 
 /* sysUpTime goes before the question, in every request: a restart between two requests of
  * one poll is seen as well. */
 static size_t
-put_uptime(struct snmp_device *device, enum session_op op)
+put_uptime(struct question *question)
 {
 	/* GETNEXT and GETBULK find the instance behind the object. */
-	device->question->ask.oids[0] = (struct snmp_oid){ .ids = uptime_ids,
-		.count = op == SESSION_GET ? UPTIME_COUNT : UPTIME_COUNT - 1 };
-	device->question->with_uptime = true;
+	question->ask.oids[0] = (struct snmp_oid){ .ids = uptime_ids,
+		.count = question->ask.op == SESSION_GET ? UPTIME_COUNT : UPTIME_COUNT - 1 };
+	question->with_uptime = true;
 	return 1;
 }
 
@@ -546,9 +590,8 @@ wants_uptime(const struct snmp_device *device, const struct snmp_work *work, int
 
 /* The objects of a request: sysUpTime perhaps, then the work's. */
 static void
-put_objects(struct snmp_device *device, bool with_uptime, struct session_request *request)
+put_objects(struct question *question, bool with_uptime, struct session_request *request)
 {
-	struct question *question = device->question;
 	const struct ask *ask = &question->ask;
 	const struct form_text *usual = ask->usual;
 
@@ -560,7 +603,7 @@ put_objects(struct snmp_device *device, bool with_uptime, struct session_request
 		request->list_size = usual->list_size - (with_uptime ? 0 : usual->first_size);
 		request->listed = with_uptime + ask->count;
 	} else {
-		request->count = with_uptime ? put_uptime(device, ask->op) : 0;
+		request->count = with_uptime ? put_uptime(question) : 0;
 		request->oids = ask->oids + 1 - request->count;
 		request->list = ask->list_size > 0 ? (const uint8_t *)(ask->oids + 1) : NULL;
 		request->list_size = ask->list_size;
@@ -580,8 +623,7 @@ is_early(const struct ask_context *context, const struct poll *poll)
 static size_t
 read_table(const uint8_t **at, const uint8_t *end, void *arg)
 {
-	const struct snmp_device *device = arg;
-	const struct question *question = device->question;
+	const struct question *question = arg;
 
 	return table_read(question->current->table, &question->ask, at, end);
 }
@@ -595,12 +637,11 @@ ask_nothing(struct ask *ask)
 }
 
 static void
-device_ask(struct snmp_device *device, struct snmp_work *work, int64_t now)
+device_ask(struct snmp_device *device, struct question *question, struct snmp_work *work, int64_t now)
 {
-	struct question *question = question_hold(device, work);
 	struct ask *ask = &question->ask;
 	struct ask_context context = context_at(work, now);
-	struct session_request request = { .now = now, .deadline = work->poll->deadline,
+	struct session_request request = { .tag = question, .now = now, .deadline = work->poll->deadline,
 		.patient = is_early(&context, work->poll) };
 
 	question->current = work;
@@ -616,11 +657,11 @@ device_ask(struct snmp_device *device, struct snmp_work *work, int64_t now)
 		ask_nothing(ask);
 	}
 	question->prepared = NULL;
-	put_objects(device, question->probe || wants_uptime(device, work, now), &request);
+	put_objects(question, question->probe || wants_uptime(device, work, now), &request);
 	request.names = table_of(work) != NULL && !question->probe;
 	request.whole = (uint16_t)request.count;
 	request.read = request.names ? read_table : NULL;
-	request.read_arg = device;
+	request.read_arg = question;
 	request.op = ask->op;
 	request.non_repeaters = ask->op == SESSION_GETBULK ? (uint16_t)request.count : 0;
 	request.max_repetitions = ask->max_repetitions;
@@ -632,18 +673,17 @@ device_ask(struct snmp_device *device, struct snmp_work *work, int64_t now)
 static void
 device_turn(struct snmp_device *device, int64_t now)
 {
-	struct question *question = device->question;
 	struct poll *poll;
 
-	if (question == NULL || question->current != NULL)
+	if (device->question == NULL)
 		return;
-	poll = TAILQ_FIRST(&question->queue);
-	if (poll == NULL) {
-		question_release(device);
-		return;
+	while ((poll = TAILQ_FIRST(&device->question->queue)) != NULL && has_room(device)) {
+		struct question *question = question_idle(device, poll->work);
+
+		TAILQ_REMOVE(&device->question->queue, poll, entry);
+		device_ask(device, question, poll->work, now);
 	}
-	TAILQ_REMOVE(&question->queue, poll, entry);
-	device_ask(device, poll->work, now);
+	questions_release(device);
 }
 
 static void
@@ -659,12 +699,15 @@ static void
 work_withdraw(struct snmp_work *work)
 {
 	struct snmp_device *device = device_of(work);
+	struct question *question = device->question;
 
 	if (work->poll->state == WORK_QUEUED)
 		TAILQ_REMOVE(&device->question->queue, work->poll, entry);
 	if (work->poll->state == WORK_ASKING) {
-		session_cancel(&device->session);
-		device->question->current = NULL;
+		while (question->current != work)
+			question = question->next;
+		session_cancel(&device->session, question);
+		question->current = NULL;
 	}
 	if (work->poll->state == WORK_ENDING)
 		TAILQ_REMOVE(&snmp_of(device)->ending, work->poll, entry);
@@ -794,11 +837,24 @@ doubt_uptime(struct snmp_device *device, int64_t received)
 	device->since = received;
 }
 
+/* Two answers of which both were under way at a time may have overtaken one another. A restart
+ * leaves more behind it than that. */
+static bool
+was_overtaken(const struct counter_epoch *epoch, uint32_t ticks, const struct session_answer *answer)
+{
+	int64_t most = (answer->received - answer->sent) / (10 * LOOP_MS) + 1;
+
+	return epoch->known && answer->sent < epoch->at && ticks < epoch->ticks &&
+		epoch->ticks - ticks <= most;
+}
+
 /* False when another object stands there although the device has sysUpTime: then the rest of
  * the answer deserves no trust either. */
 static bool
-uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64_t received)
+uptime_answered(struct snmp_device *device, const struct varbind *varbind,
+	const struct session_answer *answer)
 {
+	int64_t received = answer->received;
 	bool known = device->epoch.known, first = !device->has_uptime, restarted;
 
 	if (!oid_starts_with(varbind->ids, varbind->count, uptime_ids, UPTIME_COUNT - 1) &&
@@ -813,6 +869,8 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind, int64
 	}
 	device->has_uptime = true;
 	device->doubts = 0;
+	if (was_overtaken(&device->epoch, (uint32_t)varbind->value.count, answer))
+		return true;
 	restarted = counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received);
 	if (first || restarted)
 		device->since = began_at((uint32_t)varbind->value.count, received);
@@ -845,10 +903,12 @@ uptime_refused(struct snmp_device *device, int64_t deadline, int64_t received)
 static void
 strip_uptime(struct snmp_device *device, struct session_answer *answer, int64_t deadline)
 {
-	if (!device->question->with_uptime)
+	const struct question *question = answer->tag;
+
+	if (!question->with_uptime)
 		return;
 	if (answer->error_status == 0) {
-		if (!uptime_answered(device, &answer->varbinds[0], answer->received)) {
+		if (!uptime_answered(device, &answer->varbinds[0], answer)) {
 			answer->reason = REASON_BAD_REPLY;
 			answer->text = "answered something else instead of sysUpTime";
 		}
@@ -875,9 +935,10 @@ is_silence(const struct session_answer *answer)
 static void
 learn_size(struct snmp_work *work, const struct session_answer *answer)
 {
+	const struct question *question = answer->tag;
 	size_t octets;
 
-	if (device_of(work)->question->ask.op != SESSION_GETBULK || answer->error_status != 0 ||
+	if (question->ask.op != SESSION_GETBULK || answer->error_status != 0 ||
 		answer->count == 0)
 		return;
 	octets = (answer->size * 16 + answer->count - 1) / answer->count;
@@ -902,10 +963,9 @@ note_lost_at(struct snmp_device *device, size_t asked)
 
 /* The device answers, but not to this: somewhere on the way long answers are lost, or cut. */
 static void
-learn_loss(const struct snmp_work *work)
+learn_loss(const struct snmp_work *work, const struct question *question)
 {
 	struct snmp_device *device = device_of(work);
-	const struct question *question = device->question;
 	size_t asked = question->ask.count * question->ask.max_repetitions, half = asked / 2;
 
 	if (question->ask.op != SESSION_GETBULK || question->probe || work->poll->answered == 0)
@@ -931,8 +991,9 @@ learn_fit(struct snmp_device *device)
 static bool
 shrink(struct snmp_device *device, struct session_answer *answer)
 {
-	const struct ask *ask = &device->question->ask;
-	size_t asked = device->question->with_uptime + ask->count *
+	const struct question *question = answer->tag;
+	const struct ask *ask = &question->ask;
+	size_t asked = question->with_uptime + ask->count *
 		(ask->op == SESSION_GETBULK ? ask->max_repetitions : 1);
 	size_t held = device->saved_varbinds, less = held > 0 && held < asked ? held : asked / 2;
 
@@ -1024,11 +1085,11 @@ give_up(struct snmp_work *work, const struct session_answer *answer)
 }
 
 static struct poll *
-next_cautious(const struct question *question)
+next_cautious(const struct question *first)
 {
 	struct poll *poll;
 
-	TAILQ_FOREACH(poll, &question->queue, entry)
+	TAILQ_FOREACH(poll, &first->queue, entry)
 		if (poll->cautious && poll->answered == 0)
 			return poll;
 	return NULL;
@@ -1037,15 +1098,16 @@ next_cautious(const struct question *question)
 /* One probe is enough for all that wait to send theirs. The work that sent it is still the current
  * one, so that nobody's turn comes. */
 static void
-share_probe(struct question *question, const struct session_answer *answer)
+share_probe(struct snmp_device *device, const struct session_answer *answer)
 {
+	struct question *first = device->question;
 	struct poll *poll;
 
-	while ((poll = next_cautious(question)) != NULL) {
+	while ((poll = next_cautious(first)) != NULL) {
 		poll->cautious = false;
 		if (!is_silence(answer))
 			continue;
-		TAILQ_REMOVE(&question->queue, poll, entry);
+		TAILQ_REMOVE(&first->queue, poll, entry);
 		poll->state = WORK_BEGUN;
 		task_error(poll->work->task, "%s", answer->text);
 		work_finish(poll->work, false, answer->reason);
@@ -1056,7 +1118,7 @@ static void
 session_done(const struct session_answer *told, void *arg)
 {
 	struct snmp_device *device = arg;
-	struct question *question = device->question;
+	struct question *question = told->tag;
 	struct snmp_work *work = question->current;
 	struct session_answer answer = *told;
 	bool about_uptime = question->with_uptime && told->error_index == 1, again;
@@ -1066,10 +1128,10 @@ session_done(const struct session_answer *told, void *arg)
 		answer.reason = device->silence;
 	device->silence = is_silence(&answer) ? answer.reason : REASON_GOOD;
 	if (work->poll->cautious)
-		share_probe(question, &answer);
+		share_probe(device, &answer);
 	question->current = NULL;
 	if (answer.reason == REASON_TIMEOUT || answer.unread)
-		learn_loss(work);
+		learn_loss(work, question);
 	if (answer.reason == REASON_GOOD) {
 		work->poll->answered++;
 		if (answer.count > work->poll->longest)
@@ -1088,24 +1150,23 @@ session_done(const struct session_answer *told, void *arg)
 		return;
 	}
 	again = question->probe || ask_again(device, &answer, about_uptime);
-	work_turn_over(work, again ? NULL : &answer);
+	work_turn_over(work, question, again ? NULL : &answer);
 }
 
 /* Feeds the answer (NULL: the question is put again), then on to the next one. */
 static void
-work_turn_over(struct snmp_work *work, const struct session_answer *answer)
+work_turn_over(struct snmp_work *work, struct question *question, const struct session_answer *answer)
 {
-	struct snmp_device *device = device_of(work);
 	struct ask_context context = context_of(work);
 
 	work->poll->probe = false;
 	if (answer != NULL)
-		work_feed(work, &context, answer);
-	if (!work_next(work, &context, &device->question->ask)) {
+		work_feed(work, &context, &question->ask, answer);
+	if (!work_next(work, &context, &question->ask)) {
 		work_finish(work, true, REASON_GOOD);
 		return;
 	}
-	device->question->prepared = work;
+	question->prepared = work;
 	if (context.now >= work->poll->deadline)
 		give_up_overdue(work);
 	else
@@ -1113,12 +1174,13 @@ work_turn_over(struct snmp_work *work, const struct session_answer *answer)
 }
 
 static void
-session_exchange(bool answered, int64_t rtt, void *arg)
+session_exchange(bool answered, int64_t rtt, void *tag, void *arg)
 {
-	struct question *question = ((struct snmp_device *)arg)->question;
+	const struct snmp_device *device = arg;
+	const struct question *question = tag;
 
 	/* the last try of a poll is cut short by its deadline: that tells nothing */
-	question->lost += !answered && !is_overdue(question->current);
+	device->question->lost += !answered && !is_overdue(question->current);
 	task_exchange(question->current->task, answered, rtt);
 }
 
@@ -1156,18 +1218,18 @@ engine_load(struct snmp_device *device)
 }
 
 static void
-session_ahead(void *arg, unsigned step)
+session_ahead(void *arg, void *tag, unsigned step)
 {
 	const struct snmp_device *device = arg;
-	const struct question *question = step > 1 ? device->question : NULL;
-	const struct snmp_work *work = question != NULL ? question->current : NULL;
+	const struct question *question = tag;
+	const struct snmp_work *work = step > 1 ? question->current : NULL;
 
 	_Static_assert(SESSION_STEPS >= TASK_STEPS + 3 && SESSION_STEPS == TABLE_STEPS + 3,
 		"three steps are ours");
 	if (step == 0)
 		ahead_fetch(device, sizeof *device);
 	else if (step == 1)
-		ahead_fetch(device->question, offsetof(struct question, ask.oids));
+		ahead_fetch(question, offsetof(struct question, ask.oids));
 	if (work == NULL)
 		return;
 	if (step == 2) {
@@ -1200,7 +1262,6 @@ driver_detach(void *state)
 	snmp = snmp_of(device);
 	epoch_keep(device);
 	session_close(&device->session);
-	question_release(device);
 	shelf_give(&snmp->devices, device);
 }
 
@@ -1319,7 +1380,8 @@ driver_start(void *arg, bool cautious)
 	struct ask_context context = context_of(work);
 	bool next = device->question == NULL ||
 		(device->question->current == NULL && TAILQ_EMPTY(&device->question->queue));
-	struct ask *ask = next ? &question_hold(device, work)->ask : &snmp_of(device)->later;
+	struct ask *ask = next ? &question_fit(snmp_of(device), &device->question, work)->ask :
+		&snmp_of(device)->later;
 
 	poll_begin(work);
 	work->poll->cautious = cautious;

@@ -53,6 +53,7 @@ struct snmp_access {
 	struct snmp_user user; /* of version 3 */
 	int64_t timeout;       /* ns, of one try */
 	uint8_t retries;       /* tries = retries + 1 */
+	uint8_t window;        /* requests under way at a time, one for each group or table; 0 = 1 */
 	double max_rate;       /* requests per second, 0 = no limit */
 	int64_t gap;           /* ns, from the end of one try to the next request */
 	bool netsnmp;          /* by the reference engine; what has DES always is */

@@ -561,6 +561,12 @@ v3_is_fast(const struct v3 *v3)
 	return !v3->library;
 }
 
+bool
+v3_has_answered(const struct v3 *v3)
+{
+	return v3->answered;
+}
+
 void
 v3_close(struct v3 *v3)
 {

@@ -47,6 +47,8 @@ const char *v3_engine(const struct v3 *v3, char *to);
  * when these began (mono). Instead of v3_engine_set and discovery. */
 void v3_be(struct v3 *v3, const char *hex, uint32_t boots, int64_t began);
 
+/* Anything good, ever: it is known who it is and what time it has. */
+bool v3_has_answered(const struct v3 *v3);
 /* False after a v3_ask that OpenSSL had no keys for. */
 bool v3_has_keys(const struct v3 *v3);
 /* Making a key of a pass phrase takes 2 ms and more: a call makes at most one, and all

@@ -120,10 +120,11 @@ session_done(const struct session_answer *answer, void *arg)
 }
 
 static void
-session_exchange(bool answered, int64_t rtt, void *arg)
+session_exchange(bool answered, int64_t rtt, void *tag, void *arg)
 {
 	struct snmp_walk *walk = arg;
 
+	(void)tag;
 	if (walk->events.exchange != NULL)
 		walk->events.exchange(answered, rtt, walk->arg);
 }

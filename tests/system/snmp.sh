@@ -131,6 +131,48 @@ else
 	skip "the RRDs hold no spike and no dip (apt-get install rrdtool)"
 fi
 
+# ---- a device that is far away ----
+kill $server 2>/dev/null
+tests/sim/snmp_sim --listen 127.0.0.1:0 --ifs 1 --fault "delay=250" --log "$work/far.log" >"$work/far" 2>&1 &
+server=$!
+port=$(ready "$work/far")
+# groups NAME WINDOW: a device with six groups, as each has its template.
+groups()
+{
+	echo "{ name = \"$1\"; address = \"127.0.0.1\"; snmp = { port = $port; timeout = \"1s\"; window = $2; };
+	  templates = [ \"t1\", \"t2\", \"t3\", \"t4\", \"t5\", \"t6\" ]; }"
+}
+mkdir "$work/far.d"
+{
+	cat <<END
+poller: { name = "test"; interval = "1s"; state_dir = "$work/far.d/state";
+          run_dir = "$work/far.d/run"; rrd_dir = "$work/far.d/rrd"; };
+store: { flush = "1s"; profile = "short"; };
+templates: (
+END
+	for n in 1 2 3 4 5 6; do
+		echo "{ name = \"t$n\"; protocol = \"snmp\"; points = ( { name = \"p$n\"; kind = \"text\";" \
+			"oid = \"1.3.6.1.2.1.1.$n.0\"; } ); }$([ $n = 6 ] || echo ,)"
+	done
+	echo "); devices: ($(groups one-by-one 1), $(groups beside 6));"
+} >"$work/pollwerk.conf"
+# told DEVICE: how many of its six groups have a value that is not old.
+told()
+{
+	$pollwerk values "$1/p*" | grep -c 'good$'
+}
+./pollwerkd -c "$work/pollwerk.conf" -f >"$work/out" 2>&1 &
+daemon=$!
+check "all groups of a device that is far away are read in time where the window lets them" \
+	wait_for 20 eval '[ $(told beside) -eq 6 ]'
+sleep 4
+check "and stay so" [ "$(told beside)" -eq 6 ]
+check "one by one they do not fit into the interval" [ "$(told one-by-one)" -lt 6 ]
+kill $daemon
+wait $daemon
+daemon=
+none "no slot of it was lost" "$($pollwerk gaps 'beside/p*' | lost_slots)"
+
 # ---- a way that has no room for a long datagram ----
 sentence="a question that is too long for its way in one piece is answered all the same"
 if [ -z "$PW_OWN_NET" ] || ! ip link set lo mtu 600; then

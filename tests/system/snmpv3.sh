@@ -121,20 +121,20 @@ devices: (
 END
 	echo '  { name = "good256"; address = "127.0.0.1"; profile = "p256"; templates = [ "system" ]; },'
 	device good512 "$port1" 'user = "good512"; auth = "SHA-512"; auth_pass = "second auth phrase";
-		priv = "AES-256"; priv_pass = "second priv phrase";'
+		priv = "AES-256"; priv_pass = "second priv phrase"; window = 4;'
 	device good192 "$port1" 'user = "good192"; auth = "SHA-384"; auth_pass = "third auth phrase";
 		priv = "AES-192"; priv_pass = "third priv phrase";'
 	device signed "$port1" 'user = "signed"; level = "authNoPriv"; auth = "SHA";
-		auth_pass = "fourth auth phrase";'
+		auth_pass = "fourth auth phrase"; window = 4;'
 	device signed224 "$port1" 'user = "signed224"; level = "authNoPriv"; auth = "SHA-224";
 		auth_pass = "fourth auth phrase"; engine = "netsnmp";'
 	device weak "$port1" 'user = "weak"; auth = "MD5"; auth_pass = "fifth auth phrase";
-		priv = "DES"; priv_pass = "fifth priv phrase"; allow_weak = true;'
+		priv = "DES"; priv_pass = "fifth priv phrase"; allow_weak = true; window = 4;'
 	device open "$port1" 'user = "open"; level = "noAuthNoPriv";'
 	device wrong-auth "$port1" 'user = "good256"; auth = "SHA-256"; auth_pass = "not the phrase";
 		priv = "AES"; priv_pass = "first priv phrase";'
 	device wrong-priv "$port1" 'user = "good256"; auth = "SHA-256"; auth_pass = "first auth phrase";
-		priv = "AES"; priv_pass = "not the phrase";'
+		priv = "AES"; priv_pass = "not the phrase"; window = 4;'
 	device wrong-hash "$port1" 'user = "good256"; auth = "SHA-512"; auth_pass = "first auth phrase";
 		priv = "AES"; priv_pass = "first priv phrase";'
 	device wrong-level "$port1" 'user = "signed"; auth = "SHA"; auth_pass = "fourth auth phrase";
@@ -144,7 +144,7 @@ END
 	device wrong-context "$port1" "$user256 context = \"elsewhere\";"
 	device twin "$port2" "$user256"
 	device spoilt "$spoilt_port" 'user = "open"; level = "noAuthNoPriv";'
-	device late "$port3" "$user256"
+	device late "$port3" "$user256 window = 4;"
 	echo '  { name = "own"; own = true; address = "127.0.0.1"; profile = "p256"; templates = [ "system" ]; },'
 	echo '  { name = "last"; address = "127.0.0.1"; reach = { ping = false; tcp = [ 9 ]; }; } );'
 	echo 'receivers: ('

@@ -19,7 +19,7 @@ static const char plant[] =
 	"  interval = \"10s\"; align = false; retention = \"short\"; own = false; parents = [ \"r\" ];\n"
 	"  templates = [ \"t\" ]; parameters = { n = 1; };\n"
 	"  snmp = { version = \"2c\"; community = \"public\"; port = 161; timeout = \"2s\"; retries = 1;\n"
-	"    max_rate = 0.0; gap = \"0s\"; max_varbinds = 0; max_repetitions = 0; source = \"same\";\n"
+	"    max_rate = 0.0; gap = \"0s\"; window = 1; max_varbinds = 0; max_repetitions = 0; source = \"same\";\n"
 	"    from = \"127.0.0.1\"; engine = \"fast\"; };\n"
 	"  rows = { if = { include = \"ge\"; exclude = \"lo\"; retire = \"24h\"; types = [ 6 ];\n"
 	"    exclude_types = [ 24 ]; keep = \"admin-up\"; retention = \"short\"; };\n"
@@ -90,6 +90,7 @@ static const struct change {
 	{ "snmp", "retries", "d", "retries = 1", "retries = 2" },
 	{ "snmp", "max_rate", "d", "max_rate = 0.0", "max_rate = 5.0" },
 	{ "snmp", "gap", "d", "gap = \"0s\"", "gap = \"1s\"" },
+	{ "snmp", "window", "d", "window = 1", "window = 3" },
 	{ "snmp", "max_varbinds", "d", "max_varbinds = 0", "max_varbinds = 3" },
 	{ "snmp", "max_repetitions", "d", "max_repetitions = 0", "max_repetitions = 3" },
 	{ "snmp", "source", "d", "\"same\"", "\"any\"" },

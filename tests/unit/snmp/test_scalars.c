@@ -932,41 +932,214 @@ groups_of_one_device_follow_one_another(void)
 	close_bed();
 }
 
+enum { GROUPS = 6 };
+/* More groups of the same device; they ask for the same. */
+struct groups {
+	struct task *tasks[GROUPS];
+	void *works[GROUPS];
+};
+
+static void
+open_groups(struct groups *groups)
+{
+	for (int i = 0; i < GROUPS; i++) {
+		groups->tasks[i] = calloc(1, sizeof *groups->tasks[i]);
+		*groups->tasks[i] = (struct task){ .device = &bed.device, .group = bed.group,
+			.loop = bed.loop };
+		groups->works[i] = bed_task_open(groups->tasks[i], bed.state);
+	}
+}
+
+static void
+start_groups(struct groups *groups, bool cautious)
+{
+	for (int i = 0; i < GROUPS; i++) {
+		bed_task_begin(groups->tasks[i]);
+		snmp_driver.start(groups->works[i], cautious);
+	}
+}
+
+static int
+done_of(const struct groups *groups)
+{
+	int done = 0;
+
+	for (int i = 0; i < GROUPS; i++)
+		done += groups->tasks[i]->done;
+	return done;
+}
+
+static void
+close_groups(struct groups *groups)
+{
+	for (int i = 0; i < GROUPS; i++) {
+		snmp_driver.close(groups->works[i]);
+		free(groups->tasks[i]);
+	}
+}
+
 /* However many groups it has: each would wait for its own time-out, one behind the other. */
 static void
 a_dead_device_is_probed_once_for_all_that_wait_to_ask_it(void)
 {
-	enum { GROUPS = 6 };
-	struct task *tasks[GROUPS];
-	void *works[GROUPS];
+	struct groups groups;
 
 	open_bed(points, 2);
+	bed.access.window = 3;
 	attach();
-	for (int i = 0; i < GROUPS; i++) {
-		tasks[i] = calloc(1, sizeof *tasks[i]);
-		*tasks[i] = (struct task){ .device = &bed.device, .group = bed.group, .loop = bed.loop };
-		works[i] = bed_task_open(tasks[i], bed.state);
-	}
+	open_groups(&groups);
 	for (int alive = 0; alive < 2; alive++) {
 		unsigned before = bed_requests(bed.agent);
 
 		bed_faults(bed.agent, alive ? "dead=0" : "dead=1");
-		for (int i = 0; i < GROUPS; i++) {
-			bed_task_begin(tasks[i]);
-			snmp_driver.start(works[i], true);
-		}
+		start_groups(&groups, true);
 		loop_sim_for(bed.loop, 2 * LOOP_S);
 		for (int i = 0; i < GROUPS; i++) {
-			CHECK_INT(tasks[i]->done, 1);
-			CHECK_INT(tasks[i]->rest, alive ? REASON_BAD_REPLY : REASON_TIMEOUT);
-			CHECK_STR(tasks[i]->error, alive ? "" : "no answer to 1 request within 1s");
+			CHECK_INT(groups.tasks[i]->done, 1);
+			CHECK_INT(groups.tasks[i]->rest, alive ? REASON_BAD_REPLY : REASON_TIMEOUT);
+			CHECK_STR(groups.tasks[i]->error,
+				alive ? "" : "no answer to 1 request within 1s");
 		}
 		CHECK_INT(bed_requests(bed.agent) - before, alive ? 1 + GROUPS : 1);
 	}
-	for (int i = 0; i < GROUPS; i++) {
-		snmp_driver.close(works[i]);
-		free(tasks[i]);
+	close_groups(&groups);
+	close_bed();
+}
+
+/* Each answer takes half a second: six requests one behind the other take three. */
+static void
+groups_are_asked_side_by_side_as_far_as_the_window_lets_them(void)
+{
+	static const uint8_t windows[] = { 0, 1, 2, 3, 5, 16 };
+	struct groups groups;
+
+	for (size_t i = 0; i < sizeof windows; i++) {
+		unsigned window = windows[i] > 0 ? windows[i] : 1, turns = 0;
+
+		open_bed(points, 2);
+		bed.access.window = windows[i];
+		attach();
+		open_groups(&groups);
+		bed_faults(bed.agent, "delay=500");
+		start_groups(&groups, false);
+		while (done_of(&groups) < GROUPS && turns < GROUPS) {
+			unsigned most = window * (turns + 1);
+
+			loop_sim_for(bed.loop, 300 * LOOP_MS);
+			CHECK_INT(bed_requests(bed.agent), most < GROUPS ? most : GROUPS);
+			loop_sim_for(bed.loop, 210 * LOOP_MS);
+			turns++;
+		}
+		CHECK_INT(turns, (GROUPS + window - 1) / window);
+		for (int k = 0; k < GROUPS; k++) {
+			CHECK_INT(bed_reading(groups.tasks[k], NULL, "in")->reason, REASON_GOOD);
+			CHECK_INT(groups.tasks[k]->asked, 1);
+		}
+		close_groups(&groups);
+		close_bed();
 	}
+}
+
+static void
+max_rate_holds_for_all_that_is_asked_side_by_side(void)
+{
+	struct groups groups;
+
+	open_bed(points, 2);
+	bed.access.window = 3;
+	bed.access.max_rate = 2;
+	attach();
+	open_groups(&groups);
+	bed_faults(bed.agent, "delay=900");
+	start_groups(&groups, false);
+	for (unsigned asked = 1; asked <= GROUPS; asked++) {
+		loop_sim_for(bed.loop, 250 * LOOP_MS);
+		CHECK_INT(bed_requests(bed.agent), asked);
+		loop_sim_for(bed.loop, 250 * LOOP_MS);
+	}
+	loop_sim_for(bed.loop, LOOP_S);
+	CHECK_INT(done_of(&groups), GROUPS);
+	close_groups(&groups);
+	close_bed();
+}
+
+/* It may have gone while three were asked, each with its tries; the others only look whether it is
+ * back, one behind the other. */
+static void
+a_device_that_is_silent_is_asked_one_thing_at_a_time(void)
+{
+	struct groups groups;
+
+	open_bed(points, 2);
+	bed.access.window = 3;
+	attach();
+	open_groups(&groups);
+	bed_faults(bed.agent, "dead=1");
+	start_groups(&groups, false);
+	loop_sim_for(bed.loop, 2500 * LOOP_MS);
+	CHECK_INT(bed_requests(bed.agent), 3 * 2 + 1);
+	loop_sim_for(bed.loop, 10 * LOOP_S);
+	CHECK_INT(bed_requests(bed.agent), 3 * 2 + 3);
+	CHECK_INT(done_of(&groups), GROUPS);
+	for (int i = 0; i < GROUPS; i++)
+		CHECK_INT(groups.tasks[i]->rest, REASON_TIMEOUT);
+	close_groups(&groups);
+	close_bed();
+}
+
+static void
+requests_that_are_cancelled_leave_those_beside_them_alone(void)
+{
+	struct groups groups;
+
+	open_bed(points, 2);
+	bed.access.window = 3;
+	attach();
+	open_groups(&groups);
+	bed_faults(bed.agent, "delay=500");
+	start_groups(&groups, false);
+	loop_sim_for(bed.loop, 100 * LOOP_MS);
+	snmp_driver.cancel(groups.works[0]);
+	snmp_driver.cancel(groups.works[2]);
+	snmp_driver.cancel(groups.works[4]);
+	loop_sim_for(bed.loop, 2 * LOOP_S);
+	for (int i = 0; i < GROUPS; i++)
+		CHECK_INT(groups.tasks[i]->done, i % 2);
+	CHECK_INT(bed_requests(bed.agent), GROUPS);
+	close_groups(&groups);
+	close_bed();
+}
+
+/* The later one tells an older sysUpTime: that is no restart, but one is seen all the same. */
+static void
+an_answer_that_another_overtook_is_no_restart(void)
+{
+	struct groups groups;
+
+	open_bed(points, 2);
+	bed.access.window = 2;
+	bed.access.retries = 0;
+	attach();
+	open_groups(&groups);
+	for (int restarts = 0; restarts < 2; restarts++) {
+		start_groups(&groups, false);
+		loop_sim_for(bed.loop, 2 * LOOP_S);
+		bed_task_begin(groups.tasks[0]);
+		bed_task_begin(groups.tasks[1]);
+		bed_faults(bed.agent, "delay=500 count=1");
+		snmp_driver.start(groups.works[0], false);
+		loop_sim_for(bed.loop, 200 * LOOP_MS);
+		if (restarts)
+			bed_reboot(bed.agent);
+		snmp_driver.start(groups.works[1], false);
+		loop_sim_for(bed.loop, LOOP_S);
+		CHECK(bed_reading(groups.tasks[1], NULL, "in")->received <
+			bed_reading(groups.tasks[0], NULL, "in")->received);
+		CHECK_INT(bed_reading(groups.tasks[1], NULL, "in")->discontinuity, restarts);
+		if (!restarts)
+			CHECK(!bed_reading(groups.tasks[0], NULL, "in")->discontinuity);
+	}
+	close_groups(&groups);
 	close_bed();
 }
 
@@ -1222,6 +1395,11 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(cancel_ends_a_poll_without_a_word),
 	BOTH(groups_of_one_device_follow_one_another),
 	BOTH(a_dead_device_is_probed_once_for_all_that_wait_to_ask_it),
+	TEST(groups_are_asked_side_by_side_as_far_as_the_window_lets_them),
+	TEST(max_rate_holds_for_all_that_is_asked_side_by_side),
+	TEST(a_device_that_is_silent_is_asked_one_thing_at_a_time),
+	TEST(requests_that_are_cancelled_leave_those_beside_them_alone),
+	TEST(an_answer_that_another_overtook_is_no_restart),
 	BOTH(an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll),
 	BOTH(what_stands_in_place_of_sysuptime_lets_no_counter_go_on),
 	BOTH(a_poll_ends_before_its_interval),
