@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "unit/check.h"
+#include "unit/dice.h"
 
 static unsigned scarce, dice;
 static struct stat unreadable; /* st_ino 0: no file is */
@@ -63,7 +64,7 @@ shortage_seed(unsigned seed)
 static bool
 is_refused(void)
 {
-	dice = dice * 1103515245 + 12345;
+	dice = dice * 1103515245 + 12345 + (unsigned)dice_shift();
 	if (scarce == 0 || (dice >> 16) % scarce != 0)
 		return false;
 	errno = EMFILE;

@@ -1,4 +1,5 @@
 #include "../check.h"
+#include "../dice.h"
 #include "../plant.h"
 
 #include "alarm/alarms.h"
@@ -712,8 +713,7 @@ note_sent(void)
 static uint64_t
 roll(uint64_t *seed)
 {
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 33;
+	return dice_next(seed) >> 33;
 }
 
 /* Cuts the journal behind a random number of its uncommitted records. */

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../dice.h"
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/loop.h"
@@ -350,8 +351,7 @@ static uint64_t seed;
 static uint64_t
 draw(uint64_t below)
 {
-	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-	return (seed >> 20) % below;
+	return (dice_next(&seed) >> 20) % below;
 }
 
 static void

@@ -2,6 +2,7 @@
 #include <net-snmp/net-snmp-includes.h>
 
 #include "../check.h"
+#include "../dice.h"
 #include "../plant.h"
 
 #include "alarm/transition.h"
@@ -420,8 +421,7 @@ a_new_receiver_gets_what_comes(void)
 static uint64_t
 roll(uint64_t *seed)
 {
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 33;
+	return dice_next(seed) >> 33;
 }
 
 /* Each number at least once, the first hearing of each in order, always the same content. */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "../dice.h"
 #include "core/sample.h"
 #include "journal/record.h"
 #include "path/account.h"
@@ -13,8 +14,7 @@
 static uint64_t
 roll(uint64_t *seed)
 {
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 33;
+	return dice_next(seed) >> 33;
 }
 
 /* The plain model: every slot by itself, in an array. */

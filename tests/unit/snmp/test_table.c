@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../dice.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -1639,8 +1640,7 @@ put_both(struct twice *twice, const struct snmp_oid *oid, const struct snmp_oid 
 static unsigned
 throw(uint64_t *seed, unsigned sides)
 {
-	*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-	return (unsigned)(*seed >> 33) % sides;
+	return dice_below(seed, sides);
 }
 
 /* Of an OID that was asked for. */

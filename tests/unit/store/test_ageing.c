@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../dice.h"
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -42,8 +43,7 @@ static const char *second_profile = "short"; /* of series 2 */
 static unsigned
 random_below(unsigned limit)
 {
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
+	return dice_below(&seed, limit);
 }
 
 static unsigned scarcity; /* one open of so many fails; 0: none does */

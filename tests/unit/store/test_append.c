@@ -13,6 +13,7 @@
 
 #include <rrd.h>
 
+#include "../dice.h"
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/mem.h"
@@ -39,7 +40,7 @@ static struct rrd_head before;
 static uint64_t
 draw(uint64_t below)
 {
-	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	dice_next(&seed);
 	return (seed >> 16 ^ seed << 40) % below;
 }
 

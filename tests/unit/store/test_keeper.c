@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../dice.h"
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -2361,8 +2362,7 @@ static uint64_t seed;
 static unsigned
 random_below(unsigned limit)
 {
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
+	return dice_below(&seed, limit);
 }
 
 #define KILL_SLOTS 400

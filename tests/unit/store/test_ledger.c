@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "../dice.h"
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/loop.h"
@@ -33,8 +34,7 @@ static uint64_t seed;
 static unsigned
 random_below(unsigned limit)
 {
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
+	return dice_below(&seed, limit);
 }
 
 static uint8_t

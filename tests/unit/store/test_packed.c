@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../dice.h"
 #include "base/fail.h"
 #include "core/series.h"
 #include "store/packed.h"
@@ -22,7 +23,7 @@ static uint64_t seed = 7;
 static uint64_t
 draw(void)
 {
-	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	dice_next(&seed);
 	return seed >> 16 ^ seed << 40;
 }
 

@@ -5,6 +5,7 @@
 #include <rrd.h>
 #include <string.h>
 
+#include "../dice.h"
 #include "../scratch.h"
 #include "base/fail.h"
 #include "base/mem.h"
@@ -21,8 +22,7 @@ static struct reshape_report report;
 static double
 next_random(void)
 {
-	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (double)(seed >> 11) / (double)(UINT64_C(1) << 53);
+	return (double)(dice_next(&seed) >> 11) / (double)(UINT64_C(1) << 53);
 }
 
 /* A value of slot k, the same whenever asked; one in twenty is unknown, and now and then
