@@ -1269,8 +1269,9 @@ let_descriptors_run_out(unsigned with)
 	begin(0);
 	writer_abandon(writer);
 	writer = writer_open(loop, &options, &events, 1, &why);
-	for (int life = 0; life < 12; life++) {
-		CHECK(writer != NULL);
+	/* How often they run out where it is seen is up to the dice. */
+	for (int life = 0; life < 12 || complaints <= 3 || recoveries <= 3; life++) {
+		CHECK(writer != NULL && life < 60);
 		for (int i = 0; i < 40; i++) {
 			shortage_opens(2 + (unsigned)life % 4);
 			number++;
@@ -1286,7 +1287,6 @@ let_descriptors_run_out(unsigned with)
 		committed = last;
 		writer = writer_open(loop, &options, &events, last + 1, &why);
 	}
-	CHECK(complaints > 3 && recoveries > 3);
 	CHECK(writer_close(writer));
 	end();
 }
