@@ -21,8 +21,6 @@
 /* In what is carried for an archive and data source. */
 #define CARRY_VALUE 0
 #define CARRY_UNKNOWN 8 /* slots */
-#define CARRY_FIRST 64  /* what the newest row got, */
-#define CARRY_FILL 72   /* and those before it would get over a gap */
 /* In a definition. */
 #define PARAMETERS 40
 #define LOWEST (PARAMETERS + 8)
@@ -318,7 +316,7 @@ gather(struct append *append, struct archive *archive, const struct append_rows 
 		}
 		end_row(append, archive, rates);
 		for (size_t ds = 0; ds < width; ds++)
-			put_double(archive->carry + OFFSETS_CARRY * ds + CARRY_FILL,
+			put_double(archive->carry + OFFSETS_CARRY * ds + OFFSETS_FILL,
 				or_else(rates[ds], rrd_set_to_DNAN()));
 	}
 	for (size_t ds = 0; ds < width; ds++) {
@@ -343,7 +341,7 @@ work_archive(struct append *append, struct archive *archive, const struct append
 		return;
 	last = archive->fresh + (archive->fresh_count - 1) * width;
 	for (size_t ds = 0; ds < width; ds++)
-		put_double(archive->carry + OFFSETS_CARRY * ds + CARRY_FIRST, last[ds]);
+		put_double(archive->carry + OFFSETS_CARRY * ds + OFFSETS_FIRST, last[ds]);
 }
 
 /* ---- pieces ---- */

@@ -28,6 +28,8 @@
 #define OFFSETS_LIVE 16     /* octets of the time */
 #define OFFSETS_GATHERED 112 /* of a data source */
 #define OFFSETS_CARRY 80    /* of an archive and data source */
+#define OFFSETS_FIRST 64    /* in that: what the newest row got, */
+#define OFFSETS_FILL 72     /* and those before it would get over a gap */
 #define OFFSETS_POINTER 8   /* of an archive */
 
 /* RRD files are in the byte order of the machine. */

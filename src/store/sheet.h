@@ -36,7 +36,9 @@ void sheet_free(struct sheet *sheet);
 void sheet_begin(struct sheet *sheet, const struct pending_file *file);
 /* Puts down the slots behind file->written up to `upto`, as many as fit; how many rows. A row for
  * several slots comes alone, so that it is librrd's and no value is: librrd reads a number with
- * an error in its last bit, and replay shall leave the same file however the rows are parted. */
+ * an error in its last bit, and replay shall leave the same file however the rows are parted. (But
+ * for OFFSETS_FILL in archives of single slots: librrd sets it for a gap in one piece and not for one
+ * that a flush has parted; no row gets it, as it is set anew before it is used.) */
 size_t sheet_fill(struct sheet *sheet, struct pending *pending, struct pending_file *file,
 	int64_t upto);
 /* Makes rows of what sheet_fill put down, and names. */

@@ -246,6 +246,51 @@ any_rows_leave_the_same_octets_as_by_librrd(void)
 	append_free(append);
 }
 
+/* What our file would fill rows of single slots with becomes a number that nobody has measured. */
+static void
+spoil_fills_of_single_slots(void)
+{
+	size_t size, archives = (size_t)layout.count;
+	uint8_t *bytes = read_all(ours, &size), *carry = bytes + offsets_carry(ds_count, archives);
+	const double wild = 12345.678;
+	FILE *file = fopen(scratch_path(ours.file), "r+");
+
+	for (size_t i = 0; i < ds_count * archives; i++, carry += OFFSETS_CARRY)
+		if (layout.rra[i / ds_count].slots == 1)
+			memcpy(carry + OFFSETS_FILL, &wild, sizeof wild);
+	CHECK(file != NULL && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+	free(bytes);
+}
+
+/* A gap in one piece sets it, one in two pieces does not. */
+static void
+what_would_fill_rows_of_single_slots_is_set_before_a_row_gets_it(void)
+{
+	append = append_new();
+	for (seed = 1; seed < 300; seed += 9) {
+		uint64_t was = seed;
+		int64_t slot = FIRST;
+		struct fail why;
+
+		draw_layout();
+		layout.rra[0].slots = 1;
+		make_both();
+		for (int i = 0; i < 5; i++) {
+			slot = add_rows(slot);
+			spoil_fills_of_single_slots();
+			slot += 1 + (int64_t)draw(4);
+			draw_rows(1);
+			make_texts(1, slot++);
+			CHECK(rrd_file_update(ours, NULL, rows, 1, &why) == RRD_DONE);
+			CHECK(rrd_file_update(theirs, NULL, rows, 1, &why) == RRD_DONE);
+			check_same();
+		}
+		scratch_remove();
+		seed = was;
+	}
+	append_free(append);
+}
+
 static void
 the_profiles_files_are_the_same_as_by_librrd(void)
 {
@@ -485,6 +530,7 @@ a_lock_that_came_in_between_is_respected(void)
 
 RUN_TESTS(
 	TEST(any_rows_leave_the_same_octets_as_by_librrd),
+	TEST(what_would_fill_rows_of_single_slots_is_set_before_a_row_gets_it),
 	TEST(the_profiles_files_are_the_same_as_by_librrd),
 	TEST(a_value_is_read_back_to_the_last_bit),
 	TEST(what_is_not_as_we_make_it_is_left_to_librrd),
