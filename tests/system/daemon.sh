@@ -42,13 +42,9 @@ configuration()
 	{ name = "s1"; address = "127.10.7.1"; templates = [ "ports" ]; snmp = { port = $snmp_port; timeout = "500ms"; }; } );
 	END
 }
-good()
-{
-	$pollwerk --json values "$1" | grep -q '"quality":"good"'
-}
 all_good()
 {
-	good p1/oil_temp && good 's1/if[ge-1/3]/in_octets'
+	is_good p1/oil_temp && is_good 's1/if[ge-1/3]/in_octets'
 }
 log_has()
 {
@@ -60,10 +56,6 @@ rows_of()
 	rrdtool fetch "$1" AVERAGE -r 1 -s "$3" -e "$4" | awk -v ds="$2" -v from="$3" -v to="$4" \
 		'NR == 1 { for (i = 1; i <= NF; i++) if ($i == ds) c = i + 1 }
 		/:/ && $1 + 0 > from && $1 + 0 <= to { print $c }'
-}
-status_is()
-{
-	$pollwerk --json status | grep -q "\"health\":\"$1\""
 }
 # Degraded may be told before the store has found its words.
 status_tells()
@@ -101,7 +93,7 @@ configuration
 check "the old configuration goes on" wait_for 30 eval "all_good && status_is ok"
 configuration "" ", $(press p2 127.20.7.2)"
 kill -HUP $daemon
-check "SIGHUP brings a new device" wait_for 30 good p2/oil_temp
+check "SIGHUP brings a new device" wait_for 30 is_good p2/oil_temp
 configuration
 check "a reload takes it away" $pollwerk reload
 check "and it is gone" eval "! $pollwerk devices | grep -q '^p2'"
@@ -186,7 +178,7 @@ if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
 	configuration 'user = "nobody";'
 	begin_daemon
 	check "as another user: values come" wait_for 20 all_good
-	check "ping goes by the socket that root opened" wait_for 40 good here/up
+	check "ping goes by the socket that root opened" wait_for 40 is_good here/up
 	for role in store poller; do
 		check "the $role is nobody" eval \
 			"[ \"\$(awk '/^Uid:/ { print \$2, \$3, \$4, \$5 }' /proc/$(role_pid $role)/status)\" = \

@@ -30,27 +30,9 @@ cat >"$work/pollwerk.conf" <<-END
 	  points = ( { name = "life"; function = 3; pdu = 110; type = "u16"; } ); } );
 	END
 
-good()
-{
-	$pollwerk --json values "$1" | grep -q '"quality":"good"'
-}
-status_is()
-{
-	$pollwerk --json status | grep -q "\"health\":\"$1\""
-}
 status_says()
 {
 	$pollwerk status | grep -q "$1"
-}
-noticed()
-{
-	[ "$(grep -c "$2" "$work/notices")" -ge "$1" ]
-}
-# numbers: each notice once, from 1 on, without a gap (pwNotifySeq)
-numbers()
-{
-	sed -n 's/.*32473\.7\.1\.8\.1\.0 = \([0-9]*\).*/\1/p' "$work/notices" | sort -n | uniq |
-		awk '$1 != NR { print "number", NR, "is missing"; exit }'
 }
 stored()
 {
@@ -91,7 +73,7 @@ with_fault()
 	check "$1: a $4 that is killed comes back" killed "$4"
 	simctl plc "agent 2 start" >/dev/null
 	sleep 2
-	check "$1: polling goes on" wait_for 20 good p1/life
+	check "$1: polling goes on" wait_for 20 is_good p1/life
 	rm "$work/faults"
 	check "$1: all is well when it is over" wait_for 90 status_is ok
 	sleep 3
@@ -108,7 +90,7 @@ export LD_PRELOAD="$build/tests/system/disk_faults.so"
 daemon=$!
 unset LD_PRELOAD
 wait_for 30 daemon_answers
-check "values come" wait_for 20 good p1/life
+check "values come" wait_for 20 is_good p1/life
 check "and are stored" wait_for 20 test -e "$work/rrd/p2/points.rrd"
 wait_for 30 status_is ok
 sleep 4
@@ -144,5 +126,5 @@ while read -r name call error part role more; do
 done <"$work/list"
 end_daemon
 check "the daemon ends well" [ $? -eq 0 ]
-none "notices have numbers without a gap" "$(numbers)"
+none "notices have numbers without a gap" "$(missing_numbers)"
 finish

@@ -50,13 +50,7 @@ mount -t tmpfs -o size=400m none "$work/backing"
 
 all_good()
 {
-	for point in p1/life p2/life; do
-		$pollwerk --json values $point | grep -q '"quality":"good"' || return 1
-	done
-}
-status_is()
-{
-	$pollwerk --json status | grep -q "\"health\":\"$1\""
+	is_good p1/life && is_good p2/life
 }
 told()
 {

@@ -79,6 +79,27 @@ begin_daemon()
 	daemon=$!
 	wait_for 30 daemon_answers
 }
+# is_good POINT: its newest value is
+is_good()
+{
+	$pollwerk --json values "$1" | grep -q '"quality":"good"'
+}
+# status_is ok|degraded
+status_is()
+{
+	$pollwerk --json status | grep -q "\"health\":\"$1\""
+}
+# noticed COUNT PATTERN: so many notices at least match
+noticed()
+{
+	[ "$(grep -c "$2" "$work/notices")" -ge "$1" ]
+}
+# missing_numbers: of notices, which are numbered from 1 on (pwNotifySeq); the first one
+missing_numbers()
+{
+	sed -n 's/.*32473\.7\.1\.8\.1\.0 = \([0-9]*\).*/\1/p' "$work/notices" | sort -n | uniq |
+		awk '$1 != NR { print "number", NR, "is missing"; exit }'
+}
 # as_ledger PATH FILE DS FROM TO VALUE: what is stored in that second and up to before this one is
 # what the ledger says, see slots.py
 as_ledger()
