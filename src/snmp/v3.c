@@ -23,7 +23,6 @@
 #define CLOCK_PAUSE (60 * LOOP_S)
 /* Requests in silence after which an engine is asked anew who it is. */
 #define SILENT_MAX 2
-#define MESSAGE_MAX 65507 /* of UDP over IPv4 */
 #define OPENED_MAX 65536  /* more than any datagram holds */
 #define WINDOW 150 /* seconds, RFC 3414 section 2.2.3 */
 

@@ -14,8 +14,6 @@
 #include "snmp/snmp.h"
 #include "snmp/v3_parts.h"
 
-#define MESSAGE_MAX 65507
-
 /* ---- algorithms ---- */
 
 struct algorithm {
@@ -298,28 +296,39 @@ read_report(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_pe
 	return said;
 }
 
+/* 0, or session says why the message is not understood or not believed. */
+static int
+parse(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *peek,
+	netsnmp_session *session, netsnmp_pdu *pdu)
+{
+	uint8_t engine[BER_ENGINE_MAX], *bytes = mem_copy(data, size);
+	int result;
+
+	bare_session(v3, session);
+	enter(v3);
+	/* It blanks out the digest in place, */
+	result = snmp_parse(NULL, session, pdu, bytes, size);
+	leave(v3, peek->engine_boots != BOOTS_END);
+	free(bytes);
+	/* and notes the times of whoever speaks. */
+	memcpy(engine, peek->engine, peek->engine_size);
+	free_enginetime(engine, peek->engine_size);
+	return result;
+}
+
 enum v3_said
 v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *peek,
 	uint32_t id, struct snmp_pdu **answer, char *text, size_t text_size)
 {
 	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_RESPONSE);
-	uint8_t engine[BER_ENGINE_MAX], *bytes;
-	netsnmp_session session;
 	enum v3_said said = V3_NOISE;
+	netsnmp_session session;
 	bool proved;
 	int result;
 
 	if (pdu == NULL)
 		return V3_NOISE;
-	bare_session(v3, &session);
-	bytes = mem_copy(data, size); /* the digest is blanked out in place */
-	enter(v3);
-	result = snmp_parse(NULL, &session, pdu, bytes, size);
-	leave(v3, peek->engine_boots != BOOTS_END);
-	free(bytes);
-	/* Net-SNMP notes the times of whoever speaks. */
-	memcpy(engine, peek->engine, peek->engine_size);
-	free_enginetime(engine, peek->engine_size);
+	result = parse(v3, data, size, peek, &session, pdu);
 	proved = is_proved(v3, &session, pdu, result);
 	if (proved && peek->engine_boots == BOOTS_END && (uint32_t)peek->request_id == id) {
 		said = v3_at_end(v3, text, text_size);

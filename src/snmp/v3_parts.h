@@ -9,6 +9,8 @@
 #include "snmp/v3.h"
 struct usmUser;
 
+#define MESSAGE_MAX 65507 /* octets; of UDP over IPv4 */
+
 /* A pass phrase as a key for any engine (Ku, RFC 3414 section 2.6), one for all devices. */
 struct secret {
 	char *label; /* hash and pass phrase */
