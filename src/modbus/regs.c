@@ -345,33 +345,19 @@ signed_value(enum regs_type type, uint64_t raw)
 	}
 }
 
-/* NaN for a digit above 9: no number was ever written there. */
+/* Decimal digits, one or four in so many bits. NaN where one is too large: no number was ever
+ * written there. */
 static double
-bcd_value(uint64_t raw, unsigned digits)
+digits_value(uint64_t raw, unsigned count, unsigned bits, unsigned base)
 {
 	double value = 0;
 
-	for (unsigned i = digits; i > 0; i--) {
-		unsigned digit = (unsigned)(raw >> (4 * (i - 1)) & 15);
+	for (unsigned i = count; i > 0; i--) {
+		unsigned digit = (unsigned)(raw >> (bits * (i - 1)) & ((1u << bits) - 1));
 
-		if (digit > 9)
+		if (digit >= base)
 			return (double)NAN;
-		value = value * 10 + digit;
-	}
-	return value;
-}
-
-static double
-m10k_value(uint64_t raw, unsigned words)
-{
-	double value = 0;
-
-	for (unsigned i = words; i > 0; i--) {
-		unsigned word = (unsigned)(raw >> (16 * (i - 1)) & 0xFFFF);
-
-		if (word > 9999)
-			return (double)NAN;
-		value = value * 10000 + word;
+		value = value * base + digit;
 	}
 	return value;
 }
@@ -395,11 +381,11 @@ plain_value(enum regs_type type, uint64_t raw)
 	switch (type) {
 	case REGS_BCD16:
 	case REGS_BCD32:
-		return bcd_value(raw, types[type].width * 4u);
+		return digits_value(raw, types[type].width * 4u, 4, 10);
 	case REGS_M10K32:
 	case REGS_M10K48:
 	case REGS_M10K64:
-		return m10k_value(raw, types[type].width);
+		return digits_value(raw, types[type].width, 16, 10000);
 	case REGS_SM16:
 	case REGS_SM32:
 		return sign_magnitude_value(raw, types[type].width * 16u);
