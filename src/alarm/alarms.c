@@ -11,7 +11,6 @@
 #include "alarm/own.h"
 #include "alarm/ruleset.h"
 #include "base/ahead.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"

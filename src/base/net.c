@@ -19,7 +19,6 @@
 
 #include "base/ahead.h"
 #include "base/fail.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 

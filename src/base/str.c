@@ -16,7 +16,6 @@
 #endif
 
 #include "base/fail.h"
-#include "base/mem.h"
 
 bool
 str_copy(char *to, size_t size, const char *text)

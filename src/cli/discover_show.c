@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/doc.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "config/offers.h"
 #include "core/device.h"

@@ -12,7 +12,6 @@
 
 #include "base/fail.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "config/arena.h"
 #include "config/csv.h"
 #include "config/load.h"

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "config/arena.h"
 #include "config/build.h"
 #include "config/conf.h"

@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/net.h"
 #include "config/arena.h"
 #include "config/build.h"
-#include "config/errors.h"
 #include "config/tree.h"
 #include "reach/reach.h"
 #include "snmp/snmp.h"

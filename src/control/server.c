@@ -8,7 +8,6 @@
 
 #include "base/doc.h"
 #include "base/fail.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/net.h"

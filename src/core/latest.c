@@ -13,7 +13,6 @@
 
 #include "base/boot.h"
 #include "base/fail.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/feed.h"

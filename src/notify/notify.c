@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/device.h"
 #include "notify/engine.h"
 #include "notify/receiver.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"

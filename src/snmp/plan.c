@@ -10,7 +10,6 @@
 #include "core/driver.h"
 #include "core/point.h"
 #include "core/sample.h"
-#include "snmp/oid.h"
 
 /* An SNMPv1 agent fails the whole request for one object that it lacks, so those are left
  * out for a while. */

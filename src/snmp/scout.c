@@ -7,7 +7,6 @@
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/device.h"
 #include "core/sample.h"
 #include "snmp/oid.h"

@@ -12,7 +12,6 @@
 #include "core/driver.h"
 #include "core/point.h"
 #include "core/sample.h"
-#include "journal/state.h"
 #include "snmp/cell.h"
 #include "snmp/oid.h"
 #include "snmp/peers.h"

@@ -6,7 +6,6 @@
 #include <sys/random.h>
 
 #include "base/ahead.h"
-#include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"

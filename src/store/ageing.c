@@ -11,7 +11,6 @@
 #include "base/folder.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/sample.h"
 #include "core/series.h"
 #include "store/runlog.h"

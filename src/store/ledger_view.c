@@ -6,12 +6,10 @@
 
 #include "base/fail.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/series.h"
 #include "core/tally.h"
 #include "journal/reader.h"
 #include "journal/record.h"
-#include "journal/segment.h"
 #include "store/ageing.h"
 #include "store/archive.h"
 #include "store/checkpoint.h"

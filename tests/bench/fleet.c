@@ -12,7 +12,6 @@
 
 #include "base/fail.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/sample.h"
 #include "journal/writer.h"
 #include "store/layout.h"

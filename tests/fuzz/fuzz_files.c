@@ -14,7 +14,6 @@
 #include "core/latest.h"
 #include "core/sample.h"
 #include "core/series.h"
-#include "core/tally.h"
 #include "fake/loop_sim.h"
 #include "fuzz/mutate.h"
 #include "fuzz/targets.h"

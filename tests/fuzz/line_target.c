@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "fake/loop_sim.h"
 #include "fake/net_sim.h"

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "config/conf.h"
 #include "core/feed.h"
 #include "core/series.h"

@@ -5,7 +5,6 @@
 #include "../check.h"
 #include "../scratch.h"
 #include "base/fail.h"
-#include "base/mem.h"
 #include "config/conf.h"
 #include "core/device.h"
 #include "core/series.h"

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "config/diff.h"
 #include "core/device.h"
 #include "fake/pki.h"
 #include "modbus/modbus.h"

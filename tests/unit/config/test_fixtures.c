@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "config/conf.h"
-#include "core/device.h"
 #include "../check.h"
 
 static const char *

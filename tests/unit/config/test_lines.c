@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "core/device.h"
 #include "modbus/busplan.h"
 #include "modbus/modbus.h"

@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "config/conf.h"
-#include "core/device.h"
 #include "../check.h"
 
 enum { MUTANTS = 400, BATCH = 50 };

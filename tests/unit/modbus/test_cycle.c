@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "config/conf.h"

@@ -10,7 +10,6 @@
 
 #include "../dice.h"
 #include "../scratch.h"
-#include "base/fail.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "core/sample.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "../dice.h"
-#include "base/fail.h"
 #include "core/series.h"
 #include "store/packed.h"
 #include "store/pending.h"

@@ -8,7 +8,6 @@
 #include "../dice.h"
 #include "../scratch.h"
 #include "base/fail.h"
-#include "base/mem.h"
 #include "store/layout.h"
 #include "store/reshape.h"
 #include "store/rrd.h"

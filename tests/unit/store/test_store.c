@@ -6,7 +6,6 @@
 
 #include "../store_bed.h"
 #include "base/fail.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/net.h"
 #include "core/sample.h"

@@ -1,7 +1,6 @@
 #include "../check.h"
 
 #include "../scratch.h"
-#include "base/fail.h"
 #include "base/loop.h"
 #include "fake/loop_sim.h"
 #include "store/health.h"
