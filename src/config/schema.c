@@ -43,12 +43,6 @@ static const char *const type_words[] = {
 	[SCHEMA_LATER] = "",
 };
 
-const char *
-schema_type_word(enum schema_type type)
-{
-	return type_words[type];
-}
-
 /* Each key of thousands of points is looked up: by hash, places tried one after the other. */
 #define PLACES 1024 /* 2^n, several times as many as keys */
 static uint16_t places[PLACES]; /* number in schema_keys and 1; 0: free */

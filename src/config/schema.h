@@ -57,7 +57,6 @@ extern const struct schema_key schema_keys[];
 extern const size_t schema_key_count;
 
 const struct schema_key *schema_find(const char *section, const char *key); /* or NULL */
-const char *schema_type_word(enum schema_type type); /* "a duration like \"10s\"" */
 
 /* Reports unknown keys, wrong types and ranges, missing and refused keys of this group and
  * all below. parameters: "$name" may stand in the place of a value (in templates). */

@@ -41,12 +41,6 @@ tally_lost(const struct tally *tally)
 }
 
 uint64_t
-tally_unmeasured(const struct tally *tally)
-{
-	return sum_of_class(tally, CLASS_UNMEASURED);
-}
-
-uint64_t
 tally_expected(const struct tally *tally)
 {
 	uint64_t sum = 0;

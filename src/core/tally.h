@@ -14,7 +14,6 @@ void tally_merge(struct tally *into, const struct tally *from);
 uint64_t tally_expected(const struct tally *tally);
 uint64_t tally_good(const struct tally *tally); /* with first and discontinuity */
 uint64_t tally_lost(const struct tally *tally);
-uint64_t tally_unmeasured(const struct tally *tally);
 /* In percent; NaN when nothing was expected. excluded slots are taken off `expected` in
  * coverage and worst (DESIGN, reasons and classes). */
 double tally_availability(const struct tally *tally);

@@ -191,12 +191,6 @@ double_of(uint64_t bits)
 	return value;
 }
 
-double
-record_get_f64(struct record_cursor *cursor)
-{
-	return double_of(get_number(cursor, 8));
-}
-
 void
 record_get_text(struct record_cursor *cursor, char *to, size_t size)
 {

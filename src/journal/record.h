@@ -99,7 +99,6 @@ uint8_t record_get_u8(struct record_cursor *cursor);
 uint16_t record_get_u16(struct record_cursor *cursor);
 uint32_t record_get_u32(struct record_cursor *cursor);
 uint64_t record_get_u64(struct record_cursor *cursor);
-double record_get_f64(struct record_cursor *cursor);
 /* Copies at most size - 1 bytes and ends in NUL. */
 void record_get_text(struct record_cursor *cursor, char *to, size_t size);
 

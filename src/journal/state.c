@@ -362,14 +362,6 @@ state_touch(struct state *state)
 	state->changed = true;
 }
 
-void
-state_each(const struct state *state,
-	void (*visit)(const char *key, const char *value, void *arg), void *arg)
-{
-	for (const struct fact *fact = state->facts; fact != NULL; fact = fact->hh.next)
-		visit(fact->key, fact->value, arg);
-}
-
 /* ---- the lock ---- */
 
 static int

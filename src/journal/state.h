@@ -22,8 +22,6 @@ bool state_close(struct state *state);
  * a value. */
 const char *state_get(const struct state *state, const char *key);
 void state_set(struct state *state, const char *key, const char *value); /* NULL removes */
-void state_each(const struct state *state,
-	void (*visit)(const char *key, const char *value, void *arg), void *arg);
 /* Takes it out, for who keeps it in another form from now on and tells it by state_on_save: what
  * is to be saved does not change by that. False when it is not there or does not fit. */
 bool state_take(struct state *state, const char *key, char *to, size_t size);

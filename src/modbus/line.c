@@ -332,12 +332,6 @@ line_counters(const struct line *line)
 	return line->counters;
 }
 
-const char *
-line_name(const struct line *line)
-{
-	return line->name;
-}
-
 /* Around whatever may call done(): it may send, or make the last unit leave. Nothing is
  * sent and nothing freed before all that came has been looked at, so junk behind an answer
  * is never taken for the answer to the next question. */

@@ -132,7 +132,6 @@ struct line_counters {
 };
 enum line_state line_state(const struct line *line);
 struct line_counters line_counters(const struct line *line);
-const char *line_name(const struct line *line);
 
 /* How a line is just now. */
 enum line_verdict {

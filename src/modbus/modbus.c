@@ -118,14 +118,6 @@ modbus_end(struct modbus *modbus)
 }
 
 void
-modbus_tap(struct modbus *modbus,
-	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
-		void *arg), void *arg)
-{
-	lines_tap(modbus->lines, tap, arg);
-}
-
-void
 modbus_line_options(const struct modbus_options *device, struct line_options *line,
 	char name[MODBUS_LINE_NAME])
 {

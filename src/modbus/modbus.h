@@ -88,8 +88,4 @@ const char *modbus_line_name(const struct modbus_options *device, char *to, size
 bool modbus_release(struct modbus *modbus, const char *line, int64_t until);
 bool modbus_released(const struct modbus *modbus, const char *line, int64_t *until, bool *closed);
 struct lines_sum modbus_sum(const struct modbus *modbus);
-/* Records every raw exchange; for tests and the black box. sent/received may be NULL. */
-void modbus_tap(struct modbus *modbus,
-	void (*tap)(const char *line, bool sent, const uint8_t *bytes, size_t size, int64_t mono,
-		void *arg), void *arg);
 #endif
