@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,8 +11,9 @@
 
 #include "base/fail.h"
 
-bool
-privileges_wanted(const char *user)
+/* Is there somebody to become? */
+static bool
+is_wanted(const char *user)
 {
 	return geteuid() == 0 && *user != '\0';
 }
@@ -30,7 +32,7 @@ look_up(const char *user, struct fail *why)
 int
 privileges_check(const char *user, struct fail *why)
 {
-	return !privileges_wanted(user) || look_up(user, why) != NULL ? 0 : -1;
+	return !is_wanted(user) || look_up(user, why) != NULL ? 0 : -1;
 }
 
 int
@@ -38,7 +40,7 @@ privileges_drop(const char *user, struct fail *why)
 {
 	const struct passwd *found;
 
-	if (!privileges_wanted(user))
+	if (!is_wanted(user))
 		return 0;
 	found = look_up(user, why);
 	if (found == NULL)
@@ -75,7 +77,7 @@ privileges_may_write(const char *user, const char *path, struct fail *why)
 		continue;
 	if (status == 0)
 		return 0;
-	if (privileges_wanted(user))
+	if (is_wanted(user))
 		fail_set(why, "%s: poller.user \"%s\" may not write there: chown -R %s %s", path,
 			user, user, path);
 	else
@@ -89,7 +91,7 @@ privileges_give(const char *user, const char *path, struct fail *why)
 {
 	const struct passwd *found;
 
-	if (!privileges_wanted(user))
+	if (!is_wanted(user))
 		return 0;
 	found = look_up(user, why);
 	if (found == NULL)

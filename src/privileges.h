@@ -1,12 +1,10 @@
-/* privileges.h - who a role becomes when the daemon was started as root. */
+/* privileges.h - who a role becomes when the daemon was started as root; nobody else when user is ""
+ * or it was not. */
 #ifndef PW_PRIVILEGES_H
 #define PW_PRIVILEGES_H
 
-#include <stdbool.h>
 struct fail;
 
-/* True when there is somebody to become: started as root and user is not "". */
-bool privileges_wanted(const char *user);
 /* -1 and why when there is no such user. */
 int privileges_check(const char *user, struct fail *why);
 /* Becomes user, with that user's groups. Nothing to do is fine. */

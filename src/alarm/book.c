@@ -132,11 +132,23 @@ book_clear(struct book *book, struct alarm *alarm, const char *value, const char
 	return true;
 }
 
+/* The worst that is open. */
+static enum severity
+worst_of(const struct book *book)
+{
+	enum severity worst = SEVERITY_CLEARED;
+
+	for (const struct alarm *alarm = book->open; alarm != NULL; alarm = alarm->hh.next)
+		if (severity_gravity(alarm->last.severity) > severity_gravity(worst))
+			worst = alarm->last.severity;
+	return worst;
+}
+
 bool
 book_announce(struct book *book, enum condition condition, uint32_t lost)
 {
 	struct transition transition = { .kind = TRANSITION_RAISE, .condition = condition,
-		.severity = book_worst(book), .cause = CAUSE_RESTART,
+		.severity = worst_of(book), .cause = CAUSE_RESTART,
 		.open = HASH_COUNT(book->open), .lost = lost };
 
 	return write_down(book, &transition);
@@ -173,15 +185,4 @@ book_raise_numbers(struct book *book, uint32_t next_sequence, uint32_t next_id)
 		book->next_sequence = next_sequence;
 	if (next_id > book->next_id)
 		book->next_id = next_id;
-}
-
-enum severity
-book_worst(const struct book *book)
-{
-	enum severity worst = SEVERITY_CLEARED;
-
-	for (const struct alarm *alarm = book->open; alarm != NULL; alarm = alarm->hh.next)
-		if (severity_gravity(alarm->last.severity) > severity_gravity(worst))
-			worst = alarm->last.severity;
-	return worst;
 }

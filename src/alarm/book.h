@@ -39,13 +39,12 @@ bool book_change(struct book *book, struct alarm *alarm, const struct transition
 bool book_unsuppress(struct book *book, struct alarm *alarm);
 /* Frees the alarm when it worked. value may be NULL: none. */
 bool book_clear(struct book *book, struct alarm *alarm, const char *value, const char *text);
-/* STARTED or STOPPING, with the count and the worst of what is open. */
+/* STARTED or STOPPING, with the count and the worst (SEVERITY_CLEARED: nothing) of
+ * what is open. */
 bool book_announce(struct book *book, enum condition condition, uint32_t lost);
 
 /* Restart: takes a journalled transition as it stands. */
 void book_replay(struct book *book, const struct transition *transition);
 /* After a restore: no number below these is given. */
 void book_raise_numbers(struct book *book, uint32_t next_sequence, uint32_t next_id);
-/* The worst severity open, SEVERITY_CLEARED if none. */
-enum severity book_worst(const struct book *book);
 #endif

@@ -269,8 +269,9 @@ str_file_name(char *to, size_t size, const char *text)
 	return to;
 }
 
-size_t
-str_distance(const char *a, const char *b)
+/* Characters to change, put in or leave out. */
+static size_t
+distance_of(const char *a, const char *b)
 {
 	size_t width = strlen(b), row[65], height = strlen(a);
 
@@ -301,7 +302,7 @@ str_nearest(const char *word, const char *const *list)
 	const char *best = NULL;
 
 	for (; *list != NULL; list++) {
-		size_t distance = str_distance(word, *list);
+		size_t distance = distance_of(word, *list);
 
 		/* What begins so is meant before all others: "2" is "2c" and not "1". */
 		if (distance <= limit && strncasecmp(*list, word, strlen(word)) == 0)

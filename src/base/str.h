@@ -40,8 +40,7 @@ bool str_is_name(const char *text);
  * and '%'. The inverse is exact. */
 const char *str_file_name(char *to, size_t size, const char *text);
 
-/* Edit distance, for "did you mean"; nearest of a NULL-ended list, or NULL if none is close. */
-size_t str_distance(const char *a, const char *b);
+/* For "did you mean": the nearest of a NULL-ended list, or NULL if none is close. */
 const char *str_nearest(const char *word, const char *const *list);
 
 /* Stable 64-bit hash (FNV-1a with a final mix): the same on every machine and build. */

@@ -39,8 +39,9 @@ found_name_all(struct found *found, size_t count, const struct inventory *invent
 	}
 }
 
-bool
-found_uses(const struct device *device, const char *template)
+/* Has the daemon a template of this name for the device? */
+static bool
+uses(const struct device *device, const char *template)
 {
 	for (size_t i = 0; i < device->group_count; i++)
 		if (strcmp(device->groups[i].name, template) == 0)
@@ -115,7 +116,7 @@ put_configured(FILE *to, const struct found *found)
 	for (size_t i = 0; i < found->suggestion.count; i++) {
 		const struct candidate *at = &found->suggestion.items[i];
 
-		if (!at->chosen || found_uses(found->configured, at->offer->name))
+		if (!at->chosen || uses(found->configured, at->offer->name))
 			continue;
 		fprintf(to, "%s%s", before, at->offer->name);
 		before = ", ";

@@ -22,8 +22,6 @@ struct found {
 	char error[256];      /* "" : everything was asked */
 };
 
-/* Has the daemon a template of this name for the device? */
-bool found_uses(const struct device *device, const char *template);
 /* Names for all that are not configured yet: each once, and none that is taken. */
 void found_name_all(struct found *found, size_t count, const struct inventory *inventory);
 /* The text of a file that can be included; malloc'ed. */

@@ -233,8 +233,9 @@ keep_pace(struct wire *wire)
 	wire->next = now + (int64_t)((double)LOOP_S / wire->options.max_rate);
 }
 
-int
-wire_ask(struct wire *wire, const struct line_request *request, struct wire_answer *answer,
+/* -1 and why when the daemon refuses to ask at all. */
+static int
+ask(struct wire *wire, const struct line_request *request, struct wire_answer *answer,
 	struct fail *why)
 {
 	*answer = (struct wire_answer){ .outcome = LINE_UNREACHABLE };
@@ -253,7 +254,7 @@ wire_send(struct line_request *request, void *arg)
 	struct fail why;
 	struct line_result result;
 
-	if (wire_ask(arg, request, &answer, &why) == -1) {
+	if (ask(arg, request, &answer, &why) == -1) {
 		answer.outcome = LINE_UNREACHABLE;
 		str_copy(answer.why, sizeof answer.why, why.text);
 	}
@@ -271,7 +272,7 @@ wire_registers(struct wire *wire, enum adu_function function, uint16_t address,
 		.address = address, .count = count };
 	struct fail why;
 
-	if (wire_ask(wire, &request, answer, &why) == -1) {
+	if (ask(wire, &request, answer, &why) == -1) {
 		answer->outcome = LINE_UNREACHABLE;
 		str_copy(answer->why, sizeof answer->why, why.text);
 	}

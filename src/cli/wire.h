@@ -39,12 +39,10 @@ struct wire_answer {
 	char why[160];            /* "" unless it was not answered */
 };
 
-/* The question of the request: question, function, address, count, code, object; the unit is
- * the device's, or `unit` of wire_set_unit. -1 and why when the daemon refuses to ask at all. */
-int wire_ask(struct wire *wire, const struct line_request *request, struct wire_answer *answer,
-	struct fail *why);
+/* Questions from now on are for that unit; before, for the device's. */
 void wire_set_unit(struct wire *wire, uint8_t unit);
-/* wire_ask, then request->done: the hook of probe_options. arg is the wire. */
+/* Asks the question of the request (question, function, address, count, code, object), then calls
+ * request->done: the hook of probe_options. arg is the wire. */
 void wire_send(struct line_request *request, void *arg);
 
 /* Registers from there, as many as 125; true when they came, else answer says why. */

@@ -75,10 +75,8 @@ void build_identities(struct build *build);
 void build_devices(struct build *build);
 /* Indexes of the devices in the order of names, of equal ones in that of devices; into arena. */
 const uint32_t *build_sorted(const struct build *build, struct arena *arena);
-/* The one copy of those words; into build->arena. */
-/* The shortest of its groups, for device->about. */
+/* That is the shortest interval of its groups, for device->about. */
 void build_shortest(struct build *build, struct device *device, int64_t interval);
-const struct device_about *build_about(struct build *build, const struct device_about *about);
 /* The entry of a list by its name; NULL, reported at `from`, when there is none. */
 const struct config_setting_t *build_find(struct build *build, const struct node_list *list,
 	const char *what, const struct config_setting_t *from);

@@ -243,8 +243,9 @@ shown_address(struct build *build, const struct config_setting_t *node)
 		node_integer(port));
 }
 
-const struct device_about *
-build_about(struct build *build, const struct device_about *about)
+/* The one copy of those words; into build->arena. */
+static const struct device_about *
+shared_about(struct build *build, const struct device_about *about)
 {
 	return arena_same(build->arena, arena_copy(build->arena, about, sizeof *about),
 		sizeof *about);
@@ -426,7 +427,7 @@ build_parents(struct build *build, size_t at, const struct node_list *all)
 	}
 	about.parents = arena_same(build->arena, names,
 		((size_t)node_count(list) + 2) * sizeof *names);
-	build->devices[at].about = build_about(build, &about);
+	build->devices[at].about = shared_about(build, &about);
 }
 
 /* Marks: 0 not seen, 1 on the way, 2 done. */
@@ -462,7 +463,7 @@ build_itself(struct build *build, struct device *device, const struct node_list 
 		.points = self_daemon_points, .point_count = SELF_DAEMON_POINTS };
 
 	*device = (struct device){ .name = build->inventory->poller.name, .address = "-",
-		.about = build_about(build, &about), .own = true,
+		.about = shared_about(build, &about), .own = true,
 		.group_count = 1, .line = node_line(node) };
 	device->align = scope_bool(&build->poller, "align") &&
 		about.interval >= INT64_C(60000000000);

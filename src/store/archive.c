@@ -499,8 +499,9 @@ archive_block(struct archive *archive, uint32_t block, struct fold_list *to, str
 	return result;
 }
 
-void
-archive_set_step(struct ledger_span *span, int64_t step)
+/* Gives an hour its slots. */
+static void
+set_step(struct ledger_span *span, int64_t step)
 {
 	if (span->folded)
 		*span = fold_hour_span(span->run.series, span->run.reason, span->hour, step, span->n);
@@ -553,7 +554,7 @@ archive_each(struct archive *archive, uint32_t series, int64_t step,
 
 			if (span.run.series != series)
 				continue;
-			archive_set_step(&span, step);
+			set_step(&span, step);
 			take(&span, arg);
 		}
 	}

@@ -61,13 +61,11 @@ struct archive;
 struct archive *archive_open(const char *state_dir, uint64_t first, struct fail *why);
 void archive_close(struct archive *archive);
 const struct archive_head *archive_head(const struct archive *archive);
-/* Spans of one block behind what is in `to`; hours have their number only, see
- * archive_set_step. -1 and why when it is damaged. */
+/* Spans of one block behind what is in `to`; hours have their number only, and
+ * no slots. -1 and why when it is damaged. */
 int archive_block(struct archive *archive, uint32_t block, struct fold_list *to, struct fail *why);
 /* Calls for the spans of one series, in order. -1 and why when a block of it is damaged; the
  * others are told. */
 int archive_each(struct archive *archive, uint32_t series, int64_t step,
 	void (*take)(const struct ledger_span *span, void *arg), void *arg, struct fail *why);
-/* Gives an hour its slots. */
-void archive_set_step(struct ledger_span *span, int64_t step);
 #endif
