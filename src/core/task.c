@@ -734,12 +734,27 @@ task_unanswered(struct task *task, uint8_t reason)
 void
 task_error(struct task *task, const char *format, ...)
 {
-	char *text = unit_trouble(task_unit(task))->last_error;
+	struct trouble *trouble = unit_trouble(task_unit(task));
 	va_list args;
 
+	trouble->slot = task->slot;
+	trouble->place = task->place;
 	va_start(args, format);
-	vsnprintf(text, UNIT_ERROR, format, args);
+	vsnprintf(trouble->last_error, UNIT_ERROR, format, args);
 	va_end(args);
+}
+
+/* The task's poll is over: what an earlier one of it told is true no more. Of a device that is down that
+ * is for its health to say. */
+static void
+forget_error(const struct task *task)
+{
+	struct unit *unit = task_unit(task);
+	const struct trouble *trouble = unit_troubled(unit);
+
+	if (trouble != NULL && trouble->place == task->place && trouble->slot != task->slot &&
+		unit->up != 0)
+		unit_well(unit);
 }
 
 static uint32_t *
@@ -895,6 +910,7 @@ poll_over(struct task *task, uint8_t rest)
 		task_unit(task)->silent |= driver_bit(task);
 	else if (task->asked > 0)
 		task_unit(task)->silent &= (uint8_t)~driver_bit(task);
+	forget_error(task);
 	unit_end(task_unit(task), task, rest);
 	feed_flush(poller->parts.feed);
 }

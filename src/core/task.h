@@ -87,6 +87,8 @@ enum { UNIT_UP, UNIT_RTT, UNIT_LOSS, UNIT_TRACKS };
 struct trouble {
 	int64_t down_since;          /* wall ns */
 	uint32_t missed;             /* polls since then */
+	uint32_t slot;               /* of the poll that told last_error */
+	uint16_t place;              /* of its task */
 	char last_error[UNIT_ERROR]; /* "": none yet */
 };
 struct unit_infos {

@@ -35,6 +35,7 @@ static struct {
 	const void *shown;
 	int starts, cancels, cautious;
 	uint32_t rows; /* of a table, in place of the one */
+	const char *complaints[2]; /* of the points, of the table */
 } script;
 
 struct script_work {
@@ -112,6 +113,8 @@ script_answer(void *arg)
 		task_done(task, REASON_UNREACHABLE);
 		return;
 	}
+	if (script.complaints[table] != NULL)
+		task_error(task, "%s", script.complaints[table]);
 	if (!script.unasked)
 		task_exchange(task, script.answers, 3 * LOOP_MS);
 	if (script.unanswered != REASON_GOOD)
@@ -722,6 +725,34 @@ keep_press(const struct device_view *view, void *arg)
 	(void)arg;
 	if (strcmp(view->name, "press-3") == 0)
 		press_view = *view;
+}
+
+/* What last_error is after the next poll. */
+static const char *
+complaint_of_press(const char *points, const char *table)
+{
+	script.complaints[0] = points;
+	script.complaints[1] = table;
+	loop_sim_for(loop, 10 * LOOP_S);
+	poller_each_device(poller, keep_press, NULL);
+	CHECK_STR(press_view.state, "up");
+	return press_view.last_error;
+}
+
+static void
+an_error_is_shown_until_the_group_that_told_it_is_well_again(void)
+{
+	begin("press-3", 2);
+	configure(0, 1);
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_STR(complaint_of_press(NULL, NULL), "");
+	CHECK_STR(complaint_of_press(NULL, "no rows"), "no rows");
+	CHECK_STR(complaint_of_press(NULL, "no rows"), "no rows");
+	CHECK_STR(complaint_of_press(NULL, NULL), "");
+	CHECK_STR(complaint_of_press("exception", NULL), "exception");
+	CHECK_STR(complaint_of_press(NULL, "no rows"), "no rows");
+	CHECK_STR(complaint_of_press(NULL, NULL), "");
+	finish();
 }
 
 static void
@@ -1435,6 +1466,7 @@ RUN_TESTS(TEST(rows_that_vanish_all_at_once_are_closed_in_portions),
 	TEST(a_silent_device_gives_timeouts_and_up_0_and_is_asked_cautiously),
 	TEST(rtt_is_lost_for_the_reason_for_which_nothing_was_answered),
 	TEST(a_device_without_an_answer_behind_a_dead_parent_is_parent_down_from_the_same_slot_on),
+	TEST(an_error_is_shown_until_the_group_that_told_it_is_well_again),
 	TEST(behind_a_parent_that_is_back_all_are_asked_in_the_same_slot),
 	TEST(up_rtt_and_loss_of_a_device_are_numbered_next_to_its_points),
 	TEST(with_two_parents_both_have_to_be_down),
