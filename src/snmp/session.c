@@ -1002,6 +1002,8 @@ secure_answer(struct exchange *exchange, const uint8_t *data, size_t size,
 		copy_answer(exchange, pdu);
 		snmp_free_pdu(pdu);
 	}
+	if (said == V3_DAMAGED)
+		*damage = 0; /* Net-SNMP does not tell where */
 	return said;
 }
 

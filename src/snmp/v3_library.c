@@ -334,6 +334,10 @@ v3_read(struct v3 *v3, const uint8_t *data, size_t size, const struct ber_peek *
 		said = v3_at_end(v3, text, text_size);
 	} else if (session.s_snmp_errno == SNMPERR_USM_UNKNOWNSECURITYNAME) {
 		said = read_report(v3, data, size, peek, id, text, text_size);
+	} else if (session.s_snmp_errno == SNMPERR_ASN_PARSE_ERR) {
+		/* What stands before the varbinds has been read, or is empty. */
+		if ((uint32_t)pdu->msgid == id && answers_us(v3, pdu, id))
+			said = V3_DAMAGED;
 	} else if (result != 0) {
 		if (proved && v3->clocked && peek->engine_boots <= v3->boots &&
 			(uint32_t)peek->request_id == id)

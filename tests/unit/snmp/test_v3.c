@@ -224,6 +224,7 @@ hear_spoilt(const struct ends *ends, uint32_t id, ptrdiff_t flipped, int *damage
 {
 	struct fast_room room = { .varbinds = NULL };
 	struct v3_answer answer = { .room = &room, .damage = -1 };
+	netsnmp_pdu *pdu = NULL;
 	struct ber_peek peek;
 	enum v3_said said;
 	char text[256];
@@ -233,7 +234,9 @@ hear_spoilt(const struct ends *ends, uint32_t id, ptrdiff_t flipped, int *damage
 	CHECK_INT(ber_peek_head(bytes, size, &peek), 0);
 	if (flipped >= 0)
 		bytes[peek.digest.at + flipped - bytes] ^= 1;
-	said = v3_hear(ends->poller, bytes, size, &peek, ID, &answer, text, sizeof text);
+	said = v3_is_fast(ends->poller) ?
+		v3_hear(ends->poller, bytes, size, &peek, ID, &answer, text, sizeof text) :
+		v3_read(ends->poller, bytes, size, &peek, ID, &pdu, text, sizeof text);
 	*damage = answer.damage;
 	fast_room_free(&room);
 	free(bytes);
@@ -243,7 +246,7 @@ hear_spoilt(const struct ends *ends, uint32_t id, ptrdiff_t flipped, int *damage
 static void
 tells_an_answer_that_cannot_be_read_from_noise_and_which_object_is_malformed(void)
 {
-	for (int level = 0; level < 3 && !by_reference; level++) {
+	for (int level = 0; level < 3; level++) {
 		struct snmp_user user = secure;
 		struct ends ends;
 		int damage;
@@ -252,7 +255,8 @@ tells_an_answer_that_cannot_be_read_from_noise_and_which_object_is_malformed(voi
 		user.priv = level > 1 ? user.priv : SNMP_PRIV_NONE;
 		ends = open_ends(&user, &user);
 		CHECK_INT(hear_spoilt(&ends, ID, -1, &damage), V3_DAMAGED);
-		CHECK_INT(damage, 2);
+		if (!by_reference)
+			CHECK_INT(damage, 2);
 		CHECK_INT(hear_spoilt(&ends, ID + 1, -1, &damage), V3_NOISE);
 		if (level > 0)
 			CHECK_INT(hear_spoilt(&ends, ID, 0, &damage), V3_NOISE);
