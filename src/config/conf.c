@@ -439,6 +439,8 @@ check_files(struct conf *conf, struct conf_errors *errors)
 	for (size_t i = 0; i < conf->tree_count; i++) {
 		const struct config_setting_t *root = tree_root(conf->trees[i]);
 
+		if (conf->trees[i]->misread)
+			continue;
 		for (int k = 0; k < node_count(root); k++) {
 			const struct config_setting_t *node = node_at(root, k);
 
@@ -492,11 +494,13 @@ check_history(const struct inventory *inventory, const char *main_file,
 static bool
 finish(struct conf *conf, enum names_from names, struct conf_errors *errors, size_t before)
 {
-	/* What libconfig could not read is missing: more checks would complain of that. */
-	if (errors->count > before)
-		return false;
+	bool whole = errors->count == before;
+
 	names_resolve(conf, names, errors);
 	check_files(conf, errors);
+	/* What could not be read is missing: whoever names it would be complained of. */
+	if (!whole)
+		return false;
 	conf->secrets.file = conf->secret_tree;
 	conf->secrets.bundle = &conf->bundle;
 	conf->inventory = inventory_build(conf, errors);

@@ -181,7 +181,8 @@ names_resolve(struct conf *conf, enum names_from from, struct conf_errors *error
 			names.found = mem_text(file->text);
 	}
 	for (size_t i = 0; i < conf->tree_count; i++)
-		resolve_below(&names, tree_root(conf->trees[i]));
+		if (!conf->trees[i]->misread)
+			resolve_below(&names, tree_root(conf->trees[i]));
 	if (names.mib != NULL && names.found != NULL)
 		bundle_add(&conf->bundle, BUNDLE_NAMES, "MIB names", names.found, names.size);
 	mib_close(names.mib);

@@ -31,12 +31,14 @@ report_syntax(const struct bundle_file *file, config_t *config, struct conf_erro
 struct tree *
 tree_parse(const struct bundle_file *file, struct conf_errors *errors)
 {
+	size_t before = errors->count;
 	struct tree *tree;
 
 	if (!source_check(file->path, file->text, file->size, errors))
 		return NULL;
 	tree = mem_zero(sizeof *tree);
 	tree->file = file;
+	tree->misread = errors->count > before;
 	config_init(&tree->config);
 	if (config_read_string(&tree->config, file->text) == CONFIG_TRUE)
 		return tree;

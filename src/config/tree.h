@@ -14,6 +14,7 @@ struct conf_errors;
 struct tree {
 	struct config_t config; /* first: a setting finds its tree by it */
 	const struct bundle_file *file;
+	bool misread; /* libconfig does not read all of it as it was meant, which has been told */
 };
 
 /* Parses; what is wrong goes to errors. NULL when there is no tree. file must live on. */
