@@ -123,6 +123,51 @@ holds_only_oids(const char *key)
 	return true;
 }
 
+/* Behind the name: numbers, or parameters in their place. */
+static bool
+has_arcs_behind(const char *text)
+{
+	const char *at = text + strcspn(text, ".");
+
+	while (*at == '.') {
+		size_t length = *++at == '$' ? 1 : strspn(at, "0123456789");
+
+		if (length == 0)
+			return false;
+		at += *at == '$' ? strcspn(at, ".") : length;
+	}
+	return *at == '\0';
+}
+
+static bool
+is_entry_of(const struct config_setting_t *group, const char *list)
+{
+	return group != NULL && group->parent != NULL && strcmp(node_name(group->parent), list) == 0;
+}
+
+/* A name tells, where numbers cannot, whether it is asked for as it has to be. */
+static void
+check_kind(struct names *names, const struct config_setting_t *node, const char *key, const char *numbers)
+{
+	const struct config_setting_t *group = config_setting_name(node) == NULL ?
+		node->parent->parent : node->parent;
+	bool asked = is_entry_of(group, "points") || is_entry_of(group, "info"), instance;
+	bool of_table = is_entry_of(asked ? group->parent->parent : group, "tables");
+	enum mib_kind kind = mib_kind(numbers, &instance);
+	const char *wrong = NULL;
+
+	if (kind == MIB_SCALAR && of_table)
+		wrong = "is one value and no column of a table";
+	else if (kind == MIB_COLUMN && of_table && instance)
+		wrong = "is one cell: a table asks for whole columns, leave out what is behind the name";
+	else if (kind == MIB_SCALAR && asked && !instance)
+		wrong = "is one value: ask for it with .0 behind the name";
+	else if (kind == MIB_COLUMN && asked && !of_table && !instance)
+		wrong = "is a column: put the index of a row behind it, or ask for it in a table";
+	if (wrong != NULL)
+		node_error(node, names->errors, "%s \"%s\": %s", key, node_text(node), wrong);
+}
+
 static void
 resolve(struct names *names, struct config_setting_t *node, const char *key)
 {
@@ -137,6 +182,12 @@ resolve(struct names *names, struct config_setting_t *node, const char *key)
 	if (numbers_of(names, text, numbers, sizeof numbers, &why) == -1) {
 		node_error(node, names->errors, "%s \"%s\": %s", key, text, why.text);
 		str_copy(numbers, sizeof numbers, "0.0"); /* told once is enough */
+	} else if (!has_arcs_behind(text)) {
+		node_error(node, names->errors, "%s \"%s\": expected numbers behind the name, like .0", key,
+			text);
+		str_copy(numbers, sizeof numbers, "0.0");
+	} else if (names->from == NAMES_FILES) {
+		check_kind(names, node, key, numbers);
 	}
 	config_setting_set_string(node, numbers);
 }

@@ -3,6 +3,7 @@
 
 #include "snmp/mib.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -412,6 +413,30 @@ deepest_node(const uint32_t *ids, size_t count, size_t *depth)
 		at = at->child_list;
 	}
 	return found;
+}
+
+enum mib_kind
+mib_kind(const char *numbers, bool *instance)
+{
+	uint32_t ids[SNMP_OID_MAX];
+	const struct tree *node;
+	size_t count = 0, depth;
+	int length;
+
+	/* What is behind a name need not be numbers: parameters may stand there. */
+	while (count < SNMP_OID_MAX && sscanf(numbers, "%" SCNu32 "%n", &ids[count], &length) == 1) {
+		count++;
+		numbers += length;
+		if (numbers[0] != '.')
+			break;
+		numbers++;
+	}
+	node = deepest_node(ids, count, &depth);
+	*instance = depth < count || numbers[0] != '\0';
+	if (node == NULL || node->type == TYPE_OTHER || node->child_list != NULL)
+		return MIB_OTHER;
+	return node->parent != NULL && (node->parent->indexes != NULL || node->parent->augments != NULL) ?
+		MIB_COLUMN : MIB_SCALAR;
 }
 
 bool

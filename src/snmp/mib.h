@@ -29,6 +29,11 @@ bool mib_is_bare_name(const char *text);
  * read; when several have it at different places, why names them. */
 int mib_resolve(struct mib *mib, const char *text, char *to, size_t size, struct fail *why);
 
+/* What stands at the numbers that mib_resolve has made of a name, and whether anything is behind it
+ * (RFC 2578 section 7.7): a scalar has one value, at .0; a column has one for each row. */
+enum mib_kind { MIB_OTHER, MIB_SCALAR, MIB_COLUMN };
+enum mib_kind mib_kind(const char *numbers, bool *instance);
+
 /* Every module there is, as walk and probe need it. False when there is none. */
 bool mib_read_all(struct mib *mib);
 /* "IF-MIB::ifDescr.1" for the longest part that has a name; false when none has. What it

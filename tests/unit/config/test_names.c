@@ -121,6 +121,59 @@ the_bundle_carries_the_numbers_so_nobody_else_needs_the_mib(void)
 	close(fd);
 }
 
+static const char kinds[] =
+	"KINDS-MIB DEFINITIONS ::= BEGIN\n"
+	"kinds OBJECT IDENTIFIER ::= { iso 3 6 1 4 1 32475 }\n"
+	"temp OBJECT-TYPE SYNTAX INTEGER\n"
+	" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { kinds 1 }\n"
+	"fanTable OBJECT-TYPE SYNTAX SEQUENCE OF FanEntry\n"
+	" MAX-ACCESS not-accessible STATUS current DESCRIPTION \"\" ::= { kinds 2 }\n"
+	"fanEntry OBJECT-TYPE SYNTAX FanEntry\n"
+	" MAX-ACCESS not-accessible STATUS current DESCRIPTION \"\" INDEX { fanIndex } ::= { fanTable 1 }\n"
+	"FanEntry ::= SEQUENCE { fanIndex INTEGER, fanSpeed INTEGER }\n"
+	"fanIndex OBJECT-TYPE SYNTAX INTEGER\n"
+	" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { fanEntry 1 }\n"
+	"fanSpeed OBJECT-TYPE SYNTAX INTEGER\n"
+	" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { fanEntry 2 }\n"
+	"END\n";
+
+static void
+a_name_tells_a_value_from_a_column_and_how_each_is_asked_for(void)
+{
+	struct conf_errors errors = { 0 };
+	char wanted[2000];
+	const char *path;
+
+	begin(HEAD
+		"templates: ( { name = \"t\"; protocol = \"snmp\";\n"
+		"  parameters = ( { name = \"fan\"; default = 1; } );\n"
+		"  match = { has = [ \"KINDS-MIB::temp.x\", \"KINDS-MIB::temp.1.\" ]; };\n"
+		"  points = ( { name = \"a\"; oid = [ \"KINDS-MIB::temp.0\", \"fanSpeed.7\" ]; },\n"
+		"    { name = \"b\"; oid = \"KINDS-MIB::fanSpeed.$fan\"; },\n"
+		"    { name = \"c\"; oid = \"KINDS-MIB::temp\"; },\n"
+		"    { name = \"d\"; oid = [ \"1.3.6.1.4.1.32475.1\",\n"
+		"      \"fanSpeed\" ]; } );\n"
+		"  tables = ( { name = \"fan\"; key = [ \"KINDS-MIB::fanIndex.1\" ];\n"
+		"    points = ( { name = \"v\"; oid = \"KINDS-MIB::fanSpeed\"; },\n"
+		"      { name = \"w\"; oid = \"KINDS-MIB::temp.0\"; } ); } ); } );\n");
+	put("mibs/KINDS-MIB", kinds);
+	path = scratch_path("main.conf");
+	CHECK(conf_load(path, &errors) == NULL);
+	snprintf(wanted, sizeof wanted, "%s:4: template \"t\": match: has \"KINDS-MIB::temp.x\": expected numbers behind the name, like .0\n"
+		"%s:4: template \"t\": match: has \"KINDS-MIB::temp.1.\": expected numbers behind the name, like .0\n"
+		"%s:7: template \"t\": point \"c\": oid \"KINDS-MIB::temp\": is one "
+		"value: ask for it with .0 behind the name\n"
+		"%s:9: template \"t\": point \"d\": oid \"fanSpeed\": is a column: put the index of a row "
+		"behind it, or ask for it in a table\n"
+		"%s:10: template \"t\": table \"fan\": key \"KINDS-MIB::fanIndex.1\": is one cell: a table asks "
+		"for whole columns, leave out what is behind the name\n"
+		"%s:12: template \"t\": table \"fan\": point \"w\": oid \"KINDS-MIB::temp.0\": is one value "
+		"and no column of a table\n", path, path, path, path, path, path);
+	CHECK_STR(said(&errors), wanted);
+	conf_errors_free(&errors);
+	scratch_remove();
+}
+
 static void
 a_wrong_name_is_told_at_its_line_once(void)
 {
@@ -174,6 +227,7 @@ who_only_looks_needs_no_mib(void)
 RUN_TESTS(
 	TEST(names_become_numbers_wherever_an_oid_may_stand),
 	TEST(the_bundle_carries_the_numbers_so_nobody_else_needs_the_mib),
+	TEST(a_name_tells_a_value_from_a_column_and_how_each_is_asked_for),
 	TEST(a_wrong_name_is_told_at_its_line_once),
 	TEST(a_type_of_registers_is_no_name),
 	TEST(who_only_looks_needs_no_mib))
