@@ -285,24 +285,23 @@ send_whole(struct net_udp *udp, uint8_t family)
 }
 
 /* On some way there is no room for that: from now on as is usual, where the kernel fragments what is
- * longer than it knows the way to be. False: it is so already. */
-static bool
+ * longer than it knows the way to be. */
+static void
 send_fragments(struct net_udp *udp)
 {
-	if (!udp->whole)
-		return false;
+	if (udp->whole)
+		setsockopt(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, &(int){ IP_PMTUDISC_WANT }, sizeof(int));
 	udp->whole = false;
-	return setsockopt(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, &(int){ IP_PMTUDISC_WANT },
-		sizeof(int)) == 0;
 }
 
-/* An ICMP error that somebody else's datagram earned is reported by our call: that only clears it. */
+/* An ICMP error that somebody else's datagram earned is reported by our call: that only clears it. What is
+ * too long itself is tried in vain. */
 static bool
 is_worth_a_try(struct net_udp *udp, int error)
 {
 	if (error == EMSGSIZE)
-		return send_fragments(udp);
-	return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
+		send_fragments(udp);
+	return error == EMSGSIZE || error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
 /* Returns how many went out; 0: the first one does not. */

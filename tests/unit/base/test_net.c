@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -112,6 +115,67 @@ a_dead_port_is_told_at_once_and_does_not_spoil_the_next_send(void)
 	CHECK(net_udp_send(udp, &peer, "ping", 4, &why) == 0);
 	loop_run(loop);
 	CHECK(errors >= 1);
+	net_udp_close(udp);
+	finish();
+}
+
+static uint16_t
+checksum(const uint16_t *words, size_t count)
+{
+	uint32_t sum = 0;
+
+	while (count-- > 0)
+		sum += *words++;
+	while (sum > UINT16_MAX)
+		sum = (sum & UINT16_MAX) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* As a router says it of a datagram that went from here to a device behind it (RFC 792, RFC 1191). */
+static void
+say_too_long(int raw, uint16_t port)
+{
+	struct {
+		struct icmphdr icmp;
+		struct iphdr ip;
+		struct udphdr udp;
+	} said = {
+		.icmp = { .type = ICMP_DEST_UNREACH, .code = ICMP_FRAG_NEEDED, .un.frag.mtu = htons(60000) },
+		.ip = { .version = 4, .ihl = 5, .tot_len = htons(60028), .ttl = 63, .protocol = IPPROTO_UDP,
+			.saddr = htonl(INADDR_LOOPBACK), .daddr = htonl(0x7F2C0109) },
+		.udp = { .source = port, .dest = htons(161), .len = htons(60008) },
+	};
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	said.ip.check = checksum((const uint16_t *)&said.ip, sizeof said.ip / 2);
+	said.icmp.checksum = checksum((const uint16_t *)&said, sizeof said / 2);
+	CHECK(sendto(raw, &said, sizeof said, 0, (struct sockaddr *)&to, sizeof to) == sizeof said);
+}
+
+static void
+what_was_too_long_for_another_device_does_not_spoil_the_next_send(void)
+{
+	int raw = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), fd;
+	struct sockaddr_in from;
+	socklen_t size = sizeof from;
+	struct net_addr peer;
+	struct net_udp *udp;
+	char question[8];
+
+	if (raw == -1)
+		skip();
+	fd = bound_socket(SOCK_DGRAM, &peer);
+	begin();
+	udp = net_udp_open(loop, 4, NULL, 65536, &udp_events, &peer, &why);
+	CHECK(net_udp_send(udp, &peer, "ping", 4, &why) == 0);
+	CHECK(recvfrom(fd, question, sizeof question, 0, (struct sockaddr *)&from, &size) == 4);
+	for (int i = 0; i < 3; i++) {
+		say_too_long(raw, from.sin_port);
+		CHECK(net_udp_send(udp, &peer, "ping", 4, &why) == 0);
+		CHECK(recvfrom(fd, question, sizeof question, 0, NULL, NULL) == 4);
+	}
+	close(raw);
+	close(fd);
 	net_udp_close(udp);
 	finish();
 }
@@ -390,6 +454,7 @@ RUN_TESTS(TEST(an_address_is_ours_when_a_socket_can_be_bound_to_it),
 	TEST(a_link_local_address_has_its_interface_and_no_other_has),
 	TEST(a_datagram_comes_back_with_its_source_and_the_time_of_its_arrival),
 	TEST(a_dead_port_is_told_at_once_and_does_not_spoil_the_next_send),
+	TEST(what_was_too_long_for_another_device_does_not_spoil_the_next_send),
 	TEST(what_is_posted_together_arrives_whole_and_in_order),
 	TEST(what_is_posted_goes_out_though_the_socket_is_closed),
 	TEST(a_flood_that_comes_one_by_one_is_read_whole_and_so_is_what_follows_after_it),
