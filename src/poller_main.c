@@ -325,6 +325,14 @@ ask_for_reload(void *arg)
 		server_reloaded(m->server, why.text);
 }
 
+/* What the old configuration took. In a turn of its own, as both take some ms. */
+static void
+give_back_soon(struct main *m)
+{
+	m->holes.known = false;
+	loop_timer_in(m->loop, &m->trim, 1);
+}
+
 static void
 take_over(struct main *m, struct inventory *inventory)
 {
@@ -336,7 +344,7 @@ take_over(struct main *m, struct inventory *inventory)
 	m->inventory = inventory;
 	if (m->configured)
 		poller_configure(m->poller, inventory_ref(inventory));
-	mem_give_back(&m->holes);
+	give_back_soon(m);
 	server_rename(m->server, inventory->poller.name, inventory->poller.run_dir);
 	log_info("reloaded: %zu devices", inventory->device_count);
 	server_reloaded(m->server, NULL);

@@ -84,8 +84,8 @@ mem_idle(void)
 	return (pages - shared) * sysconf(_SC_PAGESIZE) - (long)info.uordblks;
 }
 
-void
-mem_give_back(struct mem_holes *holes)
+static void
+give_back(struct mem_holes *holes)
 {
 	mem_trim();
 	*holes = (struct mem_holes){ true, mem_idle() };
@@ -97,7 +97,7 @@ mem_look(struct mem_holes *holes, long worth)
 	long idle = mem_idle();
 
 	if (!holes->known || idle > holes->least + worth)
-		mem_give_back(holes);
+		give_back(holes);
 	else if (idle < holes->least)
 		holes->least = idle;
 }

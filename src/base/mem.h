@@ -29,7 +29,6 @@ struct mem_holes { /* zeroed at first */
 	bool known;
 	long least; /* idle since they were given back */
 };
-void mem_give_back(struct mem_holes *holes);
 /* Gives them back where there is more by `worth` than the least; the first look does in any case,
  * as what is idle may be less than nothing: blocks that were never written take no memory. */
 void mem_look(struct mem_holes *holes, long worth);
