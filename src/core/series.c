@@ -109,6 +109,7 @@ struct series_catalogue {
 	struct shape **shapes;
 	struct table known_shapes;
 	struct table stems;  /* the newest run of each stem */
+	uint32_t asked;      /* of the stem that was asked for last: index + 1, 0: none */
 	struct words words;
 	struct pool *pool;   /* of words */
 	char **pools;        /* of stems */
@@ -290,19 +291,22 @@ stem_new(struct series_catalogue *catalogue, const char *prefix, size_t length)
 	return place;
 }
 
+static bool
+stem_is(const struct series_catalogue *catalogue, uint32_t run, const char *prefix, size_t length)
+{
+	const struct stem *stem = stem_at(catalogue, catalogue->runs[run].stem);
+
+	return stem->length == length && memcmp(stem->text, prefix, length) == 0;
+}
+
 static uint32_t *
 stem_place(const struct series_catalogue *catalogue, const char *prefix, size_t length)
 {
 	const struct table *stems = &catalogue->stems;
 	size_t at = str_hash(prefix, length) & (stems->room - 1);
 
-	for (; stems->items[at] != 0; at = (at + 1) & (stems->room - 1)) {
-		const struct stem *stem = stem_at(catalogue,
-			catalogue->runs[stems->items[at] - 1].stem);
-
-		if (stem->length == length && memcmp(stem->text, prefix, length) == 0)
-			break;
-	}
+	while (stems->items[at] != 0 && !stem_is(catalogue, stems->items[at] - 1, prefix, length))
+		at = (at + 1) & (stems->room - 1);
 	return &stems->items[at];
 }
 
@@ -456,23 +460,40 @@ find_in(const struct series_catalogue *catalogue, uint32_t run, const char *poin
 	return 0;
 }
 
-/* Of those with the same path the newest has it: 0 when there is none. */
+/* Of those with the same path the newest has it: 0 when there is none. run: the newest one of its
+ * stem, as in struct table. */
+static uint32_t
+id_from(const struct series_catalogue *catalogue, uint32_t run, const char *name)
+{
+	const char *point = known_word(&catalogue->words, name);
+	uint32_t id = 0;
+
+	for (; point != NULL && run != 0 && id == 0; run = catalogue->runs[run - 1].former)
+		id = find_in(catalogue, run - 1, point);
+	return id;
+}
+
 static uint32_t
 id_of(const struct series_catalogue *catalogue, const char *path)
 {
 	size_t prefix = prefix_of(path);
-	const char *point;
-	uint32_t run, id = 0;
 
 	if (catalogue->count == 0)
 		return 0;
-	point = known_word(&catalogue->words, path + prefix);
-	if (point == NULL)
+	return id_from(catalogue, *stem_place(catalogue, path, prefix), path + prefix);
+}
+
+/* The same for who enters them: those of a device or row come one after the other. */
+static uint32_t
+next_id_of(struct series_catalogue *catalogue, const char *path)
+{
+	size_t prefix = prefix_of(path);
+
+	if (catalogue->count == 0)
 		return 0;
-	for (run = *stem_place(catalogue, path, prefix); run != 0 && id == 0;
-		run = catalogue->runs[run - 1].former)
-		id = find_in(catalogue, run - 1, point);
-	return id;
+	if (catalogue->asked == 0 || !stem_is(catalogue, catalogue->asked - 1, path, prefix))
+		catalogue->asked = *stem_place(catalogue, path, prefix);
+	return id_from(catalogue, catalogue->asked, path + prefix);
 }
 
 /* ---- whole entries: lent, and kept ---- */
@@ -657,19 +678,15 @@ new_run(struct series_catalogue *catalogue, const char *prefix, size_t length)
 		catalogue->runs[*place - 1].stem;
 	catalogue->runs[catalogue->run_count++] = (struct run){ .first = catalogue->count + 1,
 		.stem = stem, .former = *place };
-	*place = catalogue->run_count;
+	*place = catalogue->asked = catalogue->run_count;
 }
 
 /* Does the newest run go on with another one of that stem? */
 static bool
 goes_on(const struct series_catalogue *catalogue, const char *prefix, size_t length)
 {
-	const struct stem *stem;
-
-	if (catalogue->run_count == 0 || catalogue->open.count == PATTERN_MOST)
-		return false;
-	stem = stem_at(catalogue, catalogue->runs[catalogue->run_count - 1].stem);
-	return stem->length == length && memcmp(stem->text, prefix, length) == 0;
+	return catalogue->run_count > 0 && catalogue->open.count < PATTERN_MOST &&
+		stem_is(catalogue, catalogue->run_count - 1, prefix, length);
 }
 
 /* Begins a new entry; its shape is set next. */
@@ -770,7 +787,7 @@ leave_entry(struct series_catalogue *catalogue, uint32_t id)
 static void
 new_entry(struct series_catalogue *catalogue, char *fields[FIELDS])
 {
-	uint32_t former = id_of(catalogue, fields[8]);
+	uint32_t former = next_id_of(catalogue, fields[8]);
 
 	add_entry(catalogue, fields[8]);
 	fill_entry(catalogue, catalogue->count, fields);
@@ -1116,7 +1133,7 @@ append(struct series_catalogue *catalogue, const struct series *series, struct f
 uint32_t
 series_enter(struct series_catalogue *catalogue, const struct series *wanted, struct fail *why)
 {
-	const struct series *old = series_show(catalogue, id_of(catalogue, wanted->path));
+	const struct series *old = series_show(catalogue, next_id_of(catalogue, wanted->path));
 	struct series line = *wanted;
 
 	if (old == NULL) {

@@ -143,9 +143,12 @@ start_tracks(struct task *task, struct tracks *tracks, const char *key)
 	int64_t first = task->busy ? task->slot : task->due;
 	struct track *list = mem_array(group->point_count, sizeof *list);
 	char path[400], file[700], ds[24];
+	size_t prefix;
 
 	series_file(file, sizeof file, device->name, group->table, key, group->name,
 		group->suffix);
+	series_path(path, sizeof path, device->name, group->table, key, "");
+	prefix = strlen(path);
 	series_gather(poller_of(task)->parts.catalogue);
 	for (size_t i = 0; i < group->point_count; i++) {
 		const struct point *point = &group->points[i];
@@ -154,7 +157,7 @@ start_tracks(struct task *task, struct tracks *tracks, const char *key)
 			.unit = point->unit, .file = text ? "" : file, .ds = text ? "" : ds,
 			.profile = group->profile };
 
-		series_path(path, sizeof path, device->name, group->table, key, point->name);
+		str_copy(path + prefix, sizeof path - prefix, point->name);
 		series_ds(ds, sizeof ds, point->name);
 		track_init(poller_of(task), &list[i], &wanted, first);
 	}
