@@ -421,6 +421,8 @@ check_stale(struct alarms *alarms, struct subject *subject, struct watch *watch,
 static void
 check_all_stale(struct alarms *alarms, struct subject *subject, int64_t now)
 {
+	if (subject->host == NULL)
+		return; /* nothing is expected of a device that was removed */
 	for (uint32_t w = 0; w < subject->watch_count; w++)
 		if (subject->watches[w].rule->kind == RULE_NO_DATA)
 			check_stale(alarms, subject, &subject->watches[w], now);
@@ -957,11 +959,12 @@ alarms_begin(struct alarms *alarms)
 	struct subject *subject;
 
 	alarms->begun = loop_wall(alarms->options.loop);
+	/* First, as a rule for all devices met the series of those that are gone, too. */
+	clear_orphans(alarms);
 	outages_attach(&alarms->outages);
 	for (uint32_t id = 0; (subject = next_subject(&alarms->subjects, &id)) != NULL; id++)
 		attach_watches(alarms, subject);
 	outages_doubt(&alarms->outages);
-	clear_orphans(alarms);
 	intro_open(&alarms->intro, alarms->inventory);
 	loop_timer_in(alarms->options.loop, &alarms->timer, LOOP_S);
 }

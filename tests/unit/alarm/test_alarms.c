@@ -640,6 +640,51 @@ a_device_that_is_gone_after_a_restart_is_cleared(void)
 }
 
 static void
+no_rule_for_all_goes_on_with_an_alarm_of_a_device_that_is_gone_after_a_restart(void)
+{
+	struct rule_options general = rules[2];
+	struct inventory first = whole, next;
+
+	general.on = "*/pieces";
+	first.thresholds = &general;
+	first.threshold_count = 1;
+	next = first;
+	next.devices = &devices[1];
+	next.device_count = 1;
+	start(&first);
+	slot("press-3/pieces", 1);
+	loop_sim_for(loop, 61 * LOOP_S);
+	CHECK_INT(told_count, 1);
+	stop();
+	start(&next);
+	CHECK_INT(told_count, 1);
+	CHECK_STR(told[0].text, "CLEARED no-pieces/press-3/pieces: device removed");
+	loop_sim_for(loop, 300 * LOOP_S);
+	CHECK_INT(told_count, 1);
+	end();
+}
+
+static void
+no_rule_for_all_misses_the_data_of_a_device_that_a_reload_has_removed(void)
+{
+	struct rule_options general = rules[2];
+	struct inventory first = whole, next;
+
+	general.on = "*/pieces";
+	first.thresholds = &general;
+	first.threshold_count = 1;
+	next = first;
+	next.devices = &devices[1];
+	next.device_count = 1;
+	start(&first);
+	slot("press-3/pieces", 1);
+	alarms_configure(alarms, &next);
+	loop_sim_for(loop, 300 * LOOP_S);
+	CHECK_INT(told_count, 0);
+	end();
+}
+
+static void
 a_path_is_told_with_its_root_and_its_budget(void)
 {
 	start(&with_path);
@@ -874,5 +919,7 @@ RUN_TESTS(TEST(a_plc_in_stop_is_told_and_ends_with_the_first_change), TEST(troub
 	TEST(nothing_is_told_that_the_journal_does_not_take),
 	TEST(a_reload_clears_what_is_no_longer_watched_and_keeps_the_rest),
 	TEST(a_device_that_is_gone_after_a_restart_is_cleared),
+	TEST(no_rule_for_all_goes_on_with_an_alarm_of_a_device_that_is_gone_after_a_restart),
+	TEST(no_rule_for_all_misses_the_data_of_a_device_that_a_reload_has_removed),
 	TEST(a_path_is_told_with_its_root_and_its_budget),
 	TEST(numbers_have_one_content_and_no_gap_whenever_it_is_killed))
