@@ -1396,10 +1396,25 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 		tell_infos(table, context, row, values.row);
 }
 
-/* An alternative that nobody has is not asked for again and again. */
+/* How many rows the longest column has: so many are asked for at once in the next poll. */
+static size_t
+longest_column(const struct table *table)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].cells > most)
+			most = table->columns[i].cells;
+	return most;
+}
+
+/* An alternative that no row has is not asked for again and again. An empty table proves nothing:
+ * an agent may answer before it knows its interfaces, and one of the columns is their name. */
 static void
 learn_columns(struct table *table)
 {
+	if (longest_column(table) == 0)
+		return;
 	for (size_t c = 0; c < table->chain_count; c++) {
 		const struct chain *chain = &table->chains[c];
 
@@ -1435,18 +1450,6 @@ add_closed(struct table *table)
 		if (!cell_is_there(cell))
 			cell_put(table, cell, &closed);
 	}
-}
-
-/* How many rows the longest column has: so many are asked for at once in the next poll. */
-static size_t
-longest_column(const struct table *table)
-{
-	size_t most = 0;
-
-	for (size_t i = 0; i < table->column_count; i++)
-		if (table->columns[i].cells > most)
-			most = table->columns[i].cells;
-	return most;
 }
 
 /* They are asked for again, and nobody is gone just because nobody knows its name for certain. */

@@ -1218,6 +1218,28 @@ columns_that_nobody_has_are_not_asked_for_each_time(void)
 	end_lines(table);
 }
 
+/* As an agent has none that answers before its interfaces are known to it. */
+static void
+a_table_without_rows_says_nothing_of_the_columns_that_rows_will_have(void)
+{
+	static const struct line none[] = { { NULL, NULL, 0 } };
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "9.1", NULL, 10 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, none);
+
+	walk_lines(table, none);
+	walk_lines(table, lines);
+	CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+	walk_lines(table, none);
+	for (int poll = 0; poll < 3; poll++) {
+		walk_lines(table, lines);
+		CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+		CHECK_INT(bed.task->row_count, 1);
+	}
+	end_lines(table);
+}
+
 static void
 a_row_whose_name_could_not_be_read_is_not_told_under_another(void)
 {
@@ -1990,6 +2012,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(an_alternative_that_was_not_asked_for_is_no_missing_object),
 	TEST(rows_are_found_in_any_column_and_named_by_index_without_a_key),
 	TEST(columns_that_nobody_has_are_not_asked_for_each_time),
+	TEST(a_table_without_rows_says_nothing_of_the_columns_that_rows_will_have),
 	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another),
 	TEST(a_row_that_an_agent_leaves_nameless_for_once_is_told_under_no_other_name),
 	TEST(a_row_whose_better_name_an_agent_leaves_away_for_once_is_not_told_by_the_other),
