@@ -79,8 +79,7 @@ check(struct run *run)
 
 	progress_begin(&run->progress, "check");
 	if (restore_verify(&run->options, &run->info, &why) == -1) {
-		progress_clear(&run->progress);
-		cmd_error("%s", why.text);
+		tell_bad(run, why.text);
 		return CMD_NEGATIVE;
 	}
 	progress_clear(&run->progress);
@@ -91,17 +90,17 @@ check(struct run *run)
 }
 
 static void
-print_check(const struct run *run)
+print_check(const struct run *run, bool ok)
 {
 	const struct restore_info *info = &run->info;
 
 	if (run->context->json)
 		cmd_print_json(json_pack("{s:o, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:O}", "source",
-			doc_text(run->options.source), "taken", info->taken, "ok", info->bad == 0,
+			doc_text(run->options.source), "taken", info->taken, "ok", ok,
 			"files", (json_int_t)info->files, "rrd_files", (json_int_t)info->rrd_files,
 			"series", (json_int_t)info->series, "expected", (json_int_t)info->expected,
 			"good", (json_int_t)info->good, "bad", run->bad));
-	else if (info->bad == 0)
+	else if (ok)
 		printf("%s: of %s, %llu files, %llu of them RRD, %llu series, slots expected %llu, good %llu: ok\n",
 			run->options.source, info->taken, (unsigned long long)info->files,
 			(unsigned long long)info->rrd_files, (unsigned long long)info->series,
@@ -161,17 +160,13 @@ put_back(struct run *run)
 static int
 restore(struct run *run)
 {
+	int status = check(run);
 	struct fail why;
 
-	if (check(run) != CMD_OK) {
-		if (run->verify && run->context->json)
-			print_check(run);
-		return CMD_NEGATIVE;
-	}
-	if (run->verify) {
-		print_check(run);
-		return CMD_OK;
-	}
+	if (run->verify)
+		print_check(run, status == CMD_OK);
+	if (run->verify || status != CMD_OK)
+		return status;
 	if (run->config && restore_config(&run->options, &why) == -1) {
 		cmd_error("%s", why.text);
 		return CMD_NEGATIVE;

@@ -87,6 +87,10 @@ since=$($pollwerk gaps --since 0 | sed -n 's/^# next //p')
 exits 1 "what is there is not overwritten" $pollwerk restore "$work/copies/one"
 says "without --force" 'is not empty: --force renames it'
 printf X | dd of="$work/copies/two/state/series" bs=1 seek=3 conv=notrunc 2>/dev/null
+exits 1 "what is no backup is none" $pollwerk --json restore --verify "$work/copies/none"
+check "and the document says so, and why" python3 -c "import json
+d = json.load(open('$work/stdout'))
+assert d['ok'] is False and len(d['bad']) == 1 and 'copies/none' in d['bad'][0], d"
 exits 1 "a damaged backup is found" $pollwerk restore --verify "$work/copies/two"
 says "by the file's name" '/two/state/series: its checksum is another one'
 exits 1 "and is not put back" $pollwerk restore --force "$work/copies/two"
