@@ -639,24 +639,33 @@ a_device_that_is_gone_after_a_restart_is_cleared(void)
 	end();
 }
 
+/* A no-data rule about all devices, and how that is without press-3. */
+static struct rule_options for_all;
+static struct inventory with_press, without_press;
+
+static void
+start_with_a_rule_for_all(void)
+{
+	for_all = rules[2];
+	for_all.on = "*/pieces";
+	with_press = whole;
+	with_press.thresholds = &for_all;
+	with_press.threshold_count = 1;
+	without_press = with_press;
+	without_press.devices = &devices[1];
+	without_press.device_count = 1;
+	start(&with_press);
+	slot("press-3/pieces", 1);
+}
+
 static void
 no_rule_for_all_goes_on_with_an_alarm_of_a_device_that_is_gone_after_a_restart(void)
 {
-	struct rule_options general = rules[2];
-	struct inventory first = whole, next;
-
-	general.on = "*/pieces";
-	first.thresholds = &general;
-	first.threshold_count = 1;
-	next = first;
-	next.devices = &devices[1];
-	next.device_count = 1;
-	start(&first);
-	slot("press-3/pieces", 1);
+	start_with_a_rule_for_all();
 	loop_sim_for(loop, 61 * LOOP_S);
 	CHECK_INT(told_count, 1);
 	stop();
-	start(&next);
+	start(&without_press);
 	CHECK_INT(told_count, 1);
 	CHECK_STR(told[0].text, "CLEARED no-pieces/press-3/pieces: device removed");
 	loop_sim_for(loop, 300 * LOOP_S);
@@ -667,18 +676,8 @@ no_rule_for_all_goes_on_with_an_alarm_of_a_device_that_is_gone_after_a_restart(v
 static void
 no_rule_for_all_misses_the_data_of_a_device_that_a_reload_has_removed(void)
 {
-	struct rule_options general = rules[2];
-	struct inventory first = whole, next;
-
-	general.on = "*/pieces";
-	first.thresholds = &general;
-	first.threshold_count = 1;
-	next = first;
-	next.devices = &devices[1];
-	next.device_count = 1;
-	start(&first);
-	slot("press-3/pieces", 1);
-	alarms_configure(alarms, &next);
+	start_with_a_rule_for_all();
+	alarms_configure(alarms, &without_press);
 	loop_sim_for(loop, 300 * LOOP_S);
 	CHECK_INT(told_count, 0);
 	end();

@@ -22,7 +22,6 @@
 #define IN32_1 "1.3.6.1.2.1.2.2.1.10.1"
 #define OPER_1 "1.3.6.1.2.1.2.2.1.8.1"
 #define NOWHERE "1.3.6.1.4.1.99999.1.0"
-#define NOWHERE_2 "1.3.6.1.4.1.99999.2.0"
 
 static const char *const points[] = { "in=" IN_1 "," IN32_1 " counter B/s",
 	"oper=" OPER_1 " state", "gone=" NOWHERE, "name=1.3.6.1.2.1.1.5.0 text", NULL };
@@ -939,9 +938,13 @@ struct groups {
 	void *works[GROUPS];
 };
 
+/* And the bed that they are of. */
 static void
-open_groups(struct groups *groups)
+open_groups(struct groups *groups, uint8_t window)
 {
+	open_bed(points, 2);
+	bed.access.window = window;
+	attach();
 	for (int i = 0; i < GROUPS; i++) {
 		groups->tasks[i] = calloc(1, sizeof *groups->tasks[i]);
 		*groups->tasks[i] = (struct task){ .device = &bed.device, .group = bed.group,
@@ -976,6 +979,7 @@ close_groups(struct groups *groups)
 		snmp_driver.close(groups->works[i]);
 		free(groups->tasks[i]);
 	}
+	close_bed();
 }
 
 /* However many groups it has: each would wait for its own time-out, one behind the other. */
@@ -984,10 +988,7 @@ a_dead_device_is_probed_once_for_all_that_wait_to_ask_it(void)
 {
 	struct groups groups;
 
-	open_bed(points, 2);
-	bed.access.window = 3;
-	attach();
-	open_groups(&groups);
+	open_groups(&groups, 3);
 	for (int alive = 0; alive < 2; alive++) {
 		unsigned before = bed_requests(bed.agent);
 
@@ -1003,7 +1004,6 @@ a_dead_device_is_probed_once_for_all_that_wait_to_ask_it(void)
 		CHECK_INT(bed_requests(bed.agent) - before, alive ? 1 + GROUPS : 1);
 	}
 	close_groups(&groups);
-	close_bed();
 }
 
 /* Each answer takes half a second: six requests one behind the other take three. */
@@ -1016,10 +1016,7 @@ groups_are_asked_side_by_side_as_far_as_the_window_lets_them(void)
 	for (size_t i = 0; i < sizeof windows; i++) {
 		unsigned window = windows[i] > 0 ? windows[i] : 1, turns = 0;
 
-		open_bed(points, 2);
-		bed.access.window = windows[i];
-		attach();
-		open_groups(&groups);
+		open_groups(&groups, windows[i]);
 		bed_faults(bed.agent, "delay=500");
 		start_groups(&groups, false);
 		while (done_of(&groups) < GROUPS && turns < GROUPS) {
@@ -1036,7 +1033,6 @@ groups_are_asked_side_by_side_as_far_as_the_window_lets_them(void)
 			CHECK_INT(groups.tasks[k]->asked, 1);
 		}
 		close_groups(&groups);
-		close_bed();
 	}
 }
 
@@ -1045,11 +1041,8 @@ max_rate_holds_for_all_that_is_asked_side_by_side(void)
 {
 	struct groups groups;
 
-	open_bed(points, 2);
-	bed.access.window = 3;
+	open_groups(&groups, 3);
 	bed.access.max_rate = 2;
-	attach();
-	open_groups(&groups);
 	bed_faults(bed.agent, "delay=900");
 	start_groups(&groups, false);
 	for (unsigned asked = 1; asked <= GROUPS; asked++) {
@@ -1060,7 +1053,6 @@ max_rate_holds_for_all_that_is_asked_side_by_side(void)
 	loop_sim_for(bed.loop, LOOP_S);
 	CHECK_INT(done_of(&groups), GROUPS);
 	close_groups(&groups);
-	close_bed();
 }
 
 /* It may have gone while three were asked, each with its tries; the others only look whether it is
@@ -1070,10 +1062,7 @@ a_device_that_is_silent_is_asked_one_thing_at_a_time(void)
 {
 	struct groups groups;
 
-	open_bed(points, 2);
-	bed.access.window = 3;
-	attach();
-	open_groups(&groups);
+	open_groups(&groups, 3);
 	bed_faults(bed.agent, "dead=1");
 	start_groups(&groups, false);
 	loop_sim_for(bed.loop, 2500 * LOOP_MS);
@@ -1084,7 +1073,6 @@ a_device_that_is_silent_is_asked_one_thing_at_a_time(void)
 	for (int i = 0; i < GROUPS; i++)
 		CHECK_INT(groups.tasks[i]->rest, REASON_TIMEOUT);
 	close_groups(&groups);
-	close_bed();
 }
 
 static void
@@ -1092,10 +1080,7 @@ requests_that_are_cancelled_leave_those_beside_them_alone(void)
 {
 	struct groups groups;
 
-	open_bed(points, 2);
-	bed.access.window = 3;
-	attach();
-	open_groups(&groups);
+	open_groups(&groups, 3);
 	bed_faults(bed.agent, "delay=500");
 	start_groups(&groups, false);
 	loop_sim_for(bed.loop, 100 * LOOP_MS);
@@ -1107,7 +1092,6 @@ requests_that_are_cancelled_leave_those_beside_them_alone(void)
 		CHECK_INT(groups.tasks[i]->done, i % 2);
 	CHECK_INT(bed_requests(bed.agent), GROUPS);
 	close_groups(&groups);
-	close_bed();
 }
 
 /* The later one tells an older sysUpTime: that is no restart, but one is seen all the same. */
@@ -1116,11 +1100,8 @@ an_answer_that_another_overtook_is_no_restart(void)
 {
 	struct groups groups;
 
-	open_bed(points, 2);
-	bed.access.window = 2;
+	open_groups(&groups, 2);
 	bed.access.retries = 0;
-	attach();
-	open_groups(&groups);
 	for (int restarts = 0; restarts < 2; restarts++) {
 		start_groups(&groups, false);
 		loop_sim_for(bed.loop, 2 * LOOP_S);
@@ -1140,7 +1121,6 @@ an_answer_that_another_overtook_is_no_restart(void)
 			CHECK(!bed_reading(groups.tasks[0], NULL, "in")->discontinuity);
 	}
 	close_groups(&groups);
-	close_bed();
 }
 
 /* As one does that is about to restart; the poll in which it does may last for minutes. */
