@@ -12,8 +12,11 @@
 #include "core/sample.h"
 
 /* An SNMPv1 agent fails the whole request for one object that it lacks, so those are left
- * out for a while. */
-#define ABSENT (10 * 60 * LOOP_S)
+ * out: for a second, then twice as long each time, as one that has just begun lacks what it has
+ * a moment later. */
+#define ABSENT_MOST (10 * 60) /* s */
+#define ABSENT_DOUBLED 10     /* times, until it is that long */
+#define ABSENT_MASK ((1u << 27) - 1)
 /* Names and locations seldom change. */
 #define INFO_EVERY 20
 
@@ -23,7 +26,8 @@ struct item {
 	uint8_t tried;       /* alternatives that failed in this poll */
 	uint16_t generation; /* of the last good reading */
 	unsigned pending : 1; /* to be asked for in this poll */
-	unsigned absent_until : 31; /* mono, whole seconds */
+	unsigned misses : 4;  /* polls in a row that asked in vain, of an SNMPv1 agent */
+	unsigned absent_until : 27; /* mono, whole seconds */
 };
 _Static_assert(sizeof(struct item) == 8, "there are as many as a device is asked for");
 
@@ -129,6 +133,17 @@ oids_of(const struct plan *plan, const struct group *group, size_t i, size_t *co
 	point = group->points[i].wire;
 	*count = point->oid_count;
 	return point->oids;
+}
+
+static void
+leave_out(struct item *item, int64_t now)
+{
+	int64_t seconds = INT64_C(1) << item->misses;
+
+	if (seconds > ABSENT_MOST)
+		seconds = ABSENT_MOST;
+	item->misses += item->misses < ABSENT_DOUBLED;
+	item->absent_until = (unsigned)(now / LOOP_S + seconds) & ABSENT_MASK;
 }
 
 static bool
@@ -284,7 +299,7 @@ item_missing(struct plan *plan, const struct ask_context *context, size_t i, int
 	if (i < plan->form->point_count)
 		tell_reason(context, i, REASON_NO_SUCH_OBJECT, received);
 	if (context->version == 1)
-		item->absent_until = (unsigned)((context->now + ABSENT) / LOOP_S) & INT32_MAX;
+		leave_out(item, context->now);
 }
 
 static void
@@ -308,6 +323,7 @@ item_answered(struct plan *plan, const struct ask_context *context, size_t i,
 		return;
 	}
 	settle(plan, &plan->items->list[i]);
+	plan->items->list[i].misses = 0;
 	if (i < plan->form->point_count)
 		take_value(plan, context, i, &varbind->value, received, values);
 	else
@@ -377,7 +393,7 @@ are_alike(struct plan *plan)
 	if (!plan->items->unlike)
 		return true;
 	for (size_t i = 0; i < plan->form->count; i++)
-		if (list[i].used != 0 || list[i].absent_until != 0 ||
+		if (list[i].used != 0 || list[i].misses != 0 ||
 			(i < plan->form->point_count && list[i].generation != generation))
 			return false;
 	plan->generation = generation;

@@ -167,6 +167,13 @@ bed_remove(struct bed_agent *bed, uint32_t number)
 }
 
 void
+bed_add(struct bed_agent *bed, uint32_t number)
+{
+	if (!mib_add(&bed->agent.mib, number, number, loop_wall(bed->loop)))
+		sim_die("row %u is there", number);
+}
+
+void
 bed_set(struct bed_agent *bed, const char *oid, int64_t number)
 {
 	if (!mib_set(&bed->agent.mib, oid, number))

@@ -35,6 +35,7 @@ void bed_reset(struct bed_agent *agent); /* counters, with a new discontinuity t
 void bed_rotate(struct bed_agent *agent);
 void bed_renumber(struct bed_agent *agent, uint32_t shift);
 void bed_remove(struct bed_agent *agent, uint32_t number);
+void bed_add(struct bed_agent *agent, uint32_t number); /* its ifIndex is that number */
 void bed_set(struct bed_agent *agent, const char *oid, int64_t number);
 
 unsigned bed_requests(const struct bed_agent *agent);
