@@ -21,7 +21,8 @@
 #define REPETITIONS 10
 /* Names and the like are read anew every so many polls, and when rows come or go. */
 #define INFO_EVERY 20
-/* An alternative that no row has is left out for so many polls. */
+/* An alternative that no row has is left out for a poll, twice as many each time, so many at most:
+ * it may be hidden for a moment only. */
 #define SKIP_POLLS 20
 #define TEXT_MAX 255
 /* bit/s that no interface has. */
@@ -48,7 +49,8 @@ struct column {
 	bool done;      /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
 	uint8_t role;   /* enum role */
-	uint16_t skip;  /* polls for which it is left out */
+	uint8_t skip;   /* polls for which it is left out */
+	uint8_t misses; /* times in a row that no row had it; no more are counted than needed */
 	uint16_t of;    /* which info or point */
 	const struct snmp_oid *oid;
 };
@@ -1408,6 +1410,23 @@ longest_column(const struct table *table)
 	return most;
 }
 
+static void
+learn_of(struct column *column)
+{
+	if (!column->wanted || !column->done || column->broken != REASON_GOOD)
+		return;
+	if (column->cells > 0) {
+		column->misses = 0;
+		return;
+	}
+	/* The next table_begin takes one of them. */
+	column->skip = (uint8_t)(1u << column->misses);
+	if (column->skip < SKIP_POLLS)
+		column->misses++;
+	else
+		column->skip = SKIP_POLLS;
+}
+
 /* An alternative that no row has is not asked for again and again. An empty table proves nothing:
  * an agent may answer before it knows its interfaces, and one of the columns is their name. */
 static void
@@ -1418,13 +1437,8 @@ learn_columns(struct table *table)
 	for (size_t c = 0; c < table->chain_count; c++) {
 		const struct chain *chain = &table->chains[c];
 
-		for (size_t i = chain->first; chain->count > 1 && i < chain->first + chain->count; i++) {
-			struct column *column = &table->columns[i];
-
-			if (column->wanted && column->done && column->broken == REASON_GOOD &&
-				column->cells == 0)
-				column->skip = SKIP_POLLS;
-		}
+		for (size_t i = chain->first; chain->count > 1 && i < chain->first + chain->count; i++)
+			learn_of(&table->columns[i]);
 	}
 }
 

@@ -805,18 +805,20 @@ table_of(struct group *group)
 	return table_new("sw-1", group, NULL, &why);
 }
 
+static int lines_requests; /* of the last walk_lines */
+
 static struct table *
 walk_lines(struct table *table, const struct line *lines)
 {
 	struct ask ask;
-	int requests = 0;
 
+	lines_requests = 0;
 	if (table == NULL)
 		table = table_of(bed_group("if", 60 * LOOP_S, simple, KEYS, NULL));
 	bed_task_begin(bed.task);
 	table_begin(table, &context);
 	while (next_ask(table, &limit, &ask)) {
-		CHECK(++requests < 50);
+		CHECK(++lines_requests < 50);
 		answer_from(table, lines, &ask);
 	}
 	bed.task->rest = end_table(table, true);
@@ -1314,6 +1316,44 @@ a_row_whose_better_name_an_agent_leaves_away_for_once_is_not_told_by_the_other(v
 	/* And where a better one is not asked for, another name is a new name. */
 	walk_lines(table, other);
 	CHECK_NEAR(reading_of("lan", "oper").number, 3, 0);
+	end_lines(table);
+}
+
+/* A switch that starts may have its one table before the other. */
+static void
+a_better_name_that_was_hidden_for_some_polls_is_looked_for_again_soon(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "8.1", NULL, 1 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	static const struct line worse[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "8.1", NULL, 2 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+
+	for (int hidden = 1; hidden <= 6; hidden++) {
+		int polls = 1;
+
+		for (int poll = 0; poll < hidden; poll++)
+			walk_lines(table, worse);
+		while (walk_lines(table, lines), bed_reading(bed.task, "a", "oper") == NULL)
+			CHECK(++polls <= hidden);
+	}
+	end_lines(table);
+}
+
+static void
+what_no_row_has_is_asked_for_ever_more_seldom(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "2.1", "eth", 0 }, { IF_TABLE "8.1", NULL, 2 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, lines);
+	int most = lines_requests, often = 0;
+
+	for (int poll = 1; poll < 100; poll++) {
+		walk_lines(table, lines);
+		often += lines_requests == most;
+	}
+	CHECK(often >= 7 && often <= 9);
 	end_lines(table);
 }
 
@@ -2016,6 +2056,8 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_row_whose_name_could_not_be_read_is_not_told_under_another),
 	TEST(a_row_that_an_agent_leaves_nameless_for_once_is_told_under_no_other_name),
 	TEST(a_row_whose_better_name_an_agent_leaves_away_for_once_is_not_told_by_the_other),
+	TEST(a_better_name_that_was_hidden_for_some_polls_is_looked_for_again_soon),
+	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
 	TEST(the_length_of_answers_that_come_through_outlives_the_process),
