@@ -42,6 +42,7 @@ struct sessions {
 	struct v3_world *world;
 	netsnmp_large_fd_set ready;
 	struct fast_room room; /* the answer being read by the fast engine */
+	struct varbind *ordered; /* of an answer in another order than its question's */
 	/* The answer being read by Net-SNMP. */
 	struct varbind *varbinds;
 	uint32_t *ids;
@@ -174,6 +175,7 @@ sessions_free(struct sessions *sessions)
 		sessions->exchanges = exchange->next;
 		free(exchange);
 	}
+	free(sessions->ordered);
 	free(sessions->varbinds);
 	free(sessions->ids);
 	free(sessions->octets);
@@ -472,22 +474,52 @@ forget(struct exchange *exchange)
 /* ---- an answer against its question ---- */
 
 static bool
-answers_same_objects(const struct exchange *exchange)
+is_about(const struct varbind *varbind, const struct snmp_oid *asked)
 {
-	const struct session_request *request = &exchange->request;
+	/* The engine has compared it already. */
+	if (varbind->ids == asked->ids && varbind->count == asked->count)
+		return true;
+	return oid_equal(varbind->ids, varbind->count, asked->ids, asked->count);
+}
 
-	if (exchange->answer.count != request->count)
-		return false;
-	for (size_t i = 0; i < request->count; i++) {
-		const struct varbind *varbind = &exchange->answer.varbinds[i];
-		const struct snmp_oid *asked = &request->oids[i];
-
-		/* The engine has compared it already. */
-		if (varbind->ids == asked->ids && varbind->count == asked->count)
-			continue;
-		if (!oid_equal(varbind->ids, varbind->count, asked->ids, asked->count))
+static bool
+is_in_order(const struct exchange *exchange)
+{
+	for (size_t i = 0; i < exchange->request.count; i++)
+		if (!is_about(&exchange->answer.varbinds[i], &exchange->request.oids[i]))
 			return false;
+	return true;
+}
+
+/* Some agents answer in an order of their own; one that is asked for twice is there twice. False
+ * when there are other objects. */
+static bool
+put_in_order(struct exchange *exchange)
+{
+	struct sessions *sessions = all_of(exchange->session);
+	const struct session_request *request = &exchange->request;
+	struct session_answer *answer = &exchange->answer;
+	struct varbind *list;
+
+	if (answer->count != request->count)
+		return false;
+	if (is_in_order(exchange))
+		return true;
+	list = sessions->ordered = mem_grow(sessions->ordered, request->count, sizeof *list);
+	memcpy(list, answer->varbinds, request->count * sizeof *list);
+	for (size_t i = 0; i < request->count; i++) {
+		size_t at = i;
+		struct varbind found;
+
+		while (at < request->count && !is_about(&list[at], &request->oids[i]))
+			at++;
+		if (at == request->count)
+			return false;
+		found = list[at];
+		list[at] = list[i];
+		list[i] = found;
 	}
+	answer->varbinds = list;
 	return true;
 }
 
@@ -500,7 +532,7 @@ check_answer(struct exchange *exchange)
 
 	if (answer->error_status != 0)
 		return;
-	if (request->op == SESSION_GET && !answers_same_objects(exchange))
+	if (request->op == SESSION_GET && !put_in_order(exchange))
 		answer->text = "answered other objects than it was asked for";
 	if (request->op == SESSION_GETBULK)
 		most = request->non_repeaters +

@@ -541,7 +541,7 @@ any_source_takes_answers_from_another_address(void)
 static void
 answers_with_other_objects_are_bad_replies(void)
 {
-	static const char *const faults[] = { "wrong_oid=1", "reorder=1", "short=1" };
+	static const char *const faults[] = { "wrong_oid=1", "reorder=1 wrong_oid=1", "short=1" };
 
 	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
 		open_bed(points, 2);
@@ -551,6 +551,24 @@ answers_with_other_objects_are_bad_replies(void)
 		CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
 		CHECK_INT(bed.task->told_count, 0);
 		CHECK_STR(bed.task->error, "answered other objects than it was asked for");
+		close_bed();
+	}
+}
+
+static void
+an_answer_in_another_order_is_read_by_name(void)
+{
+	for (int version = 1; version <= 2; version++) {
+		open_bed(points, version);
+		attach();
+		bed_faults(bed.agent, "reorder=1");
+		for (int poll = 0; poll < 3; poll++) {
+			poll_once(false);
+			CHECK_INT(bed_reading(bed.task, NULL, "in")->bits, version == 1 ? 32 : 64);
+			CHECK_NEAR(bed_reading(bed.task, NULL, "oper")->number, 1, 0);
+			CHECK_INT(reason_of("gone"), REASON_NO_SUCH_OBJECT);
+			CHECK_STR(bed_reading(bed.task, NULL, "name")->text, "sim-1");
+		}
 		close_bed();
 	}
 }
@@ -1386,6 +1404,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(a_device_with_own_metrics_counts_its_tries_strays_and_strangers),
 	BOTH(any_source_takes_answers_from_another_address),
 	BOTH(answers_with_other_objects_are_bad_replies),
+	BOTH(an_answer_in_another_order_is_read_by_name),
 	BOTH(a_port_where_nobody_listens_is_refused_an_unknown_host_unreachable),
 	BOTH(from_an_address_that_this_machine_lacks_nobody_is_asked_until_it_is_there),
 	BOTH(tries_that_went_out_before_the_address_was_lost_are_no_answer),
