@@ -356,6 +356,25 @@ check_still(struct build *build, const struct rule_options *rule)
 	check_globs(build, rule, "marks", rule->marks, rule->mark_count);
 }
 
+/* More than one interval, or each poll would find it breached and end it. */
+static void
+check_no_data(struct build *build, const struct rule_options *rule)
+{
+	for (size_t at = known_match(build, rule->on, 0); at < build->known_count;
+		at = known_match(build, rule->on, at + 1)) {
+		const struct known *known = &build->known[at];
+		char span[32], interval[32];
+
+		if (rule->hold > known->interval)
+			continue;
+		conf_error(build->errors, rule->file, rule->line, "threshold \"%s\": no_data %s must "
+			"be more than one interval of %s (%s): nothing comes sooner", rule->name,
+			str_time_span(span, sizeof span, rule->hold), known->text,
+			str_time_span(interval, sizeof interval, known->interval));
+		return;
+	}
+}
+
 /* Must be able to match something, and not only texts when it compares numbers. */
 static void
 check_on(struct build *build, struct rule_options *rule)
@@ -373,6 +392,8 @@ check_on(struct build *build, struct rule_options *rule)
 	}
 	if (rule->kind == RULE_FROZEN || rule->kind == RULE_UNCHANGED)
 		check_still(build, rule);
+	if (rule->kind == RULE_NO_DATA)
+		check_no_data(build, rule);
 	if (rule->kind == RULE_NO_DATA || rule->kind == RULE_FROZEN ||
 		rule->kind == RULE_UNCHANGED)
 		return;
