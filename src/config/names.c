@@ -110,11 +110,26 @@ numbers_of(struct names *names, const char *text, char *to, size_t size, struct 
 	return 0;
 }
 
-/* A name without its module can only be told where the key holds nothing but OIDs: `type` is a
- * column in a table, and "u32" in a point. */
 static bool
-holds_only_oids(const char *key)
+is_entry_of(const struct config_setting_t *group, const char *list)
 {
+	return group != NULL && group->parent != NULL && strcmp(node_name(group->parent), list) == 0;
+}
+
+/* The group that the text stands in, by itself or in an array. */
+static const struct config_setting_t *
+group_of(const struct config_setting_t *node)
+{
+	return config_setting_name(node) == NULL ? node->parent->parent : node->parent;
+}
+
+/* A name without its module can only be told where the key holds nothing but OIDs: `type` and
+ * `key` are columns in a table, "u32" in a point and a file in `tls`. */
+static bool
+holds_only_oids(const struct config_setting_t *node, const char *key)
+{
+	if (is_entry_of(group_of(node), "tables"))
+		return true;
 	for (size_t i = 0; i < schema_key_count; i++) {
 		if (schema_keys[i].type != SCHEMA_OID && schema_keys[i].type != SCHEMA_OIDS &&
 			strcmp(schema_keys[i].key, key) == 0)
@@ -139,18 +154,11 @@ has_arcs_behind(const char *text)
 	return *at == '\0';
 }
 
-static bool
-is_entry_of(const struct config_setting_t *group, const char *list)
-{
-	return group != NULL && group->parent != NULL && strcmp(node_name(group->parent), list) == 0;
-}
-
 /* A name tells, where numbers cannot, whether it is asked for as it has to be. */
 static void
 check_kind(struct names *names, const struct config_setting_t *node, const char *key, const char *numbers)
 {
-	const struct config_setting_t *group = config_setting_name(node) == NULL ?
-		node->parent->parent : node->parent;
+	const struct config_setting_t *group = group_of(node);
 	bool asked = is_entry_of(group, "points") || is_entry_of(group, "info"), instance;
 	bool of_table = is_entry_of(asked ? group->parent->parent : group, "tables");
 	enum mib_kind kind = mib_kind(numbers, &instance);
@@ -177,7 +185,7 @@ resolve(struct names *names, struct config_setting_t *node, const char *key)
 
 	/* A control character is for the schema to tell about. */
 	if (text == NULL || strpbrk(text, " \n\t") != NULL ||
-		!(mib_is_name(text) || (mib_is_bare_name(text) && holds_only_oids(key))))
+		!(mib_is_name(text) || (mib_is_bare_name(text) && holds_only_oids(node, key))))
 		return;
 	if (numbers_of(names, text, numbers, sizeof numbers, &why) == -1) {
 		node_error(node, names->errors, "%s \"%s\": %s", key, text, why.text);

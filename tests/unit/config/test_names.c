@@ -18,17 +18,18 @@ static const char mib[] =
 	"rowName OBJECT IDENTIFIER ::= { plant 2 }\n"
 	"rowValue OBJECT IDENTIFIER ::= { plant 3 }\n"
 	"rowRestart OBJECT IDENTIFIER ::= { plant 4 }\n"
+	"rowType OBJECT IDENTIFIER ::= { plant 5 }\n"
 	"END\n";
 #define HEAD "poller: { state_dir = \"/nonexistent\"; templates = [ ]; mibs = [ \"mibs\" ]; };\n"
 static const char good[] = HEAD
 	"templates: ( { name = \"t\"; protocol = \"snmp\";\n"
 	"  parameters = ( { name = \"arc\"; default = 5; } );\n"
 	"  points = ( { name = \"oil\"; oid = \"PLANT-MIB::oil.$arc.0\"; } );\n"
-	"  tables = ( { name = \"row\"; key = [ \"1.3.6.1.2.1.2.2.1.2\", \"PLANT-MIB::rowName\" ];\n"
-	"    discontinuity = \"PLANT-MIB::rowRestart\";\n"
+	"  tables = ( { name = \"row\"; key = [ \"1.3.6.1.2.1.2.2.1.2\", \"PLANT-MIB::rowName\", \"rowName\" ];\n"
+	"    discontinuity = \"PLANT-MIB::rowRestart\"; type = \"rowType\";\n"
 	"    points = ( { name = \"v\"; oid = [ \"rowValue\" ]; } ); } ); } );\n"
 	"devices: ( { name = \"d\"; address = \"192.0.2.1\"; snmp = { version = \"2c\"; };\n"
-	"  templates = [ \"t\" ]; } );\n";
+	"  templates = [ \"t\" ]; rows = { row = { types = [ 6 ]; }; }; } );\n";
 
 static void
 put(const char *name, const char *text)
@@ -82,6 +83,8 @@ check_numbers(struct conf *conf)
 	check_oid(&oil->oids[0], "1.3.6.1.4.1.32473.1.5.0");
 	check_oid(&table->keys[0], "1.3.6.1.2.1.2.2.1.2");
 	check_oid(&table->keys[1], "1.3.6.1.4.1.32473.2");
+	check_oid(&table->keys[2], "1.3.6.1.4.1.32473.2");
+	check_oid(&table->type, "1.3.6.1.4.1.32473.5");
 	check_oid(&table->discontinuity, "1.3.6.1.4.1.32473.4");
 	check_oid(&value->oids[0], "1.3.6.1.4.1.32473.3");
 	inventory_free(inventory);
