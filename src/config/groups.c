@@ -476,6 +476,12 @@ is_unasked(struct work *work, const struct config_setting_t *table, const char *
 		(name == NULL || row_options(work, name) == NULL);
 }
 
+static bool
+is_empty_list(const struct config_setting_t *node)
+{
+	return node != NULL && config_setting_is_list(node) && node_count(node) == 0;
+}
+
 static void
 group_unit(struct work *work, const struct unit *unit)
 {
@@ -498,6 +504,8 @@ group_unit(struct work *work, const struct unit *unit)
 					node_line(tables.items[k]));
 		}
 		points = template_members(NULL, tables.items[i], "points", build->scratch);
+		if (points.count == 0 && is_empty_list(node_get(tables.items[i], "points")))
+			node_error(tables.items[i], build->errors, "points: a table has at least one");
 		/* Reading all connections of a server is only for who wants some. */
 		if (is_unasked(work, tables.items[i], name))
 			continue;

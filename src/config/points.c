@@ -93,8 +93,9 @@ build_kind(struct build *build, const struct scope *scope, enum point_kind natur
 		}
 		point->kind = (enum point_kind)kind;
 	}
-	if (point->kind == POINT_TEXT && point->state_count > 0) {
-		node_error(scope->levels[0], build->errors, "states: a text has none");
+	if ((point->kind == POINT_TEXT || point->kind == POINT_COUNTER) && point->state_count > 0) {
+		node_error(scope->levels[0], build->errors, "states: a %s has none",
+			point_kind_word(point->kind));
 		return false;
 	}
 	return true;
@@ -296,8 +297,12 @@ build_snmp_point(struct build *build, const struct scope *scope, struct draft *d
 	}
 	wire->oid_count = build_oids(build, scope, "oid", &wire->oids);
 	if (wire->oid_count == 0) {
-		if (node_get(node, "oid") == NULL)
+		const struct config_setting_t *oid = node_get(node, "oid");
+
+		if (oid == NULL)
 			node_error(node, build->errors, "missing key \"oid\"");
+		else if (node_text(oid) == NULL && node_count(oid) == 0)
+			node_error(oid, build->errors, "oid: expected at least one");
 		return false;
 	}
 	if (!build_kind(build, scope, POINT_GAUGE, &draft->point) ||
