@@ -240,7 +240,8 @@ check_integer(struct scanner *s)
 	fits = errno == 0 && s->token.length < 40;
 	if (!fits || (!wide && (value > INT32_MAX || value < INT32_MIN)))
 		conf_error(s->errors, s->path, s->token.line,
-			"integer %s: does not fit 32 bits and would be read as another number", text);
+			"integer %s: does not fit 32 bits and would be read as another number: write a "
+			"decimal point, as 4294967296.0", text);
 }
 
 static void parse_settings(struct scanner *s, char end, const struct token *open);
