@@ -181,7 +181,7 @@ check_build build
 [ $sanitize = no ] || check_build build-asan --enable-sanitizers
 if [ $all = yes ]; then
 	one "make distcheck, with the quick tests" make -C build distcheck-quick
-	step "libFuzzer on the readers of Modbus and SNMPv3"
+	step "libFuzzer on the readers of Modbus and SNMP"
 	PW_BUILD="$PWD/build" sh tests/fuzz/libfuzz.sh 60 >build/libfuzz.log 2>&1
 	cat build/libfuzz.log >&2
 	passed=$((passed + $(grep -c '^ok ' build/libfuzz.log)))

@@ -1,8 +1,9 @@
 #!/bin/sh
-# libfuzz.sh - the Modbus readers, and the opener of SNMPv3 messages, under libFuzzer with ASan and
-# UBSan, side by side.
+# libfuzz.sh - the readers of Modbus, the decoder of SNMP and the opener of its version 3, under
+# libFuzzer with ASan and UBSan, side by side.
 #
-#   libfuzz.sh [SECONDS]     60; of each target: fuzz_mbap, fuzz_rtu, fuzz_regs, fuzz_adu, fuzz_seal
+#   libfuzz.sh [SECONDS]     60; of each target: fuzz_mbap, fuzz_rtu, fuzz_regs, fuzz_adu, fuzz_fast,
+#                            fuzz_seal
 #
 # Begins with what stands in corpus/; what it finds beside that stays in the folder PW_CORPUS,
 # if one is given, for the next time. FUZZ_SEED (1): 0 takes another one each time. Skipped where clang cannot link -fsanitize=fuzzer
@@ -30,14 +31,14 @@ line="$src/tests/fuzz/line_target.c $src/tests/fake/loop_sim.c $src/tests/fake/n
 	$src/src/base/tls.c"
 pure="$src/src/modbus/adu.c $src/src/modbus/regs.c $src/src/base/fail.c $src/src/base/mem.c
 	$src/src/base/log.c $src/src/base/str.c"
-secure="$src/tests/fuzz/seal_target.c $src/src/snmp/seal.c $src/src/snmp/usm.c $src/src/snmp/ber.c
-	$src/src/snmp/fast.c $src/src/snmp/oid.c $src/src/base/fail.c $src/src/base/mem.c
-	$src/src/base/log.c $src/src/base/str.c"
-targets="fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu fuzz_seal"
+decoder="$src/src/snmp/ber.c $src/src/snmp/fast.c $src/src/snmp/oid.c $src/src/base/fail.c
+	$src/src/base/mem.c $src/src/base/log.c $src/src/base/str.c"
+targets="fuzz_mbap fuzz_rtu fuzz_regs fuzz_adu fuzz_fast fuzz_seal"
 for target in $targets; do
 	case $target in
 	fuzz_mbap | fuzz_rtu) sources="$line $pure" ;;
-	fuzz_seal) sources=$secure ;;
+	fuzz_fast) sources="$src/tests/fuzz/snmp_targets.c $decoder" ;;
+	fuzz_seal) sources="$src/tests/fuzz/seal_target.c $src/src/snmp/seal.c $src/src/snmp/usm.c $decoder" ;;
 	*) sources="$src/tests/fuzz/modbus_targets.c $pure" ;;
 	esac
 	if clang $flags -Wno-everything -DFUZZ_TARGET=$target "$src/tests/fuzz/entry.c" $sources -lmodbus -lssl -lcrypto \

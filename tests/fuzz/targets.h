@@ -30,6 +30,7 @@ own(const uint8_t *data, size_t size)
 }
 
 int fuzz_ber(const uint8_t *data, size_t size);
+/* Alone, beside the question, and as a table does; both in snmp_targets.c. */
 int fuzz_fast(const uint8_t *data, size_t size);
 /* A message of SNMPv3, and what is within one; the first octet chooses the hash and the cipher;
  * seal_target.c. */
