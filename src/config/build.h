@@ -116,7 +116,8 @@ void build_groups(struct build *build, struct device *device, const struct unit 
 /* The device's address with that port; false, reported, when it has none. */
 bool build_address(struct build *build, const struct config_setting_t *device, uint16_t port,
 	const char *what, struct net_addr *addr);
-const void *build_snmp(struct build *build, const struct config_setting_t *device);
+const void *build_snmp(struct build *build, const struct config_setting_t *node,
+	const struct device *device);
 /* "version", and what belongs to it: community, or the user and its keys. Errors for which no
  * key stands there are told of `owner`. */
 struct snmp_user;

@@ -335,7 +335,7 @@ build_device(struct build *build, const struct config_setting_t *node, struct de
 	build_groups(build, device, units, count, &scope);
 	whole = build->errors->told == told; /* else what it lacks has been told */
 	if (node_get(node, "snmp") != NULL || uses(device, "snmp"))
-		snmp = build_snmp(build, node);
+		snmp = build_snmp(build, node, device);
 	else if (whole && node_text(node_get(node, "profile")) != NULL &&
 		count >= (size_t)node_count(node_get(node, "templates"))) /* all are known */
 		node_error(node_get(node, "profile"), build->errors, "profile: only for devices that "

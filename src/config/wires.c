@@ -194,25 +194,44 @@ build_window(struct build *build, const struct scope *scope, const struct config
 	return (uint8_t)window;
 }
 
+/* Each group and table takes one question an interval, if not more. */
+static void
+check_pace(struct build *build, const struct scope *scope, const struct config_setting_t *node,
+	const struct device *device, const struct snmp_access *access)
+{
+	double gap = (double)access->gap, pace = access->max_rate > 0 ? 1e9 / access->max_rate : 0;
+	const char *key = gap > pace ? "gap" : "max_rate";
+	double load = 0;
+
+	for (size_t i = 0; i < device->group_count; i++)
+		if (device->groups[i].driver == &snmp_driver)
+			load += (gap > pace ? gap : pace) / (double)device->groups[i].interval;
+	if (load > 1.000001)
+		node_error(culprit(scope, key, node), build->errors, "%s: leaves no room for one "
+			"question an interval to each group and table of \"%s\": take a longer interval "
+			"or a %s %s", key, device->name, gap > pace ? "smaller" : "higher", key);
+}
+
 const void *
-build_snmp(struct build *build, const struct config_setting_t *device)
+build_snmp(struct build *build, const struct config_setting_t *node, const struct device *device)
 {
 	struct snmp_options *options = arena_zero(build->arena, sizeof *options);
 	struct snmp_access *access = arena_zero(build->scratch, sizeof *access);
-	const struct config_setting_t *profile_name = node_get(device, "profile");
-	struct scope scope = build_scope(build, "snmp", node_get(device, "snmp"));
+	const struct config_setting_t *profile_name = node_get(node, "profile");
+	struct scope scope = build_scope(build, "snmp", node_get(node, "snmp"));
 
 	if (node_text(profile_name) != NULL)
 		scope_push(&scope, node_get(build_find(build, &build->profiles, "profile",
 			profile_name), "snmp"));
-	build_address(build, device, (uint16_t)scope_int(&scope, "port"), "snmp",
+	build_address(build, node, (uint16_t)scope_int(&scope, "port"), "snmp",
 		&options->address);
-	build_access(build, &scope, device, &access->version, &access->community, &access->user);
+	build_access(build, &scope, node, &access->version, &access->community, &access->user);
 	access->timeout = scope_duration(&scope, "timeout");
 	access->retries = (uint8_t)scope_int(&scope, "retries");
 	access->max_rate = scope_number(&scope, "max_rate");
 	access->gap = scope_duration(&scope, "gap");
-	access->window = build_window(build, &scope, device);
+	check_pace(build, &scope, node, device, access);
+	access->window = build_window(build, &scope, node);
 	access->netsnmp = strcmp(scope_text(&scope, "engine"), "netsnmp") == 0;
 	access->any_source = strcmp(scope_text(&scope, "source"), "any") == 0;
 	access->from = build_from(build, &scope, &options->address);
