@@ -154,6 +154,7 @@ struct poll {
 	TAILQ_ENTRY(poll) entry;
 	enum work_state state;
 	bool probe;    /* sysUpTime alone comes first in this poll */
+	bool vouched;  /* sysUpTime was told in it, and no try was lost since */
 	bool cautious; /* the same, tried once only, unless another poll's has been answered */
 	bool complete; /* how it ended, as work_finish was told */
 	uint8_t rest;
@@ -636,6 +637,14 @@ ask_nothing(struct ask *ask)
 	ask->list_size = 0;
 }
 
+/* Where sysUpTime has to go alone, what comes after it proves itself by nothing: the agent may have
+ * restarted while a try was lost. */
+static bool
+is_unvouched(const struct snmp_work *work)
+{
+	return !work->poll->vouched && asks_one_by_one(work);
+}
+
 static void
 device_ask(struct snmp_device *device, struct question *question, struct snmp_work *work, int64_t now)
 {
@@ -646,7 +655,7 @@ device_ask(struct snmp_device *device, struct question *question, struct snmp_wo
 
 	question->current = work;
 	question->with_uptime = false;
-	question->probe = work->poll->probe || (work->poll->answered == 0 &&
+	question->probe = work->poll->probe || is_unvouched(work) || (work->poll->answered == 0 &&
 		(work->poll->cautious || device->silence != REASON_GOOD));
 	if (question->probe) {
 		ask->op = SESSION_GET;
@@ -1149,7 +1158,8 @@ session_done(const struct session_answer *told, void *arg)
 		give_up(work, &answer);
 		return;
 	}
-	again = question->probe || ask_again(device, &answer, about_uptime);
+	work->poll->vouched |= question->probe || (question->with_uptime && answer.error_status == 0);
+	again = question->probe || ask_again(device, &answer, about_uptime) || is_unvouched(work);
 	work_turn_over(work, question, again ? NULL : &answer);
 }
 
@@ -1181,6 +1191,8 @@ session_exchange(bool answered, int64_t rtt, void *tag, void *arg)
 
 	/* the last try of a poll is cut short by its deadline: that tells nothing */
 	device->question->lost += !answered && !is_overdue(question->current);
+	if (!answered && !question->probe)
+		question->current->poll->vouched = false;
 	task_exchange(question->current->task, answered, rtt);
 }
 
@@ -1385,7 +1397,6 @@ driver_start(void *arg, bool cautious)
 
 	poll_begin(work);
 	work->poll->cautious = cautious;
-	work->poll->probe = asks_one_by_one(work);
 	work->poll->lost_before = device_of(work)->question->lost;
 	work->poll->held_before = session_held(&device_of(work)->session);
 	work->poll->deadline = context.now + TIME_OF_POLL(context.group->interval);

@@ -746,6 +746,53 @@ an_agent_with_room_for_one_object_gets_them_one_by_one(void)
 }
 
 static void
+an_agent_that_has_room_for_one_object_all_at_once_is_asked_how_long_it_is_up(void)
+{
+	open_bed(points, 2);
+	attach();
+	poll_once(false);
+	bed_reboot(bed.agent);
+	bed_faults(bed.agent, "toobig=1");
+	poll_once(false);
+	CHECK(bed_reading(bed.task, NULL, "in")->discontinuity);
+	poll_once(false);
+	CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	close_bed();
+}
+
+static void
+restart_behind_uptime(void *arg)
+{
+	(void)arg;
+	bed_reboot(bed.agent);
+	/* What is asked meanwhile gets lost. */
+	bed_faults(bed.agent, "delay=100 drop=1 count=1");
+}
+
+static void
+a_restart_between_two_objects_that_are_asked_for_one_by_one_is_seen(void)
+{
+	struct loop_timer timer;
+
+	open_bed(points, 2);
+	bed.access.max_varbinds = 1;
+	attach();
+	poll_once(false);
+	poll_once(false);
+	CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	bed_faults(bed.agent, "delay=100");
+	loop_timer_init(&timer, restart_behind_uptime, NULL);
+	loop_timer_in(bed.loop, &timer, 50 * LOOP_MS);
+	poll_once(false);
+	CHECK(bed_reading(bed.task, NULL, "in")->discontinuity);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	CHECK_INT(reason_of("name"), REASON_GOOD);
+	poll_once(false);
+	CHECK(!bed_reading(bed.task, NULL, "in")->discontinuity);
+	close_bed();
+}
+
+static void
 an_object_too_big_for_any_answer_is_told_as_such(void)
 {
 	open_bed(points, 2);
@@ -1412,6 +1459,8 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(what_was_too_big_once_is_tried_again_later_and_seldom),
 	BOTH(after_a_new_answer_too_big_a_hundred_fit_before_more_is_tried),
 	BOTH(an_agent_with_room_for_one_object_gets_them_one_by_one),
+	BOTH(an_agent_that_has_room_for_one_object_all_at_once_is_asked_how_long_it_is_up),
+	BOTH(a_restart_between_two_objects_that_are_asked_for_one_by_one_is_seen),
 	BOTH(an_object_too_big_for_any_answer_is_told_as_such),
 	BOTH(generr_for_one_object_costs_only_that_one),
 	BOTH(max_varbinds_is_kept_to_even_at_one),
