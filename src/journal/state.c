@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -18,6 +20,9 @@
 #include "journal/segment.h"
 
 #define RETRY_INTERVAL (10 * LOOP_S)
+/* What a killed daemon leaves behind ends by itself, the store once it has written. */
+#define LEFT_BEHIND 60 /* s */
+#define LOOK_AGAIN (20 * LOOP_MS)
 
 struct fact {
 	char *key, *value;
@@ -364,17 +369,40 @@ state_touch(struct state *state)
 
 /* ---- the lock ---- */
 
-static int
-refuse(int fd, const char *dir, struct fail *why)
+/* Who holds it, as it is written there; "" where nothing is. */
+static void
+read_owner(int fd, char *text, size_t size)
 {
-	char text[24] = "";
-	ssize_t got = pread(fd, text, sizeof text - 1, 0);
+	ssize_t got = pread(fd, text, size - 1, 0);
 
-	text[got > 0 ? strcspn(text, "\n") : 0] = '\0';
-	fail_set(why, "%s: in use by another pollwerkd (pid %s)", dir,
-		*text != '\0' ? text : "unknown");
-	close(fd);
-	return -1;
+	text[got > 0 ? got : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+}
+
+/* The daemon is gone, and processes of its are there still. */
+static bool
+is_left_behind(const char *owner)
+{
+	long pid = strtol(owner, NULL, 10);
+
+	return pid > 0 && kill((pid_t)pid, 0) == -1 && errno == ESRCH;
+}
+
+static bool
+take_lock(int fd, const char *dir, char *owner, size_t size)
+{
+	int64_t looks = LEFT_BEHIND * LOOP_S / LOOK_AGAIN;
+
+	for (bool told = false; flock(fd, LOCK_EX | LOCK_NB) == -1; told = true) {
+		read_owner(fd, owner, size);
+		if (looks-- == 0 || !is_left_behind(owner))
+			return false;
+		if (!told)
+			log_info("%s: waiting for what the pollwerkd that has gone (pid %s) left behind",
+				dir, owner);
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_AGAIN }, NULL);
+	}
+	return true;
 }
 
 void
@@ -391,7 +419,7 @@ state_lock_sign(int fd)
 int
 state_lock(const char *dir, struct fail *why)
 {
-	char path[SEGMENT_PATH];
+	char path[SEGMENT_PATH], owner[24] = "";
 	int fd;
 
 	snprintf(path, sizeof path, "%s/lock", dir);
@@ -404,8 +432,12 @@ state_lock(const char *dir, struct fail *why)
 		fail_set(why, "%s: %s", path, strerror(errno));
 		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-		return refuse(fd, dir, why);
+	if (!take_lock(fd, dir, owner, sizeof owner)) {
+		fail_set(why, "%s: in use by another pollwerkd (pid %s)", dir,
+			*owner != '\0' ? owner : "unknown");
+		close(fd);
+		return -1;
+	}
 	state_lock_sign(fd);
 	return fd;
 }

@@ -37,7 +37,8 @@ void state_save(struct state *state);
 bool state_saved(const struct state *state); /* what is set is what is on disk */
 
 /* Takes DIR/lock until the process ends (a child that inherits the fd holds it too): the
- * fd, or -1 and "DIR: in use by another pollwerkd (pid N)". Makes DIR when it is missing. */
+ * fd, or -1 and "DIR: in use by another pollwerkd (pid N)". Waits up to a minute for the children
+ * of one that was killed. Makes DIR when it is missing. */
 int state_lock(const char *dir, struct fail *why);
 /* Writes our pid into the lock; again after a fork whose parent ends. */
 void state_lock_sign(int fd);

@@ -11,7 +11,7 @@
  * until it was, at most EXTRA. Journal segments are linked into KEEP_DIR, so that none is
  * lost by being dropped. SIGTERM ends the campaign early, and in order. Prints
  *   kill ROLE WALL-NS-OF-KILL WALL-NS-OF-BACK STATE
- *   refused MS     how long a daemon started at once after the supervisor's end was refused
+ *   up MS          how long a daemon started at once after the supervisor's end took to be up
  *   ended MS       how long the roles outlived their supervisor
  *   fault TEXT     what must not be
  * Includes nothing of pollwerk but the layout of that page. */
@@ -223,19 +223,17 @@ daemon_has_ended(struct campaign *c)
 	return waitpid(c->daemon, NULL, WNOHANG) == c->daemon;
 }
 
-/* Starts it, again while it is refused; waits until both roles have found their
- * predecessors' ends. Returns the time of the last start. */
-static int64_t
+/* Starts it and waits until both roles have found their predecessors' ends. */
+static void
 start_until_up(struct campaign *c)
 {
 	struct deaths poller = deaths_of(c, POLLER), store = deaths_of(c, STORE);
-	int64_t begun = now(CLOCK_MONOTONIC), started = begun;
+	int64_t begun = now(CLOCK_MONOTONIC);
 
 	start_daemon(c);
 	while (now(CLOCK_MONOTONIC) - begun < PATIENCE) {
 		if (daemon_has_ended(c)) {
-			pause_ms(20);
-			started = now(CLOCK_MONOTONIC);
+			fault(c, "the daemon ends when its roles of before are there still");
 			start_daemon(c);
 		}
 		if ((c->where != NULL || map_where(c)) && found_since(c, POLLER, &poller) != -1 &&
@@ -243,12 +241,11 @@ start_until_up(struct campaign *c)
 			c->roles[POLLER] = child_named(c->daemon, process_names[POLLER]);
 			c->roles[STORE] = child_named(c->daemon, process_names[STORE]);
 			if (c->roles[POLLER] != 0 && c->roles[STORE] != 0)
-				return started;
+				return;
 		}
 		pause_ms(2);
 	}
 	fault(c, "the daemon is not up within 10 s");
-	return started;
 }
 
 /* ---- killing ---- */
@@ -315,14 +312,14 @@ static void
 strike_supervisor(struct campaign *c, bool all)
 {
 	pid_t roles[] = { c->roles[POLLER], c->roles[STORE] };
-	int64_t killed = now(CLOCK_REALTIME), begun = now(CLOCK_MONOTONIC), started, ended;
+	int64_t killed = now(CLOCK_REALTIME), begun = now(CLOCK_MONOTONIC), up, ended;
 
 	kill(c->daemon, SIGKILL);
 	for (int i = 0; i < 2 && all; i++)
 		kill(roles[i], SIGKILL);
 	waitpid(c->daemon, NULL, 0);
-	started = start_until_up(c);
-	ended = now(CLOCK_MONOTONIC);
+	start_until_up(c);
+	ended = up = now(CLOCK_MONOTONIC);
 	while ((!is_gone(roles[0]) || !is_gone(roles[1])) && ended - begun < PATIENCE) {
 		pause_ms(5);
 		ended = now(CLOCK_MONOTONIC);
@@ -331,7 +328,7 @@ strike_supervisor(struct campaign *c, bool all)
 		fault(c, "a role outlives its supervisor by 10 s");
 	printf("kill %s %lld %lld else\n", target_names[all ? ALL : SUPERVISOR], (long long)killed,
 		(long long)now(CLOCK_REALTIME));
-	printf("refused %lld\n", (long long)((started - begun) / MS));
+	printf("up %lld\n", (long long)((up - begun) / MS));
 	printf("ended %lld\n", (long long)((ended - begun) / MS));
 }
 

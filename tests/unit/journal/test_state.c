@@ -1,6 +1,8 @@
 #include "../check.h"
 
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "../scratch.h"
 #include "base/fail.h"
@@ -159,8 +161,35 @@ a_second_daemon_is_told_who_holds_the_folder(void)
 	scratch_remove();
 }
 
+/* Its children hold the lock for as long as they write. */
+static void
+the_children_of_a_daemon_that_was_killed_are_waited_for(void)
+{
+	struct fail why;
+	unsigned lines = 0;
+	int fd, status;
+	pid_t daemon;
+
+	scratch_make();
+	daemon = fork();
+	if (daemon == 0) {
+		if (state_lock(scratch, &why) == -1 || fork() != 0)
+			_exit(0);
+		nanosleep(&(struct timespec){ .tv_nsec = 300 * LOOP_MS }, NULL);
+		_exit(0);
+	}
+	CHECK(waitpid(daemon, &status, 0) == daemon);
+	log_catch(count_lines, &lines);
+	fd = state_lock(scratch, &why);
+	log_catch(NULL, NULL);
+	CHECK(fd >= 0);
+	close(fd);
+	scratch_remove();
+}
+
 RUN_TESTS(TEST(facts_survive_whatever_text_they_hold),
 	TEST(what_is_told_when_it_is_saved_stands_in_the_file_and_is_taken_out_of_it),
 	TEST(a_damaged_line_is_left_out_and_the_others_stay),
 	TEST(a_disk_that_refuses_is_logged_once_and_the_facts_are_saved_when_it_takes_again),
-	TEST(a_second_daemon_is_told_who_holds_the_folder))
+	TEST(a_second_daemon_is_told_who_holds_the_folder),
+	TEST(the_children_of_a_daemon_that_was_killed_are_waited_for))
