@@ -296,20 +296,45 @@ same_column(const struct column *one, const struct column *other)
 		strcmp(one->parts[one->depth - 1], other->parts[one->depth - 1]) == 0;
 }
 
+/* Of "snmp.comunity" the section of "snmp" and, in *before, where what it does not know begins. */
+static const char *
+section_of(const char *name, size_t *before)
+{
+	const char *section = "device", *at = name;
+
+	while (strchr(at, '.') != NULL) {
+		char part[40];
+		const struct schema_key *key;
+
+		snprintf(part, sizeof part, "%.*s", (int)strcspn(at, "."), at);
+		key = find_key(section, part);
+		if (key == NULL || (key->type != SCHEMA_GROUP && key->type != SCHEMA_MAP))
+			break;
+		section = key->of;
+		at = strchr(at, '.') + 1;
+		if (key->type == SCHEMA_MAP && strchr(at, '.') != NULL)
+			at = strchr(at, '.') + 1; /* the name is free */
+	}
+	*before = (size_t)(at - name);
+	return section;
+}
+
 static void
 unknown_column(struct list *list, const char *name)
 {
 	const char *words[200], *near;
-	size_t count = 0;
+	size_t count = 0, before = 0;
+	const char *section = list->kind == &devices ? section_of(name, &before) : "";
 
-	for (size_t i = 0; list->kind == &devices && i < schema_key_count && count < 199; i++) {
-		if (strcmp(schema_keys[i].section, "device") == 0 && is_simple(schema_keys[i].type))
+	for (size_t i = 0; i < schema_key_count && count < 199; i++) {
+		if (strcmp(schema_keys[i].section, section) == 0 && is_simple(schema_keys[i].type))
 			words[count++] = schema_keys[i].key;
 	}
 	words[count] = NULL;
-	near = str_nearest(name, list->kind == &devices ? words : of_a_point);
+	near = str_nearest(name + before, list->kind == &devices ? words : of_a_point);
 	if (near != NULL)
-		WRONG(list, "column \"%s\": unknown (did you mean \"%s\"?)", name, near);
+		WRONG(list, "column \"%s\": unknown (did you mean \"%.*s%s\"?)", name, (int)before,
+			name, near);
 	else
 		WRONG(list, "column \"%s\": unknown: expected %s", name, list->kind->expected);
 }
