@@ -35,6 +35,7 @@ struct ask_limit {
 	size_t varbinds;
 	size_t bytes;
 	size_t repetitions; /* of GETBULK; 0 = the usual number */
+	size_t columns;     /* of a table in one request; 0 = as many as varbinds */
 };
 
 /* What all plans share: their forms, and what they lend themselves for a poll, instead of from

@@ -284,15 +284,16 @@ most_varbinds(const struct snmp_work *work)
 static bool
 asks_one_by_one(const struct snmp_work *work)
 {
-	return most_varbinds(work) == 1;
+	return most_varbinds(work) == 1 || device_access(device_of(work))->max_varbinds == 1;
 }
 
 static struct ask_limit
 limit_of(const struct snmp_work *work)
 {
-	size_t most = most_varbinds(work);
+	size_t most = most_varbinds(work), asked = device_access(device_of(work))->max_varbinds;
 
 	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = FORM_ANSWER_BYTES,
+		.columns = asked > 1 ? asked - 1 : asked,
 		.repetitions = device_access(device_of(work))->max_repetitions };
 }
 

@@ -59,7 +59,7 @@ struct snmp_access {
 	bool netsnmp;          /* by the reference engine; what has DES always is */
 	bool any_source;       /* answers may come from another address */
 	const struct net_addr *from; /* ours that it is asked from; NULL: as the system routes */
-	uint16_t max_varbinds; /* of one GET; 0 = as many as fit 1,400 bytes */
+	uint16_t max_varbinds; /* of one request; 0 = as many as fit 1,400 bytes */
 	uint16_t max_repetitions; /* of GETBULK; 0 = 10 */
 };
 struct snmp_options {

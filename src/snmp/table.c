@@ -597,6 +597,8 @@ table_next(struct table *table, const struct ask_context *context,
 	size_t most = limit->varbinds < ASK_MAX - 1 ? limit->varbinds : ASK_MAX - 1;
 	size_t repetitions = limit->repetitions > 0 ? limit->repetitions : REPETITIONS, left;
 
+	if (limit->columns > 0 && limit->columns < most)
+		most = limit->columns;
 	ask->usual = NULL;
 	ask->count = 0;
 	do

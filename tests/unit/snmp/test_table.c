@@ -398,6 +398,24 @@ an_endless_table_makes_up_no_rows(void)
 }
 
 static void
+max_varbinds_is_kept_to_even_at_one(void)
+{
+	for (uint16_t run = 0; run < 6; run++) {
+		uint16_t most = 1 + run / 2;
+
+		open_bed(12, 1 + run % 2);
+		bed.access.max_varbinds = most;
+		attach();
+		poll_once();
+		CHECK_INT(bed_most_varbinds(bed.agent), most);
+		CHECK_INT(bed.task->row_count, 12);
+		CHECK_INT(bed.task->told_count, 12 * 5);
+		CHECK_INT(reading_of("ge-1/12", "in_octets").reason, REASON_GOOD);
+		close_bed();
+	}
+}
+
+static void
 include_and_exclude_choose_rows_by_their_name(void)
 {
 	open_bed(12, 2);
@@ -2029,6 +2047,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_table_that_max_rate_makes_too_slow_is_an_overrun_of_ours),
 	TEST(an_endless_table_makes_up_no_rows),
 	TEST(an_endless_table_is_stopped_at_its_largest_number_of_rows),
+	TEST(max_varbinds_is_kept_to_even_at_one),
 	TEST(include_and_exclude_choose_rows_by_their_name),
 		TEST(rows_that_nobody_wants_are_told_to_be_none),
 		TEST(a_row_is_told_from_the_first_time_that_it_is_up_and_its_later_down_is_a_state),
