@@ -84,6 +84,8 @@ net_addr_nobodys(const struct net_addr *addr)
 		return "is a group of receivers (multicast), not one device";
 	if (addr->family == 4 && memcmp(addr->bytes, "\xff\xff\xff\xff", 4) == 0)
 		return "is everybody's (broadcast), not one device's";
+	if (is_link_local(addr) && addr->zone == 0)
+		return "is link-local: name the interface to it as well, as \"fe80::1%eth0\"";
 	return NULL;
 }
 

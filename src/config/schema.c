@@ -248,6 +248,10 @@ check_address(const struct schema_key *key, const struct config_setting_t *node,
 		value_error(node, errors, " \"%.80s\": %s", text, whose);
 	if (status == 0)
 		return whose == NULL;
+	if (strchr(text, '%') != NULL) {
+		value_error(node, errors, " %s", why.text);
+		return false;
+	}
 	str_copy(host, sizeof host, text);
 	if (key->type == SCHEMA_ENDPOINT)
 		host[strcspn(host, ":")] = '\0';
