@@ -46,7 +46,11 @@ say_rest_of_burst(void *arg)
 		log_warn("and %u more devices do not answer", poller->down.unsaid);
 	if (poller->back.unsaid > 0)
 		log_info("and %u more devices answer again", poller->back.unsaid);
-	poller->down = poller->back = (struct burst){ 0 };
+	if (poller->barred.unsaid > 0)
+		log_warn("and %u more devices cannot be read", poller->barred.unsaid);
+	if (poller->read.unsaid > 0)
+		log_info("and %u more devices can be read again", poller->read.unsaid);
+	poller->down = poller->back = poller->barred = poller->read = (struct burst){ 0 };
 }
 
 static void

@@ -122,6 +122,8 @@ struct unit {
 	bool degraded : 1;           /* as the last slot whose polls are over */
 	bool ailing : 1;             /* so far in this one */
 	bool paused : 1;             /* nothing was asked, on purpose */
+	bool barred : 1;             /* at its last poll it answered, but not with what we asked for: REASON_AUTH */
+	bool barring : 1;            /* so far in this one */
 	/* Of up, rtt and loss: nearly always their ids follow this one, and all wait for the same slot.
 	 * Else each stands in more->health, and this is 0. */
 	struct track health;
@@ -183,6 +185,7 @@ struct poller {
 	struct poller_counters counters;
 	struct loop_timer quiet;     /* ends the bursts of lines */
 	struct burst down, back;     /* "no answer", "answers again" */
+	struct burst barred, read;   /* "cannot be read", "can be read again" */
 	TAILQ_HEAD(, closing) closings;
 	struct loop_timer more;      /* goes on with them */
 };

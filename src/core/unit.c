@@ -186,7 +186,7 @@ close_all(struct unit *unit, const uint8_t reasons[], const double values[])
 static bool
 may_say(struct poller *poller, struct burst *burst)
 {
-	if (poller->down.lines + poller->back.lines == 0)
+	if (poller->down.lines + poller->back.lines + poller->barred.lines + poller->read.lines == 0)
 		loop_timer_in(poller->parts.loop, &poller->quiet, 10 * LOOP_S);
 	if (burst->lines++ < BURST_LINES)
 		return true;
@@ -308,6 +308,22 @@ say_back(struct unit *unit, int64_t silence)
 			unit_troubled(unit)->missed);
 }
 
+/* A wrong pass phrase does not make a device silent, and so no device down: somebody has to be told. */
+static void
+note_barred(struct unit *unit)
+{
+	struct poller *poller = unit->poller;
+
+	if (unit->barring == unit->barred)
+		return;
+	unit->barred = unit->barring;
+	if (unit->barred && may_say(poller, &poller->barred))
+		log_warn("%s (%s): answers, but cannot be read: %s", unit->device->name,
+			unit->device->address, last_error(unit));
+	else if (!unit->barred && may_say(poller, &poller->read))
+		log_info("%s (%s): can be read again", unit->device->name, unit->device->address);
+}
+
 /* Of a device behind others that are down its own time-out says less than who they are. */
 static void
 note_behind(struct unit *unit)
@@ -387,6 +403,8 @@ judge(struct unit *unit)
 		unit->last_loss = kept_as(loss, LOSS_UNIT);
 		if (unit->answered == 0)
 			note_behind(unit);
+		else
+			note_barred(unit);
 		change_state(unit, unit->answered > 0);
 	}
 	unit->asked = unit->answered = 0;
@@ -407,7 +425,7 @@ unit_begin(struct unit *unit, int64_t slot)
 		unit->slot = (uint32_t)slot;
 		unit->excuse = REASON_CONFIG;
 		unit->silence = REASON_GOOD;
-		unit->ailing = false;
+		unit->ailing = unit->barring = false;
 	}
 	unit->pending++;
 }
@@ -429,6 +447,7 @@ unit_end(struct unit *unit, struct task *task, uint8_t rest)
 	/* Who answers that it tells us nothing is there, but not well. */
 	if (task->answered < task->asked || task->asked == 0 || rest == REASON_AUTH)
 		unit->ailing = true;
+	unit->barring |= rest == REASON_AUTH && task->answered > 0;
 	if (--unit->pending == 0)
 		judge(unit);
 }

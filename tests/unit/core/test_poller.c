@@ -1221,7 +1221,7 @@ a_number_that_is_none_is_invalid_and_not_good(void)
 }
 
 static struct {
-	int down, back;
+	int down, back, barred, read;
 	char last[200];
 } told;
 
@@ -1231,6 +1231,8 @@ hear_line(char level, const char *line, void *arg)
 	(void)level, (void)arg;
 	told.down += strstr(line, "no answer, asking on") != NULL;
 	told.back += strstr(line, "answers again") != NULL;
+	told.barred += strstr(line, "cannot be read") != NULL;
+	told.read += strstr(line, "can be read again") != NULL;
 	str_copy(told.last, sizeof told.last, line);
 }
 
@@ -1260,6 +1262,34 @@ a_burst_of_the_same_news_is_ten_lines_and_a_count(void)
 	loop_sim_for(loop, 35 * LOOP_S);
 	CHECK_INT(told.back, 10);
 	CHECK_STR(told.last, "and 30 more devices answer again");
+	log_catch(NULL, NULL);
+	finish();
+}
+
+static void
+a_device_that_cannot_be_read_is_told_once_and_so_is_its_end(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	memset(&told, 0, sizeof told);
+	log_catch(hear_line, NULL);
+	script.rest = REASON_AUTH;
+	script.complaints[0] = "wrong auth_pass";
+	loop_sim_for(loop, 50 * LOOP_S);
+	CHECK_INT(told.barred, 1);
+	CHECK_STR(told.last, "press-3 (10.0.4.17:502): answers, but cannot be read: wrong auth_pass");
+	/* Silence says nothing of it. */
+	script.answers = false;
+	loop_sim_for(loop, 20 * LOOP_S);
+	script.answers = true;
+	loop_sim_for(loop, 20 * LOOP_S);
+	CHECK_INT(told.barred, 1);
+	CHECK_INT(told.read, 0);
+	script.rest = REASON_GOOD;
+	script.complaints[0] = NULL;
+	loop_sim_for(loop, 50 * LOOP_S);
+	CHECK_INT(told.read, 1);
+	CHECK_INT(told.barred, 1);
 	log_catch(NULL, NULL);
 	finish();
 }
@@ -1491,6 +1521,7 @@ RUN_TESTS(TEST(rows_that_vanish_all_at_once_are_closed_in_portions),
 	TEST(a_device_that_its_driver_refuses_is_closed_as_config),
 	TEST(a_number_that_is_none_is_invalid_and_not_good),
 	TEST(a_burst_of_the_same_news_is_ten_lines_and_a_count),
+	TEST(a_device_that_cannot_be_read_is_told_once_and_so_is_its_end),
 	TEST(a_device_tells_how_the_asking_goes_and_is_not_degraded_by_it),
 	TEST(the_daemon_is_a_device_whose_counters_are_rates),
 	TEST(counters_of_a_former_process_make_no_rate))
