@@ -34,7 +34,7 @@
 /* Names of an agent's usual number of rows; in max_align_t. */
 #define CHUNK 120
 
-enum role { ROLE_KEY, ROLE_MARK, ROLE_TYPE, ROLE_STATUS, ROLE_INFO, ROLE_POINT };
+enum role { ROLE_KEY, ROLE_MARK, ROLE_TYPE, ROLE_STATUS, ROLE_INFO, ROLE_POINT, ROLE_CHECK };
 
 /* A line of the processor's caches. */
 struct column {
@@ -46,12 +46,13 @@ struct column {
 	uint8_t type;   /* of its first cell ever, enum value_type; for keys */
 	/* in this poll, as are last and cells */
 	bool wanted;    /* is being walked, or was */
+	bool late;      /* its questions came when the names had been answered */
 	bool done;      /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
 	uint8_t role;   /* enum role */
 	uint8_t skip;   /* polls for which it is left out */
 	uint8_t misses; /* times in a row that no row had it; no more are counted than needed */
-	uint16_t of;    /* which info or point */
+	uint16_t of;    /* which info or point; of ROLE_CHECK which column */
 	const struct snmp_oid *oid;
 };
 
@@ -88,11 +89,14 @@ struct table {
 	size_t speed;         /* the point that tells bit/s; point_count if none does */
 	size_t type, status;  /* columns by which rows are chosen; column_count: none */
 	size_t mark;          /* the column of discontinuities; SIZE_MAX: none */
+	size_t check;         /* the column of names once more, see check_names; SIZE_MAX: none */
 	size_t infos;         /* the first column of what is information only; they are last */
 	unsigned polls;
 	size_t expected;      /* rows of the last complete walk */
 	bool infos_due;
 	bool broken;          /* something was wrong in this poll */
+	bool parted;          /* it has columns that came late and are no alternatives */
+	bool renamed;         /* a row got another name in it */
 	/* Of this poll only. */
 	unsigned step;        /* of its end, see table_end */
 	size_t at;            /* rows before this one are through it */
@@ -175,7 +179,7 @@ lay_out(struct table *table)
 {
 	const struct group *group = table->group;
 	const struct snmp_group *wire = table->wire;
-	size_t count = wire->key_count + wire->info_count + 3;
+	size_t count = wire->key_count + wire->info_count + 4;
 
 	for (size_t i = 0; i < group->point_count; i++)
 		count += ((const struct snmp_point *)group->points[i].wire)->oid_count;
@@ -207,6 +211,11 @@ lay_out(struct table *table)
 	if (wire->type.count > 0) {
 		table->type = table->column_count;
 		add_column(table, &wire->type, ROLE_TYPE, 0);
+	}
+	table->check = SIZE_MAX;
+	if (wire->key_count > 0 && wire->peer_count == 0) {
+		table->check = table->column_count;
+		add_column(table, &wire->keys[0], ROLE_CHECK, 0);
 	}
 	table->infos = table->column_count;
 	for (size_t i = 0; i < wire->info_count; i++)
@@ -444,15 +453,62 @@ chain_lacks(const struct table *table, const struct chain *chain)
 	return rows == 0;
 }
 
+static void
+column_begin(struct column *column)
+{
+	column->done = false;
+	column->broken = REASON_GOOD;
+	column->cells = 0;
+	column->last = NULL;
+	column->last_count = 0;
+}
+
+static bool
+names_come_again(const struct table *table)
+{
+	return table->check != SIZE_MAX && table->columns[table->check].wanted;
+}
+
+/* Names and numbers of a row come in one answer, so that they are of one interface. What is asked
+ * for later is not: beside that the names are read again. */
+static bool
+check_names(struct table *table)
+{
+	const struct chain *keys = &table->chains[0];
+	struct column *check = &table->columns[table->check];
+
+	for (size_t i = keys->first; i < keys->first + keys->count; i++) {
+		const struct column *key = &table->columns[i];
+
+		if (!key->wanted || key->cells == 0)
+			continue;
+		column_begin(check);
+		check->wanted = true;
+		check->of = (uint16_t)i;
+		check->oid = key->oid;
+		check->name = key->name;
+		check->name_size = key->name_size;
+		return true;
+	}
+	return false;
+}
+
 static bool
 next_alternatives(struct table *table)
 {
-	bool any = false;
+	bool any = false, of_points = false;
 
-	for (size_t i = 0; i < table->chain_count; i++)
-		if (table->chains[i].next < table->chains[i].count &&
-			chain_lacks(table, &table->chains[i]))
-			any |= chain_advance(table, &table->chains[i]);
+	for (size_t i = 0; i < table->chain_count; i++) {
+		struct chain *chain = &table->chains[i];
+
+		if (chain->next < chain->count && chain_lacks(table, chain) &&
+			chain_advance(table, chain)) {
+			any = true;
+			of_points |= i > 0;
+		}
+	}
+	if (table->check != SIZE_MAX && (of_points || (table->parted && !names_come_again(table))))
+		any |= check_names(table);
 	return any;
 }
 
@@ -463,7 +519,7 @@ table_begin(struct table *table, const struct ask_context *context)
 
 	drop_poll(table);
 	table->polls++;
-	table->broken = false;
+	table->broken = table->parted = table->renamed = false;
 	table->infos_due = false;
 	table->step = 0;
 	table->at = 0;
@@ -477,11 +533,8 @@ table_begin(struct table *table, const struct ask_context *context)
 
 		column->wanted = column->role == ROLE_MARK || column->role == ROLE_STATUS ||
 			(infos && (column->role == ROLE_INFO || column->role == ROLE_TYPE));
-		column->done = false;
-		column->broken = REASON_GOOD;
-		column->cells = 0;
-		column->last = NULL;
-		column->last_count = 0;
+		column->late = false;
+		column_begin(column);
 		if (column->skip > 0)
 			column->skip--;
 	}
@@ -590,6 +643,25 @@ add_columns(const struct table *table, size_t most, struct ask *ask)
 	return left;
 }
 
+/* Columns that begin in a question without the names: alternatives, or all but the first ones where
+ * there is no room for more. */
+static void
+note_late(struct table *table, const struct ask *ask)
+{
+	bool alternatives = names_come_again(table);
+
+	if (table->columns[ask->what[0]].role == ROLE_KEY && !alternatives)
+		return;
+	for (size_t i = 0; i < ask->count; i++) {
+		struct column *column = &table->columns[ask->what[i]];
+
+		if (column->cells > 0 || column->role == ROLE_KEY || column->role == ROLE_CHECK)
+			continue;
+		column->late = true;
+		table->parted |= !alternatives;
+	}
+}
+
 bool
 table_next(struct table *table, const struct ask_context *context,
 	const struct ask_limit *limit, struct ask *ask)
@@ -606,6 +678,7 @@ table_next(struct table *table, const struct ask_context *context,
 	while (ask->count == 0 && next_alternatives(table));
 	if (ask->count == 0)
 		return false;
+	note_late(table, ask);
 	ask->list_size = 0;
 	if (!context->written || !write_list(table, ask))
 		put_oids(table, ask);
@@ -1086,6 +1159,32 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 	}
 }
 
+static bool
+is_same_cell(const struct cell *cell, const struct cell *other)
+{
+	struct value one = cell_value(cell), two = cell_value(other);
+
+	if (one.type != two.type || one.size != two.size)
+		return false;
+	if (one.type == VALUE_OID)
+		return memcmp(one.ids, two.ids, one.size * sizeof *one.ids) == 0;
+	if (one.type >= VALUE_OCTETS && one.type <= VALUE_OPAQUE)
+		return memcmp(one.octets, two.octets, one.size) == 0;
+	return one.count == two.count;
+}
+
+/* Did it have another name, or none, when the columns that come late were read? */
+static bool
+is_renamed_meanwhile(const struct table *table, const struct row *row)
+{
+	const struct column *check = &table->columns[table->check];
+	const struct cell *now = cell_at(table, row, table->check);
+
+	if (now->type == VALUE_NONE && (!check->done || check->broken != REASON_GOOD))
+		return false; /* nobody knows */
+	return !is_same_cell(cell_at(table, row, check->of), now);
+}
+
 /* A column that never ends makes up rows without end, each of which would get files and
  * histories. So nobody is taken for a new row who does not stand in a column that ended. */
 static bool
@@ -1192,6 +1291,10 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 		const struct column *column = &table->columns[chain->first + i];
 		const struct cell *cell = cell_at(table, row, chain->first + i);
 
+		if (column->late && row->unsure) {
+			*reason = REASON_BAD_REPLY;
+			continue;
+		}
 		if (cell_is_there(cell) && !is_rounded_off(table, chain, i, cell)) {
 			*scale = factor(table, chain, &table->group->points[point], i, cell);
 			return cell;
@@ -1396,7 +1499,7 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 			take_point(table, context, row, &values, i++);
 	}
 	readings_tell(&values, context->task);
-	if (table->infos < table->column_count)
+	if (table->infos < table->column_count && !row->unsure)
 		tell_infos(table, context, row, values.row);
 }
 
@@ -1482,6 +1585,7 @@ lose_names(struct table *table, const struct ask_context *context)
 static bool
 read_names(struct table *table, const struct ask_context *context, struct portion *portion)
 {
+	bool again = names_come_again(table);
 	size_t rows;
 
 	if (table->at == 0 && table->wire->peer_count > 0)
@@ -1497,7 +1601,14 @@ read_names(struct table *table, const struct ask_context *context, struct portio
 		rows_await(table->rows, table->at + AWAITED);
 		read_name(table, context, row);
 		row->hidden |= !is_certain(table, row);
+		if (again && is_renamed_meanwhile(table, row)) {
+			row->unsure = table->renamed = true;
+			row->hidden |= table->parted;
+		}
 	}
+	if (table->renamed)
+		break_column(table, context, table->check, REASON_BAD_REPLY,
+			"rows got other names while they were read");
 	return true;
 }
 
@@ -1545,7 +1656,7 @@ note_complete(struct table *table, const struct ask_context *context)
 {
 	size_t rows = rows_present(table->rows);
 
-	table->infos_due |= rows != table->expected;
+	table->infos_due |= rows != table->expected || table->renamed;
 	table->expected = table->wire->peer_count > 0 ? longest_column(table) : rows;
 	learn_columns(table);
 	if (rows == 0 && !table->broken)

@@ -1359,6 +1359,79 @@ a_better_name_that_was_hidden_for_some_polls_is_looked_for_again_soon(void)
 	end_lines(table);
 }
 
+/* They change behind the first question. */
+static void
+walk_changing(struct table *table, const struct line *lines, const struct line *then,
+	const struct ask_limit *most)
+{
+	struct ask ask;
+
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	for (int i = 0; next_ask(table, most, &ask); i++)
+		answer_from(table, i == 0 ? lines : then, &ask);
+	bed.task->rest = end_table(table, true);
+}
+
+/* What a row lacks in the first column is asked for when its name has come already. */
+static void
+rows_that_change_places_between_two_questions_are_not_told_of_one_another(void)
+{
+	static const struct line first[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 1 }, { IF_TABLE "8.3", NULL, 1 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "10.2", NULL, 20 },
+		{ IF_TABLE "10.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 1 }, { IF_TABLE "8.3", NULL, 1 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "10.2", NULL, 30 },
+		{ IF_TABLE "10.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(NULL, first);
+
+	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+	walk_changing(table, first, then, &limit);
+	CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+	CHECK_NEAR(reading_of("b", "oper").number, 1, 0);
+	CHECK_INT(reading_of("b", "alt").reason, REASON_BAD_REPLY);
+	CHECK_INT(reading_of("c", "alt").reason, REASON_BAD_REPLY);
+	CHECK(strstr(bed.task->error, "got other names while they were read") != NULL);
+	walk_lines(table, then);
+	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+	CHECK_NEAR(reading_of("c", "alt").number, 30, 0);
+	end_lines(table);
+}
+
+/* With room for few columns in a question the others come when the names have come already. */
+static void
+of_rows_that_change_places_between_columns_nothing_is_told(void)
+{
+	static const struct line first[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 3 }, { IF_TABLE "8.3", NULL, 2 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 30 },
+		{ IF_TABLE "9.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
+	const struct ask_limit one = { .varbinds = 8, .bytes = limit.bytes, .columns = 1 };
+	struct table *table = walk_lines(NULL, first);
+
+	walk_changing(table, first, first, &one);
+	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+	walk_changing(table, first, then, &one);
+	CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+	CHECK(bed_reading(bed.task, "b", "alt") == NULL);
+	CHECK(bed_reading(bed.task, "c", "oper") == NULL);
+	CHECK_INT(bed.task->rest, REASON_BAD_REPLY);
+	walk_changing(table, then, then, &one);
+	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+	CHECK_NEAR(reading_of("c", "oper").number, 3, 0);
+	end_lines(table);
+}
+
 static void
 what_no_row_has_is_asked_for_ever_more_seldom(void)
 {
@@ -2076,6 +2149,8 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_row_that_an_agent_leaves_nameless_for_once_is_told_under_no_other_name),
 	TEST(a_row_whose_better_name_an_agent_leaves_away_for_once_is_not_told_by_the_other),
 	TEST(a_better_name_that_was_hidden_for_some_polls_is_looked_for_again_soon),
+	TEST(rows_that_change_places_between_two_questions_are_not_told_of_one_another),
+	TEST(of_rows_that_change_places_between_columns_nothing_is_told),
 	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
