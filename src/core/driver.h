@@ -60,6 +60,10 @@ void task_row_again(struct task *task, uint32_t number);
  * Unknown rows are none either. */
 void task_row_end(struct task *task, const char *key);
 
+/* A row's counter counts on from another reading than its last: the next rate has no base, whoever
+ * reads it, a poller after this one or one that a reload has made. */
+void task_forget(struct task *task, uint32_t row, uint32_t point);
+
 /* At most once per point and slot; a second reading of the same is a bug and is ignored. */
 void task_reading(struct task *task, const struct reading *reading);
 /* Several of one answer: much cheaper than each by itself. */

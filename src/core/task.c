@@ -485,6 +485,15 @@ read_item(const struct task *task, const struct reading *reading, const struct l
 }
 
 void
+task_forget(struct task *task, uint32_t row, uint32_t point)
+{
+	uint32_t id = tracks_at(tracks_of(task, row), point).id;
+
+	if (id != 0)
+		latest_base_drop(poller_of(task)->parts.latest, id);
+}
+
+void
 task_reading(struct task *task, const struct reading *reading)
 {
 	struct tracks *tracks = tracks_of(task, reading->row);

@@ -48,6 +48,7 @@ struct row_history {
 	struct counter_mark mark;
 	uint32_t told;   /* the task's number of the row, and 1; 0: has none yet. The owner's */
 	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
+	uint16_t settled; /* resets that all its counters know of, or whoever reads them; the owner's */
 	uint16_t runs[]; /* of each point: what it counted in when last told good; the owner's */
 };
 

@@ -1340,10 +1340,12 @@ octets_limit(const struct table *table, const struct row *row)
 
 /* What a counter's reading goes on from: in another run of the device, and in another of the
  * point's columns, it counts from another beginning or to another end. Never 0: none so far. */
+#define RUN_BITS 12
+#define RUN_MASK ((1u << RUN_BITS) - 1)
 static inline uint16_t
 run_of(uint16_t generation, size_t alternative)
 {
-	return (uint16_t)(generation + ((alternative + 1) << 12));
+	return (uint16_t)((generation & RUN_MASK) + ((alternative + 1) << RUN_BITS));
 }
 
 /* Told good now. Has it nothing to go on from? Before the first one that was read by this process
@@ -1470,6 +1472,22 @@ take_counts(const struct table *table, const struct row_history *history,
 	return i;
 }
 
+/* What it counts is reset, and these counters were not read: in this process `runs` tells so to their
+ * next readings, in another one nothing does. */
+static void
+forget_unread(const struct table *table, const struct ask_context *context, struct row *row,
+	uint32_t number)
+{
+	struct row_history *history = row->history;
+	uint16_t run = run_of((uint16_t)(context->generation + history->resets), 0);
+
+	for (size_t i = 0; i < table->group->point_count; i++)
+		if (table->group->points[i].kind == POINT_COUNTER &&
+			((history->runs[i] ^ run) & RUN_MASK) != 0)
+			task_forget(context->task, number, (uint32_t)i);
+	history->settled = history->resets;
+}
+
 static uint32_t
 number_of(struct task *task, const struct row *row)
 {
@@ -1499,6 +1517,8 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 			take_point(table, context, row, &values, i++);
 	}
 	readings_tell(&values, context->task);
+	if (row->history->settled != row->history->resets)
+		forget_unread(table, context, row, values.row);
 	if (table->infos < table->column_count && !row->unsure)
 		tell_infos(table, context, row, values.row);
 }

@@ -25,7 +25,7 @@
 static struct {
 	int64_t delay; /* from start to done */
 	uint8_t rest, unanswered;
-	bool answers, unasked, row_seen, row_unwanted, whole, repeats;
+	bool answers, unasked, row_seen, row_unwanted, whole, repeats, forgets;
 	double value;
 	int64_t since;
 	uint64_t count, milli, retries, strays, drops;
@@ -133,6 +133,8 @@ script_answer(void *arg)
 		if (table)
 			readings.row = reading.row = task_row(task, "ge-1/5");
 		tell_points(task, &reading, &readings, script.starts % 2 == 0);
+		for (uint32_t i = 0; i < task_group(task)->point_count && script.forgets; i++)
+			task_forget(task, reading.row, i);
 		reading.number++;
 		reading.raw += 1000;
 		if (script.repeats) {
@@ -1045,6 +1047,23 @@ a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one(void)
 	finish();
 }
 
+static void
+a_counter_whose_last_reading_is_forgotten_has_no_rate_next_time(void)
+{
+	begin("press-3", 1);
+	configure(0, 1);
+	for (int i = 0; i < 10; i++) {
+		script.forgets = i == 4;
+		script.count += 70;
+		loop_sim_for(loop, 10 * LOOP_S);
+	}
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_FIRST), 2);
+	CHECK_INT(count_reason(id_of("press-3/pieces"), REASON_GOOD), 8);
+	CHECK_INT(count_reason(id_of("press-3/temp"), REASON_GOOD), 10);
+	CHECK_NEAR(seen.value[id_of("press-3/pieces")], 7.0, 1e-6);
+	finish();
+}
+
 /* In the reload, or while no poller ran. */
 static void
 a_counter_that_may_be_another_one_gives_no_rate_with_the_former_ones_count(void)
@@ -1510,6 +1529,7 @@ RUN_TESTS(TEST(rows_that_vanish_all_at_once_are_closed_in_portions),
 	TEST(slots_without_a_poller_are_closed_as_poller_down_at_the_next_start),
 	TEST(up_rtt_and_loss_that_wait_for_different_slots_leave_none_out_and_tell_none_twice),
 	TEST(a_reload_keeps_an_unchanged_device_at_work_and_restarts_a_changed_one),
+	TEST(a_counter_whose_last_reading_is_forgotten_has_no_rate_next_time),
 	TEST(a_counter_that_may_be_another_one_gives_no_rate_with_the_former_ones_count),
 	TEST(a_vanished_row_is_no_such_row_until_it_retires),
 	TEST(a_row_that_nobody_wants_any_more_ends_at_once_and_may_come_back),

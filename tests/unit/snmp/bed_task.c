@@ -61,6 +61,16 @@ task_row_end(struct task *task, const char *key)
 }
 
 void
+task_forget(struct task *task, uint32_t row, uint32_t point)
+{
+	size_t length = strlen(task->forgotten);
+
+	CHECK(row < task->row_count);
+	snprintf(task->forgotten + length, sizeof task->forgotten - length, "%s/%s ",
+		task->keys[row], task->group->points[point].name);
+}
+
+void
 task_reading(struct task *task, const struct reading *reading)
 {
 	struct told *told = &task->told[task->told_count++];
@@ -147,6 +157,7 @@ bed_task_begin(struct task *task)
 {
 	task->told_count = 0;
 	task->ended_count = 0;
+	task->forgotten[0] = '\0';
 	task->done = 0;
 	task->asked = task->answered = 0;
 	task->error[0] = '\0';

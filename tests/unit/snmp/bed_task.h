@@ -24,6 +24,7 @@ struct task {
 	uint32_t row_count;
 	char ended[BED_ROWS][96]; /* in this poll */
 	uint32_t ended_count;
+	char forgotten[256]; /* in this poll: "ROW/POINT " */
 	struct told told[BED_TOLD]; /* in this poll */
 	size_t told_count;
 	int done;

@@ -1432,6 +1432,31 @@ of_rows_that_change_places_between_columns_nothing_is_told(void)
 	end_lines(table);
 }
 
+/* Another poller that reads it next must not count from there. */
+static void
+a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten(void)
+{
+	static const char *const two[] = { "in=" IF_TABLE "9 counter", "out=" IF_TABLE "10 counter",
+		NULL };
+	static const struct line lines[] = {
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+		{ IF_TABLE "10.1", NULL, 11 }, { IF_TABLE "10.2", NULL, 21 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "1.2", "b", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "9.1", NULL, 20 }, { IF_TABLE "9.2", NULL, 10 },
+		{ IF_X_TABLE "1.1", "b", 0 }, { IF_X_TABLE "1.2", "a", 0 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(table_of(bed_group("if", 60 * LOOP_S, two,
+		IF_X_TABLE "1", NULL)), lines);
+
+	CHECK_STR(bed.task->forgotten, "");
+	walk_lines(table, then);
+	CHECK_STR(bed.task->forgotten, "b/out a/out ");
+	CHECK(reading_of("a", "in").discontinuity);
+	walk_lines(table, then);
+	CHECK_STR(bed.task->forgotten, "");
+	end_lines(table);
+}
+
 static void
 what_no_row_has_is_asked_for_ever_more_seldom(void)
 {
@@ -2151,6 +2176,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_better_name_that_was_hidden_for_some_polls_is_looked_for_again_soon),
 	TEST(rows_that_change_places_between_two_questions_are_not_told_of_one_another),
 	TEST(of_rows_that_change_places_between_columns_nothing_is_told),
+	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
 	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
