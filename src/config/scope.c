@@ -30,6 +30,13 @@ parameter_value(const struct scope *scope, const char *name)
 	return value;
 }
 
+/* "$base.1.0" is no parameter, but an OID that begins with one: see scope_expand. */
+static bool
+is_oid(const struct schema_key *schema)
+{
+	return schema != NULL && (schema->type == SCHEMA_OID || schema->type == SCHEMA_OIDS);
+}
+
 const struct config_setting_t *
 scope_resolve(const struct scope *scope, const char *key, const struct config_setting_t *node)
 {
@@ -41,7 +48,7 @@ scope_resolve(const struct scope *scope, const char *key, const struct config_se
 		return node;
 	value = parameter_value(scope, text + 1);
 	if (value == NULL)
-		return NULL;
+		return is_oid(schema) && strchr(text, '.') != NULL ? node : NULL;
 	/* Only now it is known what it stands for. */
 	if (schema != NULL && scope->errors != NULL &&
 		!schema_check_value(schema, value, false, scope->errors))

@@ -148,6 +148,8 @@ is_oid(const struct config_setting_t *node)
 {
 	const char *name = config_setting_name(node);
 
+	if (name != NULL && strcmp(name, "type") == 0) /* of a point it is "u32" */
+		return strcmp(node_name(node->parent->parent), "tables") == 0;
 	if (name == NULL && node->parent != NULL)
 		name = config_setting_name(node->parent); /* one of an array */
 	return name != NULL && (strcmp(name, "oid") == 0 || strcmp(name, "key") == 0 ||

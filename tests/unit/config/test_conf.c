@@ -600,14 +600,18 @@ knows_what_may_be_asked_for_together(void)
 static const char arcs[] =
 	"poller: { state_dir = \"/nonexistent/state\"; templates = [ ]; };\n"
 	"templates: ( { name = \"switch\"; protocol = \"snmp\";\n"
-	"  parameters = ( { name = \"arc\"; }, { name = \"slot\"; default = \"2.3\"; } );\n"
+	"  parameters = ( { name = \"arc\"; }, { name = \"slot\"; default = \"2.3\"; },\n"
+	"    { name = \"base\"; default = \"1.3.6.1.4.1.8691.7\"; } );\n"
 	"  info = ( { name = \"model\"; oid = \"1.3.6.1.4.1.8691.7.$arc.1.2.0\"; } );\n"
 	"  points = ( { name = \"power\"; oid = \"1.3.6.1.4.1.8691.7.$arc.1.10.1.0\";\n"
-	"    invalid = [ \"-1\", \"0xFFFF\" ]; } );\n"
+	"    invalid = [ \"-1\", \"0xFFFF\" ]; },\n"
+	"    { name = \"fan\"; oid = [ \"$base.$arc.2.0\", \"$base.3.0\" ]; },\n"
+	"    { name = \"temp\"; oid = \"$base.$arc.4.0\"; } );\n"
 	"  tables = ( { name = \"fibre\"; key = [ \"1.3.6.1.4.1.8691.7.$arc.1.9\" ];\n"
+	"    type = \"$base.$arc.1.8\";\n"
 	"    points = ( { name = \"tx\"; oid = \"1.3.6.1.4.1.8691.7.$arc.$slot\"; } ); } ); } );\n"
 	"devices: ( { name = \"a\"; address = \"10.0.0.1\"; templates = [ \"switch\" ];\n"
-	"    parameters = { arc = 71; }; },\n"
+	"    parameters = { arc = 71; }; rows = { fibre = { types = [ 6 ]; }; }; },\n"
 	"  { name = \"b\"; address = \"10.0.0.2\"; templates = [ \"switch\" ];\n"
 	"    parameters = { arc = 142; slot = \"9\"; }; } );\n";
 
@@ -617,14 +621,21 @@ parameters_stand_in_the_place_of_arcs(void)
 	struct inventory *inventory = load(arcs);
 	const struct group *a = device(inventory, "a")->groups, *b = device(inventory, "b")->groups;
 	const struct snmp_group *wire = a[0].wire, *table = a[1].wire;
-	const struct snmp_point *power = a[0].points[0].wire, *tx = a[1].points[0].wire;
+	const struct snmp_point *power = a[0].points[0].wire, *tx = a[1].points[0].wire, *fan, *temp;
 
+	CHECK_INT(a[0].point_count, 3);
+	fan = a[0].points[1].wire;
+	temp = a[0].points[2].wire;
+	check_oid(&fan->oids[0], "1.3.6.1.4.1.8691.7.71.2.0");
+	check_oid(&fan->oids[1], "1.3.6.1.4.1.8691.7.3.0");
+	check_oid(&temp->oids[0], "1.3.6.1.4.1.8691.7.71.4.0");
 	check_oid(&wire->infos[0].oid, "1.3.6.1.4.1.8691.7.71.1.2.0");
 	check_oid(&power->oids[0], "1.3.6.1.4.1.8691.7.71.1.10.1.0");
 	CHECK_INT(power->invalid_count, 2);
 	CHECK_NEAR(power->invalid[0].to, -1, 0);
 	CHECK_NEAR(power->invalid[1].from, 65535, 0);
 	check_oid(&table->keys[0], "1.3.6.1.4.1.8691.7.71.1.9");
+	check_oid(&table->type, "1.3.6.1.4.1.8691.7.71.1.8");
 	check_oid(&tx->oids[0], "1.3.6.1.4.1.8691.7.71.2.3");
 	power = b[0].points[0].wire;
 	tx = b[1].points[0].wire;
