@@ -84,17 +84,18 @@ count_breach(struct breaches *breaches, const char *rule)
 	breaches->kinds[i].count++;
 }
 
+/* What is older than two intervals is not the state of things. */
 static bool
-is_breached(const struct rule_options *rule, const struct series *series,
-	const struct latest_row *row, int64_t now)
+has_value(const struct series *series, const struct latest_row *row, int64_t now)
 {
-	if (!str_glob(rule->on, series->path))
-		return false;
-	if (rule->kind == RULE_NO_DATA)
-		return row->good_at != 0 && now - row->good_at >= rule->hold;
-	/* What is older than two intervals is not the state of things. */
-	return row->reason == REASON_GOOD && now - row->received <= 2 * series->step + ALIVE &&
-		rule_judge(rule, row->value) == RULE_BREACHED;
+	return row->known && row->reason == REASON_GOOD &&
+		now - row->received <= 2 * series->step + ALIVE;
+}
+
+static bool
+is_silent(const struct rule_options *rule, const struct latest_row *row, int64_t now)
+{
+	return row->known && row->good_at != 0 && now - row->good_at >= rule->hold;
 }
 
 static void
@@ -104,13 +105,23 @@ judge_series(struct breaches *breaches, const struct set *set, const struct seri
 	const struct rule_options key = { .on = series->path }, *wanted = &key;
 	size_t i = first_of(set, series->path);
 	struct latest_row row;
+	bool valued, unknown = false;
 
-	if (i == set->count || by_device(&set->rules[i], &wanted) != 0 ||
-		!latest_read(latest, series->id, &row) || !row.known)
+	if (i == set->count || by_device(&set->rules[i], &wanted) != 0)
 		return;
-	for (; i < set->count && by_device(&set->rules[i], &wanted) == 0; i++)
-		if (is_breached(set->rules[i], series, &row, now))
-			count_breach(breaches, set->rules[i]->name);
+	row.known = false;
+	valued = latest_read(latest, series->id, &row) && has_value(series, &row, now);
+	for (; i < set->count && by_device(&set->rules[i], &wanted) == 0; i++) {
+		const struct rule_options *rule = set->rules[i];
+
+		if (!str_glob(rule->on, series->path) || rule->kind == RULE_CHANGES)
+			continue;
+		if (rule->kind == RULE_NO_DATA ? is_silent(rule, &row, now) :
+			valued && rule_judge(rule, row.value) == RULE_BREACHED)
+			count_breach(breaches, rule->name);
+		unknown |= rule->kind != RULE_NO_DATA && !valued;
+	}
+	breaches->unknown += unknown;
 }
 
 void

@@ -19,6 +19,7 @@ struct breaches {
 	size_t rules;     /* of alarms = "standard" */
 	bool known;       /* a daemon runs */
 	size_t count;
+	size_t unknown;   /* points whose values a rule would judge, but that have none now */
 	struct breach_kind *kinds; /* by name */
 	size_t kind_count;
 };

@@ -176,6 +176,9 @@ print_alarms(const struct plan *plan)
 		printf("; of a device that has them for the first time in one notice after %s, then "
 			"%u a minute", str_time_span(span, sizeof span, poller->alarm_settle),
 			poller->alarm_rate);
+	if (breaches->unknown > 0)
+		printf("; %zu more point%s ha%s no value to judge now", breaches->unknown,
+			breaches->unknown == 1 ? "" : "s", breaches->unknown == 1 ? "s" : "ve");
 	printf("\n");
 }
 
@@ -251,8 +254,9 @@ alarms_json(const struct breaches *breaches)
 	for (size_t i = 0; i < breaches->kind_count; i++)
 		json_object_set_new(rules, breaches->kinds[i].rule,
 			json_integer((json_int_t)breaches->kinds[i].count));
-	return json_pack("{s:I, s:o, s:o}", "rules", (json_int_t)breaches->rules, "now",
+	return json_pack("{s:I, s:o, s:o, s:o}", "rules", (json_int_t)breaches->rules, "now",
 		breaches->known ? json_integer((json_int_t)breaches->count) : json_null(),
+		"unknown", breaches->known ? json_integer((json_int_t)breaches->unknown) : json_null(),
 		"by_rule", rules);
 }
 

@@ -99,6 +99,25 @@ the_newest_values_are_judged_by_the_templates_rules(void)
 	CHECK_INT(breaches.kinds[0].count, 1);
 	CHECK_STR(breaches.kinds[1].rule, "psu-lost");
 	CHECK_INT(breaches.kinds[1].count, 3);
+	CHECK_INT(breaches.unknown, 2); /* psu3 and psu4 */
+	breaches_free(&breaches);
+	end();
+}
+
+static void
+points_without_a_value_are_no_breach_but_said_to_be_unknown(void)
+{
+	struct breaches breaches;
+
+	begin();
+	tell("sw-1/psu1", 2, 0, REASON_TIMEOUT);
+	tell("sw-1/temp", 61, 1000 * S, REASON_GOOD);
+	tell("sw-1/fan", 0, 0, REASON_TIMEOUT); /* no rule asks for it */
+	tell("sw-3/psu1", 2, 0, REASON_TIMEOUT); /* nor for that */
+	latest_beat(latest, place_now(), 1);
+	breaches_find(&breaches, &plant, catalogue);
+	CHECK_INT(breaches.count, 0);
+	CHECK_INT(breaches.unknown, 2);
 	breaches_free(&breaches);
 	end();
 }
@@ -124,4 +143,5 @@ nothing_is_known_where_no_daemon_runs(void)
 }
 
 RUN_TESTS(TEST(the_newest_values_are_judged_by_the_templates_rules),
+	TEST(points_without_a_value_are_no_breach_but_said_to_be_unknown),
 	TEST(nothing_is_known_where_no_daemon_runs))
