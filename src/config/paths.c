@@ -117,6 +117,52 @@ check_connection(struct build *build, const struct config_setting_t *node,
 	}
 }
 
+/* "mes-db/conn[10.1.7.20:502]" where the rows of mes-db do not say that connections are looked for. */
+static bool
+is_unasked(struct build *build, const struct config_setting_t *device, const char *row)
+{
+	const struct config_setting_t *list = node_get(device, "templates");
+	size_t length = strcspn(row, "[");
+
+	for (int i = 0; i < node_count(list) && row[length] == '['; i++) {
+		const char *name = node_text(node_at(list, i));
+		const struct template *tmpl = name == NULL ? NULL : templates_find(&build->templates, name);
+		struct node_list tables = { 0 };
+
+		if (tmpl != NULL)
+			tables = template_members(tmpl, NULL, "tables", build->scratch);
+		for (size_t k = 0; k < tables.count; k++) {
+			struct scope table = build_scope(build, "table", tables.items[k]);
+			const char *called = scope_text(&table, "name");
+
+			if (strlen(called) == length && strncmp(called, row, length) == 0)
+				return row[strlen(row) - 1] == ']' && scope_bool(&table, "connections");
+		}
+	}
+	return false;
+}
+
+/* True when that is why there is no such hop, and it was told. */
+static bool
+tell_unasked(struct build *build, const struct config_setting_t *node, const char *name)
+{
+	size_t length = strcspn(name, "/");
+
+	for (size_t i = 0; i < build->device_count && name[length] == '/'; i++) {
+		const char *device = build->devices[i].name, *row = name + length + 1;
+		const char *key = row + strcspn(row, "[") + 1; /* if it has one */
+
+		if (strlen(device) != length || strncmp(device, name, length) != 0 ||
+			!is_unasked(build, build->device_nodes[i], row))
+			continue;
+		node_error(node, build->errors, "hop \"%s\": \"%s\" is not asked for its connections: give it "
+			"rows = { %.*s = { remote = [ \"%.*s\" ]; }; }", name, device,
+			(int)strcspn(row, "["), row, (int)strlen(key) - 1, key);
+		return true;
+	}
+	return false;
+}
+
 static void
 add_name(struct build *build, const struct config_setting_t *node, const char **names,
 	size_t *count)
@@ -138,6 +184,8 @@ add_name(struct build *build, const struct config_setting_t *node, const char **
 		check_connection(build, node, device, name);
 		return;
 	}
+	if (tell_unasked(build, node, name))
+		return;
 	near = nearest_hop(build, name);
 	node_error(node, build->errors, "hop \"%s\": no device or point is called like that%s%s%s",
 		name, near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,
