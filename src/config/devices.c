@@ -480,12 +480,12 @@ build_itself(struct build *build, struct device *device, const struct node_list 
 }
 
 /* Beside the devices of the configuration, lines that somebody uses: what else there is that
- * can be a parent or a hop. */
+ * can be a parent or a hop. Behind them stands NULL, for the daemon as a device. */
 static struct node_list
 add_lines(struct build *build, const struct node_list *nodes)
 {
 	struct node_list all = { .items = arena_zero(build->scratch,
-		(nodes->count + build->lines.count) * sizeof *all.items), .count = nodes->count };
+		(nodes->count + build->lines.count + 1) * sizeof *all.items), .count = nodes->count };
 
 	if (nodes->count > 0)
 		memcpy(all.items, nodes->items, nodes->count * sizeof *all.items);
