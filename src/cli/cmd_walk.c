@@ -81,7 +81,9 @@ parse_root(struct request *request, struct mib *mib)
 	}
 	request->root.ids = request->ids;
 	if (snmp_oid_parse(text, request->ids, &request->root.count, &why) == -1)
-		return cmd_usage(&cmd_walk, "%s", why.text);
+		return name ? cmd_usage(&cmd_walk, "\"%s\": expected numbers with dots between behind "
+			"the name, like the .1.3 of ifDescr.1.3", request->oid_text) :
+			cmd_usage(&cmd_walk, "%s", why.text);
 	return CMD_OK;
 }
 

@@ -117,6 +117,8 @@ source = \"any\"; community = \"$first\"; timeout = \"5s\"; };
 points = ( { name = \"interfaces\"; oid = \"RECORDED-MIB::recordedNumber.0\"; } ); } );"
 } >"$work/pollwerk.conf"
 check "a MIB name may stand in the place of an OID" $pollwerk check
+check "what is wrong behind a name is told of that name" eval "$pollwerk walk by-name \
+	RECORDED-MIB::recordedNumber.x 2>&1 | grep -q '\"RECORDED-MIB::recordedNumber.x\": expected numbers'"
 # The same address is polled already: then discover says so and proposes nothing for it.
 $pollwerk discover --timeout 5s --profile "$first" 127.0.0.2 \
 	>"$work/again" 2>&1
