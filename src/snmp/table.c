@@ -50,6 +50,7 @@ struct column {
 	bool done;      /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
 	uint8_t role;   /* enum role */
+	bool early;     /* of a key: asked for with those before it, as some row lacked them of late */
 	uint8_t skip;   /* polls for which it is left out */
 	uint8_t misses; /* times in a row that no row had it; no more are counted than needed */
 	uint16_t of;    /* which info or point; of ROLE_CHECK which column */
@@ -137,7 +138,8 @@ add_column(struct table *table, const struct snmp_oid *oid, enum role role, size
 	size_t size = oid_wire_size(oid->ids, oid->count);
 	uint8_t bytes[16 + 16] = { 0 };
 
-	*column = (struct column){ .oid = oid, .role = role, .of = (uint16_t)of };
+	*column = (struct column){ .oid = oid, .role = role, .of = (uint16_t)of,
+		.early = role == ROLE_KEY };
 	if (size < 9 || size > 16 || oid->ids[1] >= 40 || table->wire->peer_count > 0)
 		return;
 	bytes[16] = (uint8_t)(40 * oid->ids[0] + oid->ids[1]);
@@ -501,15 +503,27 @@ next_alternatives(struct table *table)
 	for (size_t i = 0; i < table->chain_count; i++) {
 		struct chain *chain = &table->chains[i];
 
-		if (chain->next < chain->count && chain_lacks(table, chain) &&
-			chain_advance(table, chain)) {
-			any = true;
-			of_points |= i > 0;
-		}
+		if (chain->next >= chain->count || !chain_lacks(table, chain) ||
+			!chain_advance(table, chain))
+			continue;
+		any = true;
+		of_points |= i > 0;
+		table->columns[chain->first + chain->next - 1u].early = true;
 	}
 	if (table->check != SIZE_MAX && (of_points || (table->parted && !names_come_again(table))))
 		any |= check_names(table);
 	return any;
+}
+
+/* A name comes with what it is the name of. */
+static void
+begin_names(struct table *table)
+{
+	struct chain *keys = &table->chains[0];
+
+	while (keys->next < keys->count && table->columns[keys->first + keys->next].early &&
+		chain_advance(table, keys))
+		;
 }
 
 void
@@ -542,6 +556,7 @@ table_begin(struct table *table, const struct ask_context *context)
 		table->chains[i].next = 0;
 		chain_advance(table, &table->chains[i]);
 	}
+	begin_names(table);
 }
 
 /* ---- questions ---- */
@@ -1602,6 +1617,23 @@ lose_names(struct table *table, const struct ask_context *context)
 			break_column(table, context, i, REASON_BAD_REPLY, "a row has lost its name");
 }
 
+/* Whose better names are there in all rows is not asked for the others any more. */
+static void
+settle_names(struct table *table)
+{
+	struct chain before = table->chains[0];
+
+	for (size_t i = 1; i < before.count; i++) {
+		const struct column *better = &table->columns[before.first + i - 1];
+		struct column *column = &table->columns[before.first + i];
+
+		if (!better->done || better->broken != REASON_GOOD)
+			return;
+		before.next = (uint16_t)i;
+		column->early = column->early && chain_lacks(table, &before);
+	}
+}
+
 static bool
 read_names(struct table *table, const struct ask_context *context, struct portion *portion)
 {
@@ -1626,6 +1658,7 @@ read_names(struct table *table, const struct ask_context *context, struct portio
 			row->hidden |= table->parted;
 		}
 	}
+	settle_names(table);
 	if (table->renamed)
 		break_column(table, context, table->check, REASON_BAD_REPLY,
 			"rows got other names while they were read");

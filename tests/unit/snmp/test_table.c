@@ -1457,6 +1457,27 @@ a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten(void)
 	end_lines(table);
 }
 
+/* The better ones are looked for again and again. */
+static void
+rows_are_told_by_their_second_names_only_where_these_came_with_them(void)
+{
+	static const struct line first[] = {
+		{ IF_TABLE "2.1", "a", 0 }, { IF_TABLE "2.2", "b", 0 }, { IF_TABLE "8.1", NULL, 1 },
+		{ IF_TABLE "8.2", NULL, 2 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "2.1", "b", 0 }, { IF_TABLE "2.2", "a", 0 }, { IF_TABLE "8.1", NULL, 2 },
+		{ IF_TABLE "8.2", NULL, 1 }, { NULL, NULL, 0 } };
+	struct table *table = walk_lines(table_of(bed_group("if", 60 * LOOP_S, simple, KEYS, NULL)),
+		first);
+
+	for (int poll = 0; poll < 60; poll++) {
+		walk_changing(table, first, then, &limit);
+		CHECK_NEAR(reading_of("a", "oper").number, 1, 0);
+		CHECK_NEAR(reading_of("b", "oper").number, 2, 0);
+	}
+	end_lines(table);
+}
+
 static void
 what_no_row_has_is_asked_for_ever_more_seldom(void)
 {
@@ -2177,6 +2198,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(rows_that_change_places_between_two_questions_are_not_told_of_one_another),
 	TEST(of_rows_that_change_places_between_columns_nothing_is_told),
 	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
+	TEST(rows_are_told_by_their_second_names_only_where_these_came_with_them),
 	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
 	TEST(a_table_says_the_same_read_at_sight_and_octet_by_octet),
