@@ -471,28 +471,35 @@ names_come_again(const struct table *table)
 	return table->check != SIZE_MAX && table->columns[table->check].wanted;
 }
 
+/* The column that names come from; SIZE_MAX: no row has one. */
+static size_t
+named_by(const struct table *table)
+{
+	const struct chain *keys = &table->chains[0];
+
+	for (size_t i = keys->first; i < keys->first + keys->count; i++)
+		if (table->columns[i].wanted && table->columns[i].cells > 0)
+			return i;
+	return SIZE_MAX;
+}
+
 /* Names and numbers of a row come in one answer, so that they are of one interface. What is asked
  * for later is not: beside that the names are read again. */
 static bool
 check_names(struct table *table)
 {
-	const struct chain *keys = &table->chains[0];
 	struct column *check = &table->columns[table->check];
+	size_t key = named_by(table);
 
-	for (size_t i = keys->first; i < keys->first + keys->count; i++) {
-		const struct column *key = &table->columns[i];
-
-		if (!key->wanted || key->cells == 0)
-			continue;
-		column_begin(check);
-		check->wanted = true;
-		check->of = (uint16_t)i;
-		check->oid = key->oid;
-		check->name = key->name;
-		check->name_size = key->name_size;
-		return true;
-	}
-	return false;
+	if (key == SIZE_MAX)
+		return false;
+	column_begin(check);
+	check->wanted = true;
+	check->of = (uint16_t)key;
+	check->oid = table->columns[key].oid;
+	check->name = table->columns[key].name;
+	check->name_size = table->columns[key].name_size;
+	return true;
 }
 
 static bool
@@ -1188,16 +1195,36 @@ is_same_cell(const struct cell *cell, const struct cell *other)
 	return one.count == two.count;
 }
 
-/* Did it have another name, or none, when the columns that come late were read? */
+/* Columns came late, so that the names had to be read again; but the time may not have sufficed. */
 static bool
-is_renamed_meanwhile(const struct table *table, const struct row *row)
+must_check(const struct table *table)
+{
+	return names_come_again(table) ||
+		(table->check != SIZE_MAX && table->parted && named_by(table) != SIZE_MAX);
+}
+
+static bool
+has_checked(const struct table *table)
 {
 	const struct column *check = &table->columns[table->check];
-	const struct cell *now = cell_at(table, row, table->check);
 
-	if (now->type == VALUE_NONE && (!check->done || check->broken != REASON_GOOD))
-		return false; /* nobody knows */
-	return !is_same_cell(cell_at(table, row, check->of), now);
+	return check->wanted && check->done && check->broken == REASON_GOOD;
+}
+
+/* Had the row its name still when the columns that come late were read? */
+static void
+check_name(struct table *table, struct row *row)
+{
+	const struct column *check = &table->columns[table->check];
+
+	if (check->wanted && is_same_cell(cell_at(table, row, check->of),
+		cell_at(table, row, table->check)))
+		return;
+	row->unsure = true;
+	if (has_checked(table)) {
+		row->hidden |= table->parted;
+		table->renamed = true;
+	}
 }
 
 /* A column that never ends makes up rows without end, each of which would get files and
@@ -1307,7 +1334,7 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 		const struct cell *cell = cell_at(table, row, chain->first + i);
 
 		if (column->late && row->unsure) {
-			*reason = REASON_BAD_REPLY;
+			*reason = table->renamed ? REASON_BAD_REPLY : REASON_GOOD;
 			continue;
 		}
 		if (cell_is_there(cell) && !is_rounded_off(table, chain, i, cell)) {
@@ -1637,7 +1664,7 @@ settle_names(struct table *table)
 static bool
 read_names(struct table *table, const struct ask_context *context, struct portion *portion)
 {
-	bool again = names_come_again(table);
+	bool again = must_check(table);
 	size_t rows;
 
 	if (table->at == 0 && table->wire->peer_count > 0)
@@ -1653,10 +1680,8 @@ read_names(struct table *table, const struct ask_context *context, struct portio
 		rows_await(table->rows, table->at + AWAITED);
 		read_name(table, context, row);
 		row->hidden |= !is_certain(table, row);
-		if (again && is_renamed_meanwhile(table, row)) {
-			row->unsure = table->renamed = true;
-			row->hidden |= table->parted;
-		}
+		if (again)
+			check_name(table, row);
 	}
 	settle_names(table);
 	if (table->renamed)
