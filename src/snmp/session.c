@@ -42,7 +42,6 @@ struct sessions {
 	struct v3_world *world;
 	netsnmp_large_fd_set ready;
 	struct fast_room room; /* the answer being read by the fast engine */
-	struct varbind *ordered; /* of an answer in another order than its question's */
 	/* The answer being read by Net-SNMP. */
 	struct varbind *varbinds;
 	uint32_t *ids;
@@ -175,7 +174,6 @@ sessions_free(struct sessions *sessions)
 		sessions->exchanges = exchange->next;
 		free(exchange);
 	}
-	free(sessions->ordered);
 	free(sessions->varbinds);
 	free(sessions->ids);
 	free(sessions->octets);
@@ -491,36 +489,37 @@ is_in_order(const struct exchange *exchange)
 	return true;
 }
 
-/* Some agents answer in an order of their own; one that is asked for twice is there twice. False
- * when there are other objects. */
+/* Each of the objects, somewhere. Who asks for one of them twice gets no other order by that. */
 static bool
-put_in_order(struct exchange *exchange)
+is_reordered(const struct exchange *exchange)
 {
-	struct sessions *sessions = all_of(exchange->session);
 	const struct session_request *request = &exchange->request;
-	struct session_answer *answer = &exchange->answer;
-	struct varbind *list;
 
-	if (answer->count != request->count)
-		return false;
-	if (is_in_order(exchange))
-		return true;
-	list = sessions->ordered = mem_grow(sessions->ordered, request->count, sizeof *list);
-	memcpy(list, answer->varbinds, request->count * sizeof *list);
 	for (size_t i = 0; i < request->count; i++) {
-		size_t at = i;
-		struct varbind found;
+		size_t at = 0;
 
-		while (at < request->count && !is_about(&list[at], &request->oids[i]))
+		while (at < request->count &&
+			!is_about(&exchange->answer.varbinds[at], &request->oids[i]))
 			at++;
 		if (at == request->count)
 			return false;
-		found = list[at];
-		list[at] = list[i];
-		list[i] = found;
 	}
-	answer->varbinds = list;
 	return true;
+}
+
+/* What a GET brought has to be what it asked for. */
+static void
+check_objects(struct exchange *exchange)
+{
+	struct session_answer *answer = &exchange->answer;
+	bool as_many = answer->count == exchange->request.count;
+
+	if (as_many && is_in_order(exchange))
+		return;
+	answer->reordered = as_many && is_reordered(exchange);
+	answer->text = answer->reordered ?
+		"answered in another order than it was asked in" :
+		"answered other objects than it was asked for";
 }
 
 static void
@@ -532,8 +531,8 @@ check_answer(struct exchange *exchange)
 
 	if (answer->error_status != 0)
 		return;
-	if (request->op == SESSION_GET && !put_in_order(exchange))
-		answer->text = "answered other objects than it was asked for";
+	if (request->op == SESSION_GET)
+		check_objects(exchange);
 	if (request->op == SESSION_GETBULK)
 		most = request->non_repeaters +
 			(request->count - request->non_repeaters) * request->max_repetitions;

@@ -73,6 +73,7 @@ struct session_answer {
 	uint8_t reason;   /* REASON_GOOD: the device answered what was asked (or an error) */
 	const char *text; /* otherwise: in words */
 	bool unread;      /* something came, but nothing that can be read: the time ran out */
+	bool reordered;   /* a bad reply that has all that was asked for, in another order */
 	int error_status; /* RFC 3416; 0 when there are varbinds to read */
 	int error_index;  /* from 1; 0 when it names none of the request's */
 	const struct varbind *varbinds;

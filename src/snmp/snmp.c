@@ -154,6 +154,7 @@ struct poll {
 	TAILQ_ENTRY(poll) entry;
 	enum work_state state;
 	bool probe;    /* sysUpTime alone comes first in this poll */
+	bool singly;   /* one object at a time: the agent keeps to no order */
 	bool vouched;  /* sysUpTime was told in it, and no try was lost since */
 	bool cautious; /* the same, tried once only, unless another poll's has been answered */
 	bool complete; /* how it ended, as work_finish was told */
@@ -280,17 +281,17 @@ most_varbinds(const struct snmp_work *work)
 	return device->varbinds > 0 && device->varbinds < most ? device->varbinds : most;
 }
 
-/* The agent takes one object in a request: sysUpTime has to go alone. */
+/* The agent takes one object in a request, or keeps to no order: sysUpTime has to go alone. */
 static bool
 asks_one_by_one(const struct snmp_work *work)
 {
-	return most_varbinds(work) == 1 || device_access(device_of(work))->max_varbinds == 1;
+	return work->poll->singly || most_varbinds(work) == 1 || device_access(device_of(work))->max_varbinds == 1;
 }
 
 static struct ask_limit
 limit_of(const struct snmp_work *work)
 {
-	size_t most = most_varbinds(work), asked = device_access(device_of(work))->max_varbinds;
+	size_t most = work->poll->singly ? 1 : most_varbinds(work), asked = device_access(device_of(work))->max_varbinds;
 
 	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = FORM_ANSWER_BYTES,
 		.columns = asked > 1 ? asked - 1 : asked,
@@ -1150,6 +1151,12 @@ session_done(const struct session_answer *told, void *arg)
 		if (answer.error_status == 0)
 			learn_fit(device);
 		strip_uptime(device, &answer, work->poll->deadline);
+	}
+	if (answer.reordered) {
+		/* Of one object there is one order only. */
+		work->poll->singly = true;
+		work_turn_over(work, question, NULL);
+		return;
 	}
 	if (answer.error_status == SESSION_ERROR_AUTHORIZATION) {
 		answer.reason = REASON_AUTH;
