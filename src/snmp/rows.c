@@ -313,7 +313,8 @@ add_present(struct rows *rows, struct row *row)
 	}
 	row->poll = rows->poll;
 	row->text = no_name;
-	row->hidden = row->second_best = row->unsure = row->renamed = row->same = false;
+	row->hidden = row->second_best = row->unsure = row->moved_in = false;
+	row->renamed = row->same = false;
 	row->history = NULL;
 	row->slot = (uint32_t)rows->present_count;
 	rows->present[rows->present_count++] = row;

@@ -69,7 +69,9 @@ struct row {
 	uint16_t index_count;
 	bool hidden;      /* its text, or that it exists, is not certain: no name */
 	bool second_best; /* where its text might have stood was nothing; the owner's */
-	bool unsure;      /* some of it may have been read of another row; the owner's */
+	bool unsure;      /* what came behind its name may be another row's; the owner's */
+	bool moved_in;    /* and what came before that: the index had another one; the owner's */
+	uint32_t named;   /* where that counts: the answer that had its name; the owner's */
 	/* rows.c's */
 	bool renamed : 1; /* in this poll: the index had another name before */
 	bool same : 1;    /* text is what it is known by */

@@ -1171,6 +1171,8 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 			return;
 		if (value_is_there(&value) && value_text(text, sizeof text, &value)[0] != '\0') {
 			row->text = keep_bytes(table, text, strlen(text) + 1);
+			row->moved_in = row->known[0] != '\0' && strcmp(row->known, text) != 0;
+			row->named = cell->answer;
 			return;
 		}
 		if (column->skip == 0 && (!column->done || column->broken != REASON_GOOD)) {
@@ -1335,7 +1337,12 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 
 		if (column->late && row->unsure) {
 			*reason = table->renamed ? REASON_BAD_REPLY : REASON_GOOD;
-			continue;
+			return NULL;
+		}
+		/* A column in which rows are missing is ahead of the names. */
+		if (row->moved_in && cell_is_there(cell) && cell->answer < row->named) {
+			*reason = REASON_BAD_REPLY;
+			return NULL;
 		}
 		if (cell_is_there(cell) && !is_rounded_off(table, chain, i, cell)) {
 			*scale = factor(table, chain, &table->group->points[point], i, cell);
@@ -1554,7 +1561,8 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	values.max_rate = octets_limit(table, row);
 	judge_mark(table, context, row);
 	while (i < points) {
-		i = take_counts(table, row->history, cells, &values, i);
+		if (!row->moved_in)
+			i = take_counts(table, row->history, cells, &values, i);
 		if (i < points)
 			take_point(table, context, row, &values, i++);
 	}

@@ -1465,6 +1465,34 @@ a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten(void)
 	end_lines(table);
 }
 
+/* As rows without it are passed over. */
+static void
+a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one(void)
+{
+	static const struct line first[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
+		{ IF_TABLE "8.4", NULL, 4 }, { IF_TABLE "9.3", NULL, 30 }, { IF_TABLE "9.4", NULL, 40 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "1.2", "b", 0 },
+		{ IF_X_TABLE "1.3", "c", 0 }, { IF_X_TABLE "1.4", "d", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 4 },
+		{ IF_TABLE "8.4", NULL, 3 }, { IF_TABLE "9.3", NULL, 40 }, { IF_TABLE "9.4", NULL, 30 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "1.2", "b", 0 },
+		{ IF_X_TABLE "1.3", "d", 0 }, { IF_X_TABLE "1.4", "c", 0 }, { NULL, NULL, 0 } };
+	const struct ask_limit two = { .varbinds = limit.varbinds, .bytes = limit.bytes,
+		.repetitions = 2 };
+	struct table *table = walk_lines(NULL, first);
+
+	walk_changing(table, first, then, &two);
+	CHECK_NEAR(reading_of("c", "oper").number, 3, 0);
+	CHECK_INT(reading_of("c", "alt").reason, REASON_BAD_REPLY);
+	CHECK_INT(reading_of("d", "alt").reason, REASON_BAD_REPLY);
+	walk_changing(table, then, then, &two);
+	CHECK_NEAR(reading_of("c", "alt").number, 30, 0);
+	CHECK_NEAR(reading_of("d", "alt").number, 40, 0);
+	end_lines(table);
+}
+
 /* The better ones are looked for again and again. */
 static void
 rows_are_told_by_their_second_names_only_where_these_came_with_them(void)
@@ -2206,6 +2234,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(rows_that_change_places_between_two_questions_are_not_told_of_one_another),
 	TEST(of_rows_that_change_places_between_columns_nothing_is_told),
 	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
+	TEST(a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one),
 	TEST(rows_are_told_by_their_second_names_only_where_these_came_with_them),
 	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
 	TEST(a_table_says_the_same_read_by_names_and_by_arcs),
