@@ -71,12 +71,12 @@ struct row {
 	bool second_best; /* where its text might have stood was nothing; the owner's */
 	bool unsure;      /* what came behind its name may be another row's; the owner's */
 	bool moved_in;    /* and what came before that: the index had another one; the owner's */
-	uint32_t named;   /* where that counts: the answer that had its name; the owner's */
 	/* rows.c's */
 	bool renamed : 1; /* in this poll: the index had another name before */
 	bool same : 1;    /* text is what it is known by */
 	unsigned doubted; /* the poll in which it came up with a text that another row had, or without
 	                   * the one it had; 0: none */
+	uint32_t named;   /* where it moved in: the answer that had its name; the owner's */
 	const char *key, *known; /* its name, and the text that is for, in one piece of memory */
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	uint64_t place;   /* hash of the index */

@@ -45,12 +45,12 @@ struct column {
 	uint8_t name_size;    /* of oid in BER; 0: not of that size, or a table of connections */
 	uint8_t type;   /* of its first cell ever, enum value_type; for keys */
 	/* in this poll, as are last and cells */
-	bool wanted;    /* is being walked, or was */
-	bool late;      /* its questions came when the names had been answered */
+	bool wanted : 1; /* is being walked, or was */
+	bool late : 1;  /* its questions came when the names had been answered */
+	bool early : 1; /* of a key: asked for with those before it, as some row lacked them of late */
 	bool done;      /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
 	uint8_t role;   /* enum role */
-	bool early;     /* of a key: asked for with those before it, as some row lacked them of late */
 	uint8_t skip;   /* polls for which it is left out */
 	uint8_t misses; /* times in a row that no row had it; no more are counted than needed */
 	uint16_t of;    /* which info or point; of ROLE_CHECK which column */
