@@ -180,8 +180,8 @@ find_units(struct build *build, const struct config_setting_t *device, struct un
 
 		for (size_t k = 0; k < count; k++)
 			twice = twice || units[k].tmpl == tmpl;
-		if (name == NULL)
-			continue;
+		if (name == NULL || !str_is_name(name))
+			continue; /* the schema has told */
 		if (tmpl == NULL)
 			node_error(node_at(list, i), build->errors, near == NULL ?
 				"unknown template \"%s\"" :
@@ -196,6 +196,10 @@ find_units(struct build *build, const struct config_setting_t *device, struct un
 	if (node_count(node_get(device, "points")) > 0 ||
 		node_count(node_get(device, "registers")) > 0)
 		units[count++] = (struct unit){ .name = "points", .own = device, .device = device };
+	/* None of them is known, so nobody else looks at how they are asked. */
+	if (count == 0 && node_count(list) > 0 && node_get(device, "snmp") == NULL &&
+		node_text(node_get(device, "profile")) != NULL)
+		build_find(build, &build->profiles, "profile", node_get(device, "profile"));
 	return count;
 }
 
