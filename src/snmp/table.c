@@ -1561,7 +1561,7 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	values.max_rate = octets_limit(table, row);
 	judge_mark(table, context, row);
 	while (i < points) {
-		if (!row->moved_in)
+		if (!row->moved_in && !row->unsure)
 			i = take_counts(table, row->history, cells, &values, i);
 		if (i < points)
 			take_point(table, context, row, &values, i++);

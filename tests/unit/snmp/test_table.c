@@ -1465,6 +1465,33 @@ a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten(void)
 	end_lines(table);
 }
 
+static void
+counters_that_came_late_are_not_told_before_the_names_have_come_again(void)
+{
+	static const char *const two[] = { "in=" IF_TABLE "9 counter", "out=" IF_TABLE "10 counter",
+		NULL };
+	static const struct line lines[] = {
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "10.1", NULL, 11 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { NULL, NULL, 0 } };
+	const struct ask_limit one = { .varbinds = 8, .bytes = limit.bytes, .columns = 1 };
+	struct table *table = table_of(bed_group("if", 60 * LOOP_S, two, IF_X_TABLE "1", NULL));
+	struct ask ask;
+
+	lines_count = true;
+	for (int poll = 0; poll < 2; poll++) {
+		walk_changing(table, lines, lines, &one);
+		CHECK(reading_of("a", "in").raw == 10 && reading_of("a", "out").raw == 11);
+	}
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	for (int i = 0; i < 3 && next_ask(table, &one, &ask); i++)
+		answer_from(table, lines, &ask);
+	end_table(table, false);
+	CHECK_INT(bed.task->told_count, 0);
+	lines_count = false;
+	end_lines(table);
+}
+
 /* As rows without it are passed over. */
 static void
 a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one(void)
@@ -2234,6 +2261,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(rows_that_change_places_between_two_questions_are_not_told_of_one_another),
 	TEST(of_rows_that_change_places_between_columns_nothing_is_told),
 	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
+	TEST(counters_that_came_late_are_not_told_before_the_names_have_come_again),
 	TEST(a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one),
 	TEST(rows_are_told_by_their_second_names_only_where_these_came_with_them),
 	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
