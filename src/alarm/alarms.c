@@ -1012,10 +1012,21 @@ look_up_times(const struct alarms *alarms, struct subject *subject)
 	subject->seen_at = subject->good_at;
 }
 
+/* The device was not there until now: what was of it before that is another story. */
+static bool
+is_back(const struct alarms *alarms, const struct host *host, const struct outages *former)
+{
+	return alarms->begun != 0 && host != NULL &&
+		outages_find(former, outages_device(&alarms->outages, host)->name) == NULL;
+}
+
 /* Every series that was met meets the new rules. */
 static void
-meet_again(struct alarms *alarms, const struct few *old)
+meet_again(struct alarms *alarms, const struct few *old, const struct outages *old_outages)
 {
+	const struct host *host = NULL;
+	bool back = false;
+
 	for (uint32_t id = 0; few_next_met(old, &id); id++) {
 		void *was = few_get(old, id), *is;
 		struct subject *former = was == NULL ? NULL : item_subject(was), *subject;
@@ -1028,7 +1039,12 @@ meet_again(struct alarms *alarms, const struct few *old)
 		subject = is == NULL ? NULL : item_subject(is);
 		if (subject == NULL)
 			continue;
-		if (former != NULL)
+		/* Those of one device mostly follow one another. */
+		if (subject->host != host)
+			back = is_back(alarms, host = subject->host, old_outages);
+		if (back)
+			subject->seen_at = subject->told_at = loop_wall(alarms->options.loop);
+		else if (former != NULL)
 			keep_states(subject, former);
 		else
 			look_up_times(alarms, subject);
@@ -1056,7 +1072,7 @@ alarms_configure(struct alarms *alarms, const struct inventory *inventory)
 		intro_open(&alarms->intro, inventory);
 	}
 	outages_attach(&alarms->outages);
-	meet_again(alarms, &old);
+	meet_again(alarms, &old, &old_outages);
 	outages_close(&old_outages);
 	free_subjects(&old);
 }

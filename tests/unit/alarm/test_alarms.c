@@ -684,6 +684,55 @@ no_rule_for_all_misses_the_data_of_a_device_that_a_reload_has_removed(void)
 }
 
 static void
+miss_press_for_70_s(const struct rule_options *rule, size_t rules_without)
+{
+	start_with_a_rule_for_all();
+	for_all = *rule;
+	without_press.threshold_count = rules_without;
+	alarms_configure(alarms, &with_press);
+	slot("press-3/pieces", 1);
+	alarms_configure(alarms, &without_press);
+	loop_sim_for(loop, 70 * LOOP_S);
+	alarms_configure(alarms, &with_press);
+}
+
+static void
+a_device_that_a_reload_brings_back_has_missed_nothing_while_it_was_gone(void)
+{
+	struct rule_options rule = rules[2];
+
+	for (size_t rules_without = 0; rules_without < 2; rules_without++) {
+		rule.on = rules_without == 0 ? "press-3/pieces" : "*/pieces";
+		miss_press_for_70_s(&rule, rules_without);
+		loop_sim_for(loop, 55 * LOOP_S);
+		CHECK_INT(told_count, 0);
+		loop_sim_for(loop, 10 * LOOP_S);
+		CHECK_INT(told_count, 1);
+		CHECK_STR(told[0].key, "no-pieces/press-3/pieces");
+		end();
+	}
+}
+
+static void
+what_a_device_did_before_it_was_gone_counts_for_no_time_after_it(void)
+{
+	struct rule_options rule = rules[0];
+
+	rule.on = "*/pieces";
+	rule.limit = 0.5;
+	rule.clear = 0.1;
+	miss_press_for_70_s(&rule, 1);
+	slot("press-3/pieces", 1);
+	loop_sim_for(loop, 20 * LOOP_S);
+	slot("press-3/pieces", 1);
+	CHECK_INT(told_count, 0);
+	loop_sim_for(loop, 20 * LOOP_S);
+	slot("press-3/pieces", 1);
+	CHECK_INT(told_count, 1);
+	end();
+}
+
+static void
 a_path_is_told_with_its_root_and_its_budget(void)
 {
 	start(&with_path);
@@ -920,5 +969,7 @@ RUN_TESTS(TEST(a_plc_in_stop_is_told_and_ends_with_the_first_change), TEST(troub
 	TEST(a_device_that_is_gone_after_a_restart_is_cleared),
 	TEST(no_rule_for_all_goes_on_with_an_alarm_of_a_device_that_is_gone_after_a_restart),
 	TEST(no_rule_for_all_misses_the_data_of_a_device_that_a_reload_has_removed),
+	TEST(a_device_that_a_reload_brings_back_has_missed_nothing_while_it_was_gone),
+	TEST(what_a_device_did_before_it_was_gone_counts_for_no_time_after_it),
 	TEST(a_path_is_told_with_its_root_and_its_budget),
 	TEST(numbers_have_one_content_and_no_gap_whenever_it_is_killed))
