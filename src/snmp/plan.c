@@ -378,7 +378,8 @@ plan_end(struct plan *plan, const struct ask_context *context)
 	for (size_t i = 0; i < plan->form->point_count; i++) {
 		const struct item *item = &plan->items->list[i];
 
-		if (is_absent(item, context) && item->tried == 0)
+		/* plan_begin has cleared it where the time is over. */
+		if (item->absent_until != 0 && item->tried == 0)
 			tell_reason(context, i, REASON_NO_SUCH_OBJECT, context->now);
 	}
 }

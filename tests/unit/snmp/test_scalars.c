@@ -242,6 +242,26 @@ what_an_old_agent_lacked_for_a_moment_is_asked_for_in_the_next_poll(void)
 	close_bed();
 }
 
+static void
+what_an_old_agent_lacks_is_told_also_when_its_time_ends_within_the_poll(void)
+{
+	static const char *const many[] = { "gone=" NOWHERE, "a=1.3.6.1.2.1.1.4.0 text",
+		"b=1.3.6.1.2.1.1.5.0 text", "c=1.3.6.1.2.1.1.6.0 text", "oper=" OPER_1 " state",
+		"in=" IN32_1 " counter", NULL };
+
+	open_bed(many, 1);
+	bed.access.max_varbinds = 1;
+	attach();
+	for (int poll = 1; poll <= 7; poll++)
+		poll_once(false);
+	/* Left out for 64 s; this poll is not over before. */
+	bed_faults(bed.agent, "delay=900");
+	poll_once(false);
+	CHECK_INT(reason_of("gone"), REASON_NO_SUCH_OBJECT);
+	CHECK_INT(reason_of("in"), REASON_GOOD);
+	close_bed();
+}
+
 /* As that one may have gone round where the other has not, or begun elsewhere. */
 static void
 a_counter_does_not_go_on_from_what_another_object_said(void)
@@ -1439,6 +1459,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(an_old_agent_is_asked_again_without_what_it_lacks_and_that_is_remembered),
 	BOTH(a_counter_does_not_go_on_from_what_another_object_said),
 	BOTH(what_an_old_agent_lacked_for_a_moment_is_asked_for_in_the_next_poll),
+	BOTH(what_an_old_agent_lacks_is_told_also_when_its_time_ends_within_the_poll),
 	BOTH(an_old_agent_that_lacks_all_it_could_be_asked_is_asked_whether_it_is_there),
 	BOTH(a_dead_device_is_a_timeout_after_its_tries),
 	BOTH(a_cautious_poll_sends_one_request_and_goes_on_when_it_is_answered),
