@@ -837,6 +837,18 @@ began_at(uint32_t ticks, int64_t received)
 	return ticks > 0 && at > 0 ? at : 0;
 }
 
+/* By what a former process knew: sysUpTime may have begun before the counters did, which cost that one
+ * nothing, as it saw the restart itself. */
+static int64_t
+began_at_most(uint32_t ticks, int64_t received)
+{
+	int64_t at = began_at(ticks, received), latest = received - 10 * LOOP_MS;
+
+	if (at == 0)
+		return 0;
+	return at + LOOP_S < latest ? at + LOOP_S : latest;
+}
+
 /* Something else came in place of sysUpTime. It may have restarted, so no counter goes on from what it
  * was before. After some times in a row that is its habit: then it is a device without sysUpTime. */
 static void
@@ -883,7 +895,9 @@ uptime_answered(struct snmp_device *device, const struct varbind *varbind,
 	if (was_overtaken(&device->epoch, (uint32_t)varbind->value.count, answer))
 		return true;
 	restarted = counter_restarted(&device->epoch, (uint32_t)varbind->value.count, received);
-	if (first || restarted)
+	if (first)
+		device->since = began_at_most((uint32_t)varbind->value.count, received);
+	else if (restarted)
 		device->since = began_at((uint32_t)varbind->value.count, received);
 	if (restarted) {
 		device->generation++;

@@ -1294,6 +1294,28 @@ what_stands_in_place_of_sysuptime_lets_no_counter_go_on(void)
 	close_bed();
 }
 
+/* It was read by somebody else then, who may not have seen the restart. */
+static void
+a_reading_from_just_behind_a_restart_is_none_to_go_on_from_for_who_comes_later(void)
+{
+	int64_t restarted;
+
+	open_bed(points, 2);
+	bed_reboot(bed.agent);
+	restarted = loop_mono(bed.loop);
+	loop_sim_for(bed.loop, 5 * LOOP_S);
+	attach();
+	poll_once(false);
+	CHECK_NEAR((double)(bed_reading(bed.task, NULL, "in")->since - restarted) / 1e9, 1, 0.05);
+	bed_reboot(bed.agent);
+	restarted = loop_mono(bed.loop);
+	loop_sim_for(bed.loop, 7 * LOOP_S);
+	poll_once(false);
+	/* Whoever saw it knows what came behind it. */
+	CHECK_NEAR((double)(bed_reading(bed.task, NULL, "in")->since - restarted) / 1e9, 0, 0.05);
+	close_bed();
+}
+
 static void
 a_poll_ends_before_its_interval(void)
 {
@@ -1502,6 +1524,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	TEST(an_answer_that_another_overtook_is_no_restart),
 	BOTH(an_error_in_place_of_sysuptime_hides_no_restart_from_the_next_poll),
 	BOTH(what_stands_in_place_of_sysuptime_lets_no_counter_go_on),
+	BOTH(a_reading_from_just_behind_a_restart_is_none_to_go_on_from_for_who_comes_later),
 	BOTH(a_poll_ends_before_its_interval),
 	BOTH(the_tap_sees_each_datagram_with_its_time),
 	BOTH(a_restart_while_no_poller_ran_is_a_discontinuity),
