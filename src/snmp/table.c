@@ -46,7 +46,7 @@ struct column {
 	uint8_t type;   /* of its first cell ever, enum value_type; for keys */
 	/* in this poll, as are last and cells */
 	bool wanted : 1; /* is being walked, or was */
-	bool late : 1;  /* its questions came when the names had been answered */
+	bool late : 1;  /* its questions began when those for the names had */
 	bool early : 1; /* of a key: asked for with those before it, as some row lacked them of late */
 	bool done;      /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
@@ -665,14 +665,15 @@ add_columns(const struct table *table, size_t most, struct ask *ask)
 	return left;
 }
 
-/* Columns that begin in a question without the names: alternatives, or all but the first ones where
- * there is no room for more. */
+/* Columns that begin when the names have begun: alternatives, or all but the first ones where there is
+ * no room for more. */
 static void
 note_late(struct table *table, const struct ask *ask)
 {
+	const struct column *first = &table->columns[ask->what[0]];
 	bool alternatives = names_come_again(table);
 
-	if (table->columns[ask->what[0]].role == ROLE_KEY && !alternatives)
+	if (first->role == ROLE_KEY && first->cells == 0 && !alternatives)
 		return;
 	for (size_t i = 0; i < ask->count; i++) {
 		struct column *column = &table->columns[ask->what[i]];

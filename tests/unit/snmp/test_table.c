@@ -1465,6 +1465,28 @@ a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten(void)
 	end_lines(table);
 }
 
+/* It begins where another column has ended, beside names of later rows. */
+static void
+a_column_that_begins_in_the_midst_of_the_names_is_checked_as_well(void)
+{
+	static const struct line first[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "9.1", NULL, 20 }, { IF_TABLE "9.2", NULL, 10 },
+		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "b", 0 },
+		{ IF_X_TABLE "1.2", "a", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	const struct ask_limit two = { .varbinds = 4, .bytes = limit.bytes, .columns = 2 };
+	struct table *table = walk_lines(NULL, first);
+
+	walk_changing(table, first, then, &two);
+	CHECK(bed_reading(bed.task, "a", "alt") == NULL);
+	CHECK(bed_reading(bed.task, "b", "alt") == NULL);
+	CHECK_NEAR(reading_of("c", "alt").number, 30, 0);
+	end_lines(table);
+}
+
 static void
 counters_that_came_late_are_not_told_before_the_names_have_come_again(void)
 {
@@ -2261,6 +2283,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(rows_that_change_places_between_two_questions_are_not_told_of_one_another),
 	TEST(of_rows_that_change_places_between_columns_nothing_is_told),
 	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
+	TEST(a_column_that_begins_in_the_midst_of_the_names_is_checked_as_well),
 	TEST(counters_that_came_late_are_not_told_before_the_names_have_come_again),
 	TEST(a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one),
 	TEST(rows_are_told_by_their_second_names_only_where_these_came_with_them),
