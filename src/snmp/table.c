@@ -90,7 +90,8 @@ struct table {
 	size_t speed;         /* the point that tells bit/s; point_count if none does */
 	size_t type, status;  /* columns by which rows are chosen; column_count: none */
 	size_t mark;          /* the column of discontinuities; SIZE_MAX: none */
-	size_t check;         /* the column of names once more, see check_names; SIZE_MAX: none */
+	/* The columns of names and of discontinuities once more, see check_names; SIZE_MAX: none */
+	size_t check, check_mark;
 	size_t infos;         /* the first column of what is information only; they are last */
 	unsigned polls;
 	size_t expected;      /* rows of the last complete walk */
@@ -181,7 +182,7 @@ lay_out(struct table *table)
 {
 	const struct group *group = table->group;
 	const struct snmp_group *wire = table->wire;
-	size_t count = wire->key_count + wire->info_count + 4;
+	size_t count = wire->key_count + wire->info_count + 5;
 
 	for (size_t i = 0; i < group->point_count; i++)
 		count += ((const struct snmp_point *)group->points[i].wire)->oid_count;
@@ -214,10 +215,14 @@ lay_out(struct table *table)
 		table->type = table->column_count;
 		add_column(table, &wire->type, ROLE_TYPE, 0);
 	}
-	table->check = SIZE_MAX;
+	table->check = table->check_mark = SIZE_MAX;
 	if (wire->key_count > 0 && wire->peer_count == 0) {
 		table->check = table->column_count;
 		add_column(table, &wire->keys[0], ROLE_CHECK, 0);
+		if (table->mark != SIZE_MAX) {
+			table->check_mark = table->column_count;
+			add_column(table, &wire->discontinuity, ROLE_CHECK, table->mark);
+		}
 	}
 	table->infos = table->column_count;
 	for (size_t i = 0; i < wire->info_count; i++)
@@ -483,8 +488,9 @@ named_by(const struct table *table)
 	return SIZE_MAX;
 }
 
-/* Names and numbers of a row come in one answer, so that they are of one interface. What is asked
- * for later is not: beside that the names are read again. */
+/* Names and numbers of a row come in one answer, so that they are of one interface, and counters
+ * with what tells that they were reset. What is asked for later is not: beside that both are read
+ * again. */
 static bool
 check_names(struct table *table)
 {
@@ -499,6 +505,10 @@ check_names(struct table *table)
 	check->oid = table->columns[key].oid;
 	check->name = table->columns[key].name;
 	check->name_size = table->columns[key].name_size;
+	if (table->check_mark != SIZE_MAX) {
+		column_begin(&table->columns[table->check_mark]);
+		table->columns[table->check_mark].wanted = table->columns[table->mark].cells > 0;
+	}
 	return true;
 }
 
@@ -1211,21 +1221,33 @@ has_checked(const struct table *table)
 {
 	const struct column *check = &table->columns[table->check];
 
-	return check->wanted && check->done && check->broken == REASON_GOOD;
+	return check->wanted && check->done && check->broken == REASON_GOOD && check->cells > 0;
 }
 
-/* Had the row its name still when the columns that come late were read? */
+/* Did it say the same of the row both times? */
+static bool
+is_checked(const struct table *table, const struct row *row, size_t check)
+{
+	const struct column *column = &table->columns[check];
+
+	return column->wanted && (cell_is_there(cell_at(table, row, check)) || column->cells > 0) &&
+		is_same_cell(cell_at(table, row, column->of), cell_at(table, row, check));
+}
+
+/* Had the row its name still, and were its counters not reset, when the columns that come late were
+ * read? */
 static void
 check_name(struct table *table, struct row *row)
 {
-	const struct column *check = &table->columns[table->check];
+	bool named = is_checked(table, row, table->check);
 
-	if (check->wanted && is_same_cell(cell_at(table, row, check->of),
-		cell_at(table, row, table->check)))
+	if (named && (table->check_mark == SIZE_MAX || !table->columns[table->check_mark].wanted ||
+		is_checked(table, row, table->check_mark)))
 		return;
 	row->unsure = true;
+	row->hidden |= row->key[0] == '\0';
 	if (has_checked(table)) {
-		row->hidden |= table->parted;
+		row->hidden |= table->parted && !named;
 		table->renamed = true;
 	}
 }
@@ -1695,7 +1717,7 @@ read_names(struct table *table, const struct ask_context *context, struct portio
 	settle_names(table);
 	if (table->renamed)
 		break_column(table, context, table->check, REASON_BAD_REPLY,
-			"rows got other names while they were read");
+			"rows got other names, or were reset, while they were read");
 	return true;
 }
 

@@ -1395,7 +1395,7 @@ rows_that_change_places_between_two_questions_are_not_told_of_one_another(void)
 	CHECK_NEAR(reading_of("b", "oper").number, 1, 0);
 	CHECK_INT(reading_of("b", "alt").reason, REASON_BAD_REPLY);
 	CHECK_INT(reading_of("c", "alt").reason, REASON_BAD_REPLY);
-	CHECK(strstr(bed.task->error, "got other names while they were read") != NULL);
+	CHECK(strstr(bed.task->error, "got other names, or were reset, while they") != NULL);
 	walk_lines(table, then);
 	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
 	CHECK_NEAR(reading_of("c", "alt").number, 30, 0);
@@ -1510,6 +1510,34 @@ counters_that_came_late_are_not_told_before_the_names_have_come_again(void)
 		answer_from(table, lines, &ask);
 	end_table(table, false);
 	CHECK_INT(bed.task->told_count, 0);
+	lines_count = false;
+	end_lines(table);
+}
+
+/* What tells of a reset came before them. */
+static void
+counters_that_were_reset_before_they_came_are_not_told(void)
+{
+	static const char *const two[] = { "in=" IF_TABLE "9 counter", "out=" IF_TABLE "10 counter",
+		NULL };
+	static const struct line first[] = {
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "10.1", NULL, 11 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "19.1", NULL, 5 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "9.1", NULL, 3 }, { IF_TABLE "10.1", NULL, 2 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "19.1", NULL, 6 }, { NULL, NULL, 0 } };
+	const struct ask_limit two_columns = { .varbinds = 8, .bytes = limit.bytes, .columns = 2 };
+	struct table *table = table_of(bed_group("if", 60 * LOOP_S, two, IF_X_TABLE "1",
+		IF_X_TABLE "19"));
+
+	lines_count = true;
+	walk_changing(table, first, first, &two_columns);
+	CHECK_INT(reading_of("a", "in").raw, 10);
+	walk_changing(table, first, then, &two_columns);
+	CHECK_INT(reading_of("a", "in").reason, REASON_BAD_REPLY);
+	CHECK_INT(reading_of("a", "out").reason, REASON_BAD_REPLY);
+	walk_changing(table, then, then, &two_columns);
+	CHECK_INT(reading_of("a", "in").raw, 3);
 	lines_count = false;
 	end_lines(table);
 }
@@ -2285,6 +2313,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
 	TEST(a_column_that_begins_in_the_midst_of_the_names_is_checked_as_well),
 	TEST(counters_that_came_late_are_not_told_before_the_names_have_come_again),
+	TEST(counters_that_were_reset_before_they_came_are_not_told),
 	TEST(a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one),
 	TEST(rows_are_told_by_their_second_names_only_where_these_came_with_them),
 	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
