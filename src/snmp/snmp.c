@@ -139,6 +139,9 @@ snmp_of(const struct snmp_device *device)
 	return (struct snmp *)((uintptr_t)device->session.user - offsetof(struct snmp, user));
 }
 
+/* So often in one poll sysUpTime is asked for alone again: who loses every other request would never
+ * be done. */
+#define PROBES_AGAIN 3
 /* A poll is to be over before the next one is due. */
 #define TIME_OF_POLL(interval) ((interval) / 10 * 9)
 /* So long it leaves it to others when its answers are read: a long table must not take twice the
@@ -156,6 +159,7 @@ struct poll {
 	bool probe;    /* sysUpTime alone comes first in this poll */
 	bool singly;   /* one object at a time: the agent keeps to no order */
 	bool vouched;  /* sysUpTime was told in it, and no try was lost since */
+	uint8_t probes; /* that were answered */
 	bool cautious; /* the same, tried once only, unless another poll's has been answered */
 	bool complete; /* how it ended, as work_finish was told */
 	uint8_t rest;
@@ -1180,6 +1184,7 @@ session_done(const struct session_answer *told, void *arg)
 		give_up(work, &answer);
 		return;
 	}
+	work->poll->probes += question->probe && work->poll->probes <= PROBES_AGAIN;
 	work->poll->vouched |= question->probe || (question->with_uptime && answer.error_status == 0);
 	again = question->probe || ask_again(device, &answer, about_uptime) || is_unvouched(work);
 	work_turn_over(work, question, again ? NULL : &answer);
@@ -1213,7 +1218,7 @@ session_exchange(bool answered, int64_t rtt, void *tag, void *arg)
 
 	/* the last try of a poll is cut short by its deadline: that tells nothing */
 	device->question->lost += !answered && !is_overdue(question->current);
-	if (!answered && !question->probe)
+	if (!answered && !question->probe && question->current->poll->probes <= PROBES_AGAIN)
 		question->current->poll->vouched = false;
 	task_exchange(question->current->task, answered, rtt);
 }

@@ -814,6 +814,31 @@ a_restart_between_two_objects_that_are_asked_for_one_by_one_is_seen(void)
 	close_bed();
 }
 
+static bool
+answer_every_other(struct net_sim_client *client, const struct net_addr *own,
+	const struct answer *truth)
+{
+	static unsigned questions;
+
+	(void)client, (void)own, (void)truth;
+	return ++questions % 2 == 0;
+}
+
+static void
+one_by_one_an_agent_that_loses_every_other_question_is_read_as_well(void)
+{
+	open_bed(points, 2);
+	bed.access.max_varbinds = 1;
+	attach();
+	bed_forge(bed.agent, answer_every_other);
+	for (int poll = 0; poll < 4; poll++) {
+		poll_once(false);
+		CHECK_INT(reason_of("in"), REASON_GOOD);
+		CHECK_INT(reason_of("name"), REASON_GOOD);
+	}
+	close_bed();
+}
+
 static void
 an_object_too_big_for_any_answer_is_told_as_such(void)
 {
@@ -1506,6 +1531,7 @@ RUN_TESTS(BOTH(reads_scalars_packed_into_one_request),
 	BOTH(an_agent_with_room_for_one_object_gets_them_one_by_one),
 	BOTH(an_agent_that_has_room_for_one_object_all_at_once_is_asked_how_long_it_is_up),
 	BOTH(a_restart_between_two_objects_that_are_asked_for_one_by_one_is_seen),
+	BOTH(one_by_one_an_agent_that_loses_every_other_question_is_read_as_well),
 	BOTH(an_object_too_big_for_any_answer_is_told_as_such),
 	BOTH(generr_for_one_object_costs_only_that_one),
 	BOTH(max_varbinds_is_kept_to_even_at_one),
