@@ -1181,10 +1181,12 @@ replay_timer(struct alarms *alarms, const char *rule, uint32_t id, int64_t since
 {
 	const struct series *series = alarms->options.series(alarms->options.arg, id);
 	struct subject *subject;
+	void *item;
 
 	if (series == NULL)
 		return;
-	subject = see(alarms, series);
+	item = see(alarms, series);
+	subject = item == NULL ? NULL : item_subject(item);
 	for (uint32_t w = 0; subject != NULL && w < subject->watch_count; w++)
 		if (strcmp(subject->watches[w].rule->name, rule) == 0)
 			subject->watches[w].state.since = since;

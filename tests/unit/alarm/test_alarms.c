@@ -548,6 +548,25 @@ a_snapshot_holds_open_alarms_running_timers_and_silent_devices(void)
 	end();
 }
 
+static const struct rule_options flap_rules[] = {
+	{ .name = "flap", .on = "*/up", .kind = RULE_CHANGES, .changes = 3,
+		.within = 60 * LOOP_S, .severity = SEVERITY_MINOR, .help = "", .text = "",
+		.place = "", .owner = "" },
+};
+static const struct inventory with_flap = { .devices = devices, .device_count = 2,
+	.thresholds = flap_rules, .threshold_count = 1 };
+
+static void
+a_timer_of_a_rule_about_up_that_is_gone_after_a_restart_is_forgotten(void)
+{
+	start(&with_flap);
+	slot("sw-hall3/up", 1);
+	restart_from_snapshot();
+	slot("sw-hall3/up", 1);
+	CHECK_INT(told_count, 0);
+	end();
+}
+
 static void
 a_sample_in_the_journal_stops_a_timer_of_the_snapshot(void)
 {
@@ -963,6 +982,7 @@ RUN_TESTS(TEST(a_plc_in_stop_is_told_and_ends_with_the_first_change), TEST(troub
 	TEST(an_alarm_of_a_point_that_is_polled_no_longer_ends),
 	TEST(a_restart_neither_raises_again_nor_forgets),
 	TEST(a_snapshot_holds_open_alarms_running_timers_and_silent_devices),
+	TEST(a_timer_of_a_rule_about_up_that_is_gone_after_a_restart_is_forgotten),
 	TEST(a_sample_in_the_journal_stops_a_timer_of_the_snapshot),
 	TEST(nothing_is_told_that_the_journal_does_not_take),
 	TEST(a_reload_clears_what_is_no_longer_watched_and_keeps_the_rest),
