@@ -525,7 +525,7 @@ next_alternatives(struct table *table)
 			continue;
 		any = true;
 		of_points |= i > 0;
-		table->columns[chain->first + chain->next - 1u].early = true;
+		table->columns[chain->first + chain->next - 1u].early = i == 0;
 	}
 	if (table->check != SIZE_MAX && (of_points || (table->parted && !names_come_again(table))))
 		any |= check_names(table);
@@ -1184,6 +1184,8 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 			row->text = keep_bytes(table, text, strlen(text) + 1);
 			row->moved_in = row->known[0] != '\0' && strcmp(row->known, text) != 0;
 			row->named = cell->answer;
+			/* Whose name it was may stand behind what was read. */
+			row->hidden |= row->moved_in && !column->done;
 			return;
 		}
 		if (column->skip == 0 && (!column->done || column->broken != REASON_GOOD)) {

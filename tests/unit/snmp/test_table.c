@@ -1514,6 +1514,35 @@ counters_that_came_late_are_not_told_before_the_names_have_come_again(void)
 	end_lines(table);
 }
 
+/* Who has it may stand behind what was read. */
+static void
+a_row_takes_no_other_ones_name_where_the_names_were_not_read_to_their_end(void)
+{
+	static const struct line lines[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
+		{ IF_X_TABLE "1.1", "a", 0 }, { IF_X_TABLE "1.2", "b", 0 },
+		{ IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
+		{ IF_X_TABLE "1.1", "c", 0 }, { IF_X_TABLE "1.2", "b", 0 },
+		{ IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	const struct ask_limit two = { .varbinds = limit.varbinds, .bytes = limit.bytes,
+		.repetitions = 2 };
+	struct table *table = walk_lines(NULL, lines);
+	struct ask ask;
+
+	bed_task_begin(bed.task);
+	table_begin(table, &context);
+	CHECK(next_ask(table, &two, &ask));
+	answer_from(table, then, &ask);
+	end_table(table, false);
+	CHECK_NEAR(reading_of("b", "oper").number, 2, 0);
+	CHECK(bed_reading(bed.task, "c", "oper") == NULL);
+	walk_lines(table, then);
+	CHECK_NEAR(reading_of("c", "oper").number, 3, 0);
+	end_lines(table);
+}
+
 /* What tells of a reset came before them. */
 static void
 counters_that_were_reset_before_they_came_are_not_told(void)
@@ -2313,6 +2342,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
 	TEST(a_column_that_begins_in_the_midst_of_the_names_is_checked_as_well),
 	TEST(counters_that_came_late_are_not_told_before_the_names_have_come_again),
+	TEST(a_row_takes_no_other_ones_name_where_the_names_were_not_read_to_their_end),
 	TEST(counters_that_were_reset_before_they_came_are_not_told),
 	TEST(a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one),
 	TEST(rows_are_told_by_their_second_names_only_where_these_came_with_them),
