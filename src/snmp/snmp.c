@@ -289,17 +289,20 @@ most_varbinds(const struct snmp_work *work)
 static bool
 asks_one_by_one(const struct snmp_work *work)
 {
-	return work->poll->singly || most_varbinds(work) == 1 || device_access(device_of(work))->max_varbinds == 1;
+	const struct snmp_access *access = device_access(device_of(work));
+
+	return work->poll->singly || most_varbinds(work) == 1 || access->max_varbinds == 1;
 }
 
 static struct ask_limit
 limit_of(const struct snmp_work *work)
 {
-	size_t most = work->poll->singly ? 1 : most_varbinds(work), asked = device_access(device_of(work))->max_varbinds;
+	const struct snmp_access *access = device_access(device_of(work));
+	size_t most = work->poll->singly ? 1 : most_varbinds(work), asked = access->max_varbinds;
 
 	return (struct ask_limit){ .varbinds = most > 1 ? most - 1 : 1, .bytes = FORM_ANSWER_BYTES,
 		.columns = asked > 1 ? asked - 1 : asked,
-		.repetitions = device_access(device_of(work))->max_repetitions };
+		.repetitions = access->max_repetitions };
 }
 
 static bool
