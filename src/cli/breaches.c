@@ -92,6 +92,14 @@ has_value(const struct series *series, const struct latest_row *row, int64_t now
 		now - row->received <= 2 * series->step + ALIVE;
 }
 
+/* The others are about what a value does in some time. */
+static bool
+is_of_now(const struct rule_options *rule)
+{
+	return rule->kind != RULE_CHANGES && rule->kind != RULE_FROZEN &&
+		rule->kind != RULE_UNCHANGED;
+}
+
 static bool
 is_silent(const struct rule_options *rule, const struct latest_row *row, int64_t now)
 {
@@ -114,7 +122,7 @@ judge_series(struct breaches *breaches, const struct set *set, const struct seri
 	for (; i < set->count && by_device(&set->rules[i], &wanted) == 0; i++) {
 		const struct rule_options *rule = set->rules[i];
 
-		if (!str_glob(rule->on, series->path) || rule->kind == RULE_CHANGES)
+		if (!is_of_now(rule) || !str_glob(rule->on, series->path))
 			continue;
 		if (rule->kind == RULE_NO_DATA ? is_silent(rule, &row, now) :
 			valued && rule_judge(rule, row.value) == RULE_BREACHED)

@@ -29,9 +29,10 @@ static const struct rule_options rules[] = {
 		.standard = true),
 	RULE("flap", "sw-1/psu1", .kind = RULE_CHANGES, .changes = 3, .within = 60 * S,
 		.standard = true),
+	RULE("still", "sw-1/level", .kind = RULE_FROZEN, .hold = 60 * S, .standard = true),
 	RULE("own", "*/psu1", .kind = RULE_IS, .states = failed, .state_count = 1),
 };
-static struct inventory plant = { .thresholds = rules, .threshold_count = 5 };
+static struct inventory plant = { .thresholds = rules, .threshold_count = 6 };
 static struct series_catalogue *catalogue;
 static struct latest *latest;
 
@@ -92,7 +93,7 @@ the_newest_values_are_judged_by_the_templates_rules(void)
 	latest_beat(latest, place_now(), 1);
 	breaches_find(&breaches, &plant, catalogue);
 	CHECK(breaches.known);
-	CHECK_INT(breaches.rules, 4);
+	CHECK_INT(breaches.rules, 5);
 	CHECK_INT(breaches.count, 4);
 	CHECK_INT(breaches.kind_count, 2);
 	CHECK_STR(breaches.kinds[0].rule, "hot");
@@ -113,6 +114,7 @@ points_without_a_value_are_no_breach_but_said_to_be_unknown(void)
 	tell("sw-1/psu1", 2, 0, REASON_TIMEOUT);
 	tell("sw-1/temp", 61, 1000 * S, REASON_GOOD);
 	tell("sw-1/fan", 0, 0, REASON_TIMEOUT); /* no rule asks for it */
+	tell("sw-1/level", 0, 0, REASON_TIMEOUT); /* nor for its newest value */
 	tell("sw-3/psu1", 2, 0, REASON_TIMEOUT); /* nor for that */
 	latest_beat(latest, place_now(), 1);
 	breaches_find(&breaches, &plant, catalogue);
@@ -132,7 +134,7 @@ nothing_is_known_where_no_daemon_runs(void)
 	latest_beat(latest, place_now() - 60 * S, 1);
 	breaches_find(&breaches, &plant, catalogue);
 	CHECK(!breaches.known);
-	CHECK_INT(breaches.rules, 4);
+	CHECK_INT(breaches.rules, 5);
 	CHECK_INT(breaches.count, 0);
 	breaches_free(&breaches);
 	plant.poller.run_dir = "/nonexistent";
