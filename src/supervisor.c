@@ -226,9 +226,9 @@ open_places(struct supervisor *s, struct fail *why)
 	if (s->flush_fd == -1)
 		return -1;
 	s->icmp4 = net_icmp_socket(4, &no_ping);
-	s->icmp6 = net_icmp_socket(6, &no_ping);
 	if (s->icmp4 == -1)
 		log_warn("no ping: %s", no_ping.text);
+	s->icmp6 = net_icmp_socket(6, &no_ping);
 	return 0;
 }
 
