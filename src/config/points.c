@@ -573,58 +573,77 @@ build_wrap(struct build *build, const struct scope *scope, enum point_kind kind,
 	return wire->wrap >= 2;
 }
 
+/* A key that only SNMP points have is refused by its name. */
+static bool
+has_only_keys_of_modbus(struct build *build, const struct scope *scope)
+{
+	static const char *const others[] = { "oid", "bits" };
+	const struct config_setting_t *node = scope->levels[0];
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		if (node_get(node, others[i]) == NULL)
+			continue;
+		node_error(node, build->errors, "key \"%s\": only for SNMP points, and this one is "
+			"asked by Modbus", others[i]);
+		return false;
+	}
+	if (node_count(scope_find(scope, "scale")) == 0)
+		return true;
+	node_error(node, build->errors, "scale: one number for a Modbus point");
+	return false;
+}
+
+/* Of a counter that goes on from 0 when it has counted to the end. What does not count in binary
+ * cannot be seen to wrap: a lower count is a new one. */
+static uint8_t
+counter_bits(const struct regs_spec *spec, unsigned width)
+{
+	if (spec->type >= REGS_S8H && spec->type <= REGS_U8L)
+		return 8;
+	return !regs_is_binary(spec->type) || width * 16 > 64 ? 64 : (uint8_t)(width * 16);
+}
+
+static bool
+can_be_asked(struct build *build, const struct scope *scope, const struct modbus_point *wire,
+	unsigned width)
+{
+	struct block_point request = { .function = (enum adu_function)wire->function,
+		.address = wire->pdu, .width = (uint16_t)width };
+	struct fail why;
+
+	if (block_point_check(&request, &(struct block_limits){ 0 }, &why) == 0)
+		return true;
+	node_error(scope->levels[0], build->errors, "%s", why.text);
+	return false;
+}
+
 static bool
 build_modbus_point(struct build *build, const struct unit *unit, const struct scope *scope,
 	struct draft *draft)
 {
 	struct modbus_point *wire = arena_zero(build->arena, sizeof *wire);
-	const struct config_setting_t *node = scope->levels[0];
 	struct scope around = *scope;
-	struct block_point request;
-	struct fail why;
+	enum point_kind kind;
 	unsigned width;
 
 	/* function and order may stand in the template, or in what it inherits */
 	for (const struct template *at = unit->tmpl; at != NULL; at = at->parent)
 		scope_push(&around, at->node);
-	if (node_get(node, "oid") != NULL) {
-		node_error(node, build->errors, "key \"oid\": only for SNMP points, and this one is "
-			"asked by Modbus");
+	if (!has_only_keys_of_modbus(build, scope) || !build_wire_address(build, scope, &around, wire) ||
+		!build_type(build, scope, wire) || !build_order(build, scope, &around, wire) ||
+		!build_invalid(build, scope, wire))
 		return false;
-	}
-	if (node_get(node, "bits") != NULL) {
-		node_error(node, build->errors, "key \"bits\": only for SNMP points, and this one is "
-			"asked by Modbus");
-		return false;
-	}
-	if (!build_wire_address(build, scope, &around, wire) || !build_type(build, scope, wire) ||
-		!build_order(build, scope, &around, wire) || !build_invalid(build, scope, wire))
-		return false;
-	if (node_count(scope_find(scope, "scale")) > 0) {
-		node_error(node, build->errors, "scale: one number for a Modbus point");
-		return false;
-	}
 	wire->separate = scope_bool(scope, "separate");
 	wire->side_effect = scope_bool(scope, "side_effect");
 	wire->atomic = scope_find(scope, "atomic") == NULL ? NULL : build_text(build, scope, "atomic");
 	wire->spec.scale = draft->point.scale;
 	wire->spec.offset = draft->point.offset;
 	width = wire->function <= 2 ? 1 : regs_count(&wire->spec);
-	/* What does not count in binary cannot be seen to wrap: a lower count is a new one. */
-	wire->bits = !regs_is_binary(wire->spec.type) || width * 16 > 64 ? 64 :
-		(uint8_t)(width * 16);
-	if (wire->spec.type >= REGS_S8H && wire->spec.type <= REGS_U8L)
-		wire->bits = 8;
-	request = (struct block_point){
-		.function = (enum adu_function)wire->function, .address = wire->pdu,
-		.width = (uint16_t)width,
-	};
-	if (block_point_check(&request, &(struct block_limits){ 0 }, &why) == -1) {
-		node_error(node, build->errors, "%s", why.text);
-		return false;
-	}
-	if (!build_kind(build, scope, wire->spec.type == REGS_STRING ? POINT_TEXT :
-		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE, &draft->point) ||
+	wire->bits = counter_bits(&wire->spec, width);
+	kind = wire->spec.type == REGS_STRING ? POINT_TEXT :
+		wire->spec.type == REGS_BIT ? POINT_STATE : POINT_GAUGE;
+	if (!can_be_asked(build, scope, wire, width) ||
+		!build_kind(build, scope, kind, &draft->point) ||
 		!build_field(build, scope, draft->point.kind, wire) ||
 		!build_wrap(build, scope, draft->point.kind, wire))
 		return false;
