@@ -89,12 +89,9 @@ read_line(struct state *state, char *line, int number)
 	char *tab = strchr(line, '\t');
 
 	line[strcspn(line, "\n")] = '\0';
-	if (tab == NULL) {
-		log_warn("%s:%d: damaged line left out", state->path, number);
-		return;
-	}
-	*tab = '\0';
-	if (unescape(line) && unescape(tab + 1))
+	if (tab != NULL)
+		*tab = '\0';
+	if (tab != NULL && unescape(line) && unescape(tab + 1))
 		state_set(state, line, tab + 1);
 	else
 		log_warn("%s:%d: damaged line left out", state->path, number);
