@@ -176,6 +176,19 @@ add_head(struct builder *builder, const struct transition *t)
 }
 
 static int
+take_message(const uint8_t *bytes, size_t used, uint8_t *to, size_t room, size_t *size,
+	struct fail *why)
+{
+	if (used > room) {
+		fail_set(why, "the notice has %zu bytes, %zu are allowed", used, room);
+		return -1;
+	}
+	memcpy(to, bytes, used);
+	*size = used;
+	return 0;
+}
+
+static int
 build(netsnmp_pdu *pdu, const struct notice_sender *sender, uint8_t *to, size_t room,
 	size_t *size, struct fail *why)
 {
@@ -190,13 +203,8 @@ build(netsnmp_pdu *pdu, const struct notice_sender *sender, uint8_t *to, size_t 
 	session.community_len = strlen(sender->community);
 	if (bytes == NULL || snmp_build(&bytes, &length, &used, &session, pdu) != 0)
 		fail_set(why, "Net-SNMP: %s", snmp_api_errstring(session.s_snmp_errno));
-	else if (used > room)
-		fail_set(why, "the notice has %zu bytes, %zu are allowed", used, room);
-	else {
-		memcpy(to, bytes + length - used, used);
-		*size = used;
-		result = 0;
-	}
+	else
+		result = take_message(bytes + length - used, used, to, room, size, why);
 	free(bytes);
 	return result;
 }
@@ -206,17 +214,14 @@ static int
 build_v3(netsnmp_pdu *pdu, const struct notice_sender *sender, uint8_t *to, size_t room,
 	size_t *size, struct fail *why)
 {
-	uint8_t *bytes = v3_write(sender->v3, pdu, (uint32_t)pdu->reqid, size);
+	size_t used = 0;
+	uint8_t *bytes = v3_write(sender->v3, pdu, (uint32_t)pdu->reqid, &used);
 	int result = -1;
 
 	if (bytes == NULL)
 		fail_set(why, "Net-SNMP cannot make a message of it");
-	else if (*size > room)
-		fail_set(why, "the notice has %zu bytes, %zu are allowed", *size, room);
-	else {
-		memcpy(to, bytes, *size);
-		result = 0;
-	}
+	else
+		result = take_message(bytes, used, to, room, size, why);
 	free(bytes);
 	return result;
 }
