@@ -544,7 +544,16 @@ attempt(struct backup *backup, struct fail *why)
 	return manifest_finish(backup->manifest, why);
 }
 
-/* Locked, so that two backups do not sweep each other. */
+/* So that two backups do not sweep each other. */
+static int
+lock_folder(int fd, const char *path, struct fail *why)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	fail_set(why, "%s: another backup is being made there", path);
+	return -1;
+}
+
 static int
 lock_partial(struct backup *backup, struct fail *why)
 {
@@ -554,9 +563,7 @@ lock_partial(struct backup *backup, struct fail *why)
 	backup->partial_fd = open(backup->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (backup->partial_fd == -1) {
 		fail_errno(backup->partial, why);
-	} else if (flock(backup->partial_fd, LOCK_EX | LOCK_NB) == -1) {
-		fail_set(why, "%s: another backup is being made there", backup->partial);
-	} else {
+	} else if (lock_folder(backup->partial_fd, backup->partial, why) == 0) {
 		fd = open(marker, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 		if (fd == -1)
 			fail_errno(marker, why);
@@ -588,8 +595,7 @@ sweep(const char *partial, struct fail *why)
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : fail_errno(partial, why);
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		fail_set(why, "%s: another backup is being made there", partial);
+	if (lock_folder(fd, partial, why) == -1) {
 		result = -1;
 	} else if (!is_unfinished(partial) && rmdir(partial) == -1) {
 		fail_set(why, "%s: is in the way, and no unfinished backup", partial);
