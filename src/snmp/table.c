@@ -1078,12 +1078,26 @@ take_seen(struct table *table, const struct ask *ask, size_t taken)
 
 /* ---- what an answer says ---- */
 
+/* An agent ends an answer where its room ends, which may be in the midst of a row, and the rest of
+ * that would come later than its name. What is left over then is asked for again; but for the first
+ * row of an answer, which may not fit into any. How many objects count. */
+static size_t
+whole_rows(struct table *table, const struct ask *ask, const struct session_answer *answer)
+{
+	if (answer->count >= ask->count)
+		return answer->count - answer->count % ask->count;
+	for (size_t i = answer->count; i < ask->count; i++)
+		table->columns[ask->what[i]].late = true;
+	table->parted |= !names_come_again(table);
+	return answer->count;
+}
+
 /* One behind the other, as they were asked: for which column each is goes round. */
 static void
 take_varbinds(struct table *table, const struct ask_context *context, const struct ask *ask,
 	const struct session_answer *answer)
 {
-	size_t count = answer->count - answer->known;
+	size_t count = whole_rows(table, ask, answer) - answer->known;
 	struct row *newest;
 
 	/* Of a device that was not looked at for a while: all misses at once. */

@@ -681,6 +681,7 @@ end_by_and_by(struct table *table)
 static const struct ask_limit limit = { .varbinds = 50 };
 static size_t at_sight; /* cells */
 static bool lines_count; /* their numbers are 64-bit counters */
+static size_t lines_most; /* so many fit into an answer; 0: all that were asked for */
 
 /* Answers a GETBULK from "COLUMN.INDEX=TEXT" or "=number" lines in order of OIDs. */
 struct line {
@@ -773,6 +774,8 @@ answer_from(struct table *table, const struct line *lines, const struct ask *ask
 					VALUE_COUNTER64 : VALUE_INTEGER, .integer = line->number };
 			}
 		}
+	if (lines_most > 0 && answer.count > lines_most)
+		answer.count = lines_most;
 	read_at_sight(table, ask, &answer);
 	table_feed(table, &context, ask, &answer);
 }
@@ -1485,6 +1488,73 @@ a_column_that_begins_in_the_midst_of_the_names_is_checked_as_well(void)
 	CHECK(bed_reading(bed.task, "b", "alt") == NULL);
 	CHECK_NEAR(reading_of("c", "alt").number, 30, 0);
 	end_lines(table);
+}
+
+/* An agent may end an answer anywhere. */
+static void
+a_row_in_the_midst_of_which_an_answer_ends_comes_again_as_a_whole(void)
+{
+	static const struct line first[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 3 }, { IF_TABLE "8.3", NULL, 2 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 30 },
+		{ IF_TABLE "9.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
+
+	for (lines_most = 4; lines_most <= 5; lines_most++) {
+		struct table *table = walk_lines(NULL, first);
+
+		CHECK_INT(bed.task->told_count, 6);
+		walk_changing(table, first, then, &limit);
+		CHECK_INT(bed.task->told_count, 6);
+		CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+		CHECK_NEAR(reading_of("b", "oper").number, 2, 0);
+		CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+		CHECK_NEAR(reading_of("c", "oper").number, 3, 0);
+		CHECK_NEAR(reading_of("c", "alt").number, 30, 0);
+		end_lines(table);
+	}
+	lines_most = 0;
+}
+
+/* A long text in one of them, say. */
+static void
+a_row_that_does_not_fit_into_an_answer_is_checked_where_those_before_it_did(void)
+{
+	static const struct line first[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 3 }, { IF_TABLE "8.3", NULL, 2 },
+		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 30 },
+		{ IF_TABLE "9.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
+
+	for (int changes = 0; changes < 2; changes++) {
+		struct table *table = walk_lines(NULL, first);
+		struct ask ask;
+
+		bed_task_begin(bed.task);
+		table_begin(table, &context);
+		for (int i = 0; next_ask(table, &limit, &ask); i++) {
+			lines_most = i == 0 ? 4 : i == 1 ? 2 : 0;
+			answer_from(table, changes && i > 1 ? then : first, &ask);
+		}
+		lines_most = 0;
+		bed.task->rest = end_table(table, true);
+		CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
+		CHECK_NEAR(reading_of("b", "oper").number, 2, 0);
+		CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+		CHECK_INT(bed_reading(bed.task, "c", "alt") == NULL, changes);
+		CHECK_INT(bed.task->rest, changes ? REASON_BAD_REPLY : REASON_NO_SUCH_ROW);
+		end_lines(table);
+	}
 }
 
 static void
@@ -2341,6 +2411,8 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(of_rows_that_change_places_between_columns_nothing_is_told),
 	TEST(a_counter_that_was_not_read_when_its_row_changed_places_is_forgotten),
 	TEST(a_column_that_begins_in_the_midst_of_the_names_is_checked_as_well),
+	TEST(a_row_in_the_midst_of_which_an_answer_ends_comes_again_as_a_whole),
+	TEST(a_row_that_does_not_fit_into_an_answer_is_checked_where_those_before_it_did),
 	TEST(counters_that_came_late_are_not_told_before_the_names_have_come_again),
 	TEST(a_row_takes_no_other_ones_name_where_the_names_were_not_read_to_their_end),
 	TEST(counters_that_were_reset_before_they_came_are_not_told),
