@@ -99,7 +99,8 @@ rows_free(struct rows *rows)
 }
 
 /* ---- the state: "PREFIX INDEX" holds the key, a tab, the text that it is for;
- * "PREFIX +KEY" says that the row with this key was up ---- */
+ * "PREFIX +KEY" says that the row with this key was up; "PREFIX *KEY" that others had the same
+ * text, and holds the hash of the index that had the key last ---- */
 
 static char *
 state_key(const struct rows *rows, const struct row *row)
@@ -151,6 +152,43 @@ was_up(const struct rows *rows, const char *name)
 	up = state_get(rows->state, key) != NULL;
 	free(key);
 	return up;
+}
+
+static char *
+shared_key(const struct rows *rows, const struct row_history *history)
+{
+	return mem_format("%s *%s", rows->prefix, history->key);
+}
+
+static void
+note_shared(struct rows *rows, const struct row_history *history)
+{
+	char *key, place[20];
+
+	if (rows->state == NULL)
+		return;
+	key = shared_key(rows, history);
+	snprintf(place, sizeof place, "%016llx", (unsigned long long)history->place);
+	state_set(rows->state, key, history->shared ? place : NULL);
+	rows->changed = true;
+	free(key);
+}
+
+/* Who had that name before this process began. */
+static void
+recall_shared(const struct rows *rows, struct row_history *history)
+{
+	const char *place;
+	char *key;
+
+	if (rows->state == NULL)
+		return;
+	key = shared_key(rows, history);
+	place = state_get(rows->state, key);
+	history->shared = place != NULL;
+	if (place != NULL)
+		history->place = strtoull(place, NULL, 16);
+	free(key);
 }
 
 /* key and known may be the row's own. */
@@ -238,6 +276,10 @@ forget_histories(struct rows *rows, int64_t now, int64_t retire)
 		if (retire > 0 && now - history->seen > retire) {
 			if (history->kept)
 				note_up(rows, history, false);
+			if (history->shared) {
+				history->shared = false;
+				note_shared(rows, history);
+			}
 			forget_history(rows, history);
 		}
 }
@@ -466,6 +508,7 @@ history_new(struct rows *rows, const char *key, uint64_t place)
 	history->type = ROW_TYPE_UNREAD;
 	history->kept = was_up(rows, key);
 	history->up_at = rows->now;
+	recall_shared(rows, history);
 	HASH_ADD_STR(rows->histories, key, history);
 	return history;
 }
@@ -475,11 +518,16 @@ static bool
 take_history(struct rows *rows, struct row *row, struct row_history *history)
 {
 	if (history->poll == rows->poll) {
-		history->shared = true;
+		if (!history->shared) {
+			history->shared = true;
+			note_shared(rows, history);
+		}
 		return false;
 	}
 	history->moved = history->place != row->place;
 	history->place = row->place;
+	if (history->moved && history->shared)
+		note_shared(rows, history);
 	history->poll = rows->poll;
 	history->seen = rows->now;
 	row->history = history;

@@ -344,6 +344,36 @@ of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering(void)
 	rows_free(rows);
 }
 
+/* The one that a name went to for a while is not the one that gets it back. */
+static void
+that_several_had_one_text_outlives_the_poller(void)
+{
+	begin_pollers();
+	for (int run = 0; run < 3; run++) {
+		begin_poller();
+		if (run == 0) {
+			POLL("3=press", "5=eth", "7=up");
+			POLL("3=eth", "5=spare", "7=eth");
+			POLL("3=eth", "5=spare", "7=eth");
+			CHECK_STR(key_of(7), "eth#7");
+			POLL("3=press", "5=spare", "7=eth");
+		} else {
+			POLL("1003=press", "1005=spare", "1007=eth");
+			CHECK_STR(key_of(1007), "eth");
+			CHECK_INT(history_of(1007)->resets, run == 1);
+			CHECK_INT(history_of(1003)->resets, 0);
+		}
+		CHECK(state_get(state, "sw if *eth") != NULL);
+		CHECK(state_get(state, "sw if *press") == NULL);
+		if (run == 2) {
+			rows_begin(rows, 1000, 100); /* retired: forgotten for good */
+			CHECK(state_get(state, "sw if *eth") == NULL);
+		}
+		end_poller();
+	}
+	end_pollers();
+}
+
 static void
 a_switch_that_numbers_anew_while_it_is_read_makes_up_no_rows(void)
 {
@@ -438,6 +468,7 @@ RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_b
 	TEST(a_text_that_is_missing_when_the_poller_begins_is_missed_as_well),
 	TEST(a_name_that_takes_the_place_of_another_may_be_another_interface),
 	TEST(of_several_with_one_text_nobody_knows_who_is_who_after_a_renumbering),
+	TEST(that_several_had_one_text_outlives_the_poller),
 	TEST(a_switch_that_numbers_anew_while_it_is_read_makes_up_no_rows),
 	TEST(a_row_is_kept_from_the_first_time_that_it_is_up),
 	TEST(a_row_that_was_switched_off_is_let_go_after_its_grace),
