@@ -38,6 +38,7 @@ struct rows {
 	int64_t now;
 	unsigned said; /* the poll in which a shared name was logged */
 	unsigned lost; /* the poll in which a row had lost its text */
+	unsigned texted; /* the poll in which some row had a text */
 	bool recalled; /* the state knew one: it was read before this process began */
 	bool changed; /* the state has to be saved */
 };
@@ -594,6 +595,14 @@ is_sudden_double(struct rows *rows, struct row *row)
 	return row->text[0] != '\0' && (rows->poll > 1 || rows->recalled) && is_sudden(rows, row);
 }
 
+/* Where others have texts, one that comes up without may have come up behind its column's end. */
+static bool
+is_too_new_for_text(struct rows *rows, struct row *row)
+{
+	return row->text[0] == '\0' && row->key[0] == '\0' && (rows->poll > 1 || rows->recalled) &&
+		rows->texted == rows->poll && is_sudden(rows, row);
+}
+
 /* The text itself if nobody has it; else with the index behind. */
 static void
 give_key(struct rows *rows, struct row *row)
@@ -604,6 +613,10 @@ give_key(struct rows *rows, struct row *row)
 	if (has_lost_text(rows, row)) {
 		row->hidden = true;
 		rows->lost = rows->poll;
+		return;
+	}
+	if (is_too_new_for_text(rows, row)) {
+		row->hidden = true;
 		return;
 	}
 	snmp_oid_text(index, sizeof index, row->index, row->index_count);
@@ -689,6 +702,8 @@ sort(struct rows *rows)
 static void
 keep_key(struct rows *rows, struct row *row)
 {
+	if (row->text[0] != '\0')
+		rows->texted = rows->poll;
 	if (!row->hidden && row->key[0] != '\0' &&
 		(row->same || strcmp(row->known, row->text) == 0))
 		take_own(rows, row);

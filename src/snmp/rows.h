@@ -5,9 +5,10 @@
  * over restarts. A row without a text is named by its index.
  *
  * A second row with a text is believed in the second poll, but in the very first of a table: a switch
- * that numbers anew while it is read shows the same row twice. So is a row whose index had a text, and that has none, or another
- * from a column that is only asked for want of a better one: an agent may leave names away for once,
- * and nobody knows then whose index that is.
+ * that numbers anew while it is read shows the same row twice. So is a new row without a text where
+ * others have one: it may have come up when the column of texts had been read. And so is a row whose
+ * index had a text, and that has none, or another from a column that is only asked for want of a
+ * better one: an agent may leave names away for once, and nobody knows then whose index that is.
  *
  * Names may have been given to other interfaces since the last poll: where that cannot be told
  * from a renumbering, the row's counters count as begun anew (row_history.resets). */

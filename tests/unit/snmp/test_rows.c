@@ -119,6 +119,28 @@ a_row_without_a_text_is_named_by_its_index(void)
 	rows_free(rows);
 }
 
+/* Of a port that is plugged in while the table is read. */
+static void
+a_new_row_without_a_text_is_believed_in_the_second_poll_where_others_have_one(void)
+{
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=a");
+	POLL("1=a", "2=");
+	CHECK_STR(key_of(2), "hidden");
+	CHECK(!rows_lack_text(rows));
+	POLL("1=a", "2=b", "3=");
+	CHECK_STR(key_of(2), "b");
+	CHECK_STR(key_of(3), "hidden");
+	POLL("1=a", "2=b", "3=");
+	CHECK_STR(key_of(3), "3");
+	rows_free(rows);
+	rows = rows_new("sw if", 1, NULL);
+	POLL("1=");
+	POLL("1=", "2=");
+	CHECK_STR(key_of(2), "2");
+	rows_free(rows);
+}
+
 static void
 the_first_of_several_with_one_text_keeps_it_whatever_the_order_of_sight(void)
 {
@@ -260,7 +282,7 @@ a_text_that_is_missing_when_the_poller_begins_is_missed_as_well(void)
 			POLL("1=", "2=b", "3=");
 			CHECK_STR(key_of(1), "hidden");
 			CHECK_STR(key_of(2), "b");
-			CHECK_STR(key_of(3), "3");
+			CHECK_STR(key_of(3), "hidden");
 			CHECK(rows_lack_text(rows));
 		}
 		POLL("1=a", "2=b");
@@ -459,6 +481,7 @@ what_was_up_is_kept_over_restarts_of_the_poller_until_it_is_gone(void)
 }
 
 RUN_TESTS(TEST(a_row_is_named_by_its_text), TEST(a_row_without_a_text_is_named_by_its_index),
+	TEST(a_new_row_without_a_text_is_believed_in_the_second_poll_where_others_have_one),
 	TEST(the_first_of_several_with_one_text_keeps_it_whatever_the_order_of_sight),
 	TEST(a_text_that_looks_like_a_duplicate_stays_apart),
 	TEST(renumbering_moves_the_history_with_the_name), TEST(a_hidden_row_gets_no_name),
