@@ -7,15 +7,14 @@
 #include "base/ahead.h"
 #include "base/fail.h"
 #include "base/mem.h"
-#include "base/portion.h"
 #include "core/device.h"
 #include "core/driver.h"
 #include "core/point.h"
 #include "core/sample.h"
-#include "snmp/cell.h"
+#include "snmp/join.h"
 #include "snmp/oid.h"
 #include "snmp/peers.h"
-#include "snmp/rows.h"
+#include "snmp/table_parts.h"
 
 /* GETBULK's repetitions where the configuration says nothing. */
 #define REPETITIONS 10
@@ -24,93 +23,10 @@
 /* An alternative that no row has is left out for a poll, twice as many each time, so many at most:
  * it may be hidden for a moment only. */
 #define SKIP_POLLS 20
-#define TEXT_MAX 255
-/* bit/s that no interface has. */
-#define TOO_FAST 1e13
-/* So many rows ahead the end of a poll asks for what is known of them. */
-#define AWAITED 4
 /* Answers for which room is made at a time. */
 #define ANSWERS 8
 /* Names of an agent's usual number of rows; in max_align_t. */
 #define CHUNK 120
-
-enum role { ROLE_KEY, ROLE_MARK, ROLE_TYPE, ROLE_STATUS, ROLE_INFO, ROLE_POINT, ROLE_CHECK };
-
-/* A line of the processor's caches. */
-struct column {
-	struct cell_column name;
-	const uint32_t *last; /* the index of the last cell; a row's, or see places */
-	uint32_t cells;
-	uint16_t last_count;  /* arcs of last, 0 before the first */
-	uint8_t name_size;    /* of oid in BER; 0: not of that size, or a table of connections */
-	uint8_t type;   /* of its first cell ever, enum value_type; for keys */
-	/* in this poll, as are last and cells */
-	bool wanted : 1; /* is being walked, or was */
-	bool late : 1;  /* its questions began when those for the names had */
-	bool early : 1; /* of a key: asked for with those before it, as some row lacked them of late */
-	bool done;      /* nothing more to ask */
-	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
-	uint8_t role;   /* enum role */
-	uint8_t skip;   /* polls for which it is left out */
-	uint8_t misses; /* times in a row that no row had it; no more are counted than needed */
-	uint16_t of;    /* which info or point; of ROLE_CHECK which column */
-	const struct snmp_oid *oid;
-};
-
-/* Columns of which the first that a row has is used: [first, first + count). */
-struct chain {
-	uint16_t first, count;
-	uint16_t next; /* alternatives before it have been tried in this poll */
-	bool carries; /* octets that the interface carries: its speed is their limit */
-	bool plain;   /* a counter, of which no number means that it is invalid */
-};
-
-/* When it came, and the device's generation then. */
-struct answer {
-	int64_t received;
-	uint16_t generation;
-};
-
-struct chunk {
-	struct chunk *next;
-	size_t used, size;
-	max_align_t bytes[];
-};
-
-struct table {
-	const struct group *group;
-	const struct snmp_group *wire;
-	struct rows *rows;
-	regex_t include, exclude;
-	bool has_include, has_exclude;
-	struct column *columns;
-	size_t column_count;
-	struct chain *chains; /* the key, then each point */
-	size_t chain_count;
-	size_t speed;         /* the point that tells bit/s; point_count if none does */
-	size_t type, status;  /* columns by which rows are chosen; column_count: none */
-	size_t mark;          /* the column of discontinuities; SIZE_MAX: none */
-	/* The columns of names and of discontinuities once more, see check_names; SIZE_MAX: none */
-	size_t check, check_mark;
-	size_t infos;         /* the first column of what is information only; they are last */
-	unsigned polls;
-	size_t expected;      /* rows of the last complete walk */
-	bool infos_due;
-	bool broken;          /* something was wrong in this poll */
-	bool parted;          /* it has columns that came late and are no alternatives */
-	bool renamed;         /* a row got another name in it */
-	/* Of this poll only. */
-	unsigned step;        /* of its end, see table_end */
-	size_t at;            /* rows before this one are through it */
-	uint32_t *asked;      /* the arcs of the question's OIDs, one behind the other */
-	size_t asked_room;
-	uint32_t *places;     /* SNMP_OID_MAX for each column of a table of connections */
-	struct cell *cells;   /* column_count for each row, by its slot */
-	size_t cells_room, cells_made; /* rows; those that are cleared or hold something */
-	struct answer *answers;
-	size_t answer_count;
-	struct chunk *texts;
-};
 
 /* ---- made of the configuration ---- */
 
@@ -289,8 +205,8 @@ table_free(struct table *table)
 
 /* ---- cells ---- */
 
-static void *
-keep_bytes(struct table *table, const void *bytes, size_t size)
+void *
+table_keep(struct table *table, const void *bytes, size_t size)
 {
 	struct chunk *chunk = table->texts;
 	size_t room = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
@@ -312,26 +228,20 @@ keep_bytes(struct table *table, const void *bytes, size_t size)
 	return to;
 }
 
-static inline struct cell *
-cell_at(const struct table *table, const struct row *row, size_t column)
-{
-	return &table->cells[row->slot * table->column_count + column];
-}
-
 static void
 cell_put_bytes(struct table *table, struct cell *cell, const struct value *value)
 {
 	switch (value->type) {
 	case VALUE_OID:
 		cell->size = (uint16_t)value->size;
-		cell->bits = (uintptr_t)keep_bytes(table, value->ids,
+		cell->bits = (uintptr_t)table_keep(table, value->ids,
 			value->size * sizeof *value->ids);
 		break;
 	case VALUE_OCTETS:
 	case VALUE_ADDRESS:
 	case VALUE_OPAQUE:
-		cell->size = value->size > TEXT_MAX ? TEXT_MAX : (uint16_t)value->size;
-		cell->bits = (uintptr_t)keep_bytes(table, value->octets, cell->size);
+		cell->size = value->size > TABLE_TEXT_MAX ? TABLE_TEXT_MAX : (uint16_t)value->size;
+		cell->bits = (uintptr_t)table_keep(table, value->octets, cell->size);
 		break;
 	default:
 		break;
@@ -347,24 +257,6 @@ cell_put(struct table *table, struct cell *cell, const struct value *value)
 		cell_put_bytes(table, cell, value);
 }
 
-static inline struct value
-cell_value(const struct cell *cell)
-{
-	struct value value = { .type = cell->type, .size = cell->size, .count = cell->bits };
-
-	if (value.type == VALUE_OID)
-		value.ids = (const uint32_t *)(uintptr_t)cell->bits;
-	else if (value.type >= VALUE_OCTETS && value.type <= VALUE_OPAQUE)
-		value.octets = (const uint8_t *)(uintptr_t)cell->bits;
-	return value;
-}
-
-static bool
-cell_is_there(const struct cell *cell)
-{
-	return value_type_is_there((enum value_type)cell->type);
-}
-
 static bool
 cell_has_text(const struct cell *cell)
 {
@@ -374,10 +266,8 @@ cell_has_text(const struct cell *cell)
 	return value_is_there(&value) && value_text(text, sizeof text, &value)[0] != '\0';
 }
 
-/* Factors of a point's columns say that they count one quantity, the first ones in coarser units:
- * ifHighSpeed in 10^6 of what ifSpeed counts. How many of the last one's units make one. */
-static double
-coarseness(const struct table *table, const struct chain *chain, size_t i)
+double
+table_coarseness(const struct table *table, const struct chain *chain, size_t i)
 {
 	const struct column *column = &table->columns[chain->first];
 	const struct snmp_point *wire;
@@ -386,34 +276,6 @@ coarseness(const struct table *table, const struct chain *chain, size_t i)
 		return 1;
 	wire = table->group->points[column->of].wire;
 	return wire->scales != NULL ? wire->scales[i] / wire->scales[chain->count - 1] : 1;
-}
-
-/* A zero in coarse units may be something in finer ones: RFC 2863 has ifHighSpeed rounded, and
- * some agents leave it at 0. */
-static bool
-is_rounded_off(const struct table *table, const struct chain *chain, size_t i,
-	const struct cell *cell)
-{
-	return (cell->type == VALUE_INTEGER || cell->type == VALUE_GAUGE) && cell->bits == 0 &&
-		coarseness(table, chain, i) > 1;
-}
-
-/* The factor of column i's number. A speed beyond all reason in coarse units (10 Tbit/s) is in
- * fine ones: agents that tell ifHighSpeed in bit/s are met. Of volts or kilowatts nobody knows
- * what is beyond reason. */
-static double
-factor(const struct table *table, const struct chain *chain, const struct point *point,
-	size_t i, const struct cell *cell)
-{
-	const struct snmp_point *wire = point->wire;
-
-	if (wire->scales == NULL)
-		return 1;
-	if (coarseness(table, chain, i) > 1 && strcmp(point->unit, "bit/s") == 0 &&
-		(cell->type == VALUE_GAUGE || cell->type == VALUE_INTEGER) &&
-		(double)(int64_t)cell->bits * wire->scales[i] >= TOO_FAST)
-		return wire->scales[chain->count - 1];
-	return wire->scales[i];
 }
 
 /* ---- which columns are walked ---- */
@@ -433,9 +295,8 @@ chain_advance(struct table *table, struct chain *chain)
 	return false;
 }
 
-/* Some row has nothing in the alternatives tried so far. */
-static bool
-chain_lacks(const struct table *table, const struct chain *chain)
+bool
+table_lacks(const struct table *table, const struct chain *chain)
 {
 	size_t rows = rows_present(table->rows);
 
@@ -452,7 +313,7 @@ chain_lacks(const struct table *table, const struct chain *chain)
 
 			has = table->columns[chain->first].role == ROLE_KEY ?
 				cell_has_text(cell) : cell_is_there(cell) &&
-				!is_rounded_off(table, chain, i, cell);
+				!table_is_rounded_off(table, chain, i, cell);
 		}
 		if (!has)
 			return true;
@@ -470,15 +331,8 @@ column_begin(struct column *column)
 	column->last_count = 0;
 }
 
-static bool
-names_come_again(const struct table *table)
-{
-	return table->check != SIZE_MAX && table->columns[table->check].wanted;
-}
-
-/* The column that names come from; SIZE_MAX: no row has one. */
-static size_t
-named_by(const struct table *table)
+size_t
+table_named_by(const struct table *table)
 {
 	const struct chain *keys = &table->chains[0];
 
@@ -495,7 +349,7 @@ static bool
 check_names(struct table *table)
 {
 	struct column *check = &table->columns[table->check];
-	size_t key = named_by(table);
+	size_t key = table_named_by(table);
 
 	if (key == SIZE_MAX)
 		return false;
@@ -520,14 +374,14 @@ next_alternatives(struct table *table)
 	for (size_t i = 0; i < table->chain_count; i++) {
 		struct chain *chain = &table->chains[i];
 
-		if (chain->next >= chain->count || !chain_lacks(table, chain) ||
+		if (chain->next >= chain->count || !table_lacks(table, chain) ||
 			!chain_advance(table, chain))
 			continue;
 		any = true;
 		of_points |= i > 0;
 		table->columns[chain->first + chain->next - 1u].early = i == 0;
 	}
-	if (table->check != SIZE_MAX && (of_points || (table->parted && !names_come_again(table))))
+	if (table->check != SIZE_MAX && (of_points || (table->parted && !table_checks_names(table))))
 		any |= check_names(table);
 	return any;
 }
@@ -681,7 +535,7 @@ static void
 note_late(struct table *table, const struct ask *ask)
 {
 	const struct column *first = &table->columns[ask->what[0]];
-	bool alternatives = names_come_again(table);
+	bool alternatives = table_checks_names(table);
 
 	if (first->role == ROLE_KEY && first->cells == 0 && !alternatives)
 		return;
@@ -726,8 +580,8 @@ table_next(struct table *table, const struct ask_context *context,
 
 /* ---- answers ---- */
 
-static void
-break_column(struct table *table, const struct ask_context *context, size_t i, uint8_t reason,
+void
+table_break(struct table *table, const struct ask_context *context, size_t i, uint8_t reason,
 	const char *what)
 {
 	struct column *column = &table->columns[i];
@@ -747,7 +601,7 @@ stop_all(struct table *table, const struct ask_context *context)
 {
 	for (size_t i = 0; i < table->column_count; i++)
 		if (table->columns[i].wanted && !table->columns[i].done)
-			break_column(table, context, i, REASON_BAD_REPLY,
+			table_break(table, context, i, REASON_BAD_REPLY,
 				"stopped, the table does not end");
 }
 
@@ -862,7 +716,7 @@ take_any(struct table *table, const struct ask_context *context, size_t i,
 	/* The last one begins with the column's OID. */
 	if (same < oid->count ? index.count == 0 || *index.ids < oid->ids[same] :
 		oid_compare(index.ids, index.count, column->last, column->last_count) <= 0) {
-		break_column(table, context, i, REASON_BAD_REPLY, "stopped, OIDs do not increase");
+		table_break(table, context, i, REASON_BAD_REPLY, "stopped, OIDs do not increase");
 		return;
 	}
 	if (same < oid->count) {
@@ -1088,7 +942,7 @@ whole_rows(struct table *table, const struct ask *ask, const struct session_answ
 		return answer->count - answer->count % ask->count;
 	for (size_t i = answer->count; i < ask->count; i++)
 		table->columns[ask->what[i]].late = true;
-	table->parted |= !names_come_again(table);
+	table->parted |= !table_checks_names(table);
 	return answer->count;
 }
 
@@ -1142,7 +996,7 @@ take_error(struct table *table, const struct ask_context *context, const struct 
 		if (answer->error_status == SESSION_ERROR_NO_SUCH_NAME)
 			table->columns[ask->what[i]].done = true;
 		else
-			break_column(table, context, ask->what[i], REASON_BAD_REPLY,
+			table_break(table, context, ask->what[i], REASON_BAD_REPLY,
 				"the agent answered with an error");
 	}
 }
@@ -1152,7 +1006,7 @@ table_feed(struct table *table, const struct ask_context *context, const struct 
 	const struct session_answer *answer)
 {
 	if (answer->reason != REASON_GOOD) {
-		break_column(table, context, ask->what[0], answer->reason,
+		table_break(table, context, ask->what[0], answer->reason,
 			"one row of it does not fit into an answer");
 		return;
 	}
@@ -1162,455 +1016,12 @@ table_feed(struct table *table, const struct ask_context *context, const struct 
 	}
 	if (answer->count == 0)
 		for (size_t i = 0; i < ask->count; i++)
-			break_column(table, context, ask->what[i], REASON_BAD_REPLY,
+			table_break(table, context, ask->what[i], REASON_BAD_REPLY,
 				"answered nothing");
 	take_varbinds(table, context, ask, answer);
 }
 
-/* ---- the join ---- */
-
-/* The row's name by the first key column that has a text. A column before it that was not
- * read to its end leaves the name unknown: the row must not get another's history. */
-static void
-read_name(struct table *table, const struct ask_context *context, struct row *row)
-{
-	const struct chain *keys = &table->chains[0];
-	char text[ROW_KEY + 1];
-
-	for (size_t i = 0; i < table->wire->peer_count; i++)
-		if (row_is(row, table->wire->peers[i].index, table->wire->peers[i].index_count))
-			row->text = table->wire->peers[i].name;
-	for (size_t i = keys->first; i < keys->first + keys->count; i++) {
-		const struct column *column = &table->columns[i];
-		const struct cell *cell = cell_at(table, row, i);
-		struct value value = cell_value(cell);
-
-		/* Nobody's name is a text today and a number tomorrow. */
-		if (value_is_there(&value) && cell->type != column->type) {
-			row->hidden = true;
-			break_column(table, context, i, REASON_BAD_REPLY,
-				"a name is of another type than before");
-			return;
-		}
-		if (value.type == VALUE_OCTETS && rows_still_called(row, value.octets, value.size))
-			return;
-		if (value_is_there(&value) && value_text(text, sizeof text, &value)[0] != '\0') {
-			row->text = keep_bytes(table, text, strlen(text) + 1);
-			row->moved_in = row->known[0] != '\0' && strcmp(row->known, text) != 0;
-			row->named = cell->answer;
-			/* Whose name it was may stand behind what was read. */
-			row->hidden |= row->moved_in && !column->done;
-			return;
-		}
-		if (column->skip == 0 && (!column->done || column->broken != REASON_GOOD)) {
-			row->hidden = true;
-			return;
-		}
-		row->second_best |= column->skip == 0;
-	}
-}
-
-static bool
-is_same_cell(const struct cell *cell, const struct cell *other)
-{
-	struct value one = cell_value(cell), two = cell_value(other);
-
-	if (one.type != two.type || one.size != two.size)
-		return false;
-	if (one.type == VALUE_OID)
-		return memcmp(one.ids, two.ids, one.size * sizeof *one.ids) == 0;
-	if (one.type >= VALUE_OCTETS && one.type <= VALUE_OPAQUE)
-		return memcmp(one.octets, two.octets, one.size) == 0;
-	return one.count == two.count;
-}
-
-/* Columns came late, so that the names had to be read again; but the time may not have sufficed. */
-static bool
-must_check(const struct table *table)
-{
-	return names_come_again(table) ||
-		(table->check != SIZE_MAX && table->parted && named_by(table) != SIZE_MAX);
-}
-
-static bool
-has_checked(const struct table *table)
-{
-	const struct column *check = &table->columns[table->check];
-
-	return check->wanted && check->done && check->broken == REASON_GOOD && check->cells > 0;
-}
-
-/* Did it say the same of the row both times? */
-static bool
-is_checked(const struct table *table, const struct row *row, size_t check)
-{
-	const struct column *column = &table->columns[check];
-
-	return column->wanted && (cell_is_there(cell_at(table, row, check)) || column->cells > 0) &&
-		is_same_cell(cell_at(table, row, column->of), cell_at(table, row, check));
-}
-
-/* Had the row its name still, and were its counters not reset, when the columns that come late were
- * read? */
-static void
-check_name(struct table *table, struct row *row)
-{
-	bool named = is_checked(table, row, table->check);
-
-	if (named && (table->check_mark == SIZE_MAX || !table->columns[table->check_mark].wanted ||
-		is_checked(table, row, table->check_mark)))
-		return;
-	row->unsure = true;
-	row->hidden |= row->key[0] == '\0';
-	if (has_checked(table)) {
-		row->hidden |= table->parted && !named;
-		table->renamed = true;
-	}
-}
-
-/* A column that never ends makes up rows without end, each of which would get files and
- * histories. So nobody is taken for a new row who does not stand in a column that ended. */
-static bool
-is_certain(const struct table *table, const struct row *row)
-{
-	for (size_t i = 0; i < table->column_count; i++) {
-		const struct column *column = &table->columns[i];
-
-		if (column->wanted && column->done && column->broken == REASON_GOOD &&
-			cell_is_there(cell_at(table, row, i)))
-			return true;
-	}
-	return row->key[0] != '\0';
-}
-
-static bool
-is_listed(const struct table *table, const char *key)
-{
-	return (!table->has_include || regexec(&table->include, key, 0, NULL, 0) == 0) &&
-		(!table->has_exclude || regexec(&table->exclude, key, 0, NULL, 0) != 0);
-}
-
-static bool
-is_in(const int64_t *types, size_t count, int64_t type)
-{
-	for (size_t i = 0; i < count; i++)
-		if (types[i] == type)
-			return true;
-	return false;
-}
-
-/* What a column said of the row: true and its number, or -1 when the row has none there; false
- * when that was not read. */
-static bool
-read_number(const struct table *table, const struct row *row, size_t i, int64_t *number)
-{
-	const struct column *column = &table->columns[i];
-	const struct cell *cell = cell_at(table, row, i);
-
-	*number = -1;
-	if (cell_is_there(cell)) {
-		if (cell->type == VALUE_INTEGER || cell->type == VALUE_GAUGE)
-			*number = (int64_t)cell->bits;
-		return true;
-	}
-	return column->wanted && column->done && column->broken == REASON_GOOD;
-}
-
-enum choice { CHOICE_NO, CHOICE_YES, CHOICE_OPEN };
-
-/* Types change with the hardware only: they are read with the names, and kept. */
-static enum choice
-choose_by_type(struct table *table, struct row *row)
-{
-	const struct snmp_group *wire = table->wire;
-	int64_t *type = &row->history->type, number;
-
-	if (wire->type.count == 0)
-		return CHOICE_YES;
-	if (read_number(table, row, table->type, &number))
-		*type = number < 0 ? ROW_TYPE_NONE : number;
-	if (*type == ROW_TYPE_UNREAD) {
-		table->infos_due = true;
-		return CHOICE_OPEN;
-	}
-	return (wire->type_count == 0 || is_in(wire->types, wire->type_count, *type)) &&
-		!is_in(wire->exclude_types, wire->exclude_type_count, *type);
-}
-
-static enum choice
-choose(struct table *table, const struct ask_context *context, struct row *row)
-{
-	const struct snmp_group *wire = table->wire;
-	enum choice choice;
-	enum row_status status = ROW_STATUS_UNREAD;
-	int64_t number, grace = wire->keep == SNMP_KEEP_ADMIN_UP ? context->group->retire : 0;
-
-	if (row->history->listed == ROW_UNJUDGED)
-		row->history->listed = is_listed(table, row->history->key) ? ROW_LISTED :
-			ROW_UNLISTED;
-	if (row->history->listed == ROW_UNLISTED)
-		return CHOICE_NO;
-	choice = choose_by_type(table, row);
-	if (choice != CHOICE_YES || wire->keep == SNMP_KEEP_ALL)
-		return choice;
-	if (read_number(table, row, table->status, &number))
-		status = number == 1 ? ROW_UP : ROW_DOWN;
-	if (rows_keep(table->rows, row, status, grace))
-		return CHOICE_YES;
-	return status == ROW_STATUS_UNREAD ? CHOICE_OPEN : CHOICE_NO;
-}
-
-/* The cell of the first alternative that the row has, or NULL and why there is none:
- * REASON_GOOD then means that it was not asked for to the end. */
-static const struct cell *
-pick(const struct table *table, const struct row *row, size_t point, double *scale,
-	uint8_t *reason)
-{
-	const struct chain *chain = &table->chains[1 + point];
-	const struct cell *zero = NULL;
-
-	*reason = REASON_NO_SUCH_OBJECT;
-	for (size_t i = 0; i < chain->count; i++) {
-		const struct column *column = &table->columns[chain->first + i];
-		const struct cell *cell = cell_at(table, row, chain->first + i);
-
-		if (column->late && row->unsure) {
-			*reason = table->renamed ? REASON_BAD_REPLY : REASON_GOOD;
-			return NULL;
-		}
-		/* A column in which rows are missing is ahead of the names. */
-		if (row->moved_in && cell_is_there(cell) && cell->answer < row->named) {
-			*reason = REASON_BAD_REPLY;
-			return NULL;
-		}
-		if (cell_is_there(cell) && !is_rounded_off(table, chain, i, cell)) {
-			*scale = factor(table, chain, &table->group->points[point], i, cell);
-			return cell;
-		}
-		if (cell_is_there(cell)) {
-			zero = zero != NULL ? zero : cell;
-			continue;
-		}
-		if (column->broken != REASON_GOOD)
-			*reason = column->broken;
-		else if (column->wanted ? !column->done : i >= chain->next && column->skip == 0)
-			*reason = REASON_GOOD;
-	}
-	*scale = 1;
-	return *reason == REASON_NO_SUCH_OBJECT ? zero : NULL;
-}
-
-/* More octets per second than the interface can carry prove that a counter was reset and
- * did not go round; a tenth on top for what agents round off. */
-static double
-octets_of(const struct table *table, const struct row *row)
-{
-	struct reading speed = { .reason = REASON_GOOD };
-	const struct cell *cell;
-	double scale;
-	uint8_t reason;
-	struct value value;
-	char line[32];
-
-	cell = pick(table, row, table->speed, &scale, &reason);
-	if (cell == NULL)
-		return 0;
-	value = cell_value(cell);
-	value_read(&value, &table->group->points[table->speed], scale, &speed, line, sizeof line);
-	return speed.reason == REASON_GOOD && speed.number > 0 ? speed.number / 8 * 1.1 : 0;
-}
-
-static inline double
-octets_limit(const struct table *table, const struct row *row)
-{
-	return table->speed < table->group->point_count ? octets_of(table, row) : 0;
-}
-
-/* What a counter's reading goes on from: in another run of the device, and in another of the
- * point's columns, it counts from another beginning or to another end. Never 0: none so far. */
-#define RUN_BITS 12
-#define RUN_MASK ((1u << RUN_BITS) - 1)
-static inline uint16_t
-run_of(uint16_t generation, size_t alternative)
-{
-	return (uint16_t)((generation & RUN_MASK) + ((alternative + 1) << RUN_BITS));
-}
-
-/* Told good now. Has it nothing to go on from? Before the first one that was read by this process
- * there may be another's, of the same run as far as anybody knows. */
-static bool
-run_begins(uint16_t *run, uint16_t generation, size_t alternative)
-{
-	uint16_t former = *run;
-
-	*run = run_of(generation, alternative);
-	return former == 0 ? generation != 0 : former != *run;
-}
-
-static void
-take_point(const struct table *table, const struct ask_context *context, const struct row *row,
-	struct readings *values, size_t i)
-{
-	const struct point *point = &table->group->points[i];
-	uint8_t reason = REASON_GOOD;
-	double scale;
-	const struct cell *cell = pick(table, row, i, &scale, &reason);
-	struct reading reading = { .row = values->row, .point = (uint32_t)i, .reason = reason,
-		.received = context->now, .since = context->since };
-	struct value value;
-	static char line[TEXT_MAX + 1]; /* not cleared for each value */
-
-	if (cell != NULL) {
-		const struct answer *answer = &table->answers[cell->answer];
-		uint16_t generation = (uint16_t)(answer->generation + row->history->resets);
-
-		value = cell_value(cell);
-		reading.received = answer->received;
-		value_read(&value, point, scale, &reading, line, sizeof line);
-		if (reading.reason == REASON_GOOD)
-			reading.discontinuity = run_begins(&row->history->runs[i], generation,
-				(size_t)(cell - cell_at(table, row, table->chains[1 + i].first)));
-		if (table->chains[1 + i].carries)
-			reading.max_rate = values->max_rate;
-	} else if (reason == REASON_GOOD) {
-		return;
-	}
-	readings_put(values, context->task, &reading);
-}
-
-static void
-tell_infos(const struct table *table, const struct ask_context *context, const struct row *row,
-	uint32_t number)
-{
-	char line[TEXT_MAX + 1];
-
-	for (size_t i = table->infos; i < table->column_count; i++) {
-		const struct column *column = &table->columns[i];
-		struct value value;
-
-		if (!column->wanted || !cell_is_there(cell_at(table, row, i)))
-			continue;
-		value = cell_value(cell_at(table, row, i));
-		task_info(context->task, number, table->wire->infos[column->of].name,
-			value_text(line, sizeof line, &value));
-	}
-}
-
-/* A reading is a base for rates for ten steps at most. */
-#define BASE_STEPS 10
-
-static void
-judge_mark(const struct table *table, const struct ask_context *context, struct row *row)
-{
-	struct counter_mark *mark = &row->history->mark;
-	const struct cell *cell;
-	bool young;
-
-	if (table->mark == SIZE_MAX)
-		return;
-	cell = cell_at(table, row, table->mark);
-	if (cell->type != VALUE_TICKS)
-		return;
-	young = !mark->known && context->epoch != NULL && counter_is_young(context->epoch,
-		(uint32_t)cell->bits, BASE_STEPS * table->group->interval);
-	if (counter_reset(mark, (uint32_t)cell->bits) || young)
-		row->history->resets++;
-}
-
-/* Of 32 or 64 bits; with a limit or without. */
-static const struct reading_mark counts[2][2] = {
-	{ { .bits = 32 }, { .bits = 32, .limited = true } },
-	{ { .bits = 64 }, { .bits = 64, .limited = true } },
-};
-
-/* What take_point does, for the points from i on that are counters which arrived as such in the
- * first of their columns, with one answer, and go on from the last poll. Returns the first that
- * is not, or for which there is no room. */
-static size_t
-take_counts(const struct table *table, const struct row_history *history,
-	const struct cell *cells, struct readings *values, size_t i)
-{
-	const struct chain *chains = &table->chains[1];
-	uint32_t from = cells[chains[i].first].answer, count = values->count;
-	const struct answer *answer = &table->answers[from];
-	uint16_t run = run_of((uint16_t)(answer->generation + history->resets), 0);
-	struct reading_item *item = &values->items[count];
-	size_t end = table->group->point_count, first = i;
-
-	if (count == 0) {
-		values->first = (uint32_t)i;
-		values->received = answer->received;
-	} else if (values->received != answer->received || values->first + count != i) {
-		return i;
-	}
-	if (end - i > SAMPLE_BATCH - count)
-		end = i + SAMPLE_BATCH - count;
-	for (; i < end; i++, item++) {
-		const struct chain *chain = &chains[i];
-		const struct cell *cell = &cells[chain->first];
-		bool wide = cell->type == VALUE_COUNTER64;
-
-		if (!chain->plain || (!wide && cell->type != VALUE_COUNTER32) ||
-			cell->answer != from || history->runs[i] != run)
-			break;
-		item->mark = counts[wide][chain->carries];
-		item->raw = cell->bits;
-	}
-	values->count += (uint32_t)(i - first);
-	return i;
-}
-
-/* What it counts is reset, and these counters were not read: in this process `runs` tells so to their
- * next readings, in another one nothing does. */
-static void
-forget_unread(const struct table *table, const struct ask_context *context, struct row *row,
-	uint32_t number)
-{
-	struct row_history *history = row->history;
-	uint16_t run = run_of((uint16_t)(context->generation + history->resets), 0);
-
-	for (size_t i = 0; i < table->group->point_count; i++)
-		if (table->group->points[i].kind == POINT_COUNTER &&
-			((history->runs[i] ^ run) & RUN_MASK) != 0)
-			task_forget(context->task, number, (uint32_t)i);
-	history->settled = history->resets;
-}
-
-static uint32_t
-number_of(struct task *task, const struct row *row)
-{
-	struct row_history *history = row->history;
-
-	if (history->told == 0)
-		history->told = task_row(task, row->key) + 1;
-	else
-		task_row_again(task, history->told - 1);
-	return history->told - 1;
-}
-
-static void
-tell_row(const struct table *table, const struct ask_context *context, struct row *row)
-{
-	static struct readings values; /* not cleared for each row */
-	const struct cell *cells = cell_at(table, row, 0);
-	size_t points = table->group->point_count, i = 0;
-
-	values.row = number_of(context->task, row);
-	values.since = context->since;
-	values.max_rate = octets_limit(table, row);
-	judge_mark(table, context, row);
-	while (i < points) {
-		if (!row->moved_in && !row->unsure)
-			i = take_counts(table, row->history, cells, &values, i);
-		if (i < points)
-			take_point(table, context, row, &values, i++);
-	}
-	readings_tell(&values, context->task);
-	if (row->history->settled != row->history->resets)
-		forget_unread(table, context, row, values.row);
-	if (table->infos < table->column_count && !row->unsure)
-		tell_infos(table, context, row, values.row);
-}
+/* ---- the end of a poll ---- */
 
 /* How many rows the longest column has: so many are asked for at once in the next poll. */
 static size_t
@@ -1680,102 +1091,6 @@ add_closed(struct table *table)
 	}
 }
 
-/* They are asked for again, and nobody is gone just because nobody knows its name for certain. */
-static void
-lose_names(struct table *table, const struct ask_context *context)
-{
-	const struct chain *keys = &table->chains[0];
-
-	for (size_t i = keys->first; i < keys->first + keys->count; i++)
-		if (table->columns[i].wanted)
-			break_column(table, context, i, REASON_BAD_REPLY, "a row has lost its name");
-}
-
-/* Whose better names are there in all rows is not asked for the others any more. */
-static void
-settle_names(struct table *table)
-{
-	struct chain before = table->chains[0];
-
-	for (size_t i = 1; i < before.count; i++) {
-		const struct column *better = &table->columns[before.first + i - 1];
-		struct column *column = &table->columns[before.first + i];
-
-		if (!better->done || better->broken != REASON_GOOD)
-			return;
-		before.next = (uint16_t)i;
-		column->early = column->early && chain_lacks(table, &before);
-	}
-}
-
-static bool
-read_names(struct table *table, const struct ask_context *context, struct portion *portion)
-{
-	bool again = must_check(table);
-	size_t rows;
-
-	if (table->at == 0 && table->wire->peer_count > 0)
-		add_closed(table);
-	rows = rows_present(table->rows);
-	for (size_t slot = 0; table->at == 0 && slot < AWAITED; slot++)
-		rows_await(table->rows, slot);
-	for (; table->at < rows; table->at++) {
-		struct row *row = rows_at(table->rows, table->at);
-
-		if (portion_is_over(portion))
-			return false;
-		rows_await(table->rows, table->at + AWAITED);
-		read_name(table, context, row);
-		row->hidden |= !is_certain(table, row);
-		if (again)
-			check_name(table, row);
-	}
-	settle_names(table);
-	if (table->renamed)
-		break_column(table, context, table->check, REASON_BAD_REPLY,
-			"rows got other names, or were reset, while they were read");
-	return true;
-}
-
-static bool
-name_rows(struct table *table, const struct ask_context *context, struct portion *portion)
-{
-	if (!rows_name(table->rows, portion))
-		return false;
-	if (rows_lack_text(table->rows))
-		lose_names(table, context);
-	return true;
-}
-
-static bool
-tell_rows(struct table *table, const struct ask_context *context, struct portion *portion)
-{
-	size_t rows = rows_present(table->rows);
-
-	for (; table->at < rows; table->at++) {
-		struct row *row = rows_at(table->rows, table->at);
-
-		if (portion_is_over(portion))
-			return false;
-		if (row->history == NULL)
-			continue;
-		switch (choose(table, context, row)) {
-		case CHOICE_YES:
-			tell_row(table, context, row);
-			break;
-		case CHOICE_NO:
-			task_row_end(context->task, row->key);
-			break;
-		case CHOICE_OPEN:
-			break;
-		}
-	}
-	return true;
-}
-
-static bool (*const end_steps[])(struct table *table, const struct ask_context *context,
-	struct portion *portion) = { read_names, name_rows, tell_rows };
-
 static void
 note_complete(struct table *table, const struct ask_context *context)
 {
@@ -1793,11 +1108,10 @@ bool
 table_end(struct table *table, const struct ask_context *context, bool complete,
 	struct portion *portion, uint8_t *rest)
 {
-	for (; table->step < sizeof end_steps / sizeof end_steps[0]; table->step++) {
-		if (!end_steps[table->step](table, context, portion))
-			return false;
-		table->at = 0;
-	}
+	if (table->step == 0 && table->at == 0 && table->wire->peer_count > 0)
+		add_closed(table);
+	if (!join_rows(table, context, portion))
+		return false;
 	rows_end(table->rows);
 	if (complete)
 		note_complete(table, context);
