@@ -17,8 +17,16 @@
 #define AHEAD_ROWS 6
 /* Rows with which the end of a poll begins. */
 #define AHEAD_END 4
+/* Polls in a row for which an agent may keep all names to itself, and is not believed. */
+#define DENIALS 10
+/* Polls for which it is known that a name may stand for another row: a reading is a base for a rate
+ * for ten. */
+#define SHARED_POLLS 12
 /* Text of an index of up to 127 arcs. */
 #define INDEX_TEXT (SNMP_OID_MAX * 11)
+
+/* Of a row: why its name is not believed at once. */
+enum doubt { DOUBT_DOUBLE, DOUBT_WORSE, DOUBT_NAMELESS };
 
 struct rows {
 	char *prefix;
@@ -39,7 +47,10 @@ struct rows {
 	unsigned said; /* the poll in which a shared name was logged */
 	unsigned lost; /* the poll in which a row had lost its text */
 	unsigned texted; /* the poll in which some row had a text */
-	bool recalled; /* the state knew one: it was read before this process began */
+	unsigned denials; /* polls since then */
+	unsigned withheld; /* the poll in which a row with a text was hidden */
+	bool recalled; /* the state knew some: it was read before this process began */
+	bool had_texts; /* rows have had some, also before */
 	bool changed; /* the state has to be saved */
 };
 
@@ -51,6 +62,7 @@ rows_new(const char *prefix, size_t point_count, struct state *state)
 	rows->prefix = mem_text(prefix);
 	rows->point_count = point_count;
 	rows->state = state;
+	rows->recalled = rows->had_texts = state != NULL && state_get(state, prefix) != NULL;
 	return rows;
 }
 
@@ -100,8 +112,8 @@ rows_free(struct rows *rows)
 }
 
 /* ---- the state: "PREFIX INDEX" holds the key, a tab, the text that it is for;
- * "PREFIX +KEY" says that the row with this key was up; "PREFIX *KEY" that others had the same
- * text, and holds the hash of the index that had the key last ---- */
+ * "PREFIX +KEY" says that the row with this key was up; "PREFIX *KEY" that its history
+ * is `shared`; "PREFIX" that there were texts ---- */
 
 static char *
 state_key(const struct rows *rows, const struct row *row)
@@ -141,55 +153,32 @@ note_up(struct rows *rows, struct row_history *history, bool up)
 	free(key);
 }
 
-static bool
-was_up(const struct rows *rows, const char *name)
-{
-	char *key;
-	bool up;
-
-	if (rows->state == NULL)
-		return false;
-	key = mem_format("%s +%s", rows->prefix, name);
-	up = state_get(rows->state, key) != NULL;
-	free(key);
-	return up;
-}
-
-static char *
-shared_key(const struct rows *rows, const struct row_history *history)
-{
-	return mem_format("%s *%s", rows->prefix, history->key);
-}
-
 static void
 note_shared(struct rows *rows, const struct row_history *history)
 {
-	char *key, place[20];
+	char *key;
 
 	if (rows->state == NULL)
 		return;
-	key = shared_key(rows, history);
-	snprintf(place, sizeof place, "%016llx", (unsigned long long)history->place);
-	state_set(rows->state, key, history->shared ? place : NULL);
+	key = mem_format("%s *%s", rows->prefix, history->key);
+	state_set(rows->state, key, history->shared ? "shared" : NULL);
 	rows->changed = true;
 	free(key);
 }
 
-/* Who had that name before this process began. */
-static void
-recall_shared(const struct rows *rows, struct row_history *history)
+/* mark: what stands before the name there. */
+static bool
+was_noted(const struct rows *rows, char mark, const char *name)
 {
-	const char *place;
 	char *key;
+	bool noted;
 
 	if (rows->state == NULL)
-		return;
-	key = shared_key(rows, history);
-	place = state_get(rows->state, key);
-	history->shared = place != NULL;
-	if (place != NULL)
-		history->place = strtoull(place, NULL, 16);
+		return false;
+	key = mem_format("%s %c%s", rows->prefix, mark, name);
+	noted = state_get(rows->state, key) != NULL;
 	free(key);
+	return noted;
 }
 
 /* key and known may be the row's own. */
@@ -229,6 +218,7 @@ recall(struct rows *rows, struct row *row)
 		return;
 	set_names(row, value, (size_t)(tab - value), tab + 1, strlen(tab + 1));
 	rows->recalled = true;
+	rows->had_texts |= tab[1] != '\0';
 }
 
 /* ---- who is there ---- */
@@ -356,7 +346,9 @@ add_present(struct rows *rows, struct row *row)
 	}
 	row->poll = rows->poll;
 	row->text = no_name;
+	row->astray = row->unsure || row->named_in == 0 || row->named_in + 1 != rows->poll;
 	row->hidden = row->second_best = row->unsure = row->moved_in = false;
+	row->reset = row->unmarked = false;
 	row->renamed = row->same = false;
 	row->history = NULL;
 	row->slot = (uint32_t)rows->present_count;
@@ -507,11 +499,40 @@ history_new(struct rows *rows, const char *key, uint64_t place)
 	memcpy(history->key, key, strlen(key));
 	history->place = place;
 	history->type = ROW_TYPE_UNREAD;
-	history->kept = was_up(rows, key);
+	history->kept = was_noted(rows, '+', key);
+	history->shared = was_noted(rows, '*', key);
+	history->shared_in = rows->poll;
 	history->up_at = rows->now;
-	recall_shared(rows, history);
 	HASH_ADD_STR(rows->histories, key, history);
 	return history;
+}
+
+/* Is it the very first poll of the table? That is taken as it is. */
+static bool
+is_first(const struct rows *rows)
+{
+	return rows->poll == 1 && !rows->recalled;
+}
+
+static void
+share(struct rows *rows, struct row_history *history)
+{
+	bool known = history->shared;
+
+	history->shared_in = rows->poll;
+	history->shared = true;
+	if (!known)
+		note_shared(rows, history);
+}
+
+/* So long ago that no reading of then is a base for a rate any more. */
+static void
+end_share(struct rows *rows, struct row_history *history)
+{
+	if (!history->shared || rows->poll - history->shared_in < SHARED_POLLS)
+		return;
+	history->shared = false;
+	note_shared(rows, history);
 }
 
 /* False when another row has the name in this poll. */
@@ -519,19 +540,16 @@ static bool
 take_history(struct rows *rows, struct row *row, struct row_history *history)
 {
 	if (history->poll == rows->poll) {
-		if (!history->shared) {
-			history->shared = true;
-			note_shared(rows, history);
-		}
+		share(rows, history);
 		return false;
 	}
-	history->moved = history->place != row->place;
+	end_share(rows, history);
+	history->moved = history->place != row->place || (row->astray && !is_first(rows));
 	history->place = row->place;
-	if (history->moved && history->shared)
-		note_shared(rows, history);
 	history->poll = rows->poll;
 	history->seen = rows->now;
 	row->history = history;
+	row->named_in = rows->poll;
 	rows->taken++;
 	return true;
 }
@@ -574,10 +592,20 @@ suffix_of(char *to, size_t size, const char *index, unsigned attempt)
 static bool
 is_sudden(struct rows *rows, struct row *row)
 {
-	unsigned doubted = row->doubted;
+	enum doubt doubt = row->text[0] == '\0' ? DOUBT_NAMELESS :
+		row->second_best ? DOUBT_WORSE : DOUBT_DOUBLE;
+	bool again = row->doubted > 0 && row->doubted + 1 == rows->poll && row->doubt == doubt;
 
 	row->doubted = rows->poll;
-	return doubted == 0 || doubted + 1 != rows->poll;
+	row->doubt = doubt;
+	return !again;
+}
+
+/* An agent whose table of names is not there yet, or that lets us not read it. */
+static bool
+are_texts_denied(const struct rows *rows)
+{
+	return rows->denials > 0 && rows->denials <= DENIALS;
 }
 
 /* Also in the first poll: the state knows what it was called before. */
@@ -585,22 +613,48 @@ static bool
 has_lost_text(struct rows *rows, struct row *row)
 {
 	return (row->text[0] == '\0' || row->second_best) && row->known[0] != '\0' &&
-		is_sudden(rows, row);
+		(is_sudden(rows, row) || are_texts_denied(rows));
 }
 
-/* A table that is read for the very first time is taken as it is. */
 static bool
 is_sudden_double(struct rows *rows, struct row *row)
 {
-	return row->text[0] != '\0' && (rows->poll > 1 || rows->recalled) && is_sudden(rows, row);
+	return row->text[0] != '\0' && !is_first(rows) && is_sudden(rows, row);
 }
 
-/* Where others have texts, one that comes up without may have come up behind its column's end. */
+/* Where others have texts, or had, one that comes up without may have come up behind its column's end. */
 static bool
 is_too_new_for_text(struct rows *rows, struct row *row)
 {
-	return row->text[0] == '\0' && row->key[0] == '\0' && (rows->poll > 1 || rows->recalled) &&
-		rows->texted == rows->poll && is_sudden(rows, row);
+	return row->text[0] == '\0' && row->key[0] == '\0' && !is_first(rows) &&
+		rows->had_texts && (is_sudden(rows, row) || are_texts_denied(rows));
+}
+
+/* Has one that is not told in this poll the same text? Nobody takes its name meanwhile. */
+static bool
+is_of_hidden(struct rows *rows, const struct row *row)
+{
+	if (rows->withheld != rows->poll || row->text[0] == '\0')
+		return false;
+	for (size_t i = 0; i < rows->present_count; i++) {
+		const struct row *other = rows->present[i];
+
+		if (other != row && other->hidden && strcmp(other->text, row->text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One that is not told in this poll has a text. */
+static void
+note_withheld(struct rows *rows, const struct row *row)
+{
+	struct row_history *history;
+
+	rows->withheld = rows->poll;
+	HASH_FIND_STR(rows->histories, row->text, history);
+	if (history != NULL && history->place != row->place)
+		share(rows, history);
 }
 
 /* The text itself if nobody has it; else with the index behind. */
@@ -613,9 +667,11 @@ give_key(struct rows *rows, struct row *row)
 	if (has_lost_text(rows, row)) {
 		row->hidden = true;
 		rows->lost = rows->poll;
+		if (row->text[0] != '\0')
+			note_withheld(rows, row);
 		return;
 	}
-	if (is_too_new_for_text(rows, row)) {
+	if (is_too_new_for_text(rows, row) || is_of_hidden(rows, row)) {
 		row->hidden = true;
 		return;
 	}
@@ -632,6 +688,8 @@ give_key(struct rows *rows, struct row *row)
 			length = ROW_KEY - strlen(suffix);
 		memcpy(key + length, suffix, strlen(suffix) + 1);
 	}
+	if (row->text[0] != '\0' && strcmp(key, row->text) != 0)
+		share(rows, row->history);
 	if (row->text[0] != '\0' && strcmp(key, row->text) != 0 && rows->said != rows->poll) {
 		rows->said = rows->poll; /* one is enough */
 		log_info("%s: several rows are called \"%s\", that of index %s is \"%s\" here",
@@ -656,14 +714,18 @@ by_index(const void *a, const void *b)
  * another interface than in the last poll. An index nobody knew is a renumbering, and the
  * counters go on with the name. */
 static void
-doubt_moved(const struct rows *rows)
+doubt_moved(struct rows *rows)
 {
 	for (size_t i = 0; i < rows->present_count; i++) {
 		const struct row *row = rows->present[i];
 		struct row_history *history = row->history;
 
-		if (history != NULL && (row->renamed || (history->moved && history->shared)))
-			history->resets++;
+		if (history == NULL || (!row->renamed && !(history->moved && history->shared)))
+			continue;
+		history->resets++;
+		/* It may go back. */
+		if (row->renamed)
+			share(rows, history);
 	}
 }
 
@@ -698,15 +760,48 @@ sort(struct rows *rows)
 	qsort(rows->sorted, count, sizeof(struct row *), by_index);
 }
 
+/* Its name has the index behind the text, which others have. */
+static void
+share_text(struct rows *rows, const struct row *row)
+{
+	struct row_history *history;
+
+	HASH_FIND_STR(rows->histories, row->known, history);
+	if (history != NULL)
+		share(rows, history);
+	if (row->history != NULL)
+		share(rows, row->history);
+}
+
 /* Who has a name for the same text already keeps it. */
 static void
 keep_key(struct rows *rows, struct row *row)
 {
 	if (row->text[0] != '\0')
 		rows->texted = rows->poll;
-	if (!row->hidden && row->key[0] != '\0' &&
-		(row->same || strcmp(row->known, row->text) == 0))
-		take_own(rows, row);
+	if (row->hidden && row->text[0] != '\0')
+		note_withheld(rows, row);
+	if (row->hidden || row->key[0] == '\0' ||
+		(!row->same && strcmp(row->known, row->text) != 0))
+		return;
+	take_own(rows, row);
+	if (row->key != row->known && row->known[0] != '\0')
+		share_text(rows, row);
+}
+
+static void
+note_texts(struct rows *rows)
+{
+	if (rows->texted == rows->poll) {
+		if (!rows->had_texts && rows->state != NULL) {
+			state_set(rows->state, rows->prefix, "named");
+			rows->changed = true;
+		}
+		rows->had_texts = true;
+		rows->denials = 0;
+	} else if (rows->had_texts && rows->present_count > 0) {
+		rows->denials++;
+	}
 }
 
 static void
@@ -741,6 +836,7 @@ rows_name(struct rows *rows, struct portion *portion)
 	if (rows->naming == NAMES_OWN) {
 		if (!each_by_index(rows, keep_key, portion))
 			return false;
+		note_texts(rows);
 		rows->naming = NAMES_GIVE;
 	}
 	if (!each_by_index(rows, find_key, portion))

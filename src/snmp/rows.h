@@ -8,7 +8,9 @@
  * that numbers anew while it is read shows the same row twice. So is a new row without a text where
  * others have one: it may have come up when the column of texts had been read. And so is a row whose
  * index had a text, and that has none, or another from a column that is only asked for want of a
- * better one: an agent may leave names away for once, and nobody knows then whose index that is.
+ * better one: an agent may leave names away for once, and nobody knows then whose index that is. Where
+ * no row has its name any more that is not believed for ten polls. While a row is hidden no other one
+ * gets its name.
  *
  * Names may have been given to other interfaces since the last poll: where that cannot be told
  * from a renumbering, the row's counters count as begun anew (row_history.resets). */
@@ -42,10 +44,12 @@ struct row_history {
 	int64_t seen;
 	uint64_t place;  /* hash of the index that has the name */
 	unsigned poll;   /* the last in which a row had this name */
-	bool moved;      /* it had another in the last poll */
-	bool shared;     /* other rows had the same text */
+	bool moved;      /* it had another in the last poll, or that one had another name */
+	unsigned shared_in; /* the poll in which `shared` was seen last */
+	bool shared;     /* of late other rows had the same text, or this one had another before */
 	bool kept;       /* was up; stands in the state */
 	uint8_t listed;  /* enum row_listed; the owner's */
+	bool unmarked;   /* its mark was missed once; the owner's */
 	struct counter_mark mark;
 	uint32_t told;   /* the task's number of the row, and 1; 0: has none yet. The owner's */
 	uint16_t resets; /* counts changes of the mark, and of what the name may stand for */
@@ -71,13 +75,18 @@ struct row {
 	bool hidden;      /* its text, or that it exists, is not certain: no name */
 	bool second_best; /* where its text might have stood was nothing; the owner's */
 	bool unsure;      /* what came behind its name may be another row's; the owner's */
-	bool moved_in;    /* and what came before that: the index had another one; the owner's */
+	bool moved_in;    /* and what came before that: the index may have had another; the owner's */
+	bool reset;       /* what came of its counters before their mark is of before; the owner's */
+	bool unmarked;    /* that was not read yet, or is another row's; the owner's */
 	/* rows.c's */
 	bool renamed : 1; /* in this poll: the index had another name before */
 	bool same : 1;    /* text is what it is known by */
+	bool astray : 1;  /* it had no name in the last poll, or not to its end */
+	unsigned doubt : 2; /* which one `doubted` is about */
+	unsigned named_in; /* the last poll in which it had a name */
 	unsigned doubted; /* the poll in which it came up with a text that another row had, or without
 	                   * the one it had; 0: none */
-	uint32_t named;   /* where it moved in: the answer that had its name; the owner's */
+	uint32_t named;   /* the answer that had its name; the owner's */
 	const char *key, *known; /* its name, and the text that is for, in one piece of memory */
 	struct row_history *home; /* the history of its key; NULL: to be looked up */
 	uint64_t place;   /* hash of the index */

@@ -1306,7 +1306,11 @@ a_row_that_an_agent_leaves_nameless_for_once_is_told_under_no_other_name(void)
 	walk_lines(table, lines);
 	CHECK_INT(bed.task->rest, REASON_NO_SUCH_ROW);
 	CHECK_NEAR(reading_of("a", "oper").number, 1, 0);
-	walk_lines(table, nameless);
+	/* No row has one, for as long as no switch needs to start. */
+	for (int poll = 0; poll < 10; poll++) {
+		walk_lines(table, nameless);
+		CHECK_INT(bed.task->told_count, 0);
+	}
 	walk_lines(table, nameless);
 	CHECK_NEAR(reading_of("1", "oper").number, 2, 0);
 	end_lines(table);
@@ -1549,8 +1553,7 @@ a_row_that_does_not_fit_into_an_answer_is_checked_where_those_before_it_did(void
 		lines_most = 0;
 		bed.task->rest = end_table(table, true);
 		CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
-		CHECK_NEAR(reading_of("b", "oper").number, 2, 0);
-		CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
+		CHECK_INT(bed_reading(bed.task, "b", "alt") == NULL, changes);
 		CHECK_INT(bed_reading(bed.task, "c", "alt") == NULL, changes);
 		CHECK_INT(bed.task->rest, changes ? REASON_BAD_REPLY : REASON_NO_SUCH_ROW);
 		end_lines(table);
