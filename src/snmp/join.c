@@ -42,14 +42,17 @@ read_name(struct table *table, const struct ask_context *context, struct row *ro
 				"a name is of another type than before");
 			return;
 		}
+		row->named = cell->answer;
+		row->moved_in = row->astray;
 		if (value.type == VALUE_OCTETS && rows_still_called(row, value.octets, value.size))
 			return;
 		if (value_is_there(&value) && value_text(text, sizeof text, &value)[0] != '\0') {
+			bool other = strcmp(row->known, text) != 0;
+
 			row->text = table_keep(table, text, strlen(text) + 1);
-			row->moved_in = row->known[0] != '\0' && strcmp(row->known, text) != 0;
-			row->named = cell->answer;
+			row->moved_in |= other;
 			/* Whose name it was may stand behind what was read. */
-			row->hidden |= row->moved_in && !column->done;
+			row->hidden |= other && row->known[0] != '\0' && !column->done;
 			return;
 		}
 		if (column->skip == 0 && (!column->done || column->broken != REASON_GOOD)) {
@@ -80,26 +83,41 @@ is_same_cell(const struct cell *cell, const struct cell *other)
 static bool
 must_check(const struct table *table)
 {
-	return table_checks_names(table) ||
-		(table->check != SIZE_MAX && table->parted && table_named_by(table) != SIZE_MAX);
+	return table->checking || (table->check_count > 0 && table->parted &&
+		table_named_by(table) != SIZE_MAX);
 }
 
 static bool
 has_checked(const struct table *table)
 {
-	const struct column *check = &table->columns[table->check];
+	bool any = false;
 
-	return check->wanted && check->done && check->broken == REASON_GOOD && check->cells > 0;
+	for (size_t i = table->check; i < table->check + table->check_count; i++) {
+		const struct column *check = &table->columns[i];
+
+		if (check->wanted && (!check->done || check->broken != REASON_GOOD))
+			return false;
+		any |= check->wanted && check->cells > 0;
+	}
+	return any;
 }
 
-/* Did it say the same of the row both times? */
+/* Did the column say the same of the row both times? */
 static bool
-is_checked(const struct table *table, const struct row *row, size_t check)
+is_checked(const struct table *table, const struct row *row, size_t i)
 {
-	const struct column *column = &table->columns[check];
+	const struct column *check = &table->columns[i];
+	const struct cell *cell = cell_at(table, row, i);
 
-	return column->wanted && (cell_is_there(cell_at(table, row, check)) || column->cells > 0) &&
-		is_same_cell(cell_at(table, row, column->of), cell_at(table, row, check));
+	return !check->wanted || ((cell_is_there(cell) ||
+		(check->done && check->broken == REASON_GOOD && check->cells > 0)) &&
+		is_same_cell(cell_at(table, row, check->of), cell));
+}
+
+static bool
+has_worse_name(const struct row *row)
+{
+	return (row->text[0] == '\0' || row->second_best) && strcmp(row->known, row->text) != 0;
 }
 
 /* Had the row its name still, and were its counters not reset, when the columns that come late were
@@ -107,13 +125,20 @@ is_checked(const struct table *table, const struct row *row, size_t check)
 static void
 check_name(struct table *table, struct row *row)
 {
-	bool named = is_checked(table, row, table->check);
+	bool named = table->checking, marked = table->checking;
 
-	if (named && (table->check_mark == SIZE_MAX || !table->columns[table->check_mark].wanted ||
-		is_checked(table, row, table->check_mark)))
+	for (size_t i = table->check; i < table->check + table->check_count; i++) {
+		bool same = is_checked(table, row, i);
+
+		if (table->columns[i].of == table->mark)
+			marked &= same;
+		else
+			named &= same;
+	}
+	if (named && marked)
 		return;
 	row->unsure = true;
-	row->hidden |= row->key[0] == '\0';
+	row->hidden |= row->key[0] == '\0' || has_worse_name(row);
 	if (has_checked(table)) {
 		row->hidden |= table->parted && !named;
 		table->renamed = true;
@@ -130,8 +155,9 @@ is_certain(const struct table *table, const struct row *row)
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct column *column = &table->columns[i];
 
+		/* Ahead of the names it was read of whoever was there then. */
 		if (column->wanted && column->done && column->broken == REASON_GOOD &&
-			cell_is_there(cell_at(table, row, i)))
+			(column->late || !column->ahead) && cell_is_there(cell_at(table, row, i)))
 			return true;
 	}
 	return row->key[0] != '\0';
@@ -234,6 +260,24 @@ factor(const struct table *table, const struct chain *chain, const struct point 
 	return wire->scales[i];
 }
 
+static bool
+is_behind_name(const struct row *row, const struct cell *cell)
+{
+	return cell_is_there(cell) && cell->answer > row->named;
+}
+
+/* A column in which rows are missing is ahead of the others. Did the cell come before the row got its
+ * name, or its counters were reset? */
+static bool
+is_of_before(const struct table *table, const struct row *row, const struct cell *cell, size_t point)
+{
+	if (!cell_is_there(cell))
+		return false;
+	return (row->moved_in && cell->answer < row->named) || (row->reset &&
+		table->group->points[point].kind == POINT_COUNTER &&
+		cell->answer < cell_at(table, row, table->mark)->answer);
+}
+
 /* The cell of the first alternative that the row has, or NULL and why there is none:
  * REASON_GOOD then means that it was not asked for to the end. */
 static const struct cell *
@@ -243,17 +287,19 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 	const struct chain *chain = &table->chains[1 + point];
 	const struct cell *zero = NULL;
 
+	*reason = REASON_GOOD;
+	if (row->unmarked && table->group->points[point].kind == POINT_COUNTER)
+		return NULL;
 	*reason = REASON_NO_SUCH_OBJECT;
 	for (size_t i = 0; i < chain->count; i++) {
 		const struct column *column = &table->columns[chain->first + i];
 		const struct cell *cell = cell_at(table, row, chain->first + i);
 
-		if (column->late && row->unsure) {
+		if (row->unsure && (column->late || is_behind_name(row, cell))) {
 			*reason = table->renamed ? REASON_BAD_REPLY : REASON_GOOD;
 			return NULL;
 		}
-		/* A column in which rows are missing is ahead of the names. */
-		if (row->moved_in && cell_is_there(cell) && cell->answer < row->named) {
+		if (is_of_before(table, row, cell, point)) {
 			*reason = REASON_BAD_REPLY;
 			return NULL;
 		}
@@ -370,8 +416,32 @@ tell_infos(const struct table *table, const struct ask_context *context, const s
 	}
 }
 
-/* A reading is a base for rates for ten steps at most. */
-#define BASE_STEPS 10
+/* A reading is a base for rates for ten steps at most, and this poll takes its time. */
+#define BASE_STEPS 11
+
+/* The row says nothing of it in this poll: not yet, or not any more. */
+static void
+miss_mark(const struct table *table, struct row *row)
+{
+	const struct column *column = &table->columns[table->mark];
+	struct row_history *history = row->history;
+	struct counter_mark *mark = &history->mark;
+
+	row->unmarked = !column->done;
+	/* An agent that errs on it for ever has rates all the same. */
+	if (row->unmarked || (!mark->known && (column->broken == REASON_GOOD || history->unmarked)))
+		return;
+	mark->known = false;
+	history->unmarked = true;
+	history->resets++;
+}
+
+static bool
+is_anothers_mark(const struct row *row, const struct cell *cell)
+{
+	return (row->unsure && (!cell_is_there(cell) || cell->answer > row->named)) ||
+		(row->moved_in && cell_is_there(cell) && cell->answer < row->named);
+}
 
 static void
 judge_mark(const struct table *table, const struct ask_context *context, struct row *row)
@@ -383,12 +453,15 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 	if (table->mark == SIZE_MAX)
 		return;
 	cell = cell_at(table, row, table->mark);
-	if (cell->type != VALUE_TICKS)
+	row->unmarked = is_anothers_mark(row, cell);
+	if (cell->type != VALUE_TICKS && !row->unmarked)
+		miss_mark(table, row);
+	if (cell->type != VALUE_TICKS || row->unmarked)
 		return;
 	young = !mark->known && context->epoch != NULL && counter_is_young(context->epoch,
 		(uint32_t)cell->bits, BASE_STEPS * table->group->interval);
-	if (counter_reset(mark, (uint32_t)cell->bits) || young)
-		row->history->resets++;
+	row->reset = counter_reset(mark, (uint32_t)cell->bits) || young;
+	row->history->resets += row->reset;
 }
 
 /* Of 32 or 64 bits; with a limit or without. */
@@ -474,7 +547,7 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	values.max_rate = octets_limit(table, row);
 	judge_mark(table, context, row);
 	while (i < points) {
-		if (!row->moved_in && !row->unsure)
+		if (!row->moved_in && !row->unsure && !row->reset && !row->unmarked)
 			i = take_counts(table, row->history, cells, &values, i);
 		if (i < points)
 			take_point(table, context, row, &values, i++);
@@ -516,6 +589,21 @@ settle_names(struct table *table)
 	}
 }
 
+/* Rows got other names while they were read: one that has none, and was not known to have none, may be
+ * another's index of before. */
+static void
+hide_nameless(struct table *table)
+{
+	size_t rows = rows_present(table->rows);
+
+	for (size_t slot = 0; slot < rows; slot++) {
+		struct row *row = rows_at(table->rows, slot);
+
+		row->hidden |= row->text[0] == '\0' &&
+			(row->key[0] == '\0' || row->known[0] != '\0');
+	}
+}
+
 static bool
 read_names(struct table *table, const struct ask_context *context, struct portion *portion)
 {
@@ -536,9 +624,11 @@ read_names(struct table *table, const struct ask_context *context, struct portio
 			check_name(table, row);
 	}
 	settle_names(table);
-	if (table->renamed)
-		table_break(table, context, table->check, REASON_BAD_REPLY,
+	if (table->renamed) {
+		hide_nameless(table);
+		table_break(table, context, table->check + table->check_count - 1, REASON_BAD_REPLY,
 			"rows got other names, or were reset, while they were read");
+	}
 	return true;
 }
 

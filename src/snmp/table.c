@@ -98,7 +98,7 @@ lay_out(struct table *table)
 {
 	const struct group *group = table->group;
 	const struct snmp_group *wire = table->wire;
-	size_t count = wire->key_count + wire->info_count + 5;
+	size_t count = 2 * wire->key_count + wire->info_count + 5;
 
 	for (size_t i = 0; i < group->point_count; i++)
 		count += ((const struct snmp_point *)group->points[i].wire)->oid_count;
@@ -131,15 +131,13 @@ lay_out(struct table *table)
 		table->type = table->column_count;
 		add_column(table, &wire->type, ROLE_TYPE, 0);
 	}
-	table->check = table->check_mark = SIZE_MAX;
-	if (wire->key_count > 0 && wire->peer_count == 0) {
-		table->check = table->column_count;
-		add_column(table, &wire->keys[0], ROLE_CHECK, 0);
-		if (table->mark != SIZE_MAX) {
-			table->check_mark = table->column_count;
-			add_column(table, &wire->discontinuity, ROLE_CHECK, table->mark);
-		}
-	}
+	table->check = table->column_count;
+	if (wire->key_count > 0 && wire->peer_count == 0 && table->mark != SIZE_MAX)
+		add_column(table, &wire->discontinuity, ROLE_CHECK, table->mark);
+	/* Names last: who has his still is whom the rest is about. */
+	for (size_t i = 0; i < wire->key_count && wire->peer_count == 0; i++)
+		add_column(table, &wire->keys[i], ROLE_CHECK, table->chains[0].first + i);
+	table->check_count = table->column_count - table->check;
 	table->infos = table->column_count;
 	for (size_t i = 0; i < wire->info_count; i++)
 		add_column(table, &wire->infos[i].oid, ROLE_INFO, i);
@@ -324,7 +322,7 @@ table_lacks(const struct table *table, const struct chain *chain)
 static void
 column_begin(struct column *column)
 {
-	column->done = false;
+	column->done = column->ahead = false;
 	column->broken = REASON_GOOD;
 	column->cells = 0;
 	column->last = NULL;
@@ -348,28 +346,50 @@ table_named_by(const struct table *table)
 static bool
 check_names(struct table *table)
 {
-	struct column *check = &table->columns[table->check];
-	size_t key = table_named_by(table);
-
-	if (key == SIZE_MAX)
+	if (table->check_count == 0 || table_named_by(table) == SIZE_MAX)
 		return false;
-	column_begin(check);
-	check->wanted = true;
-	check->of = (uint16_t)key;
-	check->oid = table->columns[key].oid;
-	check->name = table->columns[key].name;
-	check->name_size = table->columns[key].name_size;
-	if (table->check_mark != SIZE_MAX) {
-		column_begin(&table->columns[table->check_mark]);
-		table->columns[table->check_mark].wanted = table->columns[table->mark].cells > 0;
+	for (size_t i = table->check; i < table->check + table->check_count; i++) {
+		struct column *check = &table->columns[i];
+
+		column_begin(check);
+		check->wanted = table->columns[check->of].cells > 0;
 	}
+	table->checking = true;
 	return true;
+}
+
+static void
+clear_cells(struct table *table, size_t column)
+{
+	size_t rows = rows_present(table->rows);
+
+	for (size_t slot = 0; slot < rows; slot++)
+		*cell_at(table, rows_at(table->rows, slot), column) =
+			(struct cell){ .type = VALUE_NONE };
+}
+
+/* Once more, behind the names this time. */
+static bool
+read_again(struct table *table)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		struct column *column = &table->columns[i];
+
+		if (!column->ahead || !column->done || column->broken != REASON_GOOD)
+			continue;
+		column_begin(column);
+		clear_cells(table, i);
+		column->late = table->parted = any = true;
+	}
+	return any;
 }
 
 static bool
 next_alternatives(struct table *table)
 {
-	bool any = false, of_points = false;
+	bool any = read_again(table), of_points = false;
 
 	for (size_t i = 0; i < table->chain_count; i++) {
 		struct chain *chain = &table->chains[i];
@@ -381,7 +401,7 @@ next_alternatives(struct table *table)
 		of_points |= i > 0;
 		table->columns[chain->first + chain->next - 1u].early = i == 0;
 	}
-	if (table->check != SIZE_MAX && (of_points || (table->parted && !table_checks_names(table))))
+	if (of_points || (table->parted && !table->checking))
 		any |= check_names(table);
 	return any;
 }
@@ -404,7 +424,7 @@ table_begin(struct table *table, const struct ask_context *context)
 
 	drop_poll(table);
 	table->polls++;
-	table->broken = table->parted = table->renamed = false;
+	table->broken = table->parted = table->checking = table->renamed = false;
 	table->infos_due = false;
 	table->step = 0;
 	table->at = 0;
@@ -535,7 +555,7 @@ static void
 note_late(struct table *table, const struct ask *ask)
 {
 	const struct column *first = &table->columns[ask->what[0]];
-	bool alternatives = table_checks_names(table);
+	bool alternatives = table->checking;
 
 	if (first->role == ROLE_KEY && first->cells == 0 && !alternatives)
 		return;
@@ -687,6 +707,26 @@ put_known_name(const struct table *table, struct cell *cell, const struct row *r
 	return true;
 }
 
+/* Names and numbers of a row mostly come in one answer. Where rows are missing in a column it is
+ * ahead of the others. */
+static void
+note_apart(struct table *table, const struct row *row, size_t i)
+{
+	const struct chain *keys = &table->chains[0];
+	uint32_t answer = cell_at(table, row, i)->answer;
+	bool named = false;
+
+	for (size_t k = keys->first; k < keys->first + keys->count; k++) {
+		const struct cell *name = cell_at(table, row, k);
+
+		named |= cell_is_there(name);
+		table->parted |= cell_is_there(name) && name->answer != answer;
+	}
+	if (table->mark != SIZE_MAX && cell_is_there(cell_at(table, row, table->mark)))
+		table->parted |= cell_at(table, row, table->mark)->answer != answer;
+	table->columns[i].ahead |= !named && row->astray;
+}
+
 static inline void
 take_cell(struct table *table, struct row *row, size_t i, const struct value *value)
 {
@@ -694,6 +734,9 @@ take_cell(struct table *table, struct row *row, size_t i, const struct value *va
 
 	if (table->columns[i].role != ROLE_KEY || !put_known_name(table, cell, row, value))
 		cell_put(table, cell, value);
+	if (table->columns[i].role == ROLE_POINT && !table->columns[i].late &&
+		table->check_count > 0)
+		note_apart(table, row, i);
 	note_cell(&table->columns[i], row->index, row->index_count, value->type);
 }
 
@@ -942,7 +985,7 @@ whole_rows(struct table *table, const struct ask *ask, const struct session_answ
 		return answer->count - answer->count % ask->count;
 	for (size_t i = answer->count; i < ask->count; i++)
 		table->columns[ask->what[i]].late = true;
-	table->parted |= !table_checks_names(table);
+	table->parted |= !table->checking;
 	return answer->count;
 }
 

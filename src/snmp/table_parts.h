@@ -30,6 +30,7 @@ struct column {
 	bool wanted : 1; /* is being walked, or was */
 	bool late : 1;  /* its questions began when those for the names had */
 	bool early : 1; /* of a key: asked for with those before it, as some row lacked them of late */
+	bool ahead : 1; /* a row that had no name in the last poll has a cell that came before it */
 	bool done;      /* nothing more to ask */
 	uint8_t broken; /* why it ended early, REASON_GOOD if it did not */
 	uint8_t role;   /* enum role */
@@ -72,14 +73,15 @@ struct table {
 	size_t speed;         /* the point that tells bit/s; point_count if none does */
 	size_t type, status;  /* columns by which rows are chosen; column_count: none */
 	size_t mark;          /* the column of discontinuities; SIZE_MAX: none */
-	/* The columns of names and of discontinuities once more, see check_names; SIZE_MAX: none */
-	size_t check, check_mark;
+	/* The columns of names and of discontinuities once more, see check_names */
+	size_t check, check_count;
 	size_t infos;         /* the first column of what is information only; they are last */
 	unsigned polls;
 	size_t expected;      /* rows of the last complete walk */
 	bool infos_due;
 	bool broken;          /* something was wrong in this poll */
-	bool parted;          /* it has columns that came late and are no alternatives */
+	bool parted;          /* it has cells that came after the names, and are no alternatives */
+	bool checking;        /* names are read once more in it, or were */
 	bool renamed;         /* a row got another name in it */
 	/* Of this poll only. */
 	unsigned step;        /* of its end, see join_rows */
@@ -129,13 +131,6 @@ static inline bool
 cell_is_there(const struct cell *cell)
 {
 	return value_type_is_there((enum value_type)cell->type);
-}
-
-/* Are the names read once more? */
-static inline bool
-table_checks_names(const struct table *table)
-{
-	return table->check != SIZE_MAX && table->columns[table->check].wanted;
 }
 
 /* A zero in coarse units may be something in finer ones: RFC 2863 has ifHighSpeed rounded, and
