@@ -436,11 +436,14 @@ miss_mark(const struct table *table, struct row *row)
 	history->resets++;
 }
 
+/* Was it read of whoever had the index before or afterwards, or is there none because of that? */
 static bool
-is_anothers_mark(const struct row *row, const struct cell *cell)
+is_anothers_mark(const struct table *table, const struct row *row, const struct cell *cell)
 {
-	return (row->unsure && (!cell_is_there(cell) || cell->answer > row->named)) ||
-		(row->moved_in && cell_is_there(cell) && cell->answer < row->named);
+	if (!cell_is_there(cell))
+		return row->unsure && table->columns[table->mark].cells > 0;
+	return (row->unsure && cell->answer > row->named) ||
+		(row->moved_in && cell->answer < row->named);
 }
 
 static void
@@ -453,7 +456,7 @@ judge_mark(const struct table *table, const struct ask_context *context, struct 
 	if (table->mark == SIZE_MAX)
 		return;
 	cell = cell_at(table, row, table->mark);
-	row->unmarked = is_anothers_mark(row, cell);
+	row->unmarked = is_anothers_mark(table, row, cell);
 	if (cell->type != VALUE_TICKS && !row->unmarked)
 		miss_mark(table, row);
 	if (cell->type != VALUE_TICKS || row->unmarked)
@@ -626,7 +629,7 @@ read_names(struct table *table, const struct ask_context *context, struct portio
 	settle_names(table);
 	if (table->renamed) {
 		hide_nameless(table);
-		table_break(table, context, table->check + table->check_count - 1, REASON_BAD_REPLY,
+		table_break(table, context, table->chains[0].first, REASON_BAD_REPLY,
 			"rows got other names, or were reset, while they were read");
 	}
 	return true;
