@@ -137,8 +137,9 @@ check_name(struct table *table, struct row *row)
 	}
 	if (named && marked)
 		return;
-	row->unsure = true;
-	row->hidden |= row->key[0] == '\0' || has_worse_name(row);
+	row->unsure = !named;
+	row->remarked = !marked;
+	row->hidden |= !named && (row->key[0] == '\0' || has_worse_name(row));
 	if (has_checked(table)) {
 		row->hidden |= table->parted && !named;
 		table->renamed = true;
@@ -260,21 +261,23 @@ factor(const struct table *table, const struct chain *chain, const struct point 
 	return wire->scales[i];
 }
 
+/* Did what came behind the name come of another one, or of another run of the counters? */
 static bool
-is_behind_name(const struct row *row, const struct cell *cell)
+is_of_afterwards(const struct row *row, const struct column *column, const struct cell *cell,
+	bool counts)
 {
-	return cell_is_there(cell) && cell->answer > row->named;
+	return (row->unsure || (row->remarked && counts)) &&
+		(column->late || (cell_is_there(cell) && cell->answer > row->named));
 }
 
 /* A column in which rows are missing is ahead of the others. Did the cell come before the row got its
  * name, or its counters were reset? */
 static bool
-is_of_before(const struct table *table, const struct row *row, const struct cell *cell, size_t point)
+is_of_before(const struct table *table, const struct row *row, const struct cell *cell, bool counts)
 {
 	if (!cell_is_there(cell))
 		return false;
-	return (row->moved_in && cell->answer < row->named) || (row->reset &&
-		table->group->points[point].kind == POINT_COUNTER &&
+	return (row->moved_in && cell->answer < row->named) || (row->reset && counts &&
 		cell->answer < cell_at(table, row, table->mark)->answer);
 }
 
@@ -285,21 +288,22 @@ pick(const struct table *table, const struct row *row, size_t point, double *sca
 	uint8_t *reason)
 {
 	const struct chain *chain = &table->chains[1 + point];
+	bool counts = table->group->points[point].kind == POINT_COUNTER;
 	const struct cell *zero = NULL;
 
 	*reason = REASON_GOOD;
-	if (row->unmarked && table->group->points[point].kind == POINT_COUNTER)
+	if (row->unmarked && counts)
 		return NULL;
 	*reason = REASON_NO_SUCH_OBJECT;
 	for (size_t i = 0; i < chain->count; i++) {
 		const struct column *column = &table->columns[chain->first + i];
 		const struct cell *cell = cell_at(table, row, chain->first + i);
 
-		if (row->unsure && (column->late || is_behind_name(row, cell))) {
+		if (is_of_afterwards(row, column, cell, counts)) {
 			*reason = table->renamed ? REASON_BAD_REPLY : REASON_GOOD;
 			return NULL;
 		}
-		if (is_of_before(table, row, cell, point)) {
+		if (is_of_before(table, row, cell, counts)) {
 			*reason = REASON_BAD_REPLY;
 			return NULL;
 		}
@@ -544,13 +548,15 @@ tell_row(const struct table *table, const struct ask_context *context, struct ro
 	static struct readings values; /* not cleared for each row */
 	const struct cell *cells = cell_at(table, row, 0);
 	size_t points = table->group->point_count, i = 0;
+	bool plain;
 
 	values.row = number_of(context->task, row);
 	values.since = context->since;
 	values.max_rate = octets_limit(table, row);
 	judge_mark(table, context, row);
+	plain = !row->moved_in && !row->unsure && !row->remarked && !row->reset && !row->unmarked;
 	while (i < points) {
-		if (!row->moved_in && !row->unsure && !row->reset && !row->unmarked)
+		if (plain)
 			i = take_counts(table, row->history, cells, &values, i);
 		if (i < points)
 			take_point(table, context, row, &values, i++);

@@ -348,7 +348,7 @@ add_present(struct rows *rows, struct row *row)
 	row->text = no_name;
 	row->astray = row->unsure || row->named_in == 0 || row->named_in + 1 != rows->poll;
 	row->hidden = row->second_best = row->unsure = row->moved_in = false;
-	row->reset = row->unmarked = false;
+	row->remarked = row->reset = row->unmarked = false;
 	row->renamed = row->same = false;
 	row->history = NULL;
 	row->slot = (uint32_t)rows->present_count;

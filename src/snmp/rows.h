@@ -76,6 +76,7 @@ struct row {
 	bool second_best; /* where its text might have stood was nothing; the owner's */
 	bool unsure;      /* what came behind its name may be another row's; the owner's */
 	bool moved_in;    /* and what came before that: the index may have had another; the owner's */
+	bool remarked;    /* and of its counters in another run; the owner's */
 	bool reset;       /* what came of its counters before their mark is of before; the owner's */
 	bool unmarked;    /* that was not read yet, or is another row's; the owner's */
 	/* rows.c's */

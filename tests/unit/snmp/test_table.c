@@ -1644,6 +1644,33 @@ counters_that_were_reset_before_they_came_are_not_told(void)
 	end_lines(table);
 }
 
+/* An agent's times of resets may change all the time. */
+static void
+a_new_row_is_told_where_only_its_mark_changes_while_it_is_read(void)
+{
+	static const char *const three[] = { "in=" IF_TABLE "9 counter", "oper=" IF_TABLE "8 state",
+		"out=" IF_TABLE "10 counter", NULL };
+	static const struct line first[] = {
+		{ IF_TABLE "8.1", NULL, 2 }, { IF_TABLE "9.1", NULL, 10 },
+		{ IF_TABLE "10.1", NULL, 11 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "19.1", NULL, 5 }, { NULL, NULL, 0 } };
+	static const struct line then[] = {
+		{ IF_TABLE "8.1", NULL, 2 }, { IF_TABLE "9.1", NULL, 10 },
+		{ IF_TABLE "10.1", NULL, 11 }, { IF_X_TABLE "1.1", "a", 0 },
+		{ IF_X_TABLE "19.1", NULL, 6 }, { NULL, NULL, 0 } };
+	const struct ask_limit three_columns = { .varbinds = 8, .bytes = limit.bytes, .columns = 3 };
+	struct table *table = table_of(bed_group("if", 60 * LOOP_S, three, IF_X_TABLE "1",
+		IF_X_TABLE "19"));
+
+	lines_count = true;
+	walk_changing(table, first, then, &three_columns);
+	lines_count = false;
+	CHECK_INT(reading_of("a", "oper").reason, REASON_GOOD);
+	CHECK_INT(reading_of("a", "in").reason, REASON_GOOD);
+	CHECK_INT(reading_of("a", "out").reason, REASON_BAD_REPLY);
+	end_lines(table);
+}
+
 /* As rows without it are passed over. */
 static void
 a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one(void)
@@ -2419,6 +2446,7 @@ RUN_TESTS(TEST(several_connections_to_one_place_are_one_and_none_is_closed),
 	TEST(counters_that_came_late_are_not_told_before_the_names_have_come_again),
 	TEST(a_row_takes_no_other_ones_name_where_the_names_were_not_read_to_their_end),
 	TEST(counters_that_were_reset_before_they_came_are_not_told),
+	TEST(a_new_row_is_told_where_only_its_mark_changes_while_it_is_read),
 	TEST(a_column_that_is_ahead_of_the_names_is_not_told_of_a_row_that_got_another_one),
 	TEST(rows_are_told_by_their_second_names_only_where_these_came_with_them),
 	TEST(what_no_row_has_is_asked_for_ever_more_seldom),
