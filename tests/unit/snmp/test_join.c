@@ -78,6 +78,7 @@ static struct {
 	unsigned trial, poll, events;
 	struct base bases[256][2];
 	struct task *task;
+	struct state *state;
 	struct table *table;
 	struct ask_context context;
 	struct counter_epoch epoch;
@@ -303,42 +304,57 @@ next_object(const struct snmp_oid *after, struct varbind *to, uint32_t *ids)
 	return false;
 }
 
+#define ANSWER 1024
+
+/* What is behind that object; at the end version 2 says so, and version 1 refuses all. */
+static bool
+put_next(const struct ask *ask, const struct snmp_oid *after, struct varbind *to, uint32_t *ids)
+{
+	if (next_object(after, to, ids))
+		return true;
+	memcpy(ids, after->ids, after->count * sizeof *ids);
+	*to = (struct varbind){ .ids = ids, .count = after->count,
+		.value = { .type = VALUE_END_OF_VIEW } };
+	return ask->op == SESSION_GETBULK;
+}
+
+static void
+put_rows(const struct ask *ask, struct varbind *varbinds, struct session_answer *told)
+{
+	static uint32_t ids[ANSWER][SNMP_OID_MAX];
+	size_t asked = ask->count * (ask->op == SESSION_GETBULK ? ask->max_repetitions : 1);
+	size_t most = bed.most > 0 && throw(4) > 0 ? bed.most : ANSWER;
+
+	for (size_t i = 0; i < asked && i < most; i++, told->count++) {
+		struct snmp_oid after = ask->oids[1 + i % ask->count];
+
+		if (i >= ask->count)
+			after = (struct snmp_oid){ varbinds[i - ask->count].ids,
+				varbinds[i - ask->count].count };
+		if (put_next(ask, &after, &varbinds[i], ids[i]))
+			continue;
+		told->error_status = SESSION_ERROR_NO_SUCH_NAME;
+		told->error_index = (int)i + 1;
+		return;
+	}
+}
+
 static void
 answer(const struct ask *ask)
 {
-	static uint32_t ids[1024][SNMP_OID_MAX];
-	static struct varbind varbinds[1024];
+	static struct varbind varbinds[ANSWER];
 	struct session_answer told = { .reason = REASON_GOOD, .text = "", .varbinds = varbinds,
 		.received = bed.now };
-	size_t most = bed.most > 0 && throw(4) > 0 ? bed.most : 1024;
 
 	/* sysUpTime is in each answer. */
 	bed.epoch = (struct counter_epoch){ true, (uint32_t)(bed.now / 10000000), bed.now };
-	for (size_t r = 0; r < (ask->op == SESSION_GETBULK ? ask->max_repetitions : 1); r++)
-		for (size_t i = 0; i < ask->count && told.count < most; i++, told.count++) {
-			struct varbind *varbind = &varbinds[told.count];
-			struct snmp_oid after = r == 0 ? ask->oids[1 + i] : (struct snmp_oid){
-				varbind[-(ptrdiff_t)ask->count].ids,
-				varbind[-(ptrdiff_t)ask->count].count };
-
-			if (next_object(&after, varbind, ids[told.count]))
-				continue;
-			*varbind = (struct varbind){ .ids = ids[told.count], .count = after.count,
-				.value = { .type = VALUE_END_OF_VIEW } };
-			memcpy(ids[told.count], after.ids, after.count * sizeof *after.ids);
-			if (ask->op == SESSION_GETNEXT) {
-				told.error_status = SESSION_ERROR_NO_SUCH_NAME;
-				told.error_index = (int)i + 1;
-				goto feed;
-			}
-		}
+	put_rows(ask, varbinds, &told);
 	/* On and on it would be an agent without marks. */
-	if (throw(100) == 0 && bed.poll > bed.erred + 12) {
+	if (told.error_status == 0 && throw(100) == 0 && bed.poll > bed.erred + 12) {
 		bed.erred = bed.poll;
 		told.error_status = SESSION_ERROR_GEN;
 		told.error_index = 1 + (int)throw((unsigned)ask->count);
 	}
-feed:
 	if (told.error_status != 0)
 		told.count = 0;
 	table_feed(bed.table, &bed.context, ask, &told);
@@ -472,15 +488,13 @@ begin_agent(unsigned trial)
 	bed.context.version = trial % 7 == 6 ? 1 : 2;
 }
 
-static void
-what_is_told_of_a_name_is_of_the_interface_that_has_it(void)
+static struct group *
+open_bed(void)
 {
 	struct group *group = bed_group("if", LOOP_S, points, IF_X_TABLE "1," IF_TABLE "2",
 		IF_X_TABLE "19");
 	const char *given = getenv("PW_FUZZ_SEED");
-	struct loop *loop;
 	struct fail why;
-	size_t good = 0;
 
 	bed.seed = given != NULL ? strtoull(given, NULL, 10) : 1;
 	bed.task = calloc(1, sizeof *bed.task);
@@ -492,26 +506,48 @@ what_is_told_of_a_name_is_of_the_interface_that_has_it(void)
 	}
 	scratch_make();
 	loop_sim_begin(1000 * LOOP_S, 1767225600 * LOOP_S);
-	loop = loop_new(&why);
+	return group;
+}
+
+static void
+begin_poller(struct loop *loop)
+{
+	struct fail why;
+
+	bed.state = state_open(loop, scratch_path("rows"), &why);
+	bed.table = table_new("sw", bed.task->group, bed.state, &why);
+}
+
+static void
+end_poller(void)
+{
+	table_free(bed.table);
+	CHECK(state_close(bed.state));
+}
+
+static void
+what_is_told_of_a_name_is_of_the_interface_that_has_it(void)
+{
+	struct group *group = open_bed();
+	struct fail why;
+	struct loop *loop = loop_new(&why);
+	size_t good = 0;
+
 	for (unsigned trial = 0; trial < 240; trial++) {
 		struct ask_limit limit = { .varbinds = trial % 3 == 0 ? 4 + throw(20) : 50,
 			.columns = trial % 8 == 1 ? 2 : 0, .repetitions = trial % 2 == 0 ? 0 : 2 };
-		struct state *state = state_open(loop, scratch_path("rows"), &why);
 
 		begin_agent(trial);
-		bed.table = table_new("sw", group, state, &why);
+		begin_poller(loop);
 		while (bed.poll < POLLS) {
 			good += poll_once(&limit);
-			if (throw(20) == 0) {
-				tell(" restart");
-				table_free(bed.table);
-				CHECK(state_close(state));
-				state = state_open(loop, scratch_path("rows"), &why);
-				bed.table = table_new("sw", group, state, &why);
-			}
+			if (throw(20) != 0)
+				continue;
+			tell(" restart");
+			end_poller();
+			begin_poller(loop);
 		}
-		table_free(bed.table);
-		CHECK(state_close(state));
+		end_poller();
 		unlink(scratch_path("rows"));
 	}
 	print_message("%zu values told, %u events\n", good, bed.events);
