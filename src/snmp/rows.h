@@ -44,8 +44,8 @@ struct row_history {
 	int64_t seen;
 	uint64_t place;  /* hash of the index that has the name */
 	unsigned poll;   /* the last in which a row had this name */
-	bool moved;      /* it had another in the last poll, or that one had another name */
 	unsigned shared_in; /* the poll in which `shared` was seen last */
+	bool moved;      /* it had another in the last poll, or that one had another name */
 	bool shared;     /* of late other rows had the same text, or this one had another before */
 	bool kept;       /* was up; stands in the state */
 	uint8_t listed;  /* enum row_listed; the owner's */

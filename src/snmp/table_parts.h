@@ -28,7 +28,7 @@ struct column {
 	uint8_t type;   /* of its first cell ever, enum value_type; for keys */
 	/* in this poll, as are last and cells */
 	bool wanted : 1; /* is being walked, or was */
-	bool late : 1;  /* its questions began when those for the names had */
+	bool late : 1;  /* it comes behind the names: some of its questions went out after theirs */
 	bool early : 1; /* of a key: asked for with those before it, as some row lacked them of late */
 	bool ahead : 1; /* a row that had no name in the last poll has a cell that came before it */
 	bool done;      /* nothing more to ask */

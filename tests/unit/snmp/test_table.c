@@ -1380,6 +1380,18 @@ walk_changing(struct table *table, const struct line *lines, const struct line *
 	bed.task->rest = end_table(table, true);
 }
 
+/* Of three rows the last two change places. */
+static const struct line three_rows[] = {
+	{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
+	{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
+	{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
+	{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
+static const struct line two_swapped[] = {
+	{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 3 }, { IF_TABLE "8.3", NULL, 2 },
+	{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 30 },
+	{ IF_TABLE "9.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
+	{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
+
 /* What a row lacks in the first column is asked for when its name has come already. */
 static void
 rows_that_change_places_between_two_questions_are_not_told_of_one_another(void)
@@ -1413,23 +1425,13 @@ rows_that_change_places_between_two_questions_are_not_told_of_one_another(void)
 static void
 of_rows_that_change_places_between_columns_nothing_is_told(void)
 {
-	static const struct line first[] = {
-		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
-		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
-		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
-		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
-	static const struct line then[] = {
-		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 3 }, { IF_TABLE "8.3", NULL, 2 },
-		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 30 },
-		{ IF_TABLE "9.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
-		{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
 	const struct ask_limit one = { .varbinds = 8, .bytes = limit.bytes, .columns = 1 };
-	struct table *table = walk_lines(NULL, first);
+	struct table *table = walk_lines(NULL, three_rows);
 	struct ask ask;
 
-	walk_changing(table, first, first, &one);
+	walk_changing(table, three_rows, three_rows, &one);
 	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
-	walk_changing(table, first, then, &one);
+	walk_changing(table, three_rows, two_swapped, &one);
 	CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
 	CHECK(bed_reading(bed.task, "b", "alt") == NULL);
 	CHECK(bed_reading(bed.task, "c", "oper") == NULL);
@@ -1438,10 +1440,10 @@ of_rows_that_change_places_between_columns_nothing_is_told(void)
 	bed_task_begin(bed.task);
 	table_begin(table, &context);
 	for (int i = 0; i < 3 && next_ask(table, &one, &ask); i++)
-		answer_from(table, then, &ask);
+		answer_from(table, two_swapped, &ask);
 	end_table(table, false);
 	CHECK(bed_reading(bed.task, "a", "oper") == NULL);
-	walk_changing(table, then, then, &one);
+	walk_changing(table, two_swapped, two_swapped, &one);
 	CHECK_NEAR(reading_of("b", "alt").number, 20, 0);
 	CHECK_NEAR(reading_of("c", "oper").number, 3, 0);
 	end_lines(table);
@@ -1498,22 +1500,11 @@ a_column_that_begins_in_the_midst_of_the_names_is_checked_as_well(void)
 static void
 a_row_in_the_midst_of_which_an_answer_ends_comes_again_as_a_whole(void)
 {
-	static const struct line first[] = {
-		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
-		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
-		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
-		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
-	static const struct line then[] = {
-		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 3 }, { IF_TABLE "8.3", NULL, 2 },
-		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 30 },
-		{ IF_TABLE "9.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
-		{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
-
 	for (lines_most = 4; lines_most <= 5; lines_most++) {
-		struct table *table = walk_lines(NULL, first);
+		struct table *table = walk_lines(NULL, three_rows);
 
 		CHECK_INT(bed.task->told_count, 6);
-		walk_changing(table, first, then, &limit);
+		walk_changing(table, three_rows, two_swapped, &limit);
 		CHECK_INT(bed.task->told_count, 6);
 		CHECK_NEAR(reading_of("a", "alt").number, 10, 0);
 		CHECK_NEAR(reading_of("b", "oper").number, 2, 0);
@@ -1529,26 +1520,15 @@ a_row_in_the_midst_of_which_an_answer_ends_comes_again_as_a_whole(void)
 static void
 a_row_that_does_not_fit_into_an_answer_is_checked_where_those_before_it_did(void)
 {
-	static const struct line first[] = {
-		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 2 }, { IF_TABLE "8.3", NULL, 3 },
-		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 20 },
-		{ IF_TABLE "9.3", NULL, 30 }, { IF_X_TABLE "1.1", "a", 0 },
-		{ IF_X_TABLE "1.2", "b", 0 }, { IF_X_TABLE "1.3", "c", 0 }, { NULL, NULL, 0 } };
-	static const struct line then[] = {
-		{ IF_TABLE "8.1", NULL, 1 }, { IF_TABLE "8.2", NULL, 3 }, { IF_TABLE "8.3", NULL, 2 },
-		{ IF_TABLE "9.1", NULL, 10 }, { IF_TABLE "9.2", NULL, 30 },
-		{ IF_TABLE "9.3", NULL, 20 }, { IF_X_TABLE "1.1", "a", 0 },
-		{ IF_X_TABLE "1.2", "c", 0 }, { IF_X_TABLE "1.3", "b", 0 }, { NULL, NULL, 0 } };
-
 	for (int changes = 0; changes < 2; changes++) {
-		struct table *table = walk_lines(NULL, first);
+		struct table *table = walk_lines(NULL, three_rows);
 		struct ask ask;
 
 		bed_task_begin(bed.task);
 		table_begin(table, &context);
 		for (int i = 0; next_ask(table, &limit, &ask); i++) {
 			lines_most = i == 0 ? 4 : i == 1 ? 2 : 0;
-			answer_from(table, changes && i > 1 ? then : first, &ask);
+			answer_from(table, changes && i > 1 ? two_swapped : three_rows, &ask);
 		}
 		lines_most = 0;
 		bed.task->rest = end_table(table, true);
